@@ -1,0 +1,53 @@
+# Everything that is done with a checkout. `make run` and `make test` need only Python 3.11+, Node 20+ and a package mirror.
+PYTHON ?= python3
+UV := .uv/bin/uv
+RUN := $(UV) run --frozen --no-sync
+PORT ?= 8000
+DATA ?= data
+
+.PHONY: run test check fmt setup bench clean
+
+run: setup ## install, build the web app, start everything with demo data
+	@$(RUN) houseful up --demo --data $(DATA) --port $(PORT)
+
+setup: .venv/.installed web/dist/.built ## install what the lock files name and build the web app
+
+$(UV):
+	@echo "→ uv (the Python package installer)"
+	@$(PYTHON) -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/.installed: pyproject.toml uv.lock | $(UV)
+	@echo "→ Python packages"
+	@$(UV) sync --frozen --quiet
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	@echo "→ web packages"
+	@cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig*.json -type f 2>/dev/null)
+web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
+	@echo "→ web app"
+	@cd web && npm run --silent build
+	@touch $@
+
+check: setup ## types, lint, format, import rules: what must be clean before a commit
+	@$(RUN) ruff format --check --quiet . && $(RUN) ruff check --quiet .
+	@$(RUN) mypy
+	@$(RUN) lint-imports --no-logo 2>/dev/null || $(RUN) lint-imports
+	@cd web && npm run --silent check
+	@echo "check: clean"
+
+fmt: setup ## format everything
+	@$(RUN) ruff check --fix-only --quiet . ; $(RUN) ruff format --quiet .
+	@cd web && npm run --silent fmt
+
+test: setup ## every test that can run here, ending with one summary line
+	@$(RUN) python -m tests
+
+bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
+	@$(RUN) python -m bench
+
+clean: ## remove what was installed and built, not your data
+	rm -rf .venv .uv web/node_modules web/dist
