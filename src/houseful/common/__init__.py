@@ -1,0 +1,1 @@
+"""Shared by all services; knows no service and no driver."""

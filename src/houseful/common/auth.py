@@ -1,0 +1,160 @@
+"""Who is asking: access tokens, verified by the published keys, and the roles in them."""
+
+import base64
+from collections import OrderedDict
+from enum import StrEnum
+from typing import Any
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from houseful.common.errors import Refusal, Unavailable
+from houseful.common.ports import Clock, ServiceClient
+
+ISSUER = "houseful"
+AUDIENCE = "houseful"
+TOKEN_TYPE = "at+jwt"  # noqa: S105
+
+_KEYS_FRESH_MILLIS = 300_000
+_KEYS_RETRY_MILLIS = 5_000
+_CACHE_SIZE = 20_000
+
+
+class Role(StrEnum):
+    BUYER = "buyer"
+    ORGANIZER = "organizer"
+    GATE = "gate"
+    ADMIN = "admin"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A verified access token's holder."""
+
+    user_id: str
+    session_id: str
+    roles: frozenset[str]
+    expires_at: int
+
+    def has(self, *roles: Role) -> bool:
+        return not self.roles.isdisjoint(roles)
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token in an Authorization header; None where there is none."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _invalid()
+    return token.strip()
+
+
+_WWW_AUTHENTICATE = {"www-authenticate": 'Bearer error="invalid_token"'}
+
+
+def _invalid() -> Refusal:
+    return Refusal(
+        401,
+        "token_invalid",
+        "This access token is not valid.",
+        headers={"www-authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+def _expired() -> Refusal:
+    return Refusal(
+        401,
+        "token_expired",
+        "This access token has expired.",
+        headers={"www-authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+class TokenVerifier:
+    """Verifies access tokens by the keys that the users service publishes; the algorithm is fixed.
+
+    A verified token is remembered until it expires, since a signature check costs as much as a hold.
+    """
+
+    def __init__(self, client: ServiceClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._keys_at = -(10**15)
+        self._verified: OrderedDict[str, Identity] = OrderedDict()
+
+    async def identity(self, token: str) -> Identity:
+        """Raises `Refusal` (401) for a token that does not hold, `Unavailable` where the keys can't be
+        had.
+        """
+        now = self._clock.now()
+        known = self._verified.get(token)
+        if known is not None:
+            if known.expires_at > now:
+                return known
+            del self._verified[token]
+            raise _expired()
+        identity = await self._verify(token)
+        if identity.expires_at <= now:
+            raise _expired()
+        self._verified[token] = identity
+        if len(self._verified) > _CACHE_SIZE:
+            self._verified.popitem(last=False)
+        return identity
+
+    async def _verify(self, token: str) -> Identity:
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError as error:
+            raise _invalid() from error
+        if (
+            header.get("alg") != "EdDSA"
+            or header.get("typ") != TOKEN_TYPE
+            or not isinstance(header.get("kid"), str)
+        ):
+            raise _invalid()
+        key = await self._key(header["kid"])
+        if key is None:
+            raise _invalid()
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                options={"require": ["exp", "iat", "sub", "sid"], "verify_exp": False, "verify_iat": False},
+            )
+            return Identity(
+                msgspec.convert(claims["sub"], str),
+                msgspec.convert(claims["sid"], str),
+                frozenset(msgspec.convert(claims.get("roles", []), list[str])),
+                msgspec.convert(claims["exp"], int) * 1000,
+            )
+        except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
+            raise _invalid() from error
+
+    async def _key(self, kid: str) -> Ed25519PublicKey | None:
+        age = self._clock.now() - self._keys_at
+        if age > _KEYS_FRESH_MILLIS or (kid not in self._keys and age > _KEYS_RETRY_MILLIS):
+            try:
+                await self._fetch_keys()
+            except Unavailable:
+                if kid not in self._keys:  # keys known already stay good while the users service is away
+                    raise
+        return self._keys.get(kid)
+
+    async def _fetch_keys(self) -> None:
+        answer = await self._client.request("GET", "/.well-known/jwks.json")
+        if answer.status != 200:
+            raise Unavailable(f"the keys of access tokens can't be had: {answer.status}")
+        keys = msgspec.json.decode(answer.body)["keys"]
+        self._keys = {
+            key["kid"]: Ed25519PublicKey.from_public_bytes(
+                base64.urlsafe_b64decode(key["x"] + "=" * (-len(key["x"]) % 4))
+            )
+            for key in keys
+            if key.get("kty") == "OKP" and key.get("crv") == "Ed25519"
+        }
+        self._keys_at = self._clock.now()

@@ -1,0 +1,495 @@
+"""From an HTTP request to one call of a service and back.
+
+A service declares its endpoints as data: method, path, body, answer, who may call. `ServiceApp` is the ASGI
+application made of them. What the body may be is its msgspec Struct, unknown fields refused; every error
+leaves as a problem document.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from houseful.common import idempotency
+from houseful.common.auth import Identity, Role, TokenVerifier, bearer
+from houseful.common.errors import Duplicate, Refusal, Transient, invalid
+from houseful.common.idempotency import KeptAnswer, Once
+from houseful.common.ports import Clock, Coordination, Store
+from houseful.common.routing import RouteTable
+from houseful.common.telemetry import REFUSALS, get_logger, request_id
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = get_logger(__name__)
+
+BODY_BYTES = 256 * 1024
+PLAN_BYTES = 32 * 1024 * 1024
+_BODY_SECONDS = 20.0
+_MOST_ERRORS = 50
+
+ANYONE: frozenset[Role] | None = None
+USER: frozenset[Role] = frozenset(Role)
+ORGANIZER = frozenset({Role.ORGANIZER, Role.ADMIN})
+GATE = frozenset({Role.GATE, Role.ORGANIZER, Role.ADMIN})
+ADMIN = frozenset({Role.ADMIN})
+
+B = TypeVar("B")
+T = TypeVar("T")
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a body or a query may hold; anything else is refused."""
+
+
+class NoQuery(Input, frozen=True, kw_only=True):
+    pass
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer holds."""
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A list: `next_cursor` asks for the rest."""
+
+    items: Sequence[T]
+    next_cursor: str | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that is more than a Struct with the endpoint's own status."""
+
+    body: bytes = b""
+    status: int = 200
+    media_type: str = "application/json"
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(slots=True)
+class Stream:
+    """An answer without an end, such as server-sent events; closed when the caller goes."""
+
+    chunks: AsyncIterator[bytes]
+    media_type: str = "text/event-stream"
+    headers: Sequence[tuple[str, str]] = ()
+
+
+class Cut(Exception):
+    """End the connection without an answer. Only the mocked payment gateway does this, to be like a bad
+    network.
+    """
+
+
+class Call(Generic[B]):
+    """One request, checked: the body is what the endpoint declared, and the caller has one of its roles."""
+
+    __slots__ = ("body", "headers", "once", "path", "peer", "query", "raw", "who")
+
+    def __init__(
+        self,
+        body: B,
+        raw: bytes,
+        query: Any,
+        path: dict[str, str],
+        headers: Mapping[str, str],
+        who: Identity | None,
+        peer: str,
+        once: Once | None,
+    ) -> None:
+        self.body = body
+        self.raw = raw
+        self.query = query
+        self.path = path
+        self.headers = headers
+        self.who = who
+        self.peer = peer
+        self.once = once
+
+    @property
+    def user(self) -> Identity:
+        if self.who is None:
+            raise not_authenticated()
+        return self.who
+
+    @property
+    def use(self) -> Once:
+        assert self.once is not None, "the endpoint is not declared idempotent"
+        return self.once
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """`handle(service, call)` returns a Struct, an `Answer`, a `Stream`, or None for 204. Its docstring's
+    first line is the summary.
+
+    `who` is None for anyone (a token is looked at if there is one), else the roles of which the caller needs
+    one. `raw` hands over the body unparsed, in `call.raw`. With `reads_token` False an access token is not
+    even looked at: where one gets a token, an expired one must not be in the way.
+    """
+
+    method: str
+    path: str
+    handle: Callable[[Any, Call[Any]], Awaitable[Any]]
+    answer: Any = None
+    body: Any = None
+    query: type[Input] = NoQuery
+    status: int = 200
+    who: frozenset[Role] | None = ANYONE
+    idempotent: bool = False
+    raw: bool = False
+    body_bytes: int = BODY_BYTES
+    media_type: str = "application/json"
+    public: bool = True
+    reads_token: bool = True
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.handle) or self.handle.__name__).split("\n")[0]
+
+
+def not_authenticated() -> Refusal:
+    return Refusal(
+        401,
+        "not_authenticated",
+        "Sign in first: this needs an access token.",
+        headers={"www-authenticate": "Bearer"},
+    )
+
+
+def problem(refusal: Refusal) -> Answer:
+    document: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "title": refusal.code.replace("_", " ").capitalize(),
+        "status": refusal.status,
+        "code": refusal.code,
+        "detail": refusal.detail,
+        "request_id": request_id.get(),
+    }
+    if refusal.errors:
+        document["errors"] = refusal.errors
+    document |= refusal.extra
+    return Answer(
+        msgspec.json.encode(document),
+        refusal.status,
+        "application/problem+json",
+        [*refusal.headers.items(), ("cache-control", "no-store")],
+    )
+
+
+def service_unavailable(
+    detail: str = "Something this needs does not answer just now. Nothing was lost; try again.",
+) -> Refusal:
+    return Refusal(503, "unavailable", detail, headers={"retry-after": "1"})
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+    """Raises `Refusal`: 413 for too much, 408 for too slow, 400 where the caller went away in the middle."""
+    declared = headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    message = await _next_part(receive)
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts, size = [message.get("body", b"")], len(message.get("body", b""))
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while message.get("more_body"):
+                message = await _next_part(receive)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise Refusal(
+            408, "body_too_slow", f"The body did not arrive within {_BODY_SECONDS:.0f} s."
+        ) from None
+    return b"".join(parts)
+
+
+async def _next_part(receive: Receive) -> MutableMapping[str, Any]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Refusal(400, "body_incomplete", "The connection ended before the body did.")
+    return message
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(
+        413, "body_too_large", f"The body is larger than {limit // 1024} kB.", headers={"connection": "close"}
+    )
+
+
+def decode(kind: Any, raw: bytes) -> Any:
+    """Raises `Refusal`: 400 for what is no JSON, 422 by field for what does not fit."""
+    try:
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except msgspec.ValidationError as error:  # the rest is unread, and may be no JSON
+            raise invalid(_errors_by_field(kind, raw, error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(400, "not_json", f"The body is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise Refusal(400, "too_deep", "The body is nested too deeply.") from error
+
+
+def _errors_by_field(kind: Any, raw: bytes, first: msgspec.ValidationError) -> dict[str, str]:
+    """msgspec stops at the first error; a form wants them all, so each field is tried by itself."""
+    errors: dict[str, str] = {}
+    try:
+        value = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        value = None
+    if value is not None and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        for name in [name for name in value if name not in fields][:_MOST_ERRORS]:
+            errors[str(name)] = f"is unknown here; the fields are {', '.join(fields)}"
+        for name, field in fields.items():
+            if name not in value:
+                if field.required:
+                    errors[name] = "is missing"
+                continue
+            try:
+                msgspec.json.decode(value[name], type=field.type)
+            except msgspec.ValidationError as error:
+                message, _, place = str(error).partition(" - at `$")
+                errors[name + place.rstrip("`")] = message
+    if not errors:
+        message, _, place = str(first).partition(" - at `$")
+        errors[place.rstrip("`").lstrip(".") or "body"] = message
+    return errors
+
+
+class ServiceApp:
+    """The ASGI application of one service's endpoints."""
+
+    def __init__(
+        self,
+        name: str,
+        service: Any,
+        endpoints: Sequence[Endpoint],
+        *,
+        store: Store,
+        coordination: Coordination,
+        clock: Clock,
+        verifier: TokenVerifier,
+    ) -> None:
+        self._name = name
+        self._service = service
+        self._store = store
+        self._coordination = coordination
+        self._clock = clock
+        self._verifier = verifier
+        self._routes: RouteTable[Endpoint] = RouteTable()
+        for endpoint in endpoints:
+            self._routes.add(endpoint.method, endpoint.path, endpoint)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(scope, receive)
+        except Refusal as refusal:
+            REFUSALS.labels(self._name, refusal.code).inc()
+            answer = problem(refusal)
+        except Transient as error:
+            log.warning(
+                "unavailable", extra={"service": self._name, "path": scope["path"], "error": str(error)}
+            )
+            answer = problem(service_unavailable())
+        except (Cut, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("bug", extra={"service": self._name, "path": scope["path"]})
+            answer = problem(
+                Refusal(
+                    500,
+                    "internal_error",
+                    "This is a fault of ours; it has been recorded with the request id.",
+                )
+            )
+        await respond(answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | Stream:
+        found = self._routes.find(scope["path"])
+        if found is None:
+            raise Refusal(404, "no_such_path", f"There is nothing at {scope['path']}.")
+        methods, path = found
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        endpoint = methods.get(method)
+        if endpoint is None:
+            allowed = ", ".join(sorted(methods))
+            raise Refusal(405, "method_not_allowed", f"Here one may {allowed}.", headers={"allow": allowed})
+        scope["route"] = endpoint.path
+        headers = headers_of(scope)
+        who = await self._who(headers, endpoint)
+        raw = await read_body(receive, headers, endpoint.body_bytes) if method != "GET" else b""
+        query = _query(endpoint.query, scope["query_string"])
+        body = decode(endpoint.body, raw) if endpoint.body is not None and not endpoint.raw else None
+        call = Call(
+            body, raw, query, {n: unquote(v) for n, v in path.items()}, headers, who, peer(scope), None
+        )
+        if endpoint.idempotent:
+            return await self._answer_once(endpoint, call, scope["path"])
+        return rendered(await endpoint.handle(self._service, call), endpoint.status)
+
+    async def _who(self, headers: Mapping[str, str], endpoint: Endpoint) -> Identity | None:
+        reads_token = endpoint.public and endpoint.reads_token
+        token = bearer(headers.get("authorization")) if reads_token else None
+        who = await self._verifier.identity(token) if token is not None else None
+        if endpoint.who is None:
+            return who
+        if who is None:
+            raise not_authenticated()
+        if endpoint.who is not USER and endpoint.who.isdisjoint(who.roles):
+            needed = " or ".join(sorted(endpoint.who))
+            raise Refusal(403, "forbidden", f"This needs the role {needed}.")
+        return who
+
+    async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer | Stream:
+        key = call.headers.get("idempotency-key")
+        use = call.once = idempotency.once(
+            call.user.user_id, endpoint.method, path, key, call.raw, self._clock
+        )
+        replayed = await self._replay(use)
+        if replayed is not None:
+            return replayed
+        if not await idempotency.claim(self._coordination, use):
+            raise Refusal(
+                409,
+                "still_running",
+                "A request with this Idempotency-Key is still running. Try again in a moment.",
+                headers={"retry-after": "1"},
+            )
+        try:
+            return await self._first_answer(endpoint, call, use)
+        finally:
+            await idempotency.unclaim(self._coordination, use)
+
+    async def _first_answer(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer | Stream:
+        try:
+            answer = rendered(await endpoint.handle(self._service, call), endpoint.status)
+        except Refusal as refusal:
+            if refusal.status in (401, 403, 429) or refusal.status >= 500:
+                raise
+            REFUSALS.labels(self._name, refusal.code).inc()
+            answer = problem(refusal)
+            use.kept = False
+        except Duplicate as error:
+            copy = await self._replay(use) if idempotency.is_copy(error) else None
+            if copy is None:
+                raise
+            return copy
+        if not use.kept and isinstance(answer, Answer):
+            await use.keep_afterwards(self._store, answer.status, answer.body)
+        return answer
+
+    async def _replay(self, use: Once) -> Answer | None:
+        async with self._store.begin() as tx:
+            kept = await tx.get(KeptAnswer, use.id)
+        if kept is None:
+            return None
+        status, body = use.replay(kept)
+        media_type = "application/json" if status < 400 else "application/problem+json"
+        return Answer(body, status, media_type, [("idempotent-replayed", "true")])
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Lower-case names, as ASGI has them; of several with one name the last counts."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def peer(scope: Scope) -> str:
+    """The caller's network address."""
+    client = scope.get("client")
+    return client[0] if client else "local"
+
+
+def _query(kind: type[Input], query_string: bytes) -> Any:
+    if not query_string:
+        values: dict[str, str] = {}
+    else:
+        values = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(_errors_in_query(kind, values, error), "The query needs a correction.") from error
+
+
+def _errors_in_query(
+    kind: type[Input], values: dict[str, str], error: msgspec.ValidationError
+) -> dict[str, str]:
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    unknown = {
+        name: f"is unknown here; known are {', '.join(sorted(known)) or 'none'}"
+        for name in values
+        if name not in known
+    }
+    message, _, place = str(error).partition(" - at `$.")
+    return unknown or {place.rstrip("`") or "query": message}
+
+
+def rendered(result: Any, status: int) -> Answer | Stream:
+    if isinstance(result, (Answer, Stream)):
+        return result
+    if result is None:
+        return Answer(b"", 204)
+    return Answer(msgspec.json.encode(result), status)
+
+
+async def respond(answer: Answer | Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = [(b"content-type", answer.media_type.encode())]
+    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
+    if isinstance(answer, Stream):
+        headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await _pump(answer.chunks, receive, send)
+        return
+    if answer.status in (204, 304):
+        headers = headers[1:]
+    else:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+
+
+async def _pump(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send until the chunks end or the caller goes; either way the iterator is closed, so that it can clean
+    up.
+    """
+
+    async def forward() -> None:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    tasks = {asyncio.ensure_future(forward()), asyncio.ensure_future(gone())}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def server_sent(event: str, data: str | bytes, id: str | None = None) -> bytes:
+    """One message of an event stream; `data` has no line breaks."""
+    text = data.decode() if isinstance(data, bytes) else data
+    return ((f"id: {id}\n" if id is not None else "") + f"event: {event}\ndata: {text}\n\n").encode()

@@ -1,0 +1,118 @@
+"""The first answer to an `Idempotency-Key`, kept so that a lost reply can be had again.
+
+The answer is inserted in the transaction that did the work, so there is never the one without the other: a
+client that repeats its request after a crash gets either the first answer or a first try.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from houseful.common.documents import Document, Index, Millis
+from houseful.common.errors import Duplicate, Refusal, Unavailable
+from houseful.common.ports import Clock, Coordination, Store, Transaction
+
+KEPT_MILLIS = 48 * 3600 * 1000
+_RUNNING_SECONDS = 60.0
+_KEY_LENGTH = 200
+
+
+class KeptAnswer(Document, frozen=True, kw_only=True):
+    """`id` names user, route and key; `request` is a digest of the body that it answers."""
+
+    collection = "answers"
+    indexes = (Index(("answered_at",)),)
+
+    request: str
+    status: int
+    body: msgspec.Raw
+    answered_at: Millis
+
+
+class Once:
+    """One use of a key. A use case calls `keep` in its transaction; what it did not keep, the endpoint keeps
+    afterwards.
+    """
+
+    def __init__(self, id: str, request: str, clock: Clock) -> None:
+        self.id = id
+        self._request = request
+        self._clock = clock
+        self.kept = False
+
+    def keep(self, tx: Transaction, status: int, answer: Any) -> None:
+        """Insert the answer. A copy that ran at the same time makes the transaction fail with `Duplicate`."""
+        tx.insert(self._document(status, msgspec.json.encode(answer)))
+        self.kept = True
+
+    async def keep_afterwards(self, store: Store, status: int, body: bytes) -> None:
+        async with store.begin() as tx:
+            tx.insert_or_ignore(self._document(status, body))
+
+    def _document(self, status: int, body: bytes) -> KeptAnswer:
+        return KeptAnswer(
+            id=self.id,
+            request=self._request,
+            status=status,
+            body=msgspec.Raw(body or b"null"),
+            answered_at=self._clock.now(),
+        )
+
+    def replay(self, kept: KeptAnswer) -> tuple[int, bytes]:
+        """Raises `Refusal` (422) where the key was used for something else."""
+        if kept.request != self._request:
+            raise Refusal(
+                422,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used with another body. Use a new key for a new intent.",
+                errors={"Idempotency-Key": "was used with another body"},
+            )
+        return kept.status, b"" if kept.status == 204 else bytes(kept.body)
+
+
+def once(user_id: str, method: str, path: str, key: str | None, body: bytes, clock: Clock) -> Once:
+    """Raises `Refusal` (400) for a key that is missing or no good."""
+    if key is None:
+        raise Refusal(
+            400,
+            "idempotency_key_missing",
+            "Send an Idempotency-Key header: any unique text, the same one when you repeat this request.",
+        )
+    if not 1 <= len(key) <= _KEY_LENGTH or not key.isprintable():
+        raise Refusal(
+            400, "idempotency_key_invalid", f"An Idempotency-Key is 1 to {_KEY_LENGTH} printable characters."
+        )
+    name = hashlib.blake2b(f"{user_id}\0{method}\0{path}\0{key}".encode(), digest_size=20).hexdigest()
+    return Once(name, hashlib.blake2b(body, digest_size=20).hexdigest(), clock)
+
+
+async def claim(coordination: Coordination, use: Once) -> bool:
+    """True while no other request with this key is running, as far as can be known; `keep` is what makes it
+    sure.
+    """
+    try:
+        return await coordination.acquire([f"once:{use.id}"], use.id, ttl_seconds=_RUNNING_SECONDS)
+    except Unavailable:
+        return True
+
+
+async def unclaim(coordination: Coordination, use: Once) -> None:
+    try:
+        await coordination.release([f"once:{use.id}"], use.id)
+    except Unavailable:
+        return  # it expires by itself
+
+
+def is_copy(error: Duplicate) -> bool:
+    return error.collection == KeptAnswer.collection
+
+
+async def forget_old(store: Store, clock: Clock, *, batch: int = 500) -> int:
+    """Delete what is older than 48 hours; how many."""
+    old = await store.find(KeptAnswer, {}, by="answered_at", until=clock.now() - KEPT_MILLIS, limit=batch)
+    if old:
+        async with store.begin() as tx:
+            for answer in (await tx.get_many(KeptAnswer, [one.id for one in old])).values():
+                tx.delete(answer)
+    return len(old)

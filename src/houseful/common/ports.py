@@ -1,0 +1,356 @@
+"""The ports: what the services need from the world. Each docstring is the contract that every adapter is
+tested on.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from houseful.common.documents import Document, Millis, Scalar
+from houseful.messages import Message
+
+D = TypeVar("D", bound=Document)
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Reads of committed documents."""
+
+    async def get(self, kind: type[D], id: str) -> D | None: ...
+
+    async def get_many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
+        """The documents that exist, by id."""
+        ...
+
+    async def find(
+        self,
+        kind: type[D],
+        equal: Mapping[str, Scalar],
+        *,
+        by: str = "id",
+        since: Scalar = None,
+        until: Scalar = None,
+        after: tuple[Scalar, str] | None = None,
+        descending: bool = False,
+        limit: int,
+    ) -> list[D]:
+        """At most `limit` documents whose fields equal `equal`, in order of (`by`, id).
+
+        `since <= document[by] < until`; `after` continues behind the (by, id) of the last one seen. An index
+        must begin with the fields of `equal` and go on with `by` (unless `by` is "id"); anything else raises
+        `ValueError`. A document whose `by` is None is not found by a search with `since` or `until`.
+        """
+        ...
+
+    async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int: ...
+
+
+class Transaction(Reader, Protocol):
+    """All or nothing.
+
+    Each read remembers the version that it saw. At the end, what was put, deleted or locked is checked
+    against that version; what was only read is not. A rule that spans documents locks the one that stands for
+    it. `get` and `get_many` see this transaction's own writes, `find` and `count` do not. Nothing is written
+    before the end of the block; an exception in the block writes nothing.
+    """
+
+    def put(self, document: Document) -> None:
+        """Replace a document that this transaction has read. Raises `LookupError` for one that it has not."""
+        ...
+
+    def insert(self, document: Document) -> None:
+        """Add a new one. At the end `Duplicate` is raised if its id or a unique index has an entry."""
+        ...
+
+    def insert_or_ignore(self, document: Document) -> None:
+        """Add it unless a document with this id exists, which then stays as it is."""
+        ...
+
+    def delete(self, document: Document) -> None:
+        """Remove a document that this transaction has read."""
+        ...
+
+    def lock(self, document: Document) -> None:
+        """The pessimistic lock: of two transactions that lock or put the same document, one fails with
+        `Conflict`.
+        """
+        ...
+
+    def send(self, message: Message) -> None:
+        """Write the message to the outbox with the next number (`seq`, from 1) of its aggregate."""
+        ...
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way, with the field names of Debezium's outbox event router."""
+
+    id: str
+    aggregatetype: str
+    aggregateid: str
+    type: str
+    payload: bytes
+    seq: int
+    traceparent: str | None
+    created_at: Millis
+    published_at: Millis | None = None
+
+
+class OutboxFigures(msgspec.Struct, frozen=True):
+    unpublished: int
+    oldest_unpublished_at: Millis | None
+
+
+class Outbox(Protocol):
+    async def unpublished(self, limit: int) -> list[OutboxRow]:
+        """In order of (aggregateid, seq). Scans for what is not marked; never by a position or a time."""
+        ...
+
+    async def mark_published(self, ids: Sequence[str], at: Millis) -> None: ...
+
+    async def figures(self) -> OutboxFigures: ...
+
+    def rows(self) -> AsyncIterator[OutboxRow]:
+        """All rows, published or not, in order of (aggregatetype, aggregateid, seq)."""
+        ...
+
+    async def prune(self, published_before: Millis) -> int:
+        """Delete published rows older than that, but never the newest of an aggregate; returns how many."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """One service's documents and its outbox. What `begin` acknowledged survives the death of the process and
+    the machine.
+    """
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """Leaving the block commits. Raises `Conflict`, `Duplicate`, or `Unavailable` (then the outcome is
+        unknown).
+        """
+        ...
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` in a transaction, again after each `Conflict`, a bounded number of times with jitter."""
+        ...
+
+    def on_send(self, wake: Callable[[], None]) -> None:
+        """Call `wake` soon after a transaction that sent something has committed. A hint: it may be
+        missed.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Raises `Unavailable` with what is wrong, in words for the operator."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on the wire: a CloudEvent. `key` is the aggregate's id; `seq` counts the aggregate's messages
+    from 1.
+    """
+
+    id: str
+    source: str
+    type: str
+    aggregatetype: str
+    key: str
+    seq: int
+    time: Millis
+    traceparent: str | None
+    data: bytes
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An envelope as received. `envelope` is None where the bytes could not be understood; `raw` has them."""
+
+    topic: str
+    partition: int
+    offset: int
+    envelope: Envelope | None
+    raw: bytes
+
+
+class Subscription(Protocol):
+    """A member of a consumer group. At least once; in order per key; members share the keys between them."""
+
+    async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
+        """The next deliveries, at least one unless the time runs out. Those not committed come again to a
+        later member.
+        """
+        ...
+
+    async def commit(self, deliveries: Sequence[Delivery]) -> None:
+        """These, and all before them in their partitions, are done."""
+        ...
+
+    async def rewind(self) -> None:
+        """Forget what was received and not committed: `receive` starts again behind the last commit."""
+        ...
+
+    async def lag(self) -> int:
+        """How many messages are not committed yet."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Durable topics. A topic is named after the service that sends to it."""
+
+    async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+        """Returns when all are durable; raises `Unavailable`, and then any of them may or may not be
+        there.
+        """
+        ...
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
+        """A new group starts at the beginning."""
+        ...
+
+    async def ready(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Coordination(Protocol):
+    """Short agreements between processes. Never the truth about a seat: everything holds with it empty, slow
+    or down.
+
+    Every method may raise `Unavailable`; callers then go on without.
+    """
+
+    async def acquire(
+        self, names: Sequence[str], owner: str, *, ttl_seconds: float, wait_seconds: float = 0
+    ) -> bool:
+        """Take all of these locks or none; each expires by itself. True where they were free or became so in
+        time.
+        """
+        ...
+
+    async def release(self, names: Sequence[str], owner: str) -> None:
+        """Free those of them that are still this owner's."""
+        ...
+
+    async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
+        """Take one token. 0 where there was one, else the seconds until there will be."""
+        ...
+
+    async def increment(self, counter: str, *, ttl_seconds: float) -> int:
+        """The new count; the counter forgets itself `ttl_seconds` after its first increment."""
+        ...
+
+    async def publish(self, channel: str, payload: bytes) -> None:
+        """Signal whoever listens now. A hint: it may be lost."""
+        ...
+
+    def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Signals from now on. A slow listener loses the oldest."""
+        ...
+
+    async def ready(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class PaymentIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the payment gateway says of a payment. `status` is one of the intent's states, see
+    `payments.domain`.
+    """
+
+    id: str
+    client_secret: str
+    status: str
+    amount_minor: int
+    currency: str
+    captured_minor: int = 0
+    refunded_minor: int = 0
+
+
+class PaymentGateway(Protocol):
+    """A card processor, by its server-side interface. Every call carries its own idempotency key: repeating
+    it is safe.
+
+    Raises `Unavailable` where the outcome is unknown (repeat with the same key), and `Refusal` where the
+    gateway says no.
+    """
+
+    async def create_intent(
+        self, *, key: str, amount_minor: int, currency: str, reference: str
+    ) -> PaymentIntent:
+        """An intent for manual capture. `reference` comes back in every webhook; it is the order's id."""
+        ...
+
+    async def intent(self, intent_id: str) -> PaymentIntent: ...
+
+    async def capture(self, intent_id: str, *, key: str) -> PaymentIntent: ...
+
+    async def cancel(self, intent_id: str, *, key: str) -> PaymentIntent:
+        """End an intent that is not captured; an authorisation is given back (void)."""
+        ...
+
+    async def refund(self, intent_id: str, *, key: str, amount_minor: int) -> PaymentIntent: ...
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    filename: str
+    media_type: str
+    content: bytes
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """An e-mail. `id` makes its Message-ID, so that a copy is recognisable as one."""
+
+    id: str
+    to_name: str
+    to_address: str
+    subject: str
+    text: str
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Mailer(Protocol):
+    async def send(self, letter: Letter) -> None:
+        """Raises `Unavailable` where it may be tried again, `Refusal` where the address is refused for
+        good.
+        """
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> Millis: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Ids(Protocol):
+    def new(self, prefix: str) -> str:
+        """Unguessable, sortable by time: `prefix` + "_" + a UUIDv7 in hex."""
+        ...
+
+    def secret(self) -> str:
+        """256 random bits, URL-safe."""
+        ...
+
+
+class ServiceAnswer(msgspec.Struct, frozen=True):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class ServiceClient(Protocol):
+    """How services reach each other: HTTP to the gateway's URL, or the same app in this process."""
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> ServiceAnswer:
+        """Raises `Unavailable` where no answer came. Header names in the answer are lower-case."""
+        ...

@@ -1,0 +1,179 @@
+"""Every message that crosses a service line, in the order of a purchase.
+
+A message is a fact in the past tense. Its topic is the service that sends it, its key the thing it is about;
+the type on the wire is `houseful.<ClassName>.v<version>`. A field may be added with a default; anything else
+is a new version. The golden files in `tests/golden/` hold what older installations may still have on their
+bus.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """`about` names the aggregate's kind and `key_field` the field with its id; the pair is what order is
+    kept for.
+    """
+
+    sender: ClassVar[str]
+    about: ClassVar[str]
+    key_field: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @property
+    def key(self) -> str:
+        return str(getattr(self, self.key_field))
+
+    @classmethod
+    def type(cls) -> str:
+        return f"houseful.{cls.__name__}.v{cls.version}"
+
+
+class EventPublished(Message, frozen=True, kw_only=True):
+    """An organizer put an event's plan beyond change. Sent by events; tickets generates the inventory and
+    fetches the plan (too large for a message) through the gateway by its hash."""
+
+    sender = "events"
+    about = "event"
+    key_field = "event_id"
+
+    event_id: str
+    organizer_id: str
+    title: str
+    venue: str
+    starts_at: int
+    timezone: str
+    currency: str
+    on_sale_at: int | None
+    hold_seconds: int
+    max_seats_per_order: int
+    refundable_until: int | None
+    plan_hash: str
+    seats_total: int
+    prices: dict[str, int]
+
+
+class EventChanged(Message, frozen=True, kw_only=True):
+    """What may still change after publishing, all of it. Sent by events; received by tickets."""
+
+    sender = "events"
+    about = "event"
+    key_field = "event_id"
+
+    event_id: str
+    title: str
+    on_sale_at: int | None
+    max_seats_per_order: int
+    refundable_until: int | None
+
+
+class InventoryReady(Message, frozen=True, kw_only=True):
+    """Every seat of the plan exists and can be sold. Sent by tickets; events puts the event on sale."""
+
+    sender = "tickets"
+    about = "inventory"
+    key_field = "event_id"
+
+    event_id: str
+    seats_total: int
+
+
+class InventoryFailed(Message, frozen=True, kw_only=True):
+    """The inventory can't be made, for a reason that trying again will not change. Sent by tickets; received
+    by events.
+    """
+
+    sender = "tickets"
+    about = "inventory"
+    key_field = "event_id"
+
+    event_id: str
+    detail: str
+
+
+class AvailabilityChanged(Message, frozen=True, kw_only=True):
+    """The last seat was sold, or one came back. Sent by tickets; events shows sold out or not."""
+
+    sender = "tickets"
+    about = "inventory"
+    key_field = "event_id"
+
+    event_id: str
+    sold_out: bool
+
+
+class SoldSeat(msgspec.Struct, frozen=True, kw_only=True):
+    seat_id: str
+    category: str
+    price_minor: int
+
+
+class OrderConfirmed(Message, frozen=True, kw_only=True):
+    """Paid for, sold, tickets issued. Sent by tickets; tickets itself mails the buyer and counts the sale."""
+
+    sender = "tickets"
+    about = "order"
+    key_field = "order_id"
+
+    order_id: str
+    event_id: str
+    confirmed_at: int
+    total_minor: int
+    seats: list[SoldSeat]
+
+
+class OrderRefunded(Message, frozen=True, kw_only=True):
+    """A confirmed order was taken back: its tickets are void, its seats free, its money on the way back. Sent
+    by tickets; tickets itself mails the buyer and counts it."""
+
+    sender = "tickets"
+    about = "order"
+    key_field = "order_id"
+
+    order_id: str
+    event_id: str
+    refunded_at: int
+    total_minor: int
+    seats: list[SoldSeat]
+
+
+class PaymentReturned(Message, frozen=True, kw_only=True):
+    """A payment came too late for its seats and was given back. Sent by tickets; tickets itself tells the
+    buyer.
+    """
+
+    sender = "tickets"
+    about = "order"
+    key_field = "order_id"
+
+    order_id: str
+    event_id: str
+    returned_at: int
+    total_minor: int
+
+
+class EventCancelled(Message, frozen=True, kw_only=True):
+    """The show will not be. Sent by events; tickets stops sales and refunds every order."""
+
+    sender = "events"
+    about = "event"
+    key_field = "event_id"
+
+    event_id: str
+
+
+MESSAGES: dict[str, type[Message]] = {
+    message.type(): message
+    for message in (
+        EventPublished,
+        EventChanged,
+        InventoryReady,
+        InventoryFailed,
+        AvailabilityChanged,
+        OrderConfirmed,
+        OrderRefunded,
+        PaymentReturned,
+        EventCancelled,
+    )
+}

@@ -1,0 +1,222 @@
+"""The central configuration: one frozen, validated object, from `HOUSEFUL_*` environment variables and an
+optional TOML file.
+
+The environment wins over the file, the file over the defaults. Everything is checked before anything is
+opened, and every error names the variable and the fix.
+"""
+
+import base64
+import os
+import secrets as random_secrets
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "HOUSEFUL_"
+SERVICES = ("users", "events", "tickets", "payments")
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class SettingsError(Exception):
+    """The configuration can't be used. `errors` maps a variable's name to what is wrong with it."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {error}" for name, error in errors.items()))
+        self.errors = dict(errors)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How this process runs. Names are those of the environment variables in lower case, without
+    `HOUSEFUL_`.
+    """
+
+    data: str = "data"
+    """Folder of the embedded store, bus, keys and mail."""
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    public_url: str = ""
+    """Where browsers reach the gateway, such as https://tickets.example.org; by default http://host:port."""
+    gateway_url: str = ""
+    """Where services reach the gateway; by default this process."""
+    store_url: str = "sqlite:"
+    bus_url: str = "local:"
+    coordination_url: str = "local:"
+    mail_url: str = "folder:"
+    """`folder:` writes .eml files into the data folder; `smtp://user:password@host:587` sends."""
+    mail_from: str = "Houseful <tickets@localhost>"
+    proxies: Annotated[int, Meta(ge=0, le=8)] = 0
+    """How many proxies of your own stand in front and append to X-Forwarded-For; 0 believes nobody about a
+    client's address.
+    """
+    web_folder: str = ""
+    """The built web app; by default the one that comes with the package."""
+    demo: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_style: Literal["console", "json"] = "console"
+    rate_limits: Literal["on", "off"] = "on"
+    access_token_seconds: Annotated[int, Meta(ge=5, le=600)] = 600
+    session_days: Annotated[int, Meta(ge=1, le=365)] = 30
+    payment_seconds: Annotated[int, Meta(ge=10, le=86400)] = 900
+    """How long an order waits for its payment."""
+    sweep_seconds: Seconds = 1.0
+    """How often what is due (expiry, reconciliation, mail) is looked for; nothing depends on it for
+    correctness.
+    """
+    sweepers: Literal["on", "off"] = "on"
+    payments_delay_seconds: Annotated[float, Meta(ge=0)] = 5.0
+    """How long the mocked gateway's slow card takes."""
+    shutdown_seconds: Seconds = 10.0
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data)
+
+    @property
+    def base_url(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keys of this installation, base64url. A single process makes its own at the first start and keeps them
+    in its data folder.
+    """
+
+    token_key: str
+    """Ed25519 seed that signs access tokens."""
+    session_key: str
+    """HMAC key that refresh tokens are derived with."""
+    ticket_key: str
+    """Ed25519 seed that signs tickets."""
+    payments_key: str
+    """What the ticket service shows to the payment gateway."""
+    webhook_keys: str
+    """HMAC keys of payment webhooks, separated by commas: the first signs, all are accepted."""
+
+    def raw(self, name: str) -> bytes:
+        value: str = getattr(self, name)
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, file: Path | None = None, **overrides: Any
+) -> Settings:
+    """Raises `SettingsError`. `overrides` come from the command line and win over everything; None means not
+    given.
+    """
+    environment = os.environ if environment is None else environment
+    names = {field.name for field in msgspec.structs.fields(Settings)}
+    secret_names = {field.name for field in msgspec.structs.fields(Secrets)}
+    errors: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    file = file or (Path(environment["HOUSEFUL_CONFIG"]) if environment.get("HOUSEFUL_CONFIG") else None)
+    if file is not None:
+        values |= _read_toml(file, names, secret_names, errors)
+    for variable, text in environment.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name in names:
+            values[name] = text
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    settings: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        if field.name not in values:
+            continue
+        try:
+            settings[field.name] = msgspec.convert(values[field.name], field.type, strict=False)
+        except msgspec.ValidationError as error:
+            errors[PREFIX + field.name.upper()] = f"{error}; it is {values[field.name]!r}"
+    if not errors:
+        result = Settings(**settings)
+        errors = _contradictions(result)
+        if not errors:
+            return result
+    raise SettingsError(errors)
+
+
+def _read_toml(file: Path, names: set[str], secret_names: set[str], errors: dict[str, str]) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError({"HOUSEFUL_CONFIG": f"{file} can't be read: {error}"}) from error
+    for name in table.keys() - names - secret_names:
+        errors[f"{file}: {name}"] = f"unknown; the settings are {', '.join(sorted(names))}"
+    return {name: value for name, value in table.items() if name in names}
+
+
+def _contradictions(settings: Settings) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    schemes = {
+        "store_url": ("sqlite",),
+        "bus_url": ("local",),
+        "coordination_url": ("local",),
+        "mail_url": ("folder", "smtp", "smtps"),
+    }
+    for name, allowed in schemes.items():
+        scheme = urlsplit(getattr(settings, name)).scheme
+        if scheme not in allowed:
+            known = ", ".join(f"{one}:" for one in allowed)
+            errors[PREFIX + name.upper()] = f"begins with {scheme!r}; it has to begin with one of {known}"
+    for name in ("public_url", "gateway_url"):
+        value = getattr(settings, name)
+        if value and urlsplit(value).scheme not in ("http", "https"):
+            errors[PREFIX + name.upper()] = f"{value!r} is no http:// or https:// URL"
+    return errors
+
+
+def load_secrets(settings: Settings, environment: Mapping[str, str] | None = None) -> Secrets:
+    """From the environment; what is not there from `keys.toml` in the data folder, made at the first start
+    (mode 600).
+    """
+    environment = os.environ if environment is None else environment
+    names = [field.name for field in msgspec.structs.fields(Secrets)]
+    given = {
+        name: environment[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environment
+    }
+    if len(given) < len(names):
+        given = _kept_secrets(settings.data_folder / "keys.toml", names) | given
+    secrets = Secrets(**given)
+    for name in ("token_key", "ticket_key"):
+        if len(secrets.raw(name)) != 32:
+            raise SettingsError({PREFIX + name.upper(): "is not 32 bytes in base64url"})
+    return secrets
+
+
+def _kept_secrets(file: Path, names: list[str]) -> dict[str, str]:
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = "".join(f'{name} = "{random_secrets.token_urlsafe(32)}"\n' for name in names)
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+            output.write(
+                "# The keys of this installation. Whoever has them can sign in as anyone. Keep a copy.\n"
+                + lines
+            )
+            output.flush()
+            os.fsync(output.fileno())
+        with suppress(
+            FileExistsError
+        ):  # of two first starts at one instant, one wins and both read the same keys
+            os.link(draft, file)
+        draft.unlink()
+    kept = tomllib.loads(file.read_text())
+    missing = [name for name in names if not isinstance(kept.get(name), str)]
+    if missing:
+        raise SettingsError({str(file): f"has no {', '.join(missing)}; restore it from a copy"})
+    return {name: kept[name] for name in names}
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """For printing: passwords in URLs are hidden."""
+    shown: dict[str, Any] = {}
+    for name, value in msgspec.structs.asdict(settings).items():
+        if isinstance(value, str) and urlsplit(value).password:
+            value = value.replace(f":{urlsplit(value).password}@", ":***@")
+        shown[name] = value
+    return shown
