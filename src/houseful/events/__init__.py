@@ -1,0 +1,24 @@
+"""Events: what organizers announce, from the draft to the day. The seats are the ticket service's."""
+
+from houseful.common.service import Manifest, Platform
+from houseful.events.api import ENDPOINTS
+from houseful.events.service import DOCUMENTS, EventsService
+from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
+
+
+def _build(platform: Platform) -> EventsService:
+    return EventsService(platform.store, platform.clock, platform.ids)
+
+
+MANIFEST = Manifest(
+    name="events",
+    documents=DOCUMENTS,
+    build=_build,
+    endpoints=ENDPOINTS,
+    handlers={
+        InventoryReady: EventsService.inventory_ready,
+        InventoryFailed: EventsService.inventory_failed,
+        AvailabilityChanged: EventsService.availability_changed,
+    },
+    jobs=(),
+)

@@ -1,0 +1,320 @@
+"""The HTTP side of events.
+
+Lengths and ranges are documented here and checked by the domain, so that one answer tells everything that is
+wrong: with the fields, the prices and the plan.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from houseful.common.documents import Millis
+from houseful.common.errors import invalid
+from houseful.common.http import (
+    ORGANIZER,
+    PLAN_BYTES,
+    Answer,
+    Call,
+    Endpoint,
+    Input,
+    Page,
+    View,
+)
+from houseful.common.money import CURRENCIES
+from houseful.common.plan import MAX_CATEGORIES, MAX_STANDING_AREAS, Plan, StandingArea
+from houseful.common.times import millis, rfc3339
+from houseful.events import domain
+from houseful.events.domain import Changes, Event, NewEvent
+from houseful.events.service import EventsService, Position, Search
+
+Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
+Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]
+Venue = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.VENUE_LENGTH})]
+Timezone = Annotated[str, Meta(max_length=100, description="IANA name, such as Europe/Berlin")]
+Currency = Annotated[str, Meta(max_length=100, extra_json_schema={"enum": list(CURRENCIES)})]
+Moment = Annotated[datetime, Meta(tz=True)]
+HoldSeconds = Annotated[
+    int, Meta(extra_json_schema={"minimum": domain.HOLD_SECONDS[0], "maximum": domain.HOLD_SECONDS[1]})
+]
+SeatsPerOrder = Annotated[
+    int, Meta(extra_json_schema={"minimum": domain.SEATS_PER_ORDER[0], "maximum": domain.SEATS_PER_ORDER[1]})
+]
+Prices = Annotated[
+    dict[str, int], Meta(max_length=MAX_CATEGORIES, description="minor units by the plan's category")
+]
+PlanJson = Annotated[
+    msgspec.Raw, Meta(extra_json_schema={"type": "object", "description": "pretix seating-plan JSON"})
+]
+
+
+class AreaInput(Input, frozen=True, kw_only=True):
+    """General admission: `capacity` places of one category in a zone of the plan."""
+
+    zone: str
+    name: str
+    category: str
+    capacity: int
+
+
+Areas = Annotated[list[AreaInput], Meta(max_length=MAX_STANDING_AREAS)]
+
+
+class NewEventInput(Input, frozen=True, kw_only=True):
+    title: Title
+    description: Description = ""
+    venue: Venue
+    starts_at: Moment
+    timezone: Timezone
+    currency: Currency
+    on_sale_at: Moment | None = None
+    hold_seconds: HoldSeconds = 600
+    max_seats_per_order: SeatsPerOrder = 10
+    refundable_until: Moment | None = None
+    plan: PlanJson
+    prices: Prices
+    areas: Areas = []
+
+
+class ChangesInput(Input, frozen=True, kw_only=True):
+    """Only what is given changes. Once published: title, description, on_sale_at, max_seats_per_order and
+    refundable_until."""
+
+    title: Title | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    venue: Venue | UnsetType = UNSET
+    starts_at: Moment | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    on_sale_at: Moment | UnsetType | None = UNSET
+    hold_seconds: HoldSeconds | UnsetType = UNSET
+    max_seats_per_order: SeatsPerOrder | UnsetType = UNSET
+    refundable_until: Moment | UnsetType | None = UNSET
+    plan: PlanJson | UnsetType = UNSET
+    prices: Prices | UnsetType = UNSET
+    areas: Areas | UnsetType = UNSET
+
+
+class EventsQuery(Input, frozen=True, kw_only=True):
+    """`q`: each of its words begins one of title or venue. `from <= starts_at < to`; from now by default."""
+
+    q: Annotated[str, Meta(max_length=200)] = ""
+    since: Moment | None = msgspec.field(default=None, name="from")
+    until: Moment | None = msgspec.field(default=None, name="to")
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    mine: bool = False
+
+
+class AreaView(View, frozen=True, kw_only=True):
+    zone: str
+    name: str
+    category: str
+    capacity: int
+
+
+class EventView(View, frozen=True, kw_only=True):
+    """`problem` says why an event stays in the state `publishing`: its inventory can't be made."""
+
+    id: str
+    title: str
+    description: str
+    venue: str
+    starts_at: str
+    timezone: str
+    currency: str
+    on_sale_at: str | None
+    hold_seconds: int
+    max_seats_per_order: int
+    refundable_until: str | None
+    state: domain.State
+    organizer_id: str
+    prices: dict[str, int]
+    areas: list[AreaView]
+    plan_name: str
+    plan_hash: str
+    seats_total: int
+    price_from_minor: int
+    price_to_minor: int
+    problem: str | None
+    created_at: str
+    updated_at: str
+
+
+async def create_event(service: EventsService, call: Call[NewEventInput]) -> EventView:
+    """Make a draft of an event from a seating plan and prices"""
+    body = call.body
+    new = NewEvent(
+        title=body.title,
+        description=body.description,
+        venue=body.venue,
+        starts_at=millis(body.starts_at),
+        timezone=body.timezone,
+        currency=body.currency,
+        on_sale_at=_moment(body.on_sale_at),
+        hold_seconds=body.hold_seconds,
+        max_seats_per_order=body.max_seats_per_order,
+        refundable_until=_moment(body.refundable_until),
+        prices=body.prices,
+        areas=_areas(body.areas),
+        plan=bytes(body.plan),
+    )
+    return _view(service, await service.create(call.user, new))
+
+
+async def change_event(service: EventsService, call: Call[ChangesInput]) -> EventView:
+    """Change an event; of a published one only what does not concern its seats"""
+    said: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not UNSET
+    }
+    for name in said.keys() & {"starts_at", "on_sale_at", "refundable_until"}:
+        said[name] = _moment(said[name])
+    if "areas" in said:
+        said["areas"] = _areas(said["areas"])
+    if "plan" in said:
+        said["plan"] = bytes(said["plan"])
+    return _view(service, await service.change(call.user, call.path["event_id"], Changes(**said)))
+
+
+async def publish_event(service: EventsService, call: Call[None]) -> EventView:
+    """Publish an event: its plan is fixed and its inventory is made"""
+    return _view(service, await service.publish(call.user, call.path["event_id"]))
+
+
+async def cancel_event(service: EventsService, call: Call[None]) -> EventView:
+    """Cancel an event and give all buyers their money back"""
+    return _view(service, await service.cancel(call.user, call.path["event_id"]))
+
+
+async def get_event(service: EventsService, call: Call[None]) -> EventView:
+    """One event"""
+    return _view(service, await service.event(call.who, call.path["event_id"]))
+
+
+async def list_events(service: EventsService, call: Call[None]) -> Page[EventView]:
+    """Published events in the order of their beginning; with mine=true one's own, newest first
+
+    A list with `next_cursor` may hold fewer than `limit` events, or none, and yet go on.
+    """
+    query: EventsQuery = call.query
+    search = Search(
+        query=query.q,
+        since=_moment(query.since),
+        until=_moment(query.until),
+        organizer_id=call.user.user_id if query.mine else None,
+        after=None if query.cursor is None else _position(query.cursor),
+        limit=query.limit,
+    )
+    found, more = await service.search(search)
+    return Page([_view(service, event) for event in found], None if more is None else _cursor(more))
+
+
+async def get_plan(service: EventsService, call: Call[None]) -> Answer:
+    """The seating plan of an event, as pretix seating-plan JSON"""
+    known = [
+        tag.strip().removeprefix("W/").strip('"') for tag in call.headers.get("if-none-match", "").split(",")
+    ]
+    plan = await service.plan(call.who, call.path["event_id"], known)
+    caching = "public, max-age=86400" if plan.final else "private, no-cache"
+    headers = [("etag", f'"{plan.plan_hash}"'), ("cache-control", caching)]
+    return Answer(plan.content, 200 if plan.content else 304, headers=headers)
+
+
+def _view(service: EventsService, event: Event) -> EventView:
+    lowest, highest = event.price_range_minor
+    return EventView(
+        id=event.id,
+        title=event.title,
+        description=event.description,
+        venue=event.venue,
+        starts_at=rfc3339(event.starts_at),
+        timezone=event.timezone,
+        currency=event.currency,
+        on_sale_at=_written(event.on_sale_at),
+        hold_seconds=event.hold_seconds,
+        max_seats_per_order=event.max_seats_per_order,
+        refundable_until=_written(event.refundable_until),
+        state=service.state(event),
+        organizer_id=event.organizer_id,
+        prices=event.prices,
+        areas=[
+            AreaView(zone=area.zone, name=area.name, category=area.category, capacity=area.capacity)
+            for area in event.areas
+        ],
+        plan_name=event.hall.plan_name,
+        plan_hash=event.hall.plan_hash,
+        seats_total=event.hall.seats_total,
+        price_from_minor=lowest,
+        price_to_minor=highest,
+        problem=event.problem,
+        created_at=rfc3339(event.created_at),
+        updated_at=rfc3339(event.updated_at),
+    )
+
+
+def _areas(areas: list[AreaInput]) -> list[StandingArea]:
+    return [
+        StandingArea(zone=area.zone, name=area.name, category=area.category, capacity=area.capacity)
+        for area in areas
+    ]
+
+
+def _moment(moment: datetime | None) -> Millis | None:
+    return None if moment is None else millis(moment)
+
+
+def _written(moment: Millis | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _cursor(position: Position) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).rstrip(b"=").decode()
+
+
+def _position(cursor: str) -> Position:
+    """Raises `Refusal` (422) for what is no cursor of ours."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        position = msgspec.json.decode(raw, type=Position)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise invalid(
+            {"cursor": "is not the next_cursor of a list"}, "The query needs a correction."
+        ) from error
+    if not 0 <= position.at < 2**53:
+        raise invalid({"cursor": "is not the next_cursor of a list"}, "The query needs a correction.")
+    return position
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/api/events", list_events, answer=Page[EventView], query=EventsQuery),
+    Endpoint(
+        "POST",
+        "/api/events",
+        create_event,
+        answer=EventView,
+        body=NewEventInput,
+        status=201,
+        who=ORGANIZER,
+        body_bytes=PLAN_BYTES,
+    ),
+    Endpoint("GET", "/api/events/{event_id}", get_event, answer=EventView),
+    Endpoint(
+        "PATCH",
+        "/api/events/{event_id}",
+        change_event,
+        answer=EventView,
+        body=ChangesInput,
+        who=ORGANIZER,
+        body_bytes=PLAN_BYTES,
+    ),
+    Endpoint(
+        "POST", "/api/events/{event_id}/publish", publish_event, answer=EventView, status=202, who=ORGANIZER
+    ),
+    Endpoint(
+        "POST", "/api/events/{event_id}/cancel", cancel_event, answer=EventView, status=202, who=ORGANIZER
+    ),
+    Endpoint("GET", "/api/events/{event_id}/plan", get_plan, answer=Plan),
+)

@@ -1,0 +1,400 @@
+"""What an event is and may become. Times are milliseconds since 1970, money is in minor units."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from houseful.common.documents import Document, Index, Millis
+from houseful.common.errors import Refusal
+from houseful.common.money import CURRENCIES
+from houseful.common.plan import Plan, PlanError, StandingArea, check_prices, pack, parse_plan, plan_hash
+from houseful.messages import EventChanged, EventPublished
+
+TITLE_LENGTH = 200
+VENUE_LENGTH = 200
+DESCRIPTION_LENGTH = 20_000
+HOLD_SECONDS = (1, 7200)
+SEATS_PER_ORDER = (1, 50)
+EARLIEST: Millis = 946_684_800_000  # 2000-01-01
+LATEST: Millis = 7_258_118_400_000  # 2200-01-01
+PART_BYTES = 4 * 1024 * 1024  # in base64 well below MongoDB's 16 MB for a document
+
+CHANGEABLE_ONCE_PUBLISHED = frozenset(
+    {"title", "description", "on_sale_at", "max_seats_per_order", "refundable_until"}
+)
+
+Status = Literal["draft", "publishing", "published", "cancelled"]
+State = Literal["draft", "publishing", "scheduled", "on_sale", "sold_out", "ended", "cancelled"]
+Step = Literal["publish", "cancel", "inventory_ready", "inventory_failed"]
+
+# A step that leads to where the event is already changes nothing. What is not here is no step at all.
+STEPS: Mapping[tuple[Status, Step], Status] = {
+    ("draft", "publish"): "publishing",
+    ("draft", "cancel"): "cancelled",
+    ("publishing", "publish"): "publishing",
+    ("publishing", "inventory_ready"): "published",
+    ("publishing", "inventory_failed"): "publishing",
+    ("publishing", "cancel"): "cancelled",
+    ("published", "publish"): "published",
+    ("published", "inventory_ready"): "published",
+    ("published", "cancel"): "cancelled",
+    ("cancelled", "cancel"): "cancelled",
+    ("cancelled", "inventory_ready"): "cancelled",  # the cancel and the inventory crossed on the way
+    ("cancelled", "inventory_failed"): "cancelled",
+}
+
+
+class IllegalStep(Exception):
+    """A message says something that can't have happened to this event: a bug on one of the two sides."""
+
+
+class PlanCategory(msgspec.Struct, frozen=True, kw_only=True):
+    """`seats_total` counts seats and standing places; 0 where the plan does not use the category."""
+
+    name: str
+    color: str | None = None
+    seats_total: int
+
+
+class Hall(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event has to know of its plan; the plan itself is in `parts` documents named by `plan_hash`."""
+
+    plan_name: str
+    plan_hash: str
+    parts: int
+    seats_total: int
+    categories: tuple[PlanCategory, ...]
+
+
+class Event(Document, frozen=True, kw_only=True):
+    """A show. `published_at` is None as long as nobody but its organizer may see it."""
+
+    collection = "events"
+    indexes = (Index(("status", "starts_at")), Index(("organizer_id", "created_at")))
+
+    organizer_id: str
+    status: Status
+    title: str
+    description: str = ""
+    venue: str
+    starts_at: Millis
+    timezone: str
+    currency: str
+    on_sale_at: Millis | None = None
+    hold_seconds: int
+    max_seats_per_order: int
+    refundable_until: Millis | None = None
+    prices: dict[str, int]
+    areas: tuple[StandingArea, ...] = ()
+    hall: Hall
+    sold_out: bool = False
+    problem: str | None = None
+    published_at: Millis | None = None
+    created_at: Millis
+    updated_at: Millis
+
+    @property
+    def price_range_minor(self) -> tuple[int, int]:
+        """The lowest and the highest price that a seat of this event has."""
+        used = [self.prices[category.name] for category in self.hall.categories if category.seats_total]
+        return min(used), max(used)
+
+
+class StoredPlan(Document, frozen=True, kw_only=True):
+    """One part of a packed plan, `<plan hash>:<n>`; never changed, shared by all events with this plan."""
+
+    collection = "plans"
+
+    data: bytes
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What an organizer says of a new event. `plan` is a seating plan's JSON."""
+
+    title: str
+    description: str = ""
+    venue: str
+    starts_at: Millis
+    timezone: str
+    currency: str
+    on_sale_at: Millis | None = None
+    hold_seconds: int = 600
+    max_seats_per_order: int = 10
+    refundable_until: Millis | None = None
+    prices: Mapping[str, int]
+    areas: Sequence[StandingArea] = ()
+    plan: bytes
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What an organizer wants otherwise; what is UNSET stays as it is."""
+
+    title: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    venue: str | UnsetType = UNSET
+    starts_at: Millis | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    on_sale_at: Millis | UnsetType | None = UNSET
+    hold_seconds: int | UnsetType = UNSET
+    max_seats_per_order: int | UnsetType = UNSET
+    refundable_until: Millis | UnsetType | None = UNSET
+    prices: Mapping[str, int] | UnsetType = UNSET
+    areas: Sequence[StandingArea] | UnsetType = UNSET
+    plan: bytes | UnsetType = UNSET
+
+    def given(self) -> dict[str, Any]:
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
+
+
+class CheckedPlan(msgspec.Struct, frozen=True):
+    """A plan ready to be stored, or all that is wrong with it and with the prices and areas beside it."""
+
+    hall: Hall
+    parts: tuple[bytes, ...]
+    errors: Mapping[str, str]
+
+
+_NO_HALL = Hall(plan_name="", plan_hash="", parts=0, seats_total=0, categories=())
+
+
+# What an organizer may say.
+
+
+def check_plan(raw: bytes, prices: Mapping[str, int], areas: Sequence[StandingArea]) -> CheckedPlan:
+    """Read a plan's JSON. Takes a second for a stadium: not for the event loop."""
+    try:
+        plan = parse_plan(raw)
+    except PlanError as error:
+        return CheckedPlan(_NO_HALL, (), error.errors)
+    return check_hall(plan, prices, areas)
+
+
+def check_hall(plan: Plan, prices: Mapping[str, int], areas: Sequence[StandingArea]) -> CheckedPlan:
+    """The same for a plan that was read before, with other prices or areas."""
+    errors = check_prices(plan, prices, areas)
+    if errors:
+        return CheckedPlan(_NO_HALL, (), errors)
+    seats = Counter(seat.category for zone in plan.zones for row in zone.rows for seat in row.seats)
+    for area in areas:
+        seats[area.category] += area.capacity
+    packed = pack(plan, areas)
+    parts = tuple(packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES))
+    hall = Hall(
+        plan_name=plan.name,
+        plan_hash=plan_hash(plan, areas),
+        parts=len(parts),
+        seats_total=seats.total(),
+        categories=tuple(
+            PlanCategory(name=category.name, color=category.color, seats_total=seats[category.name])
+            for category in plan.categories
+        ),
+    )
+    return CheckedPlan(hall, parts, {})
+
+
+def part_ids(hall: Hall) -> list[str]:
+    return [f"{hall.plan_hash}:{number}" for number in range(hall.parts)]
+
+
+def draft(id: str, organizer_id: str, new: NewEvent, hall: Hall, now: Millis) -> Event:
+    said = _tidied({name: value for name, value in msgspec.structs.asdict(new).items() if name != "plan"})
+    return Event(
+        id=id, organizer_id=organizer_id, status="draft", hall=hall, created_at=now, updated_at=now, **said
+    )
+
+
+def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
+    """The event with these changes, unchecked; the very same one where they change nothing.
+
+    Raises `Refusal` (409) for what may not change any more.
+    """
+    said = changes.given()
+    if event.status == "cancelled":
+        raise Refusal(409, "event_cancelled", "The event is cancelled; it can't be changed any more.")
+    if event.status != "draft":
+        fixed = sorted(said.keys() - CHANGEABLE_ONCE_PUBLISHED)
+        if fixed:
+            raise Refusal(
+                409,
+                "event_published",
+                f"The event is published; {', '.join(fixed)} can't be changed any more.",
+                errors=dict.fromkeys(fixed, "can't be changed once the event is published"),
+            )
+    said.pop("plan", None)
+    result = msgspec.structs.replace(event, hall=hall, **_tidied(said))
+    return event if result == event else msgspec.structs.replace(result, updated_at=now)
+
+
+def _tidied(said: dict[str, Any]) -> dict[str, Any]:
+    """Texts without blanks around them, line ends as \\n, lists as tuples: what is equal compares equal."""
+    for name in ("title", "venue", "description"):
+        if name in said:
+            said[name] = said[name].replace("\r\n", "\n").strip()
+    kinds: dict[str, type] = {"areas": tuple, "prices": dict}
+    return said | {name: kind(said[name]) for name, kind in kinds.items() if name in said}
+
+
+# Controls, line separators, characters that turn text around. A description may have lines and tabs.
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_NO_LINE = re.compile(f"[{_CONTROL}]")
+_NO_TEXT = re.compile(f"(?![\n\t])[{_CONTROL}]")
+
+
+def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
+    """What is wrong with what its organizer says, by field. `zones` are the time zones that there are."""
+    errors = {
+        "title": _text_error(event.title, 1, TITLE_LENGTH, _NO_LINE),
+        "description": _text_error(event.description, 0, DESCRIPTION_LENGTH, _NO_TEXT),
+        "venue": _text_error(event.venue, 1, VENUE_LENGTH, _NO_LINE),
+        "timezone": None if event.timezone in zones else "is no IANA time zone, such as Europe/Berlin",
+        "currency": None if event.currency in CURRENCIES else f"has to be one of {', '.join(CURRENCIES)}",
+        "hold_seconds": _number_error(event.hold_seconds, HOLD_SECONDS),
+        "max_seats_per_order": _number_error(event.max_seats_per_order, SEATS_PER_ORDER),
+        "starts_at": _moment_error(event.starts_at),
+        "on_sale_at": _moment_error(event.on_sale_at),
+        "refundable_until": _moment_error(event.refundable_until),
+    }
+    if event.on_sale_at is not None and event.on_sale_at >= event.starts_at:
+        errors["on_sale_at"] = errors["on_sale_at"] or "has to be before starts_at"
+    if event.refundable_until is not None and event.refundable_until > event.starts_at:
+        errors["refundable_until"] = errors["refundable_until"] or "can't be after starts_at"
+    return {field: error for field, error in errors.items() if error is not None}
+
+
+def start_errors(event: Event, now: Millis) -> dict[str, str]:
+    """An event is made, moved or published before it starts."""
+    return {} if event.starts_at > now else {"starts_at": "has to be in the future"}
+
+
+def _text_error(text: str, least: int, most: int, refused: re.Pattern[str]) -> str | None:
+    if len(text) < least:
+        return "is empty"
+    if len(text) > most:
+        return f"is {len(text):,} characters long; at most {most:,} are possible"
+    if refused.search(text):
+        return "has control characters in it; remove them"
+    return None
+
+
+def _number_error(value: int, limits: tuple[int, int]) -> str | None:
+    least, most = limits
+    return None if least <= value <= most else f"has to be between {least} and {most}"
+
+
+def _moment_error(moment: Millis | None) -> str | None:
+    """Not every time that a body can name can be written again."""
+    if moment is None or EARLIEST <= moment < LATEST:
+        return None
+    return "has to be between the years 2000 and 2199"
+
+
+def refuse(errors: Mapping[str, str]) -> None:
+    """Raises `Refusal` (422) if there are errors."""
+    if not errors:
+        return
+    if any(place == "plan" or place.startswith("plan.") for place in errors):
+        raise Refusal(422, "invalid_plan", "The seating plan needs a correction.", errors=errors)
+    raise Refusal(422, "validation_failed", "Some fields need a correction.", errors=errors)
+
+
+# What becomes of an event.
+
+
+def state(event: Event, now: Millis) -> State:
+    """What the API says: only the beginning and the end of sales are decided by the clock."""
+    if event.status != "published":
+        return event.status
+    if now >= event.starts_at:
+        return "ended"
+    if event.on_sale_at is not None and now < event.on_sale_at:
+        return "scheduled"
+    return "sold_out" if event.sold_out else "on_sale"
+
+
+def published(event: Event, now: Millis) -> Event:
+    """Its plan fixed, its inventory in the making. Raises `Refusal` for what is cancelled or has begun."""
+    if event.status == "cancelled":
+        raise Refusal(409, "event_cancelled", "The event is cancelled; it can't be published any more.")
+    if event.status == "draft":
+        refuse(start_errors(event, now))
+    return _stepped(event, "publish", now, published_at=now)
+
+
+def cancelled(event: Event, now: Millis) -> Event:
+    return _stepped(event, "cancel", now)
+
+
+def with_inventory(event: Event, seats_total: int, now: Millis) -> Event:
+    """The ticket service has made the seats. Another number of them than the plan has is not put on sale."""
+    if seats_total != event.hall.seats_total:
+        detail = f"The inventory has {seats_total:,} seats, but the plan {event.hall.seats_total:,}."
+        return without_inventory(event, detail, now)
+    return _stepped(event, "inventory_ready", now, problem=None)
+
+
+def without_inventory(event: Event, detail: str, now: Millis) -> Event:
+    return _stepped(event, "inventory_failed", now, problem=detail)
+
+
+def _stepped(event: Event, step: Step, now: Millis, **values: Any) -> Event:
+    status = STEPS.get((event.status, step))
+    if status is None:
+        raise IllegalStep(f"{event.id} is {event.status}; {step} can't happen to it")
+    if event.status == "cancelled" or (status == event.status and step != "inventory_failed"):
+        return event
+    return msgspec.structs.replace(event, status=status, updated_at=now, **values)
+
+
+def published_message(event: Event) -> EventPublished:
+    return EventPublished(
+        event_id=event.id,
+        organizer_id=event.organizer_id,
+        title=event.title,
+        venue=event.venue,
+        starts_at=event.starts_at,
+        timezone=event.timezone,
+        currency=event.currency,
+        on_sale_at=event.on_sale_at,
+        hold_seconds=event.hold_seconds,
+        max_seats_per_order=event.max_seats_per_order,
+        refundable_until=event.refundable_until,
+        plan_hash=event.hall.plan_hash,
+        seats_total=event.hall.seats_total,
+        prices=event.prices,
+    )
+
+
+def changed_message(event: Event) -> EventChanged:
+    return EventChanged(
+        event_id=event.id,
+        title=event.title,
+        on_sale_at=event.on_sale_at,
+        max_seats_per_order=event.max_seats_per_order,
+        refundable_until=event.refundable_until,
+    )
+
+
+# Looking for events.
+
+
+def words(text: str) -> list[str]:
+    """Without capitals and accents, so that "zurich" finds "Zürich"."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return re.findall(r"\w+", bare.casefold())
+
+
+def search(query: str) -> Callable[[Event], bool]:
+    """Whether each word of the query begins a word of the event's title or venue."""
+    wanted = words(query)
+
+    def matches(event: Event) -> bool:
+        there = words(f"{event.title} {event.venue}")
+        return all(any(word.startswith(start) for word in there) for start in wanted)
+
+    return matches

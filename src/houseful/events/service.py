@@ -1,0 +1,279 @@
+"""The use cases of events: one transaction each."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from msgspec import UNSET
+
+from houseful.common.auth import Identity, Role
+from houseful.common.documents import Document, Millis, Scalar
+from houseful.common.errors import Conflict, not_found
+from houseful.common.plan import StandingArea, unpack
+from houseful.common.ports import Clock, Ids, Reader, Store, Transaction
+from houseful.events import domain
+from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
+from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
+
+DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan)
+
+_MOST_SCANNED = 2_000
+_SCANNED_AT_ONCE = 500
+_MOST_ROUNDS = 5
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """Behind which event a list goes on: its place in the list's order, and its id."""
+
+    at: Millis
+    id: str
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events: `since <= starts_at < until`. `organizer_id` asks for all of theirs, newest first."""
+
+    query: str = ""
+    since: Millis | None = None
+    until: Millis | None = None
+    organizer_id: str | None = None
+    after: Position | None = None
+    limit: int = 20
+
+
+class PlanFile(msgspec.Struct, frozen=True):
+    """A seating plan's JSON. `final` once it can't change any more."""
+
+    plan_hash: str
+    content: bytes
+    final: bool
+
+
+class EventsService:
+    """Events, from the draft to the day. Safe to run in any number of processes."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        # A stadium's plan costs a second of processor time and tens of megabytes: one at a time.
+        self._plan_work = asyncio.Semaphore(1)
+        self._last_plan: tuple[str, bytes] = ("", b"")
+
+    def state(self, event: Event) -> domain.State:
+        return domain.state(event, self._clock.now())
+
+    async def create(self, who: Identity, new: NewEvent) -> Event:
+        """A draft. Raises `Refusal` (422) with every error of its fields and its plan."""
+        async with self._plan_work:
+            checked = await asyncio.to_thread(domain.check_plan, new.plan, new.prices, new.areas)
+        now = self._clock.now()
+        event = domain.draft(self._ids.new("evt"), who.user_id, new, checked.hall, now)
+        domain.refuse(
+            {**domain.errors_of(event, _zones()), **domain.start_errors(event, now), **checked.errors}
+        )
+
+        async def work(tx: Transaction) -> Event:
+            _store_plan(tx, checked)
+            tx.insert(event)
+            return event
+
+        return await self._store.transact(work)
+
+    async def change(self, who: Identity, event_id: str, changes: Changes) -> Event:
+        """Raises `Refusal`: 404, 409 for what may not change any more, 422. A change of nothing is no change.
+
+        A plan is read outside of the transaction; if the event was changed meanwhile, it is done again.
+        """
+        for _ in range(_MOST_ROUNDS):
+            seen = _owned(await self._store.get(Event, event_id), who)
+            changed, checked = await self._changed(seen, changes)
+            if changed is seen or await self._replace(seen, changed, checked):
+                return changed
+        raise Conflict(f"{event_id} keeps changing")
+
+    async def _changed(self, event: Event, changes: Changes) -> tuple[Event, CheckedPlan | None]:
+        now = self._clock.now()
+        domain.changed(event, changes, event.hall, now)  # refuses what can't change before any plan is read
+        checked = await self._recheck(event, changes)
+        changed = domain.changed(event, changes, event.hall if checked is None else checked.hall, now)
+        errors = domain.errors_of(changed, _zones())
+        if changes.starts_at is not UNSET:
+            errors |= domain.start_errors(changed, now)
+        domain.refuse(errors if checked is None else {**errors, **checked.errors})
+        return changed, checked
+
+    async def _recheck(self, event: Event, changes: Changes) -> CheckedPlan | None:
+        """Plan, prices and areas belong together: whichever changes, all three are checked."""
+        if changes.plan is UNSET and changes.prices is UNSET and changes.areas is UNSET:
+            return None
+        prices: Mapping[str, int] = event.prices if changes.prices is UNSET else changes.prices
+        areas: Sequence[StandingArea] = event.areas if changes.areas is UNSET else changes.areas
+        async with self._plan_work:
+            if changes.plan is not UNSET:
+                return await asyncio.to_thread(domain.check_plan, changes.plan, prices, areas)
+            packed = await self._packed(event)
+            return await asyncio.to_thread(lambda: domain.check_hall(unpack(packed)[0], prices, areas))
+
+    async def _replace(self, seen: Event, changed: Event, checked: CheckedPlan | None) -> bool:
+        """False, and nothing done, if the event is not as it was seen any more."""
+
+        async def work(tx: Transaction) -> bool:
+            if await tx.get(Event, seen.id) != seen:
+                return False
+            if checked is not None:
+                _store_plan(tx, checked)
+            tx.put(changed)
+            if changed.status != "draft":
+                tx.send(domain.changed_message(changed))
+            return True
+
+        return await self._store.transact(work)
+
+    async def publish(self, who: Identity, event_id: str) -> Event:
+        """Starts the making of the inventory. Publishing again changes nothing.
+
+        Raises `Refusal`: 404, 409 for a cancelled event, 422 for one whose time is past.
+        """
+
+        async def work(tx: Transaction) -> Event:
+            event = _owned(await tx.get(Event, event_id), who)
+            published = domain.published(event, self._clock.now())
+            if published is not event:
+                tx.put(published)
+                tx.send(domain.published_message(published))
+            return published
+
+        return await self._store.transact(work)
+
+    async def cancel(self, who: Identity, event_id: str) -> Event:
+        """For good: the ticket service stops sales and refunds. Cancelling again changes nothing."""
+
+        async def work(tx: Transaction) -> Event:
+            event = _owned(await tx.get(Event, event_id), who)
+            cancelled = domain.cancelled(event, self._clock.now())
+            if cancelled is not event:
+                tx.put(cancelled)
+                if cancelled.published_at is not None:
+                    tx.send(EventCancelled(event_id=event_id))
+            return cancelled
+
+        return await self._store.transact(work)
+
+    async def event(self, who: Identity | None, event_id: str) -> Event:
+        """What was published is for anyone, also when it is cancelled; the rest is for its organizer."""
+        event = await self._store.get(Event, event_id)
+        if event is not None and event.published_at is not None:
+            return event
+        return _owned(event, who)
+
+    async def search(self, search: Search) -> tuple[list[Event], Position | None]:
+        """Events in order of (starts_at, id), and where the list goes on, None at its end.
+
+        Words are looked for by reading, at most 2,000 events a call (some 30 ms), so that a list may be
+        shorter than its limit, or even empty, and yet go on.
+        """
+        mine = search.organizer_id is not None
+        matches = domain.search(search.query)
+        found: list[Event] = []
+        last = search.after
+        size = _SCANNED_AT_ONCE if search.query.strip() else search.limit + 1
+        for _ in range(_MOST_SCANNED // size):
+            batch = await self._batch(search, last, size)
+            for event in batch:
+                position = Position(event.created_at if mine else event.starts_at, event.id)
+                if matches(event) and (not mine or _within(event, search)):
+                    if len(found) == search.limit:
+                        return found, last
+                    found.append(event)
+                last = position
+            if len(batch) < size:
+                return found, None
+        return found, last
+
+    async def _batch(self, search: Search, after: Position | None, size: int) -> list[Event]:
+        behind: tuple[Scalar, str] | None = None if after is None else (after.at, after.id)
+        if search.organizer_id is not None:
+            mine = {"organizer_id": search.organizer_id}
+            return await self._store.find(
+                Event, mine, by="created_at", after=behind, descending=True, limit=size
+            )
+        since = self._clock.now() if search.since is None else search.since
+        return await self._store.find(
+            Event,
+            {"status": "published"},
+            by="starts_at",
+            since=since,
+            until=search.until,
+            after=behind,
+            limit=size,
+        )
+
+    async def plan(self, who: Identity | None, event_id: str, known: Collection[str] = ()) -> PlanFile:
+        """The seating plan of an event that the caller may see; without content if it is a known one.
+
+        The last plan asked for is kept in memory, since on the day everybody asks for the same one.
+        """
+        event = await self.event(who, event_id)
+        plan_hash, final = event.hall.plan_hash, event.published_at is not None
+        if plan_hash in known:
+            return PlanFile(plan_hash, b"", final)
+        async with self._plan_work:
+            if self._last_plan[0] != plan_hash:
+                packed = await self._packed(event)
+                content = await asyncio.to_thread(lambda: msgspec.json.encode(unpack(packed)[0]))
+                self._last_plan = (plan_hash, content)
+            return PlanFile(plan_hash, self._last_plan[1], final)
+
+    async def _packed(self, event: Event) -> bytes:
+        ids = domain.part_ids(event.hall)
+        parts = await self._store.get_many(StoredPlan, ids)
+        return b"".join(parts[id].data for id in ids)
+
+    async def inventory_ready(self, tx: Transaction, message: InventoryReady) -> None:
+        event = await _known(tx, message.event_id)
+        _put_if_new(tx, event, domain.with_inventory(event, message.seats_total, self._clock.now()))
+
+    async def inventory_failed(self, tx: Transaction, message: InventoryFailed) -> None:
+        event = await _known(tx, message.event_id)
+        _put_if_new(tx, event, domain.without_inventory(event, message.detail, self._clock.now()))
+
+    async def availability_changed(self, tx: Transaction, message: AvailabilityChanged) -> None:
+        event = await _known(tx, message.event_id)
+        _put_if_new(tx, event, msgspec.structs.replace(event, sold_out=message.sold_out))
+
+
+def _owned(event: Event | None, who: Identity | None) -> Event:
+    """Raises `Refusal` (404) unless it is the caller's own event; an administrator has them all."""
+    if event is None or who is None or not (event.organizer_id == who.user_id or who.has(Role.ADMIN)):
+        raise not_found("event")
+    return event
+
+
+async def _known(reader: Reader, event_id: str) -> Event:
+    event = await reader.get(Event, event_id)
+    if event is None:
+        raise LookupError(f"there is no event {event_id}, but a message about it")
+    return event
+
+
+def _put_if_new(tx: Transaction, before: Event, after: Event) -> None:
+    if after != before:
+        tx.put(after)
+
+
+def _store_plan(tx: Transaction, checked: CheckedPlan) -> None:
+    for id, data in zip(domain.part_ids(checked.hall), checked.parts, strict=True):
+        tx.insert_or_ignore(StoredPlan(id=id, data=data))
+
+
+def _within(event: Event, search: Search) -> bool:
+    since, until = search.since, search.until
+    return (since is None or event.starts_at >= since) and (until is None or event.starts_at < until)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The zones of the IANA database that comes along, so that all machines know the same."""
+    return frozenset(files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}
