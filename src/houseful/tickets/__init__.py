@@ -1,0 +1,72 @@
+"""Tickets: the inventory of every event, and the path of a seat from free to admitted."""
+
+from houseful.common.idempotency import KeptAnswer
+from houseful.common.ports import Transaction
+from houseful.common.service import Manifest
+from houseful.messages import (
+    EventCancelled,
+    EventChanged,
+    EventPublished,
+    OrderConfirmed,
+    OrderRefunded,
+    PaymentReturned,
+)
+from houseful.tickets.api import ENDPOINTS
+from houseful.tickets.domain.blocks import Block
+from houseful.tickets.domain.holds import Allowance, Hold
+from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.sales import Sales
+from houseful.tickets.domain.shows import PlanPart, Show
+from houseful.tickets.domain.tickets import Scan, Ticket
+from houseful.tickets.service import Tickets
+from houseful.tickets.service.post import QueuedLetter
+from houseful.tickets.service.settlement import WebhookReceived
+
+
+async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed) -> None:
+    await tickets.figures.on_confirmed(tx, message)
+    await tickets.post.on_confirmed(tx, message)
+
+
+async def _refunded(tickets: Tickets, tx: Transaction, message: OrderRefunded) -> None:
+    await tickets.figures.on_refunded(tx, message)
+    await tickets.post.on_refunded(tx, message)
+
+
+MANIFEST = Manifest(
+    name="tickets",
+    documents=(
+        PlanPart,
+        Show,
+        Block,
+        Hold,
+        Allowance,
+        Order,
+        Ticket,
+        Scan,
+        Sales,
+        QueuedLetter,
+        WebhookReceived,
+        KeptAnswer,
+    ),
+    build=Tickets,
+    endpoints=ENDPOINTS,
+    handlers={
+        EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
+        EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),
+        EventCancelled: lambda tickets, tx, message: tickets.inventory.on_cancelled(tx, message),
+        OrderConfirmed: _confirmed,
+        OrderRefunded: _refunded,
+        PaymentReturned: lambda tickets, tx, message: tickets.post.on_returned(tx, message),
+    },
+    jobs=(
+        Tickets.generate,
+        lambda tickets: tickets.availability.run(),
+        lambda tickets: tickets.availability.listen(),
+        lambda tickets: tickets.settlement.work_off(),
+        Tickets.reconcile,
+        Tickets.refund_cancelled,
+        Tickets.send_post,
+        Tickets.keep_house,
+    ),
+)

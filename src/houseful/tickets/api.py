@@ -1,0 +1,459 @@
+"""The ticket service's HTTP surface: each handler is one call of the service."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from houseful.common import webhooks
+from houseful.common.auth import Role
+from houseful.common.errors import invalid, not_found
+from houseful.common.http import (
+    GATE,
+    ORGANIZER,
+    USER,
+    Answer,
+    Call,
+    Endpoint,
+    Input,
+    Page,
+    Stream,
+    View,
+    decode,
+    server_sent,
+)
+from houseful.common.ports import PaymentIntent
+from houseful.common.times import millis
+from houseful.tickets import paper, views
+from houseful.tickets.domain.layout import Layout, geometry
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.tickets import CODE_LENGTH
+from houseful.tickets.service import Tickets
+from houseful.tickets.service.availability import HallView
+from houseful.tickets.service.gate import ScanRequest
+
+SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+Email = Annotated[
+    str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+$")
+]
+
+MOST_SCANS = 500
+
+
+class BestAvailable(Input, frozen=True, kw_only=True):
+    """The best free seats: next to each other, near to what one came to see."""
+
+    quantity: Annotated[int, Meta(ge=1, le=100)]
+    category: str | None = None
+    section: str | None = None
+
+
+class HoldInput(Input, frozen=True, kw_only=True):
+    """Either `seats` by id, or `best_available`."""
+
+    seats: Annotated[list[SeatId], Meta(max_length=10_000)] | None = None
+    best_available: BestAvailable | None = None
+
+
+class BuyerInput(Input, frozen=True, kw_only=True):
+    name: Name
+    email: Email
+
+
+class OrderInput(Input, frozen=True, kw_only=True):
+    hold_id: str
+    buyer: BuyerInput
+
+
+class ScanInput(Input, frozen=True, kw_only=True):
+    """`event_id` says which event the gate belongs to; without it any ticket is admitted."""
+
+    code: Annotated[str, Meta(max_length=CODE_LENGTH)]
+    gate: Name
+    scan_id: Annotated[str, Meta(min_length=1, max_length=100)]
+    scanned_at: datetime
+    event_id: str | None = None
+
+
+class BatchInput(Input, frozen=True, kw_only=True):
+    scans: Annotated[list[ScanInput], Meta(min_length=1, max_length=MOST_SCANS)]
+
+
+class BatchView(View, frozen=True, kw_only=True):
+    scans: list[views.CheckinView]
+
+
+class BlockedInput(Input, frozen=True, kw_only=True):
+    """Seats to take off sale and seats to put on sale again."""
+
+    block: Annotated[list[SeatId], Meta(max_length=1000)] = []
+    unblock: Annotated[list[SeatId], Meta(max_length=1000)] = []
+
+
+class CategoryQuery(Input, frozen=True, kw_only=True):
+    category: str | None = None
+
+
+class GeometryQuery(Input, frozen=True, kw_only=True):
+    v: str | None = None
+
+
+class PageQuery(Input, frozen=True, kw_only=True):
+    cursor: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class KeyView(View, frozen=True, kw_only=True):
+    kid: str
+    alg: str
+    public_key: str
+
+
+class WebhookIntent(msgspec.Struct):
+    id: str
+    reference: str
+    status: str
+    amount_minor: int
+    currency: str
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    last_error: str | None = None
+
+
+class WebhookData(msgspec.Struct):
+    intent: WebhookIntent
+
+
+class Webhook(msgspec.Struct):
+    """What the payment gateway posts; fields that it may add are ignored."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=100)]
+    type: str
+    data: WebhookData
+
+
+# Browsing
+
+
+async def inventory(tickets: Tickets, call: Call[None]) -> views.InventoryView:
+    """How far the making of an event's seats has come."""
+    return await tickets.inventory.progress(call.path["event_id"], call.headers.get("authorization"))
+
+
+async def _hall(tickets: Tickets, call: Call[None]) -> tuple[Show, HallView]:
+    show, layout = await tickets.inventory.hall(call.path["event_id"])
+    return show, await tickets.availability.view(show.id, layout)
+
+
+async def categories(tickets: Tickets, call: Call[None]) -> Page[views.CategoryView]:
+    """The price levels of an event with their availability."""
+    return Page(views.category_views(*await _hall(tickets, call)))
+
+
+async def sections(tickets: Tickets, call: Call[None]) -> Page[views.SectionView]:
+    """The sections of an event, of one category if asked, with their availability."""
+    show, hall = await _hall(tickets, call)
+    wanted = call.query.category
+    category = None if wanted is None else hall.layout.category_named(wanted)
+    if wanted is not None and category is None:
+        raise invalid({"category": "is no category of this event"}, "The query needs a correction.")
+    return Page(views.section_views(show, hall, category))
+
+
+async def seats(tickets: Tickets, call: Call[None]) -> Page[views.SeatView]:
+    """The seats of a section with their status."""
+    _, hall = await _hall(tickets, call)
+    section = hall.layout.section_by_id(call.path["section_id"])
+    if section is None:
+        raise not_found("section")
+    return Page(views.seat_views(hall, section))
+
+
+async def hall_geometry(tickets: Tickets, call: Call[None]) -> Answer:
+    """The seat map's geometry; docs/seat-map.md describes its bytes."""
+    show, layout = await tickets.inventory.hall(call.path["event_id"])
+    body: bytes = layout.cached("geometry", geometry)
+    age = "public, max-age=31536000, immutable" if call.query.v == show.plan_hash else "public, max-age=60"
+    return Answer(
+        body, 200, "application/octet-stream", [("cache-control", age), ("etag", f'"{show.plan_hash}"')]
+    )
+
+
+async def availability(tickets: Tickets, call: Call[None]) -> Answer:
+    """The status of every seat, 2 bits each; docs/seat-map.md describes the bytes."""
+    _, hall = await _hall(tickets, call)
+    headers = [("cache-control", "public, max-age=1"), ("etag", f'"{hall.version}"')]
+    if call.headers.get("if-none-match") == f'"{hall.version}"':
+        return Answer(b"", 304, "application/octet-stream", headers)
+    return Answer(hall.snapshot(), 200, "application/octet-stream", headers)
+
+
+async def watch_availability(tickets: Tickets, call: Call[None]) -> Stream:
+    """Changes of seats as they happen: a snapshot, then deltas."""
+    show, layout = await tickets.inventory.hall(call.path["event_id"])
+    return Stream(tickets.availability.watch(show.id, layout, call.headers.get("last-event-id")))
+
+
+# Buying
+
+
+async def hold(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView:
+    """Hold seats, by id or the best available ones."""
+    body, event_id, user_id = call.body, call.path["event_id"], call.user.user_id
+    if (body.seats is None) == (body.best_available is None):
+        raise invalid({"seats": "give either this or best_available"})
+    if body.seats is not None:
+        return await tickets.holding.hold_seats(user_id, event_id, body.seats, call.use)
+    best = body.best_available
+    assert best is not None
+    return await tickets.holding.hold_best(
+        user_id, event_id, best.quantity, best.category, best.section, call.use
+    )
+
+
+async def running_holds(tickets: Tickets, call: Call[None]) -> Page[views.HoldView]:
+    """What I hold now, in all events."""
+    return Page(await tickets.holding.running_holds(call.user.user_id))
+
+
+async def get_hold(tickets: Tickets, call: Call[None]) -> views.HoldView:
+    """One of my holds."""
+    return await tickets.holding.hold(call.user.user_id, call.path["hold_id"])
+
+
+async def release(tickets: Tickets, call: Call[None]) -> None:
+    """Give back a hold."""
+    await tickets.holding.release(call.user.user_id, call.path["hold_id"])
+
+
+async def order(tickets: Tickets, call: Call[OrderInput]) -> views.OrderView:
+    """Order what is held; the answer has what is needed to pay."""
+    buyer = call.body.buyer
+    return await tickets.ordering.order(
+        call.user.user_id, call.body.hold_id, buyer.name.strip(), buyer.email.strip(), call.use
+    )
+
+
+async def orders(tickets: Tickets, call: Call[None]) -> Page[views.OrderView]:
+    """My orders, newest first."""
+    query: PageQuery = call.query
+    found = await tickets.ordering.orders(call.user.user_id, _after(query.cursor), query.limit)
+    cursor = f"{found[-1][0].created_at}:{found[-1][0].id}" if len(found) == query.limit else None
+    return Page([view for _, view in found], cursor)
+
+
+def _after(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    moment, _, id = cursor.partition(":")
+    if not moment.isascii() or not moment.isdigit() or len(moment) > 15 or not id:
+        raise invalid({"cursor": "is not one that we gave"}, "The query needs a correction.")
+    return int(moment), id
+
+
+async def get_order(tickets: Tickets, call: Call[None]) -> views.OrderView:
+    """One of my orders."""
+    return await tickets.ordering.order_view(call.user.user_id, call.path["order_id"])
+
+
+async def watch_order(tickets: Tickets, call: Call[None]) -> Stream:
+    """An order whenever it changes."""
+    user_id, order_id = call.user.user_id, call.path["order_id"]
+    await tickets.ordering.own_order(user_id, order_id)
+    return Stream(_messages("order", tickets.ordering.watch_order(user_id, order_id)))
+
+
+async def cancel_order(tickets: Tickets, call: Call[None]) -> views.OrderView:
+    """Cancel an order; what was paid goes back by the event's rules."""
+    return await tickets.ordering.cancel(call.user.user_id, call.path["order_id"], call.use)
+
+
+async def order_tickets(tickets: Tickets, call: Call[None]) -> Page[views.TicketView]:
+    """The tickets of one of my orders."""
+    _, _, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
+    return Page(found)
+
+
+async def ticket_qr(tickets: Tickets, call: Call[None]) -> Answer:
+    """A ticket's QR code."""
+    _, _, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
+    return Answer(
+        paper.qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")]
+    )
+
+
+async def ticket_pdf(tickets: Tickets, call: Call[None]) -> Answer:
+    """A ticket to print."""
+    show, its_order, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
+    name = f'attachment; filename="{ticket.id}.pdf"'
+    pdf = await asyncio.to_thread(paper.tickets_pdf, show, its_order, [ticket])
+    return Answer(pdf, 200, "application/pdf", [("content-disposition", name)])
+
+
+async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
+    """The event's date for a calendar."""
+    show, its_order, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
+    places = [paper.place(ticket) for ticket in found]
+    body = paper.calendar_file(show, its_order.id, places, tickets.clock.now())
+    return Answer(
+        body,
+        200,
+        "text/calendar; charset=utf-8",
+        [("content-disposition", 'attachment; filename="event.ics"')],
+    )
+
+
+async def ticket_keys(tickets: Tickets, call: Call[None]) -> Page[KeyView]:
+    """The public keys that ticket codes are signed with, for gates without a network."""
+    key = base64.urlsafe_b64encode(tickets.signer.public_key).rstrip(b"=").decode()
+    return Page([KeyView(kid=key[:8], alg="EdDSA", public_key=key)])
+
+
+# The payment gateway
+
+
+async def webhook(tickets: Tickets, call: Call[None]) -> None:
+    """News from the payment gateway, signed."""
+    webhooks.verify(tickets.webhook_keys, call.raw, call.headers.get(webhooks.HEADER), tickets.clock.now())
+    news: Webhook = decode(Webhook, call.raw)
+    intent = news.data.intent
+    await tickets.settlement.on_webhook(
+        news.id,
+        news.type,
+        intent.reference,
+        PaymentIntent(
+            id=intent.id,
+            client_secret="",
+            status=intent.status,
+            amount_minor=intent.amount_minor,
+            currency=intent.currency,
+            captured_minor=intent.captured_minor,
+            refunded_minor=intent.refunded_minor,
+        ),
+        intent.last_error,
+    )
+
+
+# The gate
+
+
+async def check_in(tickets: Tickets, call: Call[ScanInput]) -> views.CheckinView:
+    """Admit a ticket, once."""
+    return await _check_in(tickets, call.user.user_id, call.body, "")
+
+
+async def check_in_batch(tickets: Tickets, call: Call[BatchInput]) -> BatchView:
+    """Scans made without a network, in the order in which they were made."""
+    user_id = call.user.user_id
+    scans = [
+        await _check_in(tickets, user_id, scan, f"scans[{index}].")
+        for index, scan in enumerate(call.body.scans)
+    ]
+    return BatchView(scans=scans)
+
+
+async def _check_in(tickets: Tickets, user_id: str, scan: ScanInput, place: str) -> views.CheckinView:
+    try:
+        scanned_at = millis(scan.scanned_at)
+    except ValueError as error:
+        raise invalid({f"{place}scanned_at": str(error)}) from error
+    request = ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
+    kept, ticket = await tickets.gate.check_in(user_id, request)
+    show: Show | None = None
+    layout: Layout | None = None
+    if ticket is not None:
+        show, layout = await tickets.inventory.hall(ticket.event_id)
+    return views.checkin_view(scan.scan_id, kept, ticket, show, layout)
+
+
+# The organizer
+
+
+async def _own_show(tickets: Tickets, call: Call[BlockedInput] | Call[None]) -> Show:
+    return await tickets.inventory.own_show(
+        call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
+    )
+
+
+async def set_blocked(tickets: Tickets, call: Call[BlockedInput]) -> None:
+    """Take seats off sale, or put them on sale again."""
+    await tickets.inventory.set_blocked(await _own_show(tickets, call), call.body.block, call.body.unblock)
+
+
+async def sales(tickets: Tickets, call: Call[None]) -> views.SalesView:
+    """Sales figures of one of my events."""
+    return await tickets.figures.sales(await _own_show(tickets, call))
+
+
+async def watch_sales(tickets: Tickets, call: Call[None]) -> Stream:
+    """Sales figures whenever they change."""
+    return Stream(_messages("sales", tickets.figures.watch_sales(await _own_show(tickets, call))))
+
+
+async def orders_csv(tickets: Tickets, call: Call[None]) -> Stream:
+    """All orders of one of my events as CSV."""
+    show = await _own_show(tickets, call)
+    name = f'attachment; filename="{show.id}-orders.csv"'
+    return Stream(
+        tickets.figures.orders_csv(show), "text/csv; charset=utf-8", [("content-disposition", name)]
+    )
+
+
+async def _messages(event: str, shown: AsyncIterator[View]) -> AsyncIterator[bytes]:
+    async for view in shown:
+        yield server_sent(event, msgspec.json.encode(view))
+
+
+_EVENT = "/api/events/{event_id}"
+_BINARY = "application/octet-stream"
+_STREAM = "text/event-stream"
+
+ENDPOINTS = (
+    Endpoint("GET", f"{_EVENT}/inventory", inventory, views.InventoryView),
+    Endpoint("GET", f"{_EVENT}/categories", categories, Page[views.CategoryView]),
+    Endpoint("GET", f"{_EVENT}/sections", sections, Page[views.SectionView], query=CategoryQuery),
+    Endpoint("GET", f"{_EVENT}/sections/{{section_id}}/seats", seats, Page[views.SeatView]),
+    Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, query=GeometryQuery, media_type=_BINARY),
+    Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
+    Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=_STREAM),
+    Endpoint(
+        "POST", f"{_EVENT}/holds", hold, views.HoldView, body=HoldInput, status=201, who=USER, idempotent=True
+    ),
+    Endpoint("GET", "/api/holds", running_holds, Page[views.HoldView], who=USER),
+    Endpoint("GET", "/api/holds/{hold_id}", get_hold, views.HoldView, who=USER),
+    Endpoint("DELETE", "/api/holds/{hold_id}", release, who=USER, status=204),
+    Endpoint(
+        "POST", "/api/orders", order, views.OrderView, body=OrderInput, status=201, who=USER, idempotent=True
+    ),
+    Endpoint("GET", "/api/orders", orders, Page[views.OrderView], query=PageQuery, who=USER),
+    Endpoint("GET", "/api/orders/{order_id}", get_order, views.OrderView, who=USER),
+    Endpoint(
+        "GET", "/api/orders/{order_id}/stream", watch_order, views.OrderView, who=USER, media_type=_STREAM
+    ),
+    Endpoint(
+        "POST", "/api/orders/{order_id}/cancel", cancel_order, views.OrderView, who=USER, idempotent=True
+    ),
+    Endpoint("GET", "/api/orders/{order_id}/tickets", order_tickets, Page[views.TicketView], who=USER),
+    Endpoint("GET", "/api/orders/{order_id}/event.ics", order_calendar, who=USER, media_type="text/calendar"),
+    Endpoint("GET", "/api/tickets/keys", ticket_keys, Page[KeyView]),
+    Endpoint("GET", "/api/tickets/{ticket_id}/qr.svg", ticket_qr, who=USER, media_type="image/svg+xml"),
+    Endpoint("GET", "/api/tickets/{ticket_id}.pdf", ticket_pdf, who=USER, media_type="application/pdf"),
+    Endpoint(
+        "POST", "/api/tickets/webhooks/payments", webhook, body=Webhook, raw=True, public=False, status=204
+    ),
+    Endpoint("POST", "/api/checkins", check_in, views.CheckinView, body=ScanInput, who=GATE, idempotent=True),
+    Endpoint(
+        "POST", "/api/checkins/batch", check_in_batch, BatchView, body=BatchInput, who=GATE, idempotent=True
+    ),
+    Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, body=BlockedInput, who=ORGANIZER, status=204),
+    Endpoint("GET", f"{_EVENT}/sales", sales, views.SalesView, who=ORGANIZER),
+    Endpoint(
+        "GET", f"{_EVENT}/sales/stream", watch_sales, views.SalesView, who=ORGANIZER, media_type=_STREAM
+    ),
+    Endpoint("GET", f"{_EVENT}/orders.csv", orders_csv, who=ORGANIZER, media_type="text/csv"),
+)

@@ -1,0 +1,1 @@
+"""The rules of selling a seat, pure: documents and time in, documents and messages out."""

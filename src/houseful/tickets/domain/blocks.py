@@ -1,0 +1,147 @@
+"""Blocks: the inventory. One document holds up to 50 neighbouring seats, so that they change together or not
+at all.
+
+A seat without a claim is available. A held seat whose time has passed is available too: expiry is a condition
+that every reader and writer applies, never a job that somebody has to run.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from houseful.common.documents import Document, Index, Millis
+
+
+class SeatState(StrEnum):
+    AVAILABLE = "available"
+    HELD = "held"
+    SOLD = "sold"
+    BLOCKED = "blocked"
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True):
+    """Why a seat is not available: held by a hold until then, sold to an order, or blocked by the
+    organizer.
+    """
+
+    state: SeatState
+    by: str = ""
+    until: Millis = 0
+
+
+class Block(Document, frozen=True, kw_only=True):
+    """`claims` maps a position in the block (0 … count - 1) to its claim; the seat's ordinal is `first +
+    position`.
+    """
+
+    collection: ClassVar[str] = "blocks"
+    indexes = (Index(("event_id",)),)
+
+    event_id: str
+    first: int
+    count: int
+    claims: dict[int, Claim] = {}
+
+
+class SeatsTaken(Exception):
+    """`ordinals` are the seats that somebody else has."""
+
+    def __init__(self, ordinals: Iterable[int]) -> None:
+        self.ordinals = sorted(ordinals)
+        super().__init__(f"taken: {self.ordinals}")
+
+
+BLOCKED = Claim(SeatState.BLOCKED)
+
+
+def block_id(event_id: str, index: int) -> str:
+    return f"{event_id}:{index:05d}"
+
+
+def block_index(id: str) -> int:
+    return int(id.rpartition(":")[2])
+
+
+def state_at(claim: Claim | None, now: Millis) -> SeatState:
+    if claim is None or (claim.state is SeatState.HELD and claim.until <= now):
+        return SeatState.AVAILABLE
+    return claim.state
+
+
+def _positions(block: Block, ordinals: Iterable[int]) -> list[int]:
+    positions = [ordinal - block.first for ordinal in ordinals]
+    assert all(0 <= position < block.count for position in positions), "seats of another block"
+    return positions
+
+
+def _with(block: Block, claims: Mapping[int, Claim | None]) -> Block:
+    kept = {position: claim for position, claim in block.claims.items() if position not in claims}
+    kept |= {position: claim for position, claim in claims.items() if claim is not None}
+    return msgspec.structs.replace(block, claims=kept)
+
+
+def hold(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis, now: Millis) -> Block:
+    """Raises `SeatsTaken`."""
+    positions = _positions(block, ordinals)
+    taken = [p for p in positions if state_at(block.claims.get(p), now) is not SeatState.AVAILABLE]
+    if taken:
+        raise SeatsTaken(block.first + position for position in taken)
+    return _with(block, {position: Claim(SeatState.HELD, hold_id, until) for position in positions})
+
+
+def extend(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis) -> Block:
+    """Raises `SeatsTaken` for seats that this hold has lost; ownership is by hold id, whatever the clock
+    says.
+    """
+    positions = _positions(block, ordinals)
+    lost = [p for p in positions if not _is_held_by(block.claims.get(p), hold_id)]
+    if lost:
+        raise SeatsTaken(block.first + position for position in lost)
+    return _with(block, {position: Claim(SeatState.HELD, hold_id, until) for position in positions})
+
+
+def sell(block: Block, ordinals: Iterable[int], hold_id: str, order_id: str, now: Millis) -> Block:
+    """Sell what the hold still has, or what has become free again (a late payment). Raises `SeatsTaken` for
+    the rest.
+    """
+    positions = _positions(block, ordinals)
+    taken = [
+        position
+        for position in positions
+        if not _is_held_by(block.claims.get(position), hold_id)
+        and state_at(block.claims.get(position), now) is not SeatState.AVAILABLE
+    ]
+    if taken:
+        raise SeatsTaken(block.first + position for position in taken)
+    return _with(block, {position: Claim(SeatState.SOLD, order_id) for position in positions})
+
+
+def release(block: Block, ordinals: Iterable[int], by: str) -> Block:
+    """Free those of the seats that are still this hold's or order's."""
+    mine = [
+        p
+        for p in _positions(block, ordinals)
+        if (claim := block.claims.get(p)) is not None and claim.by == by
+    ]
+    return _with(block, dict.fromkeys(mine)) if mine else block
+
+
+def close(block: Block, ordinals: Iterable[int], now: Millis) -> Block:
+    """Take seats off sale. Raises `SeatsTaken` for those that are held or sold."""
+    positions = _positions(block, ordinals)
+    taken = [p for p in positions if state_at(block.claims.get(p), now) in (SeatState.HELD, SeatState.SOLD)]
+    if taken:
+        raise SeatsTaken(block.first + position for position in taken)
+    return _with(block, dict.fromkeys(positions, BLOCKED))
+
+
+def reopen(block: Block, ordinals: Iterable[int]) -> Block:
+    """Put blocked seats on sale again; others stay as they are."""
+    blocked = [p for p in _positions(block, ordinals) if block.claims.get(p) == BLOCKED]
+    return _with(block, dict.fromkeys(blocked))
+
+
+def _is_held_by(claim: Claim | None, hold_id: str) -> bool:
+    return claim is not None and claim.state is SeatState.HELD and claim.by == hold_id

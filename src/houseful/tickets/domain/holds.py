@@ -1,0 +1,112 @@
+"""Holds: seats kept for one buyer for a while."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from houseful.common.documents import Document, Index, Millis
+from houseful.common.errors import Refusal, invalid
+
+MOST_HOLDS = 10
+"""A buyer's running holds of one event, unpaid orders included."""
+
+
+class HoldState(StrEnum):
+    ACTIVE = "active"
+    ORDERED = "ordered"
+    RELEASED = "released"
+
+
+TRANSITIONS: dict[HoldState, frozenset[HoldState]] = {
+    HoldState.ACTIVE: frozenset({HoldState.ORDERED, HoldState.RELEASED}),
+    HoldState.ORDERED: frozenset(),
+    HoldState.RELEASED: frozenset(),
+}
+
+
+class Hold(Document, frozen=True, kw_only=True):
+    """`seats` are ordinals. That it has expired is no state: it is `until` lying in the past."""
+
+    collection: ClassVar[str] = "holds"
+
+    event_id: str
+    user_id: str
+    seats: tuple[int, ...]
+    prices_minor: tuple[int, ...]
+    currency: str
+    until: Millis
+    state: HoldState = HoldState.ACTIVE
+    order_id: str | None = None
+
+    @property
+    def total_minor(self) -> int:
+        return sum(self.prices_minor)
+
+
+class RunningHold(msgspec.Struct, frozen=True, array_like=True):
+    hold_id: str
+    until: Millis
+
+
+class Allowance(Document, frozen=True, kw_only=True):
+    """A buyer's running holds of one event: the document that stands for the limit, so that two requests
+    can't both pass it.
+    """
+
+    collection: ClassVar[str] = "allowances"
+    indexes = (Index(("user_id",)),)
+
+    user_id: str
+    running: tuple[RunningHold, ...] = ()
+
+
+def allowance_id(event_id: str, user_id: str) -> str:
+    return f"{event_id}:{user_id}"
+
+
+def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
+    """With this hold among the running ones, in its place if it is there. Raises `Refusal` where that is one
+    too many.
+    """
+    others = tuple(one for one in allowance.running if one.until > now and one.hold_id != hold.id)
+    if len(others) >= MOST_HOLDS:
+        raise Refusal(
+            409,
+            "hold_limit",
+            f"You have {len(others)} holds of this event running; release or pay for one of them first.",
+            limit=MOST_HOLDS,
+        )
+    return msgspec.structs.replace(allowance, running=(*others, RunningHold(hold.id, hold.until)))
+
+
+def uncounted(allowance: Allowance, hold_id: str) -> Allowance:
+    return msgspec.structs.replace(
+        allowance, running=tuple(one for one in allowance.running if one.hold_id != hold_id)
+    )
+
+
+def moved(hold: Hold, state: HoldState, **changes: object) -> Hold:
+    """Raises `ValueError` for a transition that the table does not have."""
+    if state not in TRANSITIONS[hold.state]:
+        raise ValueError(f"a hold that is {hold.state} can't become {state}")
+    return msgspec.structs.replace(hold, state=state, **changes)
+
+
+def check_wanted(seats: Sequence[int]) -> None:
+    """Raises `Refusal` for a list of seats that can't be held whatever their state."""
+    if not seats:
+        raise invalid({"seats": "is empty"}, "Name at least one seat.")
+    if len(set(seats)) < len(seats):
+        raise invalid({"seats": "names a seat twice"}, "A seat is named twice.")
+
+
+def too_many(most: int, field: str) -> Refusal:
+    return Refusal(
+        422,
+        "too_many_seats",
+        f"At most {most} seats at a time for this event.",
+        errors={field: f"is more than {most}"},
+        limit=most,
+    )

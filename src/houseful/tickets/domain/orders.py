@@ -1,0 +1,342 @@
+"""Orders and their payment: from a hold to sold seats, or back.
+
+Whoever changes an order, be it the buyer, a webhook, the deadline or the reconciler, puts the order first; of
+two that do so at once, one is run again and sees what the other did.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from houseful.common.documents import Document, Index, Millis
+from houseful.common.errors import Refusal
+from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
+
+
+class OrderState(StrEnum):
+    AWAITING_PAYMENT = "awaiting_payment"
+    PROCESSING = "processing"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+
+
+_S = OrderState
+TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    _S.AWAITING_PAYMENT: frozenset({_S.PROCESSING, _S.CONFIRMED, _S.EXPIRED, _S.CANCELLED, _S.REFUNDING}),
+    _S.PROCESSING: frozenset({_S.AWAITING_PAYMENT, _S.CONFIRMED, _S.EXPIRED, _S.CANCELLED, _S.REFUNDING}),
+    _S.EXPIRED: frozenset({_S.CONFIRMED, _S.REFUNDING}),  # a late payment is honoured, or given back
+    _S.CANCELLED: frozenset({_S.REFUNDING}),  # paid in the instant of cancelling
+    _S.CONFIRMED: frozenset({_S.REFUNDING}),
+    _S.REFUNDING: frozenset({_S.REFUNDED}),
+    _S.REFUNDED: frozenset(),
+}
+
+
+class PaymentState(StrEnum):
+    """Where the money is, as far as we know."""
+
+    NONE = "none"  # no intent yet
+    OPEN = "open"  # an intent that nobody has paid
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    CANCELED = "canceled"  # the intent ended without money
+    VOIDED = "voided"  # an authorisation given back
+    REFUNDED = "refunded"
+
+
+_P = PaymentState
+PAYMENT_TRANSITIONS: dict[PaymentState, frozenset[PaymentState]] = {
+    _P.NONE: frozenset({_P.OPEN, _P.CANCELED}),
+    _P.OPEN: frozenset({_P.AUTHORIZED, _P.CANCELED}),
+    _P.AUTHORIZED: frozenset({_P.CAPTURED, _P.VOIDED}),
+    _P.CAPTURED: frozenset({_P.REFUNDED}),
+    _P.CANCELED: frozenset(),
+    _P.VOIDED: frozenset(),
+    _P.REFUNDED: frozenset(),
+}
+
+
+class Due(StrEnum):
+    """What has to be asked of the payment gateway next. Each is asked under one idempotency key until the
+    answer is known.
+    """
+
+    CREATE = "create"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+    CANCEL = "cancel"
+
+
+class OrderedSeat(msgspec.Struct, frozen=True, array_like=True):
+    ordinal: int
+    seat_id: str
+    category: str
+    price_minor: int
+
+
+class Order(Document, frozen=True, kw_only=True):
+    """`look_at` is when the reconciler looks at it again: always set while anything is open. `due` is what it
+    will ask for.
+    """
+
+    collection: ClassVar[str] = "orders"
+    indexes = (
+        Index(("hold_id",), unique=True),
+        Index(("user_id", "created_at")),
+        Index(("event_id", "created_at")),
+        Index(("look_at",)),
+    )
+
+    event_id: str
+    user_id: str
+    hold_id: str
+    request: str
+    """The idempotency key's name, so that the same request finds its own order."""
+    seats: tuple[OrderedSeat, ...]
+    total_minor: int
+    currency: str
+    buyer_name: str
+    buyer_email: str
+    created_at: Millis
+    expires_at: Millis
+    look_at: Millis | None
+    state: OrderState = OrderState.AWAITING_PAYMENT
+    payment: PaymentState = PaymentState.NONE
+    due: Due | None = Due.CREATE
+    intent_id: str | None = None
+    client_secret: str | None = None
+    confirmed_at: Millis | None = None
+    detail: str | None = None
+    looks: int = 0
+
+    @property
+    def ordinals(self) -> list[int]:
+        return [seat.ordinal for seat in self.seats]
+
+
+LATE_MILLIS = 3_600_000
+"""How long after its deadline an order's payment is still taken, if its seats are free; then the intent is
+ended.
+"""
+
+CREATE_MILLIS = 5_000
+"""How long the request that placed an order has to open its payment before the reconciler does."""
+
+_SOON_MILLIS = 5_000
+_LONGEST_PAUSE_MILLIS = 300_000
+
+
+def moved(order: Order, state: OrderState, **changes: object) -> Order:
+    """Raises `ValueError` for a transition that the table does not have."""
+    if state not in TRANSITIONS[order.state]:
+        raise ValueError(f"an order that is {order.state} can't become {state}")
+    return msgspec.structs.replace(order, state=state, **changes)
+
+
+def paid(order: Order, payment: PaymentState, **changes: object) -> Order:
+    """Raises `ValueError` for a transition that the table does not have."""
+    if payment not in PAYMENT_TRANSITIONS[order.payment]:
+        raise ValueError(f"a payment that is {order.payment} can't become {payment}")
+    return msgspec.structs.replace(order, payment=payment, **changes)
+
+
+def needs_intent(order: Order) -> bool:
+    return order.due is Due.CREATE
+
+
+def intent_made(order: Order, intent_id: str, client_secret: str) -> Order:
+    """The gateway knows the payment; from now on the deadline is what to look for. A cancelled order's intent
+    is ended.
+    """
+    order = paid(order, PaymentState.OPEN, intent_id=intent_id, client_secret=client_secret, looks=0)
+    if order.state is OrderState.AWAITING_PAYMENT:
+        return msgspec.structs.replace(order, due=None, look_at=order.expires_at)
+    return msgspec.structs.replace(order, due=Due.CANCEL)
+
+
+def processing(order: Order, now: Millis) -> Order:
+    """The bank takes its time. News that comes late changes nothing."""
+    if order.state is not OrderState.AWAITING_PAYMENT or order.payment is not PaymentState.OPEN:
+        return order
+    return moved(order, OrderState.PROCESSING, look_at=now + _SOON_MILLIS, detail=None)
+
+
+def declined(order: Order, detail: str) -> Order:
+    if order.payment is not PaymentState.OPEN:
+        return order
+    if order.state is OrderState.PROCESSING:
+        order = moved(order, OrderState.AWAITING_PAYMENT, look_at=order.expires_at)
+    return msgspec.structs.replace(order, detail=detail)
+
+
+def confirmed(order: Order, now: Millis) -> Order:
+    """Authorised and the seats are ours: sold. Taking the money is due."""
+    order = paid(order, PaymentState.AUTHORIZED, due=Due.CAPTURE, look_at=now + _SOON_MILLIS, looks=0)
+    return moved(order, OrderState.CONFIRMED, confirmed_at=now, detail=None)
+
+
+def confirmed_free(order: Order, now: Millis) -> Order:
+    """An order of nothing but free seats needs no payment."""
+    return moved(order, OrderState.CONFIRMED, due=None, look_at=None, confirmed_at=now)
+
+
+def returned(order: Order, detail: str, now: Millis) -> Order:
+    """Authorised, but there is nothing to sell: the authorisation is given back."""
+    order = paid(order, PaymentState.AUTHORIZED, due=Due.VOID, look_at=now + _SOON_MILLIS, looks=0)
+    return moved(order, OrderState.REFUNDING, detail=detail)
+
+
+def intent_ended(order: Order) -> Order:
+    """The gateway has ended the intent; no money will come of it."""
+    order = paid(order, PaymentState.CANCELED, due=None, look_at=None)
+    if order.state in (OrderState.AWAITING_PAYMENT, OrderState.PROCESSING):
+        return moved(order, OrderState.EXPIRED)
+    return order
+
+
+def overdue(order: Order, now: Millis) -> Order:
+    """What becomes of an order whose `look_at` has come and with whose payment there is no news."""
+    if order.look_at is None or order.look_at > now or order.due is not None:
+        return order
+    match order.state:
+        case OrderState.AWAITING_PAYMENT:
+            return expired(order, now) if now >= order.expires_at else looked_at(order, now)
+        case OrderState.PROCESSING:  # the bank has it in hand: its answer decides, not our clock
+            return looked_at(order, now)
+        case OrderState.EXPIRED:
+            return msgspec.structs.replace(order, due=Due.CANCEL, looks=0)
+        case _:
+            raise ValueError(f"an order that is {order.state} has nothing to be looked at for")
+
+
+def lapsed(order: Order, now: Millis) -> Order:
+    """An order whose payment could not even be opened in time."""
+    if (
+        order.state is OrderState.AWAITING_PAYMENT
+        and order.payment is PaymentState.NONE
+        and now >= order.expires_at
+    ):
+        return moved(order, OrderState.EXPIRED)
+    return order
+
+
+def is_done(due: Due, status: str, captured_minor: int, refunded_minor: int) -> bool:
+    """Whether an intent that is like this needs no more of what is due."""
+    match due:
+        case Due.CAPTURE:
+            return captured_minor > 0
+        case Due.VOID | Due.CANCEL:
+            return status == "canceled"
+        case Due.REFUND:
+            return refunded_minor > 0
+        case Due.CREATE:
+            return True
+
+
+def can_be_cancelled(order: Order) -> bool:
+    return order.state in (OrderState.AWAITING_PAYMENT, OrderState.PROCESSING, OrderState.CONFIRMED)
+
+
+def expired(order: Order, now: Millis) -> Order:
+    """Nobody paid in time. The hold has lapsed by itself; the intent stays payable for `LATE_MILLIS` (then it
+    is ended).
+    """
+    if order.payment is PaymentState.NONE:
+        return moved(order, OrderState.EXPIRED, look_at=now + _SOON_MILLIS)
+    return moved(order, OrderState.EXPIRED, look_at=order.expires_at + LATE_MILLIS, due=None)
+
+
+def cancelled(order: Order, now: Millis) -> Order:
+    """By the buyer or the organizer. What is paid goes back; what is not paid is ended at the gateway. Twice
+    is once.
+    """
+    match order.state:
+        case OrderState.AWAITING_PAYMENT | OrderState.PROCESSING:
+            due = Due.CREATE if order.payment is PaymentState.NONE else Due.CANCEL
+            return moved(
+                order, OrderState.CANCELLED, due=due, look_at=now + _SOON_MILLIS, looks=0, detail=None
+            )
+        case OrderState.CONFIRMED if order.payment is PaymentState.NONE:  # it was free
+            return moved(moved(order, OrderState.REFUNDING), OrderState.REFUNDED, look_at=None)
+        case OrderState.CONFIRMED:
+            # A capture may be on its way; it is settled first and refunded then.
+            due = Due.REFUND if order.payment is PaymentState.CAPTURED else Due.CAPTURE
+            return moved(order, OrderState.REFUNDING, due=due, look_at=now + _SOON_MILLIS, looks=0)
+        case _:
+            return order
+
+
+def settled(order: Order, done: Due, now: Millis) -> Order:
+    """The gateway has done what was due. A repetition changes nothing."""
+    if order.due is not done:
+        return order
+    match done:
+        case Due.CAPTURE:
+            order = paid(order, PaymentState.CAPTURED, due=None, look_at=None, looks=0)
+            if order.state is OrderState.REFUNDING:
+                return msgspec.structs.replace(order, due=Due.REFUND, look_at=now)
+            return order
+        case Due.VOID:
+            return moved(paid(order, PaymentState.VOIDED, due=None, look_at=None), OrderState.REFUNDED)
+        case Due.REFUND:
+            return moved(paid(order, PaymentState.REFUNDED, due=None, look_at=None), OrderState.REFUNDED)
+        case Due.CANCEL:
+            return paid(order, PaymentState.CANCELED, due=None, look_at=None)
+        case Due.CREATE:
+            raise ValueError("an intent that was made is told with intent_made")
+
+
+def looked_at(order: Order, now: Millis) -> Order:
+    """Nothing is known yet: look again later, and later each time."""
+    pause = min(_SOON_MILLIS * 2**order.looks, _LONGEST_PAUSE_MILLIS)
+    return msgspec.structs.replace(order, look_at=now + pause, looks=min(order.looks + 1, 16))
+
+
+def check_cancel(order: Order, refundable_until: Millis, used: bool, now: Millis) -> None:
+    """Raises `Refusal` (409) where a buyer may not cancel any more."""
+    if order.state is not OrderState.CONFIRMED:
+        return
+    if used:
+        raise Refusal(
+            409, "cancel_closed", "A ticket of this order was used; it can't be cancelled any more."
+        )
+    if now >= refundable_until:
+        raise Refusal(409, "cancel_closed", "The time in which this order could be cancelled is over.")
+
+
+def _sold(order: Order) -> list[SoldSeat]:
+    return [
+        SoldSeat(seat_id=seat.seat_id, category=seat.category, price_minor=seat.price_minor)
+        for seat in order.seats
+    ]
+
+
+def confirmation(order: Order, now: Millis) -> OrderConfirmed:
+    return OrderConfirmed(
+        order_id=order.id,
+        event_id=order.event_id,
+        confirmed_at=now,
+        total_minor=order.total_minor,
+        seats=_sold(order),
+    )
+
+
+def refund_notice(order: Order, now: Millis) -> OrderRefunded:
+    return OrderRefunded(
+        order_id=order.id,
+        event_id=order.event_id,
+        refunded_at=now,
+        total_minor=order.total_minor,
+        seats=_sold(order),
+    )
+
+
+def return_notice(order: Order, now: Millis) -> PaymentReturned:
+    return PaymentReturned(
+        order_id=order.id, event_id=order.event_id, returned_at=now, total_minor=order.total_minor
+    )

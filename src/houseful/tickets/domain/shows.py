@@ -1,0 +1,112 @@
+"""A show: the ticket service's own copy of a published event, and how far its inventory has come."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from houseful.common.documents import Document, Index, Millis
+from houseful.common.errors import Refusal
+from houseful.common.times import rfc3339
+from houseful.messages import EventChanged, EventPublished
+
+CANCEL_WATCH_MILLIS = 3_600_000
+"""For so long after a cancellation orders that were confirmed at that very instant are still looked for."""
+
+
+class ShowState(StrEnum):
+    GENERATING = "generating"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: dict[ShowState, frozenset[ShowState]] = {
+    ShowState.GENERATING: frozenset({ShowState.READY, ShowState.FAILED, ShowState.CANCELLED}),
+    ShowState.READY: frozenset({ShowState.CANCELLED}),
+    ShowState.FAILED: frozenset({ShowState.CANCELLED}),
+    ShowState.CANCELLED: frozenset(),
+}
+
+
+class Show(Document, frozen=True, kw_only=True):
+    """`generated` counts seats that exist; `next_block` is where generation goes on. `look_at` is when work
+    is due, if any is.
+    """
+
+    collection: ClassVar[str] = "shows"
+    indexes = (Index(("look_at",)),)
+
+    organizer_id: str
+    title: str
+    venue: str
+    starts_at: Millis
+    timezone: str
+    currency: str
+    on_sale_at: Millis | None
+    hold_seconds: int
+    max_seats_per_order: int
+    refundable_until: Millis | None
+    plan_hash: str
+    seats_total: int
+    prices: dict[str, int]
+    state: ShowState = ShowState.GENERATING
+    generated: int = 0
+    next_block: int = 0
+    detail: str | None = None
+    cancelled_at: Millis | None = None
+    look_at: Millis | None = None
+
+
+class PlanPart(Document, frozen=True, kw_only=True):
+    """A piece of a packed seating plan; `id` is `<plan hash>:<number>`, all pieces joined are the packed
+    plan.
+    """
+
+    collection: ClassVar[str] = "plan_parts"
+
+    parts: int
+    piece: bytes
+
+
+def published(message: EventPublished, now: Millis) -> Show:
+    fields = msgspec.structs.asdict(message)
+    return Show(id=fields.pop("event_id"), look_at=now, **fields)
+
+
+def changed(show: Show, message: EventChanged) -> Show:
+    return msgspec.structs.replace(
+        show,
+        title=message.title,
+        on_sale_at=message.on_sale_at,
+        max_seats_per_order=message.max_seats_per_order,
+        refundable_until=message.refundable_until,
+    )
+
+
+def moved(show: Show, state: ShowState, **changes: object) -> Show:
+    """Raises `ValueError` for a transition that the table does not have."""
+    if state not in TRANSITIONS[show.state]:
+        raise ValueError(f"a show that is {show.state} can't become {state}")
+    return msgspec.structs.replace(show, state=state, **changes)
+
+
+def not_ready() -> Refusal:
+    return Refusal(
+        409, "inventory_not_ready", "The seats of this event are still being made. Try again in a moment."
+    )
+
+
+def check_on_sale(show: Show | None, now: Millis) -> Show:
+    """The show, if its seats may be held now; raises `Refusal` otherwise."""
+    if show is None:
+        raise Refusal(404, "event_not_found", "There is no such event on sale.")
+    if show.state is ShowState.CANCELLED:
+        raise Refusal(409, "event_cancelled", "This event was cancelled.")
+    if show.state is not ShowState.READY:
+        raise not_ready()
+    if show.on_sale_at is not None and now < show.on_sale_at:
+        raise Refusal(409, "not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at))
+    if now >= show.starts_at:
+        raise Refusal(409, "event_ended", "This event has begun; it is not on sale any more.")
+    return show

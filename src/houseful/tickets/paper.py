@@ -1,0 +1,161 @@
+"""What a buyer takes along: the ticket as PDF and QR code, the date for a calendar, the letter."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import icalendar
+import segno
+from fpdf import FPDF
+
+from houseful.common.documents import Millis
+from houseful.common.money import written
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.views import OrderView, TicketView
+
+_A4_WIDTH_MM = 210
+_MARGIN_MM = 20
+_QR_MM = 74
+_SHOW_HOURS = 2
+
+
+def qr_svg(code: str) -> bytes:
+    """Error correction M: a creased phone screen still scans."""
+    image = io.BytesIO()
+    _qr(code).save(image, kind="svg", scale=8, border=4, xmldecl=False, dark="#000", light="#fff")
+    return image.getvalue()
+
+
+def _qr(code: str) -> segno.QRCode:
+    return segno.make_qr(code, error="m")
+
+
+def local_time(show: Show) -> str:
+    """The venue's time with its zone named: `Saturday 12 December 2026, 20:00 (Europe/Berlin)`."""
+    moment = datetime.fromtimestamp(show.starts_at / 1000, ZoneInfo(show.timezone))
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} ({show.timezone})"
+
+
+def place(ticket: TicketView) -> str:
+    seat = ticket.seat
+    return (
+        f"{seat.section_name}, row {seat.row}, seat {seat.number}"
+        if seat.row
+        else f"{seat.section_name}, place {seat.number}"
+    )
+
+
+@cache
+def _font(name: str) -> Path:
+    """From a package with the font's files; it covers Latin, Greek and Cyrillic."""
+    with resources.as_file(resources.files("font_source_sans_pro") / "files" / name) as path:
+        return path
+
+
+def tickets_pdf(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
+    """A page a ticket."""
+    pdf = FPDF(format="A4")
+    pdf.set_title(f"{show.title} – {order.id}")
+    pdf.set_creator("Houseful")
+    pdf.add_font("Sans", "", _font("SourceSansPro-Regular.ttf"))
+    pdf.add_font("Sans", "B", _font("SourceSansPro-Bold.ttf"))
+    pdf.set_margin(_MARGIN_MM)
+    for ticket in tickets:
+        _page(pdf, show, order, ticket)
+    return bytes(pdf.output())
+
+
+def _page(pdf: FPDF, show: Show, order: OrderView, ticket: TicketView) -> None:
+    pdf.add_page()
+    width = _A4_WIDTH_MM - 2 * _MARGIN_MM
+    pdf.set_fill_color(26, 26, 26)
+    pdf.rect(0, 0, _A4_WIDTH_MM, 14, style="F")
+    pdf.set_xy(_MARGIN_MM, 3)
+    pdf.set_text_color(255)
+    pdf.set_font("Sans", "B", 12)
+    pdf.cell(width, 8, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
+    pdf.set_text_color(20)
+    pdf.set_xy(_MARGIN_MM, 26)
+    pdf.set_font("Sans", "B", 26)
+    pdf.multi_cell(width, 11, show.title, align="L", new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font("Sans", "", 13)
+    for line in (local_time(show), show.venue):
+        pdf.multi_cell(width, 7, line, align="L", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(6)
+    pdf.set_font("Sans", "B", 20)
+    pdf.multi_cell(width, 10, place(ticket), align="L", new_x="LMARGIN", new_y="NEXT")
+    price = next(seat.price_minor for seat in order.seats if seat.id == ticket.seat.id)
+    pdf.set_font("Sans", "", 13)
+    pdf.cell(
+        width, 8, f"{ticket.seat.category} · {written(price, order.currency)}", new_x="LMARGIN", new_y="NEXT"
+    )
+    pdf.ln(6)
+    _draw_qr(pdf, ticket.code, (_A4_WIDTH_MM - _QR_MM) / 2, pdf.get_y())
+    pdf.set_y(pdf.get_y() + _QR_MM + 2)
+    pdf.set_font("Sans", "", 8)
+    pdf.multi_cell(width, 4, ticket.code, align="C", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(8)
+    pdf.set_font("Sans", "", 11)
+    for line in (f"Buyer: {order.buyer.name}", f"Order: {order.id}", f"Ticket: {ticket.id}"):
+        pdf.cell(width, 6, line, new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(4)
+    pdf.multi_cell(width, 6, "This code admits one person, once. Keep it to yourself.", align="L")
+
+
+def _draw_qr(pdf: FPDF, code: str, left: float, top: float) -> None:
+    """As vector rectangles: sharp at any size, and no image library in between."""
+    rows = list(_qr(code).matrix_iter(border=2))
+    size = _QR_MM / len(rows)
+    pdf.set_fill_color(0)
+    for y, row in enumerate(rows):
+        start = None
+        for x, dark in enumerate([*row, 0]):
+            if dark and start is None:
+                start = x
+            elif not dark and start is not None:
+                pdf.rect(left + start * size, top + y * size, (x - start) * size, size, style="F")
+                start = None
+
+
+def calendar_file(show: Show, order_id: str, seats: list[str], now: Millis) -> bytes:
+    """iCalendar (RFC 5545), in UTC so that every calendar shows the right moment."""
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//Houseful//Tickets//EN")
+    calendar.add("version", "2.0")
+    entry = icalendar.Event()
+    starts_at = datetime.fromtimestamp(show.starts_at / 1000, UTC)
+    entry.add("uid", f"{order_id}@houseful")
+    entry.add("dtstamp", datetime.fromtimestamp(now / 1000, UTC))
+    entry.add("dtstart", starts_at)
+    entry.add("dtend", starts_at + timedelta(hours=_SHOW_HOURS))
+    entry.add("summary", show.title)
+    entry.add("location", show.venue)
+    entry.add("description", "\n".join(seats))
+    calendar.add_component(entry)
+    return bytes(calendar.to_ical())
+
+
+def letter_text(kind: str, show: Show, order: OrderView, places: list[str], link: str) -> tuple[str, str]:
+    """Subject and text of the letter about an order: confirmed, refunded or returned."""
+    total = written(order.total_minor, order.currency)
+    seats = "\n".join(f"  {one}" for one in places)
+    about = f"{show.title}\n{local_time(show)}\n{show.venue}\n\n{seats}\n\n"
+    about += f"Total: {total}\nOrder: {order.id}\n{link}\n"
+    opening, subject = {
+        "confirmed": (
+            "your seats are booked. The tickets are attached; each code admits one person, once.",
+            f"Your tickets: {show.title}",
+        ),
+        "refunded": (
+            f"your order was taken back; its tickets are no longer valid. {total} is on its way to you.",
+            f"Refunded: {show.title}",
+        ),
+        "returned": (
+            f"your payment came after the seats had gone. {total} is on its way back to you.",
+            f"Payment returned: {show.title}",
+        ),
+    }[kind]
+    return subject, f"Hello {order.buyer.name},\n\n{opening}\n\n{about}"

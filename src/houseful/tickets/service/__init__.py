@@ -1,0 +1,86 @@
+"""The ticket service: one class a concern, joined here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from houseful.common.idempotency import forget_old
+from houseful.common.service import Platform
+from houseful.common.webhooks import keys_of
+from houseful.tickets.domain.tickets import CodeSigner
+from houseful.tickets.service.availability import Availability
+from houseful.tickets.service.figures import Figures
+from houseful.tickets.service.gate import Gate
+from houseful.tickets.service.halls import Halls
+from houseful.tickets.service.holding import Holding
+from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.service.ordering import Ordering
+from houseful.tickets.service.post import Post
+from houseful.tickets.service.settlement import Settlement
+from houseful.tickets.service.signals import OrderSignals
+
+_HOUSEKEEPING_SECONDS = 60.0
+_COMMIT_SECONDS = 0.05
+
+
+class Tickets:
+    def __init__(self, platform: Platform) -> None:
+        store, clock, ids = platform.store, platform.clock, platform.ids
+        self.platform = platform
+        self.clock = clock
+        self.signer = CodeSigner(platform.secrets.raw("ticket_key"))
+        self.webhook_keys = keys_of(platform.secrets.webhook_keys)
+        signals = OrderSignals(platform.coordination)
+        self.halls = Halls(store, platform.client)
+        self.availability = Availability(store, platform.coordination, clock, ids)
+        self.inventory = Inventory(store, platform.client, self.halls, self.availability, clock)
+        self.holding = Holding(store, self.inventory, self.availability, platform.coordination, clock, ids)
+        gateway = platform.payment_gateway
+        self.ordering = Ordering(
+            store, self.inventory, self.holding, gateway, signals, self.signer, clock, ids
+        )
+        self.settlement = Settlement(store, self.holding, self.ordering, gateway, signals, clock)
+        self.gate = Gate(store, clock, [self.signer.public_key])
+        self.figures = Figures(store, self.inventory, self.availability, clock)
+        self.post = Post(
+            store, self.inventory, platform.mailer, self.signer, clock, platform.settings.base_url
+        )
+
+    # Jobs
+
+    async def generate(self) -> None:
+        """Make inventories, at once when an event was published, and whatever was left unfinished."""
+        while True:
+            self.inventory.wake.clear()
+            await self.inventory.generate_due()
+            sleeping = asyncio.ensure_future(self.clock.sleep(self.platform.settings.sweep_seconds))
+            waking = asyncio.ensure_future(self.inventory.wake.wait())
+            try:
+                await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeping.cancel()
+                waking.cancel()
+            await self.clock.sleep(_COMMIT_SECONDS)  # it is woken just before the commit that has the work
+
+    async def reconcile(self) -> None:
+        await self._sweep(self.settlement.reconcile_due)
+
+    async def refund_cancelled(self) -> None:
+        await self._sweep(self.settlement.refund_cancelled)
+
+    async def send_post(self) -> None:
+        await self._sweep(self.post.send_due)
+
+    async def keep_house(self) -> None:
+        """Forget kept answers after their 48 hours."""
+        while True:
+            while await forget_old(self.platform.store, self.clock):
+                pass
+            await self.clock.sleep(_HOUSEKEEPING_SECONDS)
+
+    async def _sweep(self, work: Callable[[], Awaitable[int | None]]) -> None:
+        """At once while there is something, else every `sweep_seconds`. Off, nothing gets wrong, only
+        late.
+        """
+        while True:
+            if self.platform.settings.sweepers == "off" or not await work():
+                await self.clock.sleep(self.platform.settings.sweep_seconds)

@@ -1,0 +1,245 @@
+"""Availability: which seats are free just now, kept in memory by each process and sent to whoever watches.
+
+What is stored is the truth; this is a picture of it. A change is told by whoever makes it, in this process at
+once and in others by a signal that may be lost, so everything is looked at again now and then. That a hold
+has expired is seen by the clock.
+"""
+
+import asyncio
+import base64
+import contextlib
+import heapq
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from houseful.common.documents import Millis
+from houseful.common.errors import Unavailable
+from houseful.common.http import server_sent
+from houseful.common.ports import Clock, Coordination, Ids, Store
+from houseful.common.telemetry import get_logger
+from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED, HELD, SOLD, encode_delta, encode_snapshot
+
+log = get_logger(__name__)
+
+CHANNEL = "seats"
+TICK_SECONDS = 0.25
+HEARTBEAT_SECONDS = 15.0
+_LOOK_AGAIN_MILLIS = 30_000
+_IDLE_MILLIS = 600_000
+_PAGE = 200
+_QUEUE = 64
+
+_CODES = {SeatState.HELD: HELD, SeatState.SOLD: SOLD, SeatState.BLOCKED: BLOCKED}
+
+
+Place = tuple[int, int]
+"""Section and category, by index."""
+
+
+def _totals(layout: Layout) -> Counter[Place]:
+    return Counter(
+        (row.section_index, layout.category_of(ordinal))
+        for row in layout.rows
+        for ordinal in range(row.first_ordinal, row.first_ordinal + row.count)
+    )
+
+
+class HallView:
+    """The seats of one event: one status byte a seat, counts, and who watches."""
+
+    def __init__(self, event_id: str, layout: Layout, nonce: int, now: Millis) -> None:
+        self.event_id = event_id
+        self.layout = layout
+        self.statuses = bytearray([AVAILABLE]) * layout.seats_total
+        self.dirty: set[int] = set(range(len(layout.blocks)))
+        self.watchers: set[asyncio.Queue[bytes]] = set()
+        self.used_at = now
+        self.looked_at = now
+        self._nonce = nonce
+        self._count = 0
+        self._expiries: list[tuple[Millis, int]] = []
+        self._unsent: set[int] = set()
+        self.totals: Counter[Place] = layout.cached("totals", _totals)
+        self._free = Counter(self.totals)
+        self._snapshot: tuple[int, bytes] | None = None
+
+    @property
+    def version(self) -> int:
+        return self._nonce << 32 | self._count & 0xFFFFFFFF
+
+    def free(self, *, section: int | None = None, category: int | None = None) -> int:
+        return sum(n for (s, c), n in self._free.items() if section in (None, s) and category in (None, c))
+
+    def total(self, *, section: int | None = None, category: int | None = None) -> int:
+        return sum(n for (s, c), n in self.totals.items() if section in (None, s) and category in (None, c))
+
+    def count(self, status: int) -> int:
+        return self.statuses.count(status)
+
+    def apply(self, block: Block, now: Millis) -> None:
+        """Show the block as it is."""
+        statuses = bytearray(block.count)
+        for position, claim in block.claims.items():
+            if claim.state is SeatState.HELD:
+                if claim.until <= now:
+                    continue
+                heapq.heappush(self._expiries, (claim.until, block_index(block.id)))
+            statuses[position] = _CODES[claim.state]
+        first = block.first
+        if statuses == self.statuses[first : first + block.count]:
+            return
+        for position, status in enumerate(statuses):
+            before = self.statuses[first + position]
+            if before != status:
+                self._change(first + position, before, status)
+
+    def _change(self, ordinal: int, before: int, status: int) -> None:
+        self.statuses[ordinal] = status
+        if AVAILABLE in (before, status):
+            place = (self.layout.section_of(ordinal).index, self.layout.category_of(ordinal))
+            self._free[place] += 1 if status == AVAILABLE else -1
+        self._unsent.add(ordinal)
+        self._count += 1
+
+    def expire(self, now: Millis) -> None:
+        """Blocks in which a hold has run out want another look."""
+        while self._expiries and self._expiries[0][0] <= now:
+            self.dirty.add(heapq.heappop(self._expiries)[1])
+
+    def snapshot(self) -> bytes:
+        if self._snapshot is None or self._snapshot[0] != self.version:
+            self._snapshot = (self.version, encode_snapshot(bytes(self.statuses), self.version))
+        return self._snapshot[1]
+
+    def send_changes(self) -> None:
+        """What changed since the last time goes to every watcher; one that does not keep up is sent away to
+        come again.
+        """
+        if not self._unsent:
+            return
+        if self.watchers:
+            delta = encode_delta((ordinal, self.statuses[ordinal]) for ordinal in self._unsent)
+            message = server_sent("delta", base64.b64encode(delta), str(self.version))
+            for queue in list(self.watchers):
+                if queue.full():
+                    self.watchers.discard(queue)
+                    queue.get_nowait()
+                    queue.put_nowait(b"")
+                else:
+                    queue.put_nowait(message)
+        self._unsent.clear()
+
+
+class Availability:
+    def __init__(self, store: Store, coordination: Coordination, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._coordination = coordination
+        self._clock = clock
+        self._origin = ids.new("view")
+        self._nonce = int.from_bytes(self._origin[-8:].encode(), "little") & 0x1FFFFF
+        self._views: dict[str, HallView] = {}
+        self._refreshing: dict[str, asyncio.Lock] = {}
+
+    async def view(self, event_id: str, layout: Layout) -> HallView:
+        """The picture of an event, with everything in it that this process has changed."""
+        view = self._views.get(event_id)
+        if view is None:
+            view = self._views.setdefault(
+                event_id, HallView(event_id, layout, self._nonce, self._clock.now())
+            )
+        view.used_at = self._clock.now()
+        await self._refresh(view)
+        return view
+
+    async def touch(self, event_id: str, indexes: Iterable[int]) -> None:
+        """These blocks have changed."""
+        indexes = list(indexes)
+        self._mark(event_id, indexes)
+        signal = f"{self._origin} {event_id} {','.join(map(str, indexes))}"
+        with contextlib.suppress(Unavailable):  # others look again by themselves
+            await self._coordination.publish(CHANNEL, signal.encode())
+
+    def _mark(self, event_id: str, indexes: Iterable[int]) -> None:
+        view = self._views.get(event_id)
+        if view is not None:
+            view.dirty.update(indexes)
+
+    async def _refresh(self, view: HallView) -> None:
+        view.expire(self._clock.now())
+        if not view.dirty and not self._is_refreshing(view):
+            return
+        async with self._refreshing.setdefault(view.event_id, asyncio.Lock()):
+            while view.dirty:
+                page = sorted(view.dirty)[:_PAGE]
+                view.dirty.difference_update(page)
+                await self._read(view, page)
+
+    def _is_refreshing(self, view: HallView) -> bool:
+        lock = self._refreshing.get(view.event_id)
+        return lock is not None and lock.locked()
+
+    async def _read(self, view: HallView, indexes: Sequence[int]) -> None:
+        try:
+            found = await self._store.get_many(Block, [block_id(view.event_id, index) for index in indexes])
+        except BaseException:
+            view.dirty.update(indexes)
+            raise
+        now = self._clock.now()
+        for block in found.values():
+            view.apply(block, now)
+        if len(indexes) == _PAGE:
+            await asyncio.sleep(0)  # a whole stadium is read in pages, with others in between
+
+    async def run(self) -> None:
+        """The job: every quarter of a second, what changed goes out to the watchers."""
+        while True:
+            await self._clock.sleep(TICK_SECONDS)
+            for view in list(self._views.values()):
+                await self._tick(view)
+
+    async def _tick(self, view: HallView) -> None:
+        now = self._clock.now()
+        if not view.watchers and now - view.used_at > _IDLE_MILLIS:
+            del self._views[view.event_id]
+            self._refreshing.pop(view.event_id, None)
+            return
+        if now - view.looked_at > _LOOK_AGAIN_MILLIS:
+            view.looked_at = now
+            view.dirty.update(range(len(view.layout.blocks)))
+        try:
+            await self._refresh(view)
+        except Unavailable as error:
+            log.warning("availability waits", extra={"event_id": view.event_id, "error": str(error)})
+        view.send_changes()
+
+    async def listen(self) -> None:
+        """The job: what other processes say has changed."""
+        async with self._coordination.subscribe(CHANNEL) as signals:
+            async for signal in signals:
+                origin, event_id, indexes = signal.decode().split(" ")
+                if origin != self._origin:
+                    self._mark(event_id, map(int, indexes.split(",")))
+
+    async def watch(self, event_id: str, layout: Layout, last_id: str | None) -> AsyncIterator[bytes]:
+        """Server-sent messages: a snapshot, unless the watcher has this very version, then changes for as
+        long as one listens.
+        """
+        view = await self.view(event_id, layout)
+        view.send_changes()
+        queue: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE)
+        view.watchers.add(queue)
+        try:
+            if last_id != str(view.version):
+                yield server_sent("snapshot", base64.b64encode(view.snapshot()), str(view.version))
+            while True:
+                try:
+                    message = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    message = b": still here\n\n"
+                if not message:
+                    return
+                yield message
+        finally:
+            view.watchers.discard(queue)

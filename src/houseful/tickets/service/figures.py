@@ -1,0 +1,104 @@
+"""Figures for the organizer: what is sold, per category and per minute, and every order as CSV."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+
+from houseful.common.ports import Clock, Store, Transaction
+from houseful.common.times import rfc3339
+from houseful.messages import AvailabilityChanged, OrderConfirmed, OrderRefunded
+from houseful.tickets import views
+from houseful.tickets.domain import sales
+from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.sales import Sales
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.tickets.service.availability import Availability
+from houseful.tickets.service.inventory import Inventory
+
+_PAGE = 500
+_MINUTES = 60
+_LOOK_SECONDS = 1.0
+_COLUMNS = ("order", "created", "status", "name", "email", "seats", "total_minor", "currency", "confirmed")
+
+
+class Figures:
+    def __init__(self, store: Store, inventory: Inventory, availability: Availability, clock: Clock) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._availability = availability
+        self._clock = clock
+
+    async def on_confirmed(self, tx: Transaction, message: OrderConfirmed) -> None:
+        before = await tx.get(Sales, message.event_id)
+        await self._count(tx, before, sales.confirmed(before or Sales(id=message.event_id), message))
+
+    async def on_refunded(self, tx: Transaction, message: OrderRefunded) -> None:
+        before = await tx.get(Sales, message.event_id)
+        await self._count(tx, before, sales.refunded(before or Sales(id=message.event_id), message))
+
+    async def _count(self, tx: Transaction, before: Sales | None, after: Sales) -> None:
+        show = await tx.get(Show, after.id)
+        if show is not None:
+            after, changed = sales.marked(after, show.seats_total)
+            if changed:
+                tx.send(AvailabilityChanged(event_id=after.id, sold_out=after.sold_out))
+        if before is None:
+            tx.insert(after)
+        else:
+            tx.put(after)
+
+    async def sales(self, show: Show) -> views.SalesView:
+        figures = await self._store.get(Sales, show.id) or Sales(id=show.id)
+        admitted = await self._store.count(Ticket, {"event_id": show.id, "state": TicketState.USED})
+        view = None
+        if show.state is not ShowState.GENERATING:
+            view = await self._availability.view(show.id, await self._inventory.layout(show.id))
+        minutes = sales.last_minutes(figures, self._clock.now(), _MINUTES)
+        return views.sales_view(show, figures, view, admitted, minutes)
+
+    async def watch_sales(self, show: Show) -> AsyncIterator[views.SalesView]:
+        before: views.SalesView | None = None
+        while True:
+            current = await self.sales(show)
+            if current != before:
+                before = current
+                yield current
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    async def orders_csv(self, show: Show) -> AsyncIterator[bytes]:
+        """RFC 4180 with a header line, in the order of placing; page by page, whatever the size of the
+        sale.
+        """
+        yield _csv_line(_COLUMNS)
+        after: tuple[int, str] | None = None
+        while True:
+            page = await self._store.find(
+                Order, {"event_id": show.id}, by="created_at", after=after, limit=_PAGE
+            )
+            for order in page:
+                yield _csv_line(
+                    (
+                        order.id,
+                        rfc3339(order.created_at),
+                        order.state,
+                        order.buyer_name,
+                        order.buyer_email,
+                        " ".join(seat.seat_id for seat in order.seats),
+                        str(order.total_minor),
+                        order.currency,
+                        rfc3339(order.confirmed_at) if order.confirmed_at is not None else "",
+                    )
+                )
+            if len(page) < _PAGE:
+                return
+            after = (page[-1].created_at, page[-1].id)
+
+
+def _csv_line(cells: tuple[str, ...]) -> bytes:
+    """Cells that a spreadsheet would take for a formula get an apostrophe in front."""
+    line = io.StringIO()
+    csv.writer(line).writerow(
+        "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in cells
+    )
+    return line.getvalue().encode()

@@ -1,0 +1,100 @@
+"""Halls: seating plans fetched once, kept, and compiled for this process."""
+
+import asyncio
+from collections import OrderedDict
+
+import msgspec
+
+from houseful.common.errors import Unavailable
+from houseful.common.plan import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
+from houseful.common.ports import ServiceClient, Store
+from houseful.tickets.domain.layout import Layout, compile_layout
+from houseful.tickets.domain.shows import PlanPart
+
+_PIECE_BYTES = 4 * 1024 * 1024
+_LAYOUTS_KEPT = 16
+
+
+class PlanUnusable(Exception):
+    """The plan that the events service gives is not the one that was published; trying again will not
+    help.
+    """
+
+
+class _EventAreas(msgspec.Struct):
+    areas: list[StandingArea]
+
+
+class Halls:
+    """Layouts by plan hash. A layout never changes, so it is compiled once and shared by every event in that
+    hall.
+    """
+
+    def __init__(self, store: Store, client: ServiceClient) -> None:
+        self._store = store
+        self._client = client
+        self._layouts: OrderedDict[str, asyncio.Future[Layout]] = OrderedDict()
+
+    async def layout(self, plan_hash: str) -> Layout:
+        """Raises `LookupError` where the plan has not been fetched yet."""
+        waiting = self._layouts.get(plan_hash)
+        if waiting is None:
+            waiting = self._layouts[plan_hash] = asyncio.ensure_future(self._load(plan_hash))
+            if len(self._layouts) > _LAYOUTS_KEPT:
+                self._layouts.popitem(last=False)
+        elif waiting.done():
+            self._layouts.move_to_end(plan_hash)
+            return waiting.result()
+        try:
+            return await asyncio.shield(waiting)
+        except BaseException:
+            if (
+                waiting.done()
+                and (waiting.cancelled() or waiting.exception())
+                and self._layouts.get(plan_hash) is waiting
+            ):
+                del self._layouts[plan_hash]
+            raise
+
+    async def _load(self, plan_hash: str) -> Layout:
+        first = await self._store.get(PlanPart, f"{plan_hash}:0")
+        if first is None:
+            raise LookupError(f"the plan {plan_hash} is not here")
+        ids = [f"{plan_hash}:{number}" for number in range(first.parts)]
+        parts = await self._store.get_many(PlanPart, ids)
+        packed = b"".join(parts[id].piece for id in ids)
+        return await asyncio.to_thread(lambda: compile_layout(*unpack(packed)))
+
+    async def fetch(self, event_id: str, wanted_hash: str) -> Layout:
+        """The layout, with the plan fetched from the events service where it isn't here yet.
+
+        Raises `Unavailable`, or `PlanUnusable` where what comes is not what was published.
+        """
+        try:
+            return await self.layout(wanted_hash)
+        except LookupError:
+            event = await self._get(f"/api/events/{event_id}")
+            raw = await self._get(f"/api/events/{event_id}/plan")
+        packed = await asyncio.to_thread(_checked, raw, event, wanted_hash)
+        pieces = [packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES)]
+        async with self._store.begin() as tx:
+            for number, piece in enumerate(pieces):
+                tx.insert_or_ignore(PlanPart(id=f"{wanted_hash}:{number}", parts=len(pieces), piece=piece))
+        return await self.layout(wanted_hash)
+
+    async def _get(self, path: str) -> bytes:
+        answer = await self._client.request("GET", path)
+        if answer.status != 200:
+            raise Unavailable(f"{path} answers {answer.status}")
+        return answer.body
+
+
+def _checked(raw: bytes, event: bytes, wanted_hash: str) -> bytes:
+    try:
+        plan = parse_plan(raw)
+        areas = msgspec.json.decode(event, type=_EventAreas).areas
+    except (PlanError, msgspec.DecodeError) as error:
+        raise PlanUnusable(f"The published plan can't be read: {error}") from error
+    if plan_hash(plan, areas) != wanted_hash:
+        raise PlanUnusable("The plan is not the one that was published.")
+    return pack(plan, areas)

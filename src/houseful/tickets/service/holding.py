@@ -1,0 +1,278 @@
+"""Holding: seats kept for a buyer for a while."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+from houseful.common.documents import Millis
+from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
+from houseful.common.idempotency import Once
+from houseful.common.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.tickets import views
+from houseful.tickets.domain import blocks, holds
+from houseful.tickets.domain.best import best_seats
+from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
+from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED
+from houseful.tickets.domain.shows import Show, check_on_sale
+from houseful.tickets.service.availability import Availability
+from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.service.seats import by_block, each_block, ordinals_of, seats_taken
+
+T = TypeVar("T")
+
+_LOCK_SECONDS = 5.0
+_LOCK_WAIT_SECONDS = 2.0
+_BEST_TRIES = 6
+_FIRST_ALLOWANCE_TRIES = 3
+
+
+class Holding:
+    def __init__(
+        self,
+        store: Store,
+        inventory: Inventory,
+        availability: Availability,
+        coordination: Coordination,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._availability = availability
+        self._coordination = coordination
+        self._clock = clock
+        self._ids = ids
+        self._choosing: dict[str, asyncio.Lock] = {}
+
+    async def hold_seats(self, user_id: str, event_id: str, seat_ids: list[str], use: Once) -> views.HoldView:
+        layout = await self._inventory.layout(event_id)
+        ordinals = ordinals_of(layout, seat_ids, "seats")
+        try:
+            return await self._hold(user_id, event_id, layout, ordinals, use, "seats")
+        except SeatsTaken as error:
+            raise seats_taken(layout, error.ordinals) from error
+
+    async def hold_best(
+        self,
+        user_id: str,
+        event_id: str,
+        quantity: int,
+        category: str | None,
+        section_id: str | None,
+        use: Once,
+    ) -> views.HoldView:
+        """The best free seats. In this process one buyer chooses at a time, so that not all of them choose
+        the same.
+        """
+        layout = await self._inventory.layout(event_id)
+        check_on_sale(await self._store.get(Show, event_id), self._clock.now())
+        category_index, section_index = _wanted(layout, category, section_id)
+        async with self._choosing.setdefault(event_id, asyncio.Lock()):
+            lost: set[int] = set()
+            for _ in range(_BEST_TRIES):
+                view = await self._availability.view(event_id, layout)
+                statuses = bytearray(view.statuses)
+                for ordinal in lost:
+                    statuses[ordinal] = BLOCKED
+                chosen = best_seats(
+                    layout, statuses, quantity, category=category_index, section=section_index
+                )
+                if chosen is None:
+                    available = view.free(category=category_index, section=section_index)
+                    raise _not_enough(quantity, available)
+                try:
+                    return await self._hold(user_id, event_id, layout, chosen, use, "best_available.quantity")
+                except SeatsTaken as error:
+                    lost.update(error.ordinals)
+        raise _not_enough(quantity, statuses.count(AVAILABLE))
+
+    async def _hold(
+        self, user_id: str, event_id: str, layout: Layout, ordinals: list[int], use: Once, field: str
+    ) -> views.HoldView:
+        """Raises `SeatsTaken`, and then nothing is held. `field` is where the request says how many seats."""
+        holds.check_wanted(ordinals)
+        wanted = by_block(layout, ordinals)
+        block_ids = [block_id(event_id, index) for index in sorted(wanted)]
+        hold_id = self._ids.new("hold")
+
+        async def work(tx: Transaction) -> views.HoldView:
+            now = self._clock.now()
+            show = check_on_sale(await tx.get(Show, event_id), now)
+            if len(ordinals) > show.max_seats_per_order:
+                raise holds.too_many(show.max_seats_per_order, field)
+            hold = Hold(
+                id=hold_id,
+                event_id=event_id,
+                user_id=user_id,
+                seats=tuple(ordinals),
+                prices_minor=tuple(show.prices[layout.category_name(ordinal)] for ordinal in ordinals),
+                currency=show.currency,
+                until=now + show.hold_seconds * 1000,
+            )
+            found = await tx.get_many(Block, block_ids)
+            for changed in each_block(
+                wanted, found, event_id, lambda block, its: blocks.hold(block, its, hold_id, hold.until, now)
+            ):
+                tx.put(changed)
+            await self.count(tx, hold, now)
+            tx.insert(hold)
+            view = views.hold_view(hold, layout, now)
+            use.keep(tx, 201, view)
+            return view
+
+        async with self._gate(block_ids):
+            try:
+                view = await self.first_or_next(work)
+            except Conflict:
+                raise await self._lost(event_id, ordinals, layout) from None
+        await self._availability.touch(event_id, wanted)
+        return view
+
+    async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
+        """Put the hold into the buyer's allowance. Raises `Refusal` where it is one too many."""
+        id = allowance_id(hold.event_id, hold.user_id)
+        allowance = await tx.get(Allowance, id)
+        if allowance is None:
+            tx.insert(holds.counted(Allowance(id=id, user_id=hold.user_id), hold, now))
+        else:
+            tx.put(holds.counted(allowance, hold, now))
+
+    async def first_or_next(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """A buyer's first two holds of an event may both try to begin the allowance; the later one then finds
+        it.
+        """
+        for _ in range(_FIRST_ALLOWANCE_TRIES):
+            try:
+                return await self._store.transact(work)
+            except Duplicate as error:
+                if error.collection != Allowance.collection:
+                    raise
+        return await self._store.transact(work)
+
+    async def _lost(self, event_id: str, ordinals: Sequence[int], layout: Layout) -> Exception:
+        """What to say after losing every retry: the seats that are taken by now, else that it is too busy."""
+        wanted = by_block(layout, list(ordinals))
+        found = await self._store.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
+        now = self._clock.now()
+        taken = [
+            ordinal
+            for block in found.values()
+            for ordinal in ordinals
+            if 0 <= ordinal - block.first < block.count
+            and state_at(block.claims.get(ordinal - block.first), now) is not SeatState.AVAILABLE
+        ]
+        return SeatsTaken(taken) if taken else Unavailable("these seats are too busy")
+
+    @asynccontextmanager
+    async def _gate(self, block_ids: Sequence[str]) -> AsyncIterator[None]:
+        """A short lock on the blocks keeps the herd off the database. It proves nothing: without it all still
+        holds.
+        """
+        owner = self._ids.new("lock")
+        try:
+            locked = await self._coordination.acquire(
+                block_ids, owner, ttl_seconds=_LOCK_SECONDS, wait_seconds=_LOCK_WAIT_SECONDS
+            )
+        except Unavailable:
+            locked = False
+        try:
+            yield
+        finally:
+            if locked:
+                with suppress(Unavailable):  # it expires by itself
+                    await self._coordination.release(block_ids, owner)
+
+    async def hold(self, user_id: str, hold_id: str) -> views.HoldView:
+        hold = await self._store.get(Hold, hold_id)
+        if hold is None or hold.user_id != user_id:
+            raise not_found("hold")
+        layout = await self._inventory.layout(hold.event_id)
+        return views.hold_view(hold, layout, self._clock.now())
+
+    async def running_holds(self, user_id: str) -> list[views.HoldView]:
+        """What the buyer holds now, over all events."""
+        now = self._clock.now()
+        allowances = await self._store.find(Allowance, {"user_id": user_id}, limit=100)
+        ids = [one.hold_id for allowance in allowances for one in allowance.running if one.until > now]
+        found = await self._store.get_many(Hold, ids)
+        shown: list[views.HoldView] = []
+        for hold in found.values():
+            if hold.state is HoldState.ACTIVE and hold.until > now:
+                layout = await self._inventory.layout(hold.event_id)
+                shown.append(views.hold_view(hold, layout, now))
+        return shown
+
+    async def release(self, user_id: str, hold_id: str) -> None:
+        """Releasing what is released or has expired is no error; an ordered hold belongs to its order."""
+
+        async def work(tx: Transaction) -> Hold:
+            hold = await tx.get(Hold, hold_id)
+            if hold is None or hold.user_id != user_id:
+                raise not_found("hold")
+            if hold.state is HoldState.ORDERED:
+                raise already_ordered(hold)
+            if hold.state is HoldState.ACTIVE:
+                tx.put(holds.moved(hold, HoldState.RELEASED))
+                await self.free(tx, hold.event_id, hold.user_id, hold.seats, hold.id, hold.id)
+            return hold
+
+        hold = await self._store.transact(work)
+        await self.tell(hold.event_id, hold.seats)
+
+    async def free(
+        self, tx: Transaction, event_id: str, user_id: str, ordinals: Sequence[int], by: str, hold_id: str
+    ) -> None:
+        """Give back the seats that are still claimed by this hold or order, and the hold's place in the
+        allowance.
+        """
+        layout = await self._inventory.layout(event_id)
+        wanted = by_block(layout, list(ordinals))
+        found = await tx.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
+        for index, its in wanted.items():
+            block = found[block_id(event_id, index)]
+            freed = blocks.release(block, its, by)
+            if freed is not block:
+                tx.put(freed)
+        allowance = await tx.get(Allowance, allowance_id(event_id, user_id))
+        if allowance is not None and any(one.hold_id == hold_id for one in allowance.running):
+            tx.put(holds.uncounted(allowance, hold_id))
+
+    async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
+        """Whoever shows these seats looks at them again."""
+        layout = await self._inventory.layout(event_id)
+        await self._availability.touch(event_id, by_block(layout, list(ordinals)))
+
+
+def already_ordered(hold: Hold) -> Refusal:
+    return Refusal(409, "already_ordered", "These seats are in an order already.", order_id=hold.order_id)
+
+
+def hold_expired() -> Refusal:
+    return Refusal(409, "hold_expired", "The time to order these seats has run out. Choose seats again.")
+
+
+def _not_enough(quantity: int, available: int) -> Refusal:
+    return Refusal(
+        409,
+        "not_enough_seats",
+        f"There are not {quantity} free seats of this kind any more."
+        if available
+        else "There are no free seats left here.",
+        available=available,
+    )
+
+
+def _wanted(layout: Layout, category: str | None, section_id: str | None) -> tuple[int | None, int | None]:
+    errors: dict[str, str] = {}
+    category_index = None if category is None else layout.category_named(category)
+    if category is not None and category_index is None:
+        errors["best_available.category"] = "is no category of this event"
+    section = None if section_id is None else layout.section_by_id(section_id)
+    if section_id is not None and section is None:
+        errors["best_available.section"] = "is no section of this event"
+    if errors:
+        raise Refusal(422, "validation_failed", "Some fields need a correction.", errors=errors)
+    return category_index, None if section is None else section.index

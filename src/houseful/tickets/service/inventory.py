@@ -1,0 +1,244 @@
+"""Inventory: from a published event to every seat of it, whatever dies on the way."""
+
+import asyncio
+
+import msgspec
+
+from houseful.common.errors import Conflict, Refusal, Transient, not_found
+from houseful.common.ports import Clock, ServiceClient, Store, Transaction
+from houseful.common.telemetry import get_logger
+from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
+from houseful.tickets import views
+from houseful.tickets.domain import blocks, shows
+from houseful.tickets.domain.blocks import Block, block_id
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.service.availability import Availability
+from houseful.tickets.service.halls import Halls, PlanUnusable
+from houseful.tickets.service.seats import by_block, ordinals_of, seats_taken
+
+log = get_logger(__name__)
+
+CHUNK_BLOCKS = 200
+_PAGE = 1000
+_PLANS_KNOWN = 10_000
+
+
+class _Announced(msgspec.Struct):
+    state: str
+    seats_total: int
+
+
+class Inventory:
+    def __init__(
+        self, store: Store, client: ServiceClient, halls: Halls, availability: Availability, clock: Clock
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._halls = halls
+        self._availability = availability
+        self._clock = clock
+        self.wake = asyncio.Event()
+        self._plan_of: dict[str, str] = {}
+
+    async def show(self, event_id: str) -> Show:
+        show = await self._store.get(Show, event_id)
+        if show is None:
+            raise not_found("event")
+        return show
+
+    async def progress(self, event_id: str, authorization: str | None) -> views.InventoryView:
+        """How far generation is. Between publishing and the first message about it only the events service
+        knows the event.
+        """
+        show = await self._store.get(Show, event_id)
+        if show is not None:
+            return views.inventory_view(show)
+        headers = {} if authorization is None else {"authorization": authorization}
+        answer = await self._client.request("GET", f"/api/events/{event_id}", headers=headers)
+        event = msgspec.json.decode(answer.body, type=_Announced) if answer.status == 200 else None
+        if event is None or event.state != "publishing":
+            raise not_found("event")
+        return views.announced_view(event_id, event.seats_total)
+
+    async def own_show(self, event_id: str, user_id: str, is_admin: bool) -> Show:
+        """The show if it is this organizer's; somebody else's does not exist for them."""
+        show = await self.show(event_id)
+        if show.organizer_id != user_id and not is_admin:
+            raise not_found("event")
+        return show
+
+    async def layout(self, event_id: str) -> Layout:
+        """An event's hall. Raises `Refusal`: 404 for no such event, 409 while its plan is not here yet.
+
+        Which plan an event has never changes, so it is asked for once.
+        """
+        plan_hash = self._plan_of.get(event_id)
+        if plan_hash is None:
+            plan_hash = (await self.show(event_id)).plan_hash
+            if len(self._plan_of) >= _PLANS_KNOWN:
+                self._plan_of.clear()
+            self._plan_of[event_id] = plan_hash
+        try:
+            return await self._halls.layout(plan_hash)
+        except LookupError:
+            raise shows.not_ready() from None
+
+    async def hall(self, event_id: str) -> tuple[Show, Layout]:
+        """The show too; raises like `layout`."""
+        return await self.show(event_id), await self.layout(event_id)
+
+    async def on_published(self, tx: Transaction, message: EventPublished) -> None:
+        tx.insert_or_ignore(shows.published(message, self._clock.now()))
+        self.wake.set()
+
+    async def on_changed(self, tx: Transaction, message: EventChanged) -> None:
+        show = await tx.get(Show, message.event_id)
+        if show is not None:
+            tx.put(shows.changed(show, message))
+
+    async def on_cancelled(self, tx: Transaction, message: EventCancelled) -> None:
+        """Sales stop with this; the refunds are the settlement's work, which the show's `look_at` asks
+        for.
+        """
+        show = await tx.get(Show, message.event_id)
+        now = self._clock.now()
+        if show is not None and show.state is not ShowState.CANCELLED:
+            tx.put(shows.moved(show, ShowState.CANCELLED, cancelled_at=now, look_at=now))
+
+    async def generate_due(self) -> None:
+        """Bring every show forward whose generation is due; each from where it was left."""
+        now = self._clock.now()
+        for show in await self._store.find(Show, {}, by="look_at", since=0, until=now + 1, limit=100):
+            if show.state is ShowState.GENERATING:
+                await self._generate(show)
+
+    async def _generate(self, show: Show) -> None:
+        try:
+            layout = await self._halls.fetch(show.id, show.plan_hash)
+            if layout.seats_total != show.seats_total:
+                raise PlanUnusable(
+                    f"The plan has {layout.seats_total} seats where {show.seats_total} were published."
+                )
+            while show.state is ShowState.GENERATING and show.next_block < len(layout.blocks):
+                show = await self._generate_chunk(show.id, layout)
+            if show.state is ShowState.GENERATING:
+                await self._finish(show, layout)
+        except PlanUnusable as error:
+            await self._fail(show.id, str(error))
+        except Transient as error:
+            log.warning("generation waits", extra={"event_id": show.id, "error": str(error)})
+            await self._look_later(show.id)
+
+    async def _generate_chunk(self, event_id: str, layout: Layout) -> Show:
+        """One transaction: blocks with known ids, inserted unless they exist, and how far we are."""
+
+        async def work(tx: Transaction) -> Show:
+            show = await self._expect(tx, event_id)
+            if show.state is not ShowState.GENERATING:
+                return show
+            specs = layout.blocks[show.next_block : show.next_block + CHUNK_BLOCKS]
+            for spec in specs:
+                tx.insert_or_ignore(
+                    Block(
+                        id=block_id(event_id, spec.index),
+                        event_id=event_id,
+                        first=spec.first_ordinal,
+                        count=spec.count,
+                    )
+                )
+            show = msgspec.structs.replace(
+                show,
+                next_block=show.next_block + len(specs),
+                generated=show.generated + sum(spec.count for spec in specs),
+            )
+            tx.put(show)
+            return show
+
+        return await self._store.transact(work)
+
+    async def _finish(self, show: Show, layout: Layout) -> None:
+        """Ready only when what is there is the plan, seat for seat; otherwise once more from the start, which
+        only fills gaps.
+        """
+        complete = await self._is_complete(show.id, layout)
+
+        async def work(tx: Transaction) -> None:
+            current = await self._expect(tx, show.id)
+            if current.state is not ShowState.GENERATING:
+                return
+            if complete:
+                tx.put(shows.moved(current, ShowState.READY, look_at=None))
+                tx.send(InventoryReady(event_id=show.id, seats_total=show.seats_total))
+            else:
+                tx.put(msgspec.structs.replace(current, next_block=0, generated=0))
+
+        await self._store.transact(work)
+        if not complete:
+            log.error("inventory incomplete, made again", extra={"event_id": show.id})
+
+    async def _is_complete(self, event_id: str, layout: Layout) -> bool:
+        expected = {
+            block_id(event_id, spec.index): (spec.first_ordinal, spec.count) for spec in layout.blocks
+        }
+        ids = list(expected)
+        for start in range(0, len(ids), _PAGE):
+            found = await self._store.get_many(Block, ids[start : start + _PAGE])
+            for id in ids[start : start + _PAGE]:
+                block = found.get(id)
+                if block is None or (block.first, block.count) != expected[id]:
+                    return False
+            await asyncio.sleep(0)  # let buyers of other events through
+        return await self._store.count(Block, {"event_id": event_id}) == len(expected)
+
+    async def _fail(self, event_id: str, detail: str) -> None:
+        async def work(tx: Transaction) -> None:
+            show = await self._expect(tx, event_id)
+            if show.state is ShowState.GENERATING:
+                tx.put(shows.moved(show, ShowState.FAILED, detail=detail, look_at=None))
+                tx.send(InventoryFailed(event_id=event_id, detail=detail))
+
+        await self._store.transact(work)
+        log.error("inventory failed", extra={"event_id": event_id, "detail": detail})
+
+    async def _look_later(self, event_id: str) -> None:
+        async def work(tx: Transaction) -> None:
+            show = await self._expect(tx, event_id)
+            if show.state is ShowState.GENERATING:
+                tx.put(msgspec.structs.replace(show, look_at=self._clock.now() + 1000))
+
+        await self._store.transact(work)
+
+    async def _expect(self, tx: Transaction, event_id: str) -> Show:
+        show = await tx.get(Show, event_id)
+        if show is None:
+            raise LookupError(f"the show {event_id} is gone")
+        return show
+
+    async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
+        """Take seats off sale and put others on sale again, all or none. Raises `Refusal` with the seats that
+        are taken.
+        """
+        layout = await self._halls.layout(show.plan_hash)
+        closing = by_block(layout, ordinals_of(layout, block, "block"))
+        opening = by_block(layout, ordinals_of(layout, unblock, "unblock"))
+        indexes = sorted({*closing, *opening})
+
+        async def work(tx: Transaction) -> None:
+            found = await tx.get_many(Block, [block_id(show.id, index) for index in indexes])
+            taken: list[int] = []
+            for index in indexes:
+                changed = found[block_id(show.id, index)]
+                try:
+                    changed = blocks.close(changed, closing.get(index, []), self._clock.now())
+                except blocks.SeatsTaken as error:
+                    taken += error.ordinals
+                tx.put(blocks.reopen(changed, opening.get(index, [])))
+            if taken:
+                raise seats_taken(layout, taken)
+
+        try:
+            await self._store.transact(work)
+        except Conflict as error:
+            raise Refusal(409, "busy", "These seats are changing hands just now; try again.") from error
+        await self._availability.touch(show.id, indexes)

@@ -1,0 +1,60 @@
+"""Seats by their ids, ordinals and blocks, and what is said when somebody else has them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from houseful.common.errors import Refusal
+from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
+from houseful.tickets.domain.layout import Layout
+
+
+def ordinals_of(layout: Layout, seat_ids: Sequence[str], field: str) -> list[int]:
+    """Raises `Refusal` (422) naming the seats that the hall does not have."""
+    ordinals = [layout.ordinal_of(id) for id in seat_ids]
+    unknown = {
+        f"{field}[{i}]": "is no seat of this event" for i, ordinal in enumerate(ordinals) if ordinal is None
+    }
+    if unknown:
+        raise Refusal(422, "seat_not_found", "Some seats do not exist in this event.", errors=unknown)
+    return [ordinal for ordinal in ordinals if ordinal is not None]
+
+
+def by_block(layout: Layout, ordinals: Sequence[int]) -> dict[int, list[int]]:
+    grouped: dict[int, list[int]] = {}
+    for ordinal in ordinals:
+        grouped.setdefault(layout.block_of(ordinal), []).append(ordinal)
+    return grouped
+
+
+def seats_taken(layout: Layout, ordinals: Sequence[int]) -> Refusal:
+    taken = [layout.seat_id(ordinal) for ordinal in sorted(set(ordinals))]
+    names = ", ".join(_spoken(layout, ordinal) for ordinal in sorted(set(ordinals))[:5])
+    return Refusal(409, "seats_taken", f"Somebody else was faster: {names}.", taken=taken)
+
+
+def _spoken(layout: Layout, ordinal: int) -> str:
+    section = layout.section_of(ordinal).name
+    row = layout.row_of(ordinal)
+    return (
+        f"{section}, row {row}, seat {layout.number_of(ordinal)}"
+        if row
+        else f"{section} {layout.number_of(ordinal)}"
+    )
+
+
+def each_block(
+    wanted: Mapping[int, list[int]],
+    found: Mapping[str, Block],
+    event_id: str,
+    change: Callable[[Block, list[int]], Block],
+) -> list[Block]:
+    """All blocks changed, or `SeatsTaken` with the seats of all of them that are taken."""
+    changed: list[Block] = []
+    taken: list[int] = []
+    for index in sorted(wanted):
+        try:
+            changed.append(change(found[block_id(event_id, index)], wanted[index]))
+        except SeatsTaken as error:
+            taken += error.ordinals
+    if taken:
+        raise SeatsTaken(taken)
+    return changed

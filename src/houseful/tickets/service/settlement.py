@@ -1,0 +1,306 @@
+"""Settlement: what the payment gateway says, what has to be asked of it, and every deadline.
+
+Three things bring news of a payment: a webhook, the answer to something asked, a poll. All go through
+`learn`, which gives the same result in any order and however often. Nothing open is without a `look_at`, so
+whoever dies, the reconciler comes by.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from houseful.common.documents import Document, Millis
+from houseful.common.errors import Conflict, Refusal, Transient
+from houseful.common.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
+from houseful.common.telemetry import get_logger
+from houseful.tickets.domain import orders
+from houseful.tickets.domain.blocks import SeatsTaken
+from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
+from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS, Show, ShowState
+from houseful.tickets.service.holding import Holding
+from houseful.tickets.service.ordering import Ordering
+from houseful.tickets.service.signals import OrderSignals
+
+log = get_logger(__name__)
+
+_AT_ONCE = 16
+_QUEUE = 10_000
+_PAGE = 200
+_RESTING_MILLIS = 60_000
+
+TAKEN = "Your payment came after the seats had gone to somebody else. The money is on its way back to you."
+CANCELLED = "The event was cancelled. The money is on its way back to you."
+TOO_LATE = "Your payment crossed with the cancellation of this order. The money is on its way back to you."
+WRONG_AMOUNT = "The amount paid was not the amount of this order. The money is on its way back to you."
+
+
+class WebhookReceived(Document, frozen=True, kw_only=True):
+    """A webhook that has been applied, in the transaction that applied it; `id` is the gateway's own."""
+
+    collection = "webhooks"
+
+    type: str
+    received_at: Millis
+
+
+class Settlement:
+    def __init__(
+        self,
+        store: Store,
+        holding: Holding,
+        ordering: Ordering,
+        gateway: PaymentGateway,
+        signals: OrderSignals,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._holding = holding
+        self._ordering = ordering
+        self._gateway = gateway
+        self._signals = signals
+        self._clock = clock
+        self._soon: asyncio.Queue[str] = asyncio.Queue(_QUEUE)
+
+    # News
+
+    async def on_webhook(
+        self, id: str, type: str, order_id: str, intent: PaymentIntent, error: str | None
+    ) -> None:
+        """Applied once, whatever the gateway repeats. An order that isn't ours is none of our business and no
+        error.
+        """
+
+        async def work(tx: Transaction) -> Order | None:
+            if await tx.get(WebhookReceived, id) is not None:
+                return None
+            tx.insert_or_ignore(WebhookReceived(id=id, type=type, received_at=self._clock.now()))
+            return await self._learn(tx, order_id, intent, error)
+
+        order = await self._store.transact(work)
+        if order is not None:
+            await self._tell(order)
+
+    async def learn(self, order_id: str, intent: PaymentIntent) -> None:
+        order = await self._store.transact(lambda tx: self._learn(tx, order_id, intent, None))
+        if order is not None:
+            await self._tell(order)
+
+    async def _learn(
+        self, tx: Transaction, order_id: str, intent: PaymentIntent, error: str | None
+    ) -> Order | None:
+        known = order = await tx.get(Order, order_id)
+        if order is None:
+            log.warning("payment for no order of ours", extra={"order_id": order_id, "intent_id": intent.id})
+            return None
+        now = self._clock.now()
+        if order.payment is PaymentState.NONE and order.due is Due.CREATE:
+            order = orders.intent_made(order, intent.id, intent.client_secret)
+        changed = order
+        match intent.status:
+            case "succeeded" if order.payment is PaymentState.OPEN:
+                changed = await self._authorized(tx, order, intent, now)
+            case "processing":
+                changed = orders.processing(order, now)
+            case "requires_payment_method" if error is not None:
+                changed = orders.declined(order, error)
+            case "canceled" if order.payment is PaymentState.OPEN:
+                changed = orders.intent_ended(order)
+        if changed is not known:
+            tx.put(changed)
+        return changed
+
+    async def _authorized(self, tx: Transaction, order: Order, intent: PaymentIntent, now: Millis) -> Order:
+        """The money is reserved. Sold if the seats are still ours or free; otherwise given back, saying
+        why.
+        """
+        show = await tx.get(Show, order.event_id)
+        why = self._why_not(order, show, intent)
+        if why is None:
+            confirmed = orders.confirmed(order, now)
+            try:
+                await self._ordering.sell(tx, confirmed, now)
+            except SeatsTaken:
+                why = TAKEN
+            else:
+                return confirmed
+        tx.send(orders.return_notice(order, now))
+        return orders.returned(order, why, now)
+
+    def _why_not(self, order: Order, show: Show | None, intent: PaymentIntent) -> str | None:
+        if (intent.amount_minor, intent.currency) != (order.total_minor, order.currency):
+            return WRONG_AMOUNT
+        if show is None or show.state is ShowState.CANCELLED:
+            return CANCELLED
+        if order.state is OrderState.CANCELLED:
+            return TOO_LATE
+        return None
+
+    async def _tell(self, order: Order) -> None:
+        """To whoever watches the order or the hall; what is due is done at once where there is room for
+        it.
+        """
+        await self._holding.tell(order.event_id, order.ordinals)
+        await self._signals.changed(order.id)
+        self.hurry(order)
+
+    # What is due
+
+    def hurry(self, order: Order) -> None:
+        """Do what is due without waiting for the reconciler to come by."""
+        if order.due is not None and not self._soon.full():
+            self._soon.put_nowait(order.id)
+
+    async def work_off(self) -> None:
+        """The job: settle what has just become due."""
+        await asyncio.gather(*(self._worker() for _ in range(_AT_ONCE)))
+
+    async def _worker(self) -> None:
+        while True:
+            await self._safely(await self._soon.get())
+
+    async def reconcile_due(self) -> int:
+        """Look at every order whose time has come; how many there were."""
+        now = self._clock.now()
+        due = await self._store.find(Order, {}, by="look_at", since=0, until=now + 1, limit=_PAGE)
+        for start in range(0, len(due), _AT_ONCE):
+            await asyncio.gather(*(self._safely(order.id) for order in due[start : start + _AT_ONCE]))
+        return len(due)
+
+    async def _safely(self, order_id: str) -> None:
+        """One order's trouble is not another's: it is looked at again later, and later each time."""
+        try:
+            await self.look_at(order_id)
+        except Conflict:
+            pass  # somebody else is at it
+        except Transient as error:
+            log.warning("order waits", extra={"order_id": order_id, "error": str(error)})
+            await self._look_later(order_id)
+        except Exception:
+            log.exception("order can't be settled", extra={"order_id": order_id})
+            await self._look_later(order_id)
+
+    async def look_at(self, order_id: str) -> None:
+        """Ask for what is due, or see to the deadline."""
+        order = await self._store.get(Order, order_id)
+        if order is None:
+            return
+        if order.due is not None:
+            await self._change(order_id, lambda order: orders.lapsed(order, self._clock.now()))
+            await self._ask(order, order.due)
+        elif order.look_at is not None and order.look_at <= self._clock.now():
+            await self._deadline(order)
+
+    async def _ask(self, order: Order, due: Due) -> None:
+        if due is Due.CREATE:
+            intent = await self._gateway.create_intent(
+                key=f"{order.id}:create",
+                amount_minor=order.total_minor,
+                currency=order.currency,
+                reference=order.id,
+            )
+            await self._change(order.id, lambda order: _made(order, intent))
+            return
+        assert order.intent_id is not None, "only an intent can be settled"
+        key = f"{order.id}:{due}"
+        try:
+            match due:
+                case Due.CAPTURE:
+                    await self._gateway.capture(order.intent_id, key=key)
+                case Due.VOID | Due.CANCEL:
+                    await self._gateway.cancel(order.intent_id, key=key)
+                case Due.REFUND:
+                    await self._gateway.refund(order.intent_id, key=key, amount_minor=order.total_minor)
+        except Refusal as refusal:
+            await self._refused(order, due, refusal)
+        else:
+            await self._change(order.id, lambda order: orders.settled(order, due, self._clock.now()))
+
+    async def _refused(self, order: Order, due: Due, refusal: Refusal) -> None:
+        """What the gateway won't do it may have done already; otherwise it is looked at again, and loudly."""
+        assert order.intent_id is not None, "only an intent can be settled"
+        intent = await self._gateway.intent(order.intent_id)
+        if orders.is_done(due, intent.status, intent.captured_minor, intent.refunded_minor):
+            await self._change(order.id, lambda order: orders.settled(order, due, self._clock.now()))
+            return
+        log.error(
+            "the gateway refuses", extra={"order_id": order.id, "due": str(due), "refusal": str(refusal)}
+        )
+        await self.learn(order.id, intent)
+        await self._look_later(order.id)
+
+    async def _deadline(self, order: Order) -> None:
+        """Nothing is due but the time has come: first ask whether it was paid and the webhook never came."""
+        if order.intent_id is not None and order.payment is PaymentState.OPEN:
+            await self.learn(order.id, await self._gateway.intent(order.intent_id))
+        await self._change(order.id, lambda order: orders.overdue(order, self._clock.now()))
+
+    async def _change(self, order_id: str, change: Callable[[Order], Order]) -> None:
+        async def work(tx: Transaction) -> Order | None:
+            order = await tx.get(Order, order_id)
+            if order is None:
+                return None
+            changed = change(order)
+            if changed is order:
+                return None
+            tx.put(changed)
+            return changed
+
+        changed = await self._store.transact(work)
+        if changed is not None:
+            await self._tell(changed)
+
+    async def _look_later(self, order_id: str) -> None:
+        try:
+            async with self._store.begin() as tx:
+                order = await tx.get(Order, order_id)
+                if order is not None and order.look_at is not None:
+                    tx.put(orders.looked_at(order, self._clock.now()))
+        except Transient as error:
+            log.warning("order looked at again soon", extra={"order_id": order_id, "error": str(error)})
+
+    # Cancelled events
+
+    async def refund_cancelled(self) -> None:
+        """Take back every order of the cancelled shows whose time has come. For an hour they are looked at
+        again: an order may have been confirmed in the instant of the cancellation."""
+        now = self._clock.now()
+        for show in await self._store.find(Show, {}, by="look_at", since=0, until=now + 1, limit=_PAGE):
+            if show.state is ShowState.CANCELLED:
+                await self._refund_show(show)
+
+    async def _refund_show(self, show: Show) -> None:
+        after: tuple[int, str] | None = None
+        while True:
+            page = await self._store.find(
+                Order, {"event_id": show.id}, by="created_at", after=after, limit=_PAGE
+            )
+            for order in page:
+                if orders.can_be_cancelled(order):
+                    await self._refund(show, order.id)
+            if len(page) < _PAGE:
+                break
+            after = (page[-1].created_at, page[-1].id)
+        await self._rest(show.id)
+
+    async def _refund(self, show: Show, order_id: str) -> None:
+        order = await self._store.transact(
+            lambda tx: self._ordering.take_back(tx, order_id, show, by_buyer=False)
+        )
+        await self._tell(order)
+
+    async def _rest(self, event_id: str) -> None:
+        async def work(tx: Transaction) -> None:
+            show = await tx.get(Show, event_id)
+            if show is not None and show.cancelled_at is not None:
+                now = self._clock.now()
+                over = now > show.cancelled_at + CANCEL_WATCH_MILLIS
+                tx.put(msgspec.structs.replace(show, look_at=None if over else now + _RESTING_MILLIS))
+
+        await self._store.transact(work)
+
+
+def _made(order: Order, intent: PaymentIntent) -> Order:
+    if not orders.needs_intent(order):
+        return order
+    return orders.intent_made(order, intent.id, intent.client_secret)

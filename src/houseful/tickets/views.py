@@ -1,0 +1,398 @@
+"""What answers look like: documents turned into the shapes of the HTTP contract."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from houseful.common.documents import Millis
+from houseful.common.http import View
+from houseful.common.times import rfc3339
+from houseful.tickets.domain.holds import Hold, HoldState
+from houseful.tickets.domain.layout import Layout, Section
+from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.sales import Sales, Tally
+from houseful.tickets.domain.seatmap import AVAILABLE, HELD
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.tickets import CodeSigner, Scan, Ticket, Verdict
+
+if TYPE_CHECKING:
+    from houseful.tickets.service.availability import HallView
+
+_STATUS = ("available", "held", "sold", "blocked")
+
+
+class InventoryView(View, frozen=True, kw_only=True):
+    event_id: str
+    state: str
+    """generating, ready or failed"""
+    generated: int
+    total: int
+    detail: str | None
+
+
+class CategoryView(View, frozen=True, kw_only=True):
+    name: str
+    color: str
+    price_minor: int
+    currency: str
+    total: int
+    available: int
+
+
+class SectionView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    kind: str
+    categories: list[str]
+    price_from_minor: int
+    price_to_minor: int
+    currency: str
+    total: int
+    available: int
+
+
+class SeatView(View, frozen=True, kw_only=True):
+    """`status` is available, held, sold or blocked."""
+
+    id: str
+    ordinal: int
+    section_id: str
+    row: str
+    number: str
+    category: str
+    x: int
+    y: int
+    status: str
+
+
+class PricedSeatView(SeatView, frozen=True, kw_only=True):
+    section_name: str
+    price_minor: int
+
+
+class HoldView(View, frozen=True, kw_only=True):
+    """`status` is active, ordered, released or expired. Count down from `server_time`, not from the device's
+    clock.
+    """
+
+    hold_id: str
+    event_id: str
+    status: str
+    seats: list[PricedSeatView]
+    expires_at: str
+    server_time: str
+    total_minor: int
+    currency: str
+    order_id: str | None
+
+
+class BuyerView(View, frozen=True, kw_only=True):
+    name: str
+    email: str
+
+
+class PaymentView(View, frozen=True, kw_only=True):
+    intent_id: str | None
+    client_secret: str | None
+    status: str
+
+
+class OrderView(View, frozen=True, kw_only=True):
+    """`detail` says in words what happened where the status alone does not."""
+
+    id: str
+    event_id: str
+    event_title: str
+    hold_id: str
+    status: str
+    seats: list[PricedSeatView]
+    total_minor: int
+    currency: str
+    buyer: BuyerView
+    created_at: str
+    expires_at: str
+    server_time: str
+    payment: PaymentView
+    detail: str | None
+
+
+class TicketSeatView(View, frozen=True, kw_only=True):
+    id: str
+    section_id: str
+    section_name: str
+    row: str
+    number: str
+    category: str
+
+
+class TicketView(View, frozen=True, kw_only=True):
+    id: str
+    order_id: str
+    event_id: str
+    seat: TicketSeatView
+    code: str
+    status: str
+    used_at: str | None
+    gate: str | None
+
+
+class AdmissionView(View, frozen=True, kw_only=True):
+    at: str
+    gate: str
+
+
+class GateTicketView(View, frozen=True, kw_only=True):
+    """What the gate may know of a ticket: the seat, not the code."""
+
+    id: str
+    order_id: str
+    event_id: str
+    event_title: str
+    seat: TicketSeatView
+    status: str
+
+
+class CheckinView(View, frozen=True, kw_only=True):
+    scan_id: str
+    result: str
+    ticket: GateTicketView | None
+    first_admission: AdmissionView | None
+
+
+class CategorySalesView(View, frozen=True, kw_only=True):
+    category: str
+    sold: int
+    total: int
+    gross_minor: int
+
+
+class MinuteView(View, frozen=True, kw_only=True):
+    at: str
+    seats: int
+    gross_minor: int
+
+
+class SalesView(View, frozen=True, kw_only=True):
+    """`gross_minor` counts what was ever confirmed, `refunded_minor` what was given back of it."""
+
+    event_id: str
+    currency: str
+    sold: int
+    held: int
+    available: int
+    total: int
+    gross_minor: int
+    refunded_minor: int
+    orders: int
+    admitted: int
+    by_category: list[CategorySalesView]
+    per_minute: list[MinuteView]
+
+
+def inventory_view(show: Show) -> InventoryView:
+    if show.state is ShowState.CANCELLED:
+        state = ShowState.READY if show.generated == show.seats_total else ShowState.FAILED
+    else:
+        state = show.state
+    return InventoryView(
+        event_id=show.id, state=state, generated=show.generated, total=show.seats_total, detail=show.detail
+    )
+
+
+def announced_view(event_id: str, seats_total: int) -> InventoryView:
+    return InventoryView(
+        event_id=event_id, state=ShowState.GENERATING, generated=0, total=seats_total, detail=None
+    )
+
+
+def category_views(show: Show, hall: "HallView") -> list[CategoryView]:
+    return [
+        CategoryView(
+            name=category.name,
+            color=category.color,
+            price_minor=show.prices[category.name],
+            currency=show.currency,
+            total=total,
+            available=hall.free(category=index),
+        )
+        for index, category in enumerate(hall.layout.categories)
+        if (total := hall.total(category=index))
+    ]
+
+
+def section_views(show: Show, hall: "HallView", category: int | None) -> list[SectionView]:
+    return [
+        _section_view(show, hall, section, category)
+        for section in hall.layout.sections
+        if category is None or category in section.categories
+    ]
+
+
+def _section_view(show: Show, hall: "HallView", section: Section, category: int | None) -> SectionView:
+    names = [hall.layout.categories[index].name for index in section.categories]
+    prices = [show.prices[name] for name in names]
+    return SectionView(
+        id=section.id,
+        name=section.name,
+        kind=section.kind,
+        categories=names,
+        price_from_minor=min(prices),
+        price_to_minor=max(prices),
+        currency=show.currency,
+        total=hall.total(section=section.index, category=category),
+        available=hall.free(section=section.index, category=category),
+    )
+
+
+def seat_views(hall: "HallView", section: Section) -> list[SeatView]:
+    layout, statuses = hall.layout, hall.statuses
+    return [
+        SeatView(
+            id=layout.seat_ids[ordinal],
+            ordinal=ordinal,
+            section_id=section.id,
+            row=layout.row_of(ordinal),
+            number=layout.numbers[ordinal],
+            category=layout.category_name(ordinal),
+            x=layout.x[ordinal],
+            y=layout.y[ordinal],
+            status=_STATUS[statuses[ordinal]],
+        )
+        for ordinal in range(section.first, section.first + section.count)
+    ]
+
+
+def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: str) -> PricedSeatView:
+    section = layout.section_of(ordinal)
+    return PricedSeatView(
+        id=layout.seat_ids[ordinal],
+        ordinal=ordinal,
+        section_id=section.id,
+        section_name=section.name,
+        row=layout.row_of(ordinal),
+        number=layout.numbers[ordinal],
+        category=layout.category_name(ordinal),
+        x=layout.x[ordinal],
+        y=layout.y[ordinal],
+        status=status,
+        price_minor=price_minor,
+    )
+
+
+def hold_view(hold: Hold, layout: Layout, now: Millis) -> HoldView:
+    status = "expired" if hold.state is HoldState.ACTIVE and hold.until <= now else str(hold.state)
+    kept = status in ("active", "ordered")
+    return HoldView(
+        hold_id=hold.id,
+        event_id=hold.event_id,
+        status=status,
+        seats=[
+            _priced_seat(layout, ordinal, price, "held" if kept else "available")
+            for ordinal, price in zip(hold.seats, hold.prices_minor, strict=True)
+        ],
+        expires_at=rfc3339(hold.until),
+        server_time=rfc3339(now),
+        total_minor=hold.total_minor,
+        currency=hold.currency,
+        order_id=hold.order_id,
+    )
+
+
+_SEAT_STATUS = {"confirmed": "sold", "awaiting_payment": "held", "processing": "held"}
+
+
+def order_view(order: Order, show: Show, layout: Layout, now: Millis) -> OrderView:
+    status = _SEAT_STATUS.get(order.state, "available")
+    return OrderView(
+        id=order.id,
+        event_id=order.event_id,
+        event_title=show.title,
+        hold_id=order.hold_id,
+        status=order.state,
+        seats=[_priced_seat(layout, seat.ordinal, seat.price_minor, status) for seat in order.seats],
+        total_minor=order.total_minor,
+        currency=order.currency,
+        buyer=BuyerView(name=order.buyer_name, email=order.buyer_email),
+        created_at=rfc3339(order.created_at),
+        expires_at=rfc3339(order.expires_at),
+        server_time=rfc3339(now),
+        payment=PaymentView(
+            intent_id=order.intent_id, client_secret=order.client_secret, status=order.payment
+        ),
+        detail=order.detail,
+    )
+
+
+def _ticket_seat(layout: Layout, ordinal: int) -> TicketSeatView:
+    section = layout.section_of(ordinal)
+    return TicketSeatView(
+        id=layout.seat_ids[ordinal],
+        section_id=section.id,
+        section_name=section.name,
+        row=layout.row_of(ordinal),
+        number=layout.numbers[ordinal],
+        category=layout.category_name(ordinal),
+    )
+
+
+def ticket_view(ticket: Ticket, layout: Layout, signer: CodeSigner) -> TicketView:
+    return TicketView(
+        id=ticket.id,
+        order_id=ticket.order_id,
+        event_id=ticket.event_id,
+        seat=_ticket_seat(layout, ticket.ordinal),
+        code=signer.code(ticket.id, ticket.event_id),
+        status=ticket.state,
+        used_at=None if ticket.used_at is None else rfc3339(ticket.used_at),
+        gate=ticket.gate,
+    )
+
+
+def checkin_view(
+    scan_id: str, scan: Scan, ticket: Ticket | None, show: Show | None, layout: Layout | None
+) -> CheckinView:
+    known = None
+    if ticket is not None and show is not None and layout is not None:
+        known = GateTicketView(
+            id=ticket.id,
+            order_id=ticket.order_id,
+            event_id=ticket.event_id,
+            event_title=show.title,
+            seat=_ticket_seat(layout, ticket.ordinal),
+            status=ticket.state,
+        )
+    first = None
+    if scan.verdict is Verdict.ALREADY_USED and scan.first_at is not None:
+        first = AdmissionView(at=rfc3339(scan.first_at), gate=scan.first_gate or "")
+    return CheckinView(scan_id=scan_id, result=scan.verdict, ticket=known, first_admission=first)
+
+
+def sales_view(
+    show: Show,
+    sales: Sales,
+    hall: "HallView | None",
+    admitted: int,
+    minutes: Sequence[tuple[Millis, Tally]],
+) -> SalesView:
+    categories: Iterable[tuple[str, int]] = ()
+    if hall is not None:
+        categories = [(c.name, hall.total(category=i)) for i, c in enumerate(hall.layout.categories)]
+    return SalesView(
+        event_id=show.id,
+        currency=show.currency,
+        sold=sales.sold,
+        held=0 if hall is None else hall.count(HELD),
+        available=0 if hall is None else hall.count(AVAILABLE),
+        total=show.seats_total,
+        gross_minor=sales.gross_minor,
+        refunded_minor=sales.refunded_minor,
+        orders=sales.orders,
+        admitted=admitted,
+        by_category=[
+            CategorySalesView(category=name, sold=tally.seats, total=total, gross_minor=tally.gross_minor)
+            for name, total in categories
+            if total and (tally := sales.by_category.get(name, Tally()))
+        ],
+        per_minute=[
+            MinuteView(at=rfc3339(at), seats=t.seats, gross_minor=t.gross_minor) for at, t in minutes
+        ],
+    )
