@@ -1,0 +1,19 @@
+"""Run the benchmarks by name, or all."""
+
+import sys
+
+from bench import holds
+
+BENCHMARKS = {"holds": holds.main}
+
+
+def main() -> None:
+    names = [name for name in sys.argv[1:] if not name.startswith("--")] or list(BENCHMARKS)
+    options = [option for option in sys.argv[1:] if option.startswith("--")]
+    for name in names:
+        print(f"== {name}", flush=True)
+        BENCHMARKS[name](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""How much of an empty request's rate a durable two-seat hold reaches, on one core, in one run.
+
+    python -m bench holds [--profile]
+
+The server has one core, the load the other. Empty requests and holds alternate in rounds, so that both see the same machine.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import pstats
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.load import Result, Tokens, request
+from bench.load import run as send
+
+SEATS = 60_000
+ROUNDS = 7
+PER_ROUND = 3_000
+CONNECTIONS = 64
+HOLDS_PER_BUYER = 5
+
+
+def main(arguments: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        profile = str(Path(folder) / "profile") if "--profile" in arguments else None
+        server = start(folder, profile)
+        try:
+            asyncio.run(measure(server))
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+        if profile is not None:
+            pstats.Stats(profile).sort_stats("cumtime").print_stats(90)
+
+
+def start(folder: str, profile: str | None) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench.server", folder, str(SEATS), *([profile] if profile else [])]
+    log = Path(folder, "server.log").open("w")
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {0})
+    )
+
+
+async def measure(server: "subprocess.Popen[str]") -> None:
+    os.sched_setaffinity(0, {1})
+    assert server.stdout is not None
+    event: dict[str, Any] = json.loads(server.stdout.readline())
+    seed = base64.urlsafe_b64decode(event["token_key"] + "=")
+    tokens = Tokens(seed)
+    pairs = [row[i : i + 2] for row in event["rows"] for i in range(0, len(row) - 1, 2)]
+    pairs = [pair for start in range(25) for pair in pairs[start::25]]  # neighbours are not asked for together
+    buyers = [tokens.token(f"usr_{i}") for i in range(ROUNDS * PER_ROUND // HOLDS_PER_BUYER + 1)]
+    bodies = [json.dumps({"seats": pair}).encode() for pair in pairs]
+    path = f"/api/events/{event['event_id']}/holds"
+    empty = [request("POST", "/api/empty", bodies[i], buyers[i % len(buyers)]) for i in range(PER_ROUND)]
+    holds = [request("POST", path, bodies[i], buyers[i % len(buyers)], f"k{i}") for i in range(ROUNDS * PER_ROUND)]
+    await send(event["port"], empty, CONNECTIONS)  # warms up, and has the tokens verified once
+    await send(event["port"], [request("POST", "/api/empty", b"{}", token) for token in buyers], CONNECTIONS)
+    ratios, rates = [], []
+    for number in range(ROUNDS):
+        before = cpu_seconds(server.pid)
+        nothing = await send(event["port"], empty, CONNECTIONS)
+        between = cpu_seconds(server.pid)
+        chunk = holds[number * PER_ROUND : (number + 1) * PER_ROUND]
+        held = await send(event["port"], chunk, CONNECTIONS)
+        report(number, nothing, held, between - before, cpu_seconds(server.pid) - between)
+        ratios.append(held.rate / nothing.rate)
+        rates.append(held.rate)
+    print(f"hold: median {statistics.median(rates):,.0f}/s, {statistics.median(ratios):.0%} of an empty request's rate")
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, its threads and the kernel's work for it included (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def report(number: int, nothing: Result, held: Result, nothing_cpu: float, held_cpu: float) -> None:
+    print(
+        f"round {number + 1}: empty {nothing.rate:,.0f}/s, {nothing_cpu / PER_ROUND * 1e6:.0f} µs CPU · "
+        f"hold {held.rate:,.0f}/s, {held_cpu / PER_ROUND * 1e6:.0f} µs CPU {dict(held.statuses)} p50 {held.percentile(0.5) * 1000:.1f} ms "
+        f"p99 {held.percentile(0.99) * 1000:.1f} ms · {held.rate / nothing.rate:.0%}",
+        flush=True,
+    )

@@ -1,0 +1,131 @@
+"""A server to measure: the whole system, and one endpoint that does nothing but what every request goes through.
+
+    python -m bench.server FOLDER SEATS [PROFILE]
+
+It makes an event of so many seats on sale, prints one line of JSON with the address, the event and the seats, and serves until
+SIGTERM. With PROFILE the event loop's profile is written there at the end.
+"""
+
+import asyncio
+import cProfile
+import json
+import sys
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from bench.load import Tokens
+from houseful import app as wiring
+from houseful.adapters.uvicorn_server import listen
+from houseful.adapters.uvicorn_server import serve as answer_requests
+from houseful.common.auth import Identity, Role
+from houseful.common.http import USER, Call, Endpoint, Input, View
+from houseful.common.service import Manifest, Platform
+from houseful.settings import Settings, load_settings
+from houseful.venues import stadium
+
+
+class Nothing(Input, frozen=True, kw_only=True):
+    seats: list[str] = []
+
+
+class Done(View, frozen=True, kw_only=True):
+    done: bool = True
+
+
+async def nothing(_service: Platform, _call: Call[Nothing]) -> Done:
+    """Read a JSON body, check it, and answer."""
+    return Done()
+
+
+EMPTY = Manifest(
+    name="empty",
+    documents=(),
+    build=lambda platform: platform,
+    endpoints=(Endpoint("POST", "/api/empty", nothing, Done, body=Nothing, who=USER),),
+    handlers={},
+    jobs=(),
+)
+
+
+async def make_event(app: wiring.Running, seats: int) -> tuple[str, list[list[str]]]:
+    """An event on sale; its id and its seats' ids, a list a row."""
+    organizer = Identity("usr_bench", "ses_bench", frozenset({Role.ORGANIZER}), 2**53)
+    plan, _, prices = stadium(seats)
+    body = {
+        "title": "Benchmark",
+        "venue": "Benchmark",
+        "starts_at": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
+        "timezone": "UTC",
+        "currency": "EUR",
+        "plan": plan,
+        "prices": prices,
+        "max_seats_per_order": 10,
+    }
+    event_id = await publish(app, organizer, msgspec.json.encode(body))
+    rows = [
+        [seat["seat_guid"] for seat in row["seats"]] for zone in plan["zones"] for row in zone.get("rows", [])
+    ]
+    return event_id, rows
+
+
+async def publish(app: wiring.Running, organizer: Identity, body: bytes) -> str:
+    headers = {"authorization": f"Bearer {Tokens(app.secrets.raw('token_key')).token(organizer.user_id, 'organizer')}"}
+    created = await app.client.request("POST", "/api/events", body=body, headers=headers)
+    assert created.status == 201, created.body
+    event_id: str = msgspec.json.decode(created.body)["id"]
+    answer = await app.client.request("POST", f"/api/events/{event_id}/publish", headers=headers)
+    assert answer.status == 202, answer.body
+    while True:
+        answer = await app.client.request("GET", f"/api/events/{event_id}/inventory")
+        if msgspec.json.decode(answer.body).get("state") == "ready":
+            return event_id
+        await asyncio.sleep(0.05)
+
+
+async def serve(settings: Settings, seats: int) -> None:
+    wiring.MANIFESTS = (*wiring.MANIFESTS, EMPTY)
+    async with wiring.running(settings) as app:
+        event_id, rows = await make_event(app, seats)
+        sock = listen(settings.host, settings.port)
+        line = {
+            "port": sock.getsockname()[1],
+            "event_id": event_id,
+            "rows": rows,
+            "token_key": app.secrets.token_key,
+        }
+        print(json.dumps(line), flush=True)
+        await answer_requests(
+            app.gateway, sock, shutdown_seconds=1, on_ready=lambda: None, on_stopping=app.gateway.stop
+        )
+
+
+def main() -> None:
+    folder, seats = sys.argv[1], int(sys.argv[2])
+    settings = load_settings({}, data=folder, port=0, rate_limits="off", log_level="info", log_style="json")
+    work: Awaitable[Any] = serve(settings, seats)
+    if len(sys.argv) > 3:
+        profile = cProfile.Profile()
+        profile.enable()
+        try:
+            run(work)
+        finally:
+            profile.disable()
+            profile.dump_stats(sys.argv[3])
+    else:
+        run(work)
+
+
+def run(work: Awaitable[Any]) -> None:
+    import uvloop
+
+    async def whole() -> None:
+        await work
+
+    uvloop.run(whole())
+
+
+if __name__ == "__main__":
+    main()
