@@ -1,0 +1,16 @@
+"""Accounts and sessions: who somebody is, what that person may do, and the tokens that say so to the other
+services."""
+
+from houseful.common.service import Manifest
+from houseful.users.api import ENDPOINTS
+from houseful.users.domain import Admins, Session, User
+from houseful.users.service import Users
+
+MANIFEST = Manifest(
+    name="users",
+    documents=(User, Admins, Session),
+    build=Users.build,
+    endpoints=ENDPOINTS,
+    handlers={},
+    jobs=(Users.keep_forgetting,),
+)

@@ -1,0 +1,241 @@
+"""The users service over HTTP."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from houseful.common.auth import Role
+from houseful.common.errors import Refusal
+from houseful.common.http import (
+    ADMIN,
+    USER,
+    Answer,
+    Call,
+    Endpoint,
+    Input,
+    Page,
+    View,
+    decode,
+    not_authenticated,
+)
+from houseful.common.times import rfc3339
+from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
+from houseful.users.service import SignedIn, Users
+
+_KEYS_FRESH_SECONDS = 300
+_NO_STORE = ("cache-control", "no-store")
+
+EmailText = Annotated[str, Meta(min_length=3, max_length=320)]
+NewPassword = Annotated[str, Meta(min_length=PASSWORD_LEAST, max_length=PASSWORD_MOST)]
+TypedPassword = Annotated[str, Meta(max_length=1024)]
+"""Of any length, as what is wrong with it is only that it is not the right one."""
+TokenText = Annotated[str, Meta(max_length=1024)]
+
+
+class RegisterInput(Input, frozen=True, kw_only=True):
+    email: EmailText
+    password: NewPassword
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_MOST)]
+
+
+class LoginInput(Input, frozen=True, kw_only=True):
+    email: Annotated[str, Meta(max_length=320)]
+    password: TypedPassword
+    token_transport: Literal["cookie", "body"] = "cookie"  # noqa: S105
+
+
+class RefreshInput(Input, frozen=True, kw_only=True):
+    refresh_token: TokenText | None = None
+
+
+class PasswordInput(Input, frozen=True, kw_only=True):
+    current_password: TypedPassword
+    new_password: NewPassword
+
+
+class RolesInput(Input, frozen=True, kw_only=True):
+    roles: Annotated[list[Role], Meta(max_length=20)]
+
+
+class UsersQuery(Input, frozen=True, kw_only=True):
+    q: Annotated[str, Meta(max_length=320)] = ""
+    cursor: Annotated[str, Meta(max_length=1024)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class RegisteredView(View, frozen=True, kw_only=True):
+    id: str
+    email: str
+    name: str
+
+
+class AccountView(RegisteredView, frozen=True, kw_only=True):
+    roles: list[Role]
+
+
+class UserView(AccountView, frozen=True, kw_only=True):
+    created_at: str
+
+
+class TokensView(View, frozen=True, kw_only=True):
+    """`refresh_token` is there where it does not travel in a cookie."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    user: AccountView
+    refresh_token: str | UnsetType = UNSET
+
+
+class KeyView(View, frozen=True, kw_only=True):
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    alg: str
+    use: str
+
+
+class KeysView(View, frozen=True, kw_only=True):
+    keys: list[KeyView]
+
+
+async def register(users: Users, call: Call[RegisterInput]) -> RegisteredView:
+    """Make an account. The answer does not tell whether the address has one already."""
+    body = call.body
+    made = await users.register(email=body.email, password=body.password, name=body.name, peer=call.peer)
+    return RegisteredView(id=made.id, email=made.email, name=made.name)
+
+
+async def login(users: Users, call: Call[LoginInput]) -> Answer:
+    """Begin a session: an access token, and a refresh token in a cookie or in the body."""
+    by_cookie = call.body.token_transport == "cookie"  # noqa: S105
+    if by_cookie:
+        users.cookie.check_origin(
+            call.headers
+        )  # else another site could sign its visitors in as somebody else
+    signed_in = await users.login(
+        email=call.body.email,
+        password=call.body.password,
+        peer=call.peer,
+        user_agent=call.headers.get("user-agent", ""),
+    )
+    return _tokens(users, signed_in, by_cookie=by_cookie)
+
+
+async def refresh(users: Users, call: Call[None]) -> Answer:
+    """Exchange a refresh token for the next pair; the new one travels as the old one did. A token in the body
+    wins."""
+    token = _token_in_body(call)
+    if token is not None:
+        return _tokens(users, await users.refresh(token), by_cookie=False)
+    token = users.cookie.value(call.headers)
+    if token is None:
+        raise Refusal(401, "refresh_invalid", "There is no refresh token. Sign in.")
+    users.cookie.check_sender(call.headers)
+    return _tokens(users, await users.refresh(token), by_cookie=True)
+
+
+async def logout(users: Users, call: Call[None]) -> Answer:
+    """End the session of the access token or of the refresh token. Access tokens hold until they expire."""
+    token = _token_in_body(call)
+    if token is None:
+        token = users.cookie.value(call.headers)
+        if token is not None and call.who is None:  # an access token is proof enough of who sent this
+            users.cookie.check_sender(call.headers)
+    if token is None and call.who is None:
+        raise not_authenticated()
+    await users.logout(session_id=call.who.session_id if call.who else None, refresh_token=token)
+    return Answer(status=204, headers=[users.cookie.clear(), _NO_STORE])
+
+
+async def change_password(users: Users, call: Call[PasswordInput]) -> None:
+    """Change the password, and end all other sessions."""
+    await users.change_password(call.user, current=call.body.current_password, new=call.body.new_password)
+
+
+async def me(users: Users, call: Call[None]) -> UserView:
+    """Who the access token belongs to."""
+    return _view(await users.me(call.user))
+
+
+async def list_users(users: Users, call: Call[None]) -> Page[UserView]:
+    """All users, oldest first, or those whose address begins with `q`."""
+    query: UsersQuery = call.query
+    found, next_cursor = await users.page(q=query.q, cursor=query.cursor, limit=query.limit)
+    return Page([_view(user) for user in found], next_cursor)
+
+
+async def set_roles(users: Users, call: Call[RolesInput]) -> UserView:
+    """Give a user exactly these roles, and buyer; they count from the user's next refresh."""
+    return _view(await users.set_roles(call.path["user_id"], call.body.roles, by=call.user))
+
+
+async def keys(users: Users, call: Call[None]) -> Answer:
+    """The public keys of access tokens (JSON Web Key Set)."""
+    body = msgspec.json.encode(users.published_keys)
+    return Answer(body, headers=[("cache-control", f"public, max-age={_KEYS_FRESH_SECONDS}")])
+
+
+def _token_in_body(call: Call[Any]) -> str | None:
+    """With the token in a cookie there need not be a body at all."""
+    body: RefreshInput = decode(RefreshInput, call.raw) if call.raw.strip() else RefreshInput()
+    return body.refresh_token
+
+
+def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Answer:
+    headers = [_NO_STORE]
+    if by_cookie:
+        headers.append(users.cookie.set(signed_in.refresh_token, seconds=signed_in.refresh_seconds))
+    view = TokensView(
+        access_token=signed_in.access_token,
+        token_type="Bearer",  # noqa: S106
+        expires_in=signed_in.access_seconds,
+        user=_account(signed_in.user),
+        refresh_token=UNSET if by_cookie else signed_in.refresh_token,
+    )
+    return Answer(msgspec.json.encode(view), headers=headers)
+
+
+def _account(user: User) -> AccountView:
+    return AccountView(id=user.id, email=user.email, name=user.name, roles=list(user.roles))
+
+
+def _view(user: User) -> UserView:
+    return UserView(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        roles=list(user.roles),
+        created_at=rfc3339(user.created_at),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/api/auth/register",
+        register,
+        body=RegisterInput,
+        answer=RegisteredView,
+        status=201,
+        reads_token=False,
+    ),
+    Endpoint("POST", "/api/auth/login", login, body=LoginInput, answer=TokensView, reads_token=False),
+    Endpoint(
+        "POST",
+        "/api/auth/refresh",
+        refresh,
+        body=RefreshInput,
+        raw=True,
+        answer=TokensView,
+        reads_token=False,
+    ),
+    Endpoint("POST", "/api/auth/logout", logout, body=RefreshInput, raw=True, status=204),
+    Endpoint("POST", "/api/auth/password", change_password, body=PasswordInput, status=204, who=USER),
+    Endpoint("GET", "/api/me", me, answer=UserView, who=USER),
+    Endpoint("GET", "/api/users", list_users, answer=Page[UserView], query=UsersQuery, who=ADMIN),
+    Endpoint("PATCH", "/api/users/{user_id}", set_roles, body=RolesInput, answer=UserView, who=ADMIN),
+    Endpoint("GET", "/.well-known/jwks.json", keys, answer=KeysView, reads_token=False),
+)

@@ -1,0 +1,387 @@
+"""What the users service does: one method per use case, each one transaction."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from houseful.common.auth import Identity, Role
+from houseful.common.documents import Millis
+from houseful.common.errors import Duplicate, Refusal, Unavailable, invalid, not_found
+from houseful.common.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.common.service import Platform
+from houseful.common.telemetry import get_logger
+from houseful.settings import Secrets, Settings
+from houseful.users import domain
+from houseful.users.domain import Admins, Presented, Session, User
+from houseful.users.passwords import (
+    FAILURE_COSTS,
+    PER_ACCOUNT,
+    PER_ADDRESS,
+    REGISTRATIONS,
+    Attempts,
+    Passwords,
+    network,
+)
+from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
+
+log = get_logger(__name__)
+
+_DUPLICATES_AT_MOST = 5
+_FORGET_BATCH = 500
+_FORGET_PAUSE_SECONDS = 3600.0
+
+
+class SignedIn(NamedTuple):
+    """A pair of tokens, and whose. `refresh_seconds` is how long the session still lasts."""
+
+    user: User
+    access_token: str
+    access_seconds: int
+    refresh_token: str
+    refresh_seconds: int
+
+
+class Registered(NamedTuple):
+    id: str
+    email: str
+    name: str
+
+
+class Users:
+    """The use cases. Safe to be called concurrently, and by several processes on one store."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secrets: Secrets,
+        store: Store,
+        coordination: Coordination,
+        clock: Clock,
+        ids: Ids,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._session_days = settings.session_days
+        self._attempts = Attempts(coordination, limited=settings.rate_limits == "on")
+        self._passwords = passwords or Passwords(ids)
+        self._access = AccessTokens(secrets.raw("token_key"), seconds=settings.access_token_seconds)
+        self._refresh = RefreshTokens(secrets.raw("session_key"))
+        self.cookie = RefreshCookie(settings.base_url)
+
+    @classmethod
+    def build(cls, platform: Platform) -> "Users":
+        return cls(
+            settings=platform.settings,
+            secrets=platform.secrets,
+            store=platform.store,
+            coordination=platform.coordination,
+            clock=platform.clock,
+            ids=platform.ids,
+        )
+
+    @property
+    def published_keys(self) -> dict[str, Any]:
+        """The JSON Web Key Set (RFC 7517) that verifies access tokens."""
+        return self._access.published
+
+    async def register(self, *, email: str, password: str, name: str, peer: str) -> Registered:
+        """A new account; where the address has one already, the answer looks the same, takes as long, and
+        changes nothing.
+
+        Raises `Refusal`: 422 by field, 429.
+        """
+        found, name = domain.address(email), domain.person(name)
+        password = domain.new_password(password, found.email)
+        await self._attempts.take(f"register:{network(peer)}", REGISTRATIONS)
+        user = self._new_user(found, name, await self._passwords.hash(password))
+
+        async def work(tx: Transaction) -> None:
+            tx.insert(user)
+
+        try:
+            await self._store.transact(work)
+        except Duplicate:
+            log.info("registration of an address that has an account")
+        return Registered(user.id, user.email, user.name)
+
+    async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
+        """Begins a session. Raises `Refusal`: 401 `bad_credentials`, whichever of the two is wrong; 429."""
+        key, password = domain.compared(email), domain.typed_password(password)
+        origin = f"login-from:{network(peer)}"
+        # The address first: who is at its end there can't use up the account's, and so lock its owner out.
+        await self._attempts.take(origin, PER_ADDRESS)
+        await self._attempts.take(
+            f"login:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}", PER_ACCOUNT
+        )
+        user = await self._user_of(key)
+        if not await self._passwords.verify(password, user.password_hash if user else None):
+            await self._attempts.charge(origin, PER_ADDRESS, FAILURE_COSTS - 1)
+            raise _bad_credentials()
+        assert user is not None, "no password verifies without an account"
+        return await self._begin_session(user, await self._renewed_hash(user, password), user_agent)
+
+    async def _begin_session(self, verified: User, hash: str, user_agent: str) -> SignedIn:
+        now = self._clock.now()
+        id = self._ids.new("ses")
+
+        async def work(tx: Transaction) -> tuple[User, Session]:
+            user = await tx.get(User, verified.id)
+            if user is None or user.password_version != verified.password_version:
+                raise _bad_credentials()  # it was changed while we verified
+            if hash != verified.password_hash == user.password_hash:
+                tx.put(replace(user, password_hash=hash))
+            # Not locked: a change of the password at this moment makes this session one of an earlier
+            # `password_version`.
+            session = domain.begin_session(id, user, now=now, days=self._session_days, user_agent=user_agent)
+            tx.insert(session)
+            return user, session
+
+        return self._signed_in(*await self._store.transact(work), now)
+
+    async def _renewed_hash(self, user: User, password: str) -> str:
+        """Today's parameters, as the password is at hand; not now where many wait, as the old hash still
+        does."""
+        if not self._passwords.outdated(user.password_hash):
+            return user.password_hash
+        try:
+            return await self._passwords.hash(password)
+        except Refusal:
+            return user.password_hash
+
+    async def refresh(self, token: str) -> SignedIn:
+        """The next pair of tokens, with the roles of this moment. Parallel calls with one token get one
+        successor.
+
+        Raises `Refusal` (401): `refresh_invalid`, `refresh_expired`, or `refresh_reused`, which has ended the
+        session.
+        """
+        presented = self._refresh.read(token)
+        if presented is None:
+            raise domain.refresh_refusal(Presented.ENDED)
+        now = self._clock.now()
+
+        async def work(tx: Transaction) -> tuple[Presented, User, Session]:
+            session = await tx.get(Session, presented.session_id)
+            user = await tx.get(User, session.user_id) if session else None
+            if session is None or user is None:
+                raise domain.refresh_refusal(Presented.ENDED)
+            what, after = domain.present(session, presented.generation, user.password_version, now)
+            if after is not session:
+                tx.put(after)
+            return what, user, after
+
+        what, user, session = await self._store.transact(work)
+        if what is Presented.REUSED:
+            log.warning("refresh token reused, session ended", extra={"session": session.id, "user": user.id})
+        if what not in (Presented.ROTATED, Presented.REPEATED):
+            raise domain.refresh_refusal(what)
+        return self._signed_in(user, session, now)
+
+    async def logout(self, *, session_id: str | None = None, refresh_token: str | None = None) -> None:
+        """Ends the session of an access token, and that of a refresh token, even an old one. Nothing to end
+        is no error.
+
+        Access tokens of the session hold until they expire.
+        """
+        presented = self._refresh.read(refresh_token) if refresh_token else None
+        ids = {session_id, presented.session_id if presented else None} - {None}
+        now = self._clock.now()
+
+        async def work(tx: Transaction) -> None:
+            for session in (await tx.get_many(Session, sorted(id for id in ids if id))).values():
+                if session.ended_at is None:
+                    tx.put(domain.end(session, "logout", now))
+
+        if ids:
+            await self._store.transact(work)
+
+    async def change_password(self, who: Identity, *, current: str, new: str) -> None:
+        """Ends all other sessions of the user; this one goes on. Raises `Refusal`: 403 where `current` is
+        wrong, 422, 429."""
+        await self._attempts.take(f"password:{who.user_id}", PER_ACCOUNT)
+        verified = await self.me(who)
+        new = domain.new_password(new, verified.email, field="new_password")
+        if not await self._passwords.verify(domain.typed_password(current), verified.password_hash):
+            raise _wrong_current()
+        hash = await self._passwords.hash(new)
+
+        async def work(tx: Transaction) -> None:
+            user = await tx.get(User, who.user_id)
+            session = await tx.get(Session, who.session_id)
+            if user is None or user.password_version != verified.password_version:
+                raise _wrong_current()  # it was changed while we verified
+            after = replace(user, password_hash=hash, password_version=user.password_version + 1)
+            tx.put(after)
+            if session is not None and session.password_version == user.password_version:
+                tx.put(replace(session, password_version=after.password_version))
+
+        await self._store.transact(work)
+
+    async def me(self, who: Identity) -> User:
+        """Raises `Refusal` (401) where the token is of another installation's user."""
+        user = await self._store.get(User, who.user_id)
+        if user is None:
+            raise Refusal(401, "token_invalid", "This access token's user does not exist.")
+        return user
+
+    async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
+        """In the order in which they came, or those whose address begins with `q`, by address; and the next
+        cursor."""
+        prefix = domain.compared(q)
+        by = "address" if prefix else "id"
+        users = await self._store.find(
+            User,
+            {},
+            by=by,
+            since=prefix or None,
+            until=prefix + chr(0x10FFFF) if prefix else None,
+            after=_read_cursor(cursor) if cursor else None,
+            limit=limit + 1,
+        )
+        shown = users[:limit]
+        more = len(users) > limit
+        return shown, _cursor(getattr(shown[-1], by), shown[-1].id) if more else None
+
+    async def set_roles(self, user_id: str, roles: Iterable[Role], *, by: Identity) -> User:
+        """Takes effect at the user's next refresh. Raises `Refusal`: 404; 409 where an admin would lose the
+        own role, so that there is always one left; 403 where who asks is no admin any more, whatever the
+        access token still says."""
+        roles = list(roles)
+
+        async def work(tx: Transaction) -> User:
+            admins = await tx.get(Admins, Admins.ID)
+            if admins is None or by.user_id not in admins.user_ids:
+                raise Refusal(403, "forbidden", "You are no admin any more.")
+            user = await tx.get(User, user_id)
+            if user is None:
+                raise not_found("user")
+            after = domain.with_roles(user, roles)
+            tx.put(after)
+            await _keep_admins(tx, after, by=by.user_id)
+            return after
+
+        return await self._store.transact(work)
+
+    async def create_user(self, email: str, password: str, name: str, roles: Iterable[Role] = ()) -> User:
+        """For the operator: the account with at least these roles and this password, new or not.
+
+        An account that exists keeps its name; where its password is another one, all its sessions end. Raises
+        `Refusal` (422).
+        """
+        found, roles = domain.address(email), list(roles)
+        password = domain.new_password(password, found.email)
+        new = domain.with_roles(
+            self._new_user(found, domain.person(name), await self._passwords.hash(password)), roles
+        )
+        for _ in range(_DUPLICATES_AT_MOST):
+            known = await self._user_of(found.key)
+            try:
+                if known is None:
+                    return await self._add(new)
+                same = await self._passwords.verify(password, known.password_hash)
+                return await self._raise(known, roles, new.password_hash, same_password=same)
+            except Duplicate:
+                continue  # somebody registered the address, or became the first admin, just now
+        raise Unavailable(f"accounts come and go too fast to make one for {found.email}")
+
+    async def _add(self, new: User) -> User:
+        async def work(tx: Transaction) -> User:
+            tx.insert(new)
+            await _keep_admins(tx, new, by=None)
+            return new
+
+        return await self._store.transact(work)
+
+    async def _raise(self, known: User, roles: Iterable[Role], hash: str, *, same_password: bool) -> User:
+        async def work(tx: Transaction) -> User:
+            user = await tx.get(User, known.id)
+            if user is None:
+                raise not_found("user")
+            after = domain.with_roles(user, (*user.roles, *roles))
+            if not same_password or user.password_version != known.password_version:
+                after = replace(after, password_hash=hash, password_version=user.password_version + 1)
+            tx.put(after)
+            await _keep_admins(tx, after, by=None)
+            return after
+
+        return await self._store.transact(work)
+
+    async def forget_old_sessions(self) -> int:
+        """Delete a batch of sessions that expired more than seven days ago; how many."""
+        until = self._clock.now() - domain.KEPT_MILLIS
+        old = await self._store.find(Session, {}, by="expires_at", until=until, limit=_FORGET_BATCH)
+
+        async def work(tx: Transaction) -> int:
+            found = await tx.get_many(Session, [session.id for session in old])
+            for session in found.values():
+                tx.delete(session)
+            return len(found)
+
+        return await self._store.transact(work) if old else 0
+
+    async def keep_forgetting(self) -> None:
+        """The job; until cancelled."""
+        while True:
+            while await self.forget_old_sessions():
+                pass
+            await self._clock.sleep(_FORGET_PAUSE_SECONDS)
+
+    def _new_user(self, found: domain.Address, name: str, hash: str) -> User:
+        return User(
+            id=self._ids.new("usr"),
+            email=found.email,
+            address=found.key,
+            name=name,
+            password_hash=hash,
+            created_at=self._clock.now(),
+        )
+
+    async def _user_of(self, key: str) -> User | None:
+        found = await self._store.find(User, {"address": key}, limit=1)
+        return found[0] if found else None
+
+    def _signed_in(self, user: User, session: Session, now: Millis) -> SignedIn:
+        access = self._access.sign(user, session, id=self._ids.new("tok"), now=now)
+        seconds = max(1, (session.expires_at - now) // 1000)
+        return SignedIn(user, access, self._access.seconds, self._refresh.make(session), seconds)
+
+
+async def _keep_admins(tx: Transaction, user: User, *, by: str | None) -> None:
+    """Bring the set of admins to the roles that `user` has now."""
+    admins = await tx.get(Admins, Admins.ID)
+    if admins is None:
+        tx.insert(domain.with_admin(Admins(id=Admins.ID), user, by=by))
+    else:
+        # Put even unchanged: of two admins who take each other's role at once, one has to see the other's
+        # deed.
+        tx.put(domain.with_admin(admins, user, by=by))
+
+
+def _cursor(value: str, id: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((value, id))).rstrip(b"=").decode()
+
+
+def _read_cursor(cursor: str) -> tuple[str, str]:
+    """Raises `Refusal` (422) for what is none of ours."""
+    try:
+        return msgspec.json.decode(
+            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=tuple[str, str]
+        )
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise invalid({"cursor": "is not one that a list gave out."}) from error
+
+
+def _bad_credentials() -> Refusal:
+    return Refusal(401, "bad_credentials", "The e-mail address or the password is not right.")
+
+
+def _wrong_current() -> Refusal:
+    wrong = {"current_password": "is not right."}
+    return Refusal(403, "bad_credentials", "The current password is not right.", errors=wrong)

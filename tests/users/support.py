@@ -1,0 +1,135 @@
+"""The users service on a store of its own, with a manual clock and cheap hashes, as a class and over HTTP."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from argon2 import PasswordHasher
+
+from houseful.adapters.asgi_client import AsgiClient
+from houseful.adapters.local_coordination import LocalCoordination
+from houseful.adapters.sqlite import SqliteStore
+from houseful.adapters.system import ManualClock, SystemClock, SystemIds
+from houseful.common.auth import Identity, Role, TokenVerifier
+from houseful.common.errors import Refusal
+from houseful.common.http import ServiceApp
+from houseful.common.ports import Reader, ServiceAnswer
+from houseful.settings import Secrets, Settings
+from houseful.users import MANIFEST
+from houseful.users.domain import User
+from houseful.users.passwords import Passwords
+from houseful.users.service import SignedIn, Users
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SECRETS = Secrets(
+    token_key="A" * 43,
+    session_key="B" * 43,
+    ticket_key="C" * 43,
+    payments_key="D" * 43,
+    webhook_keys="E" * 43,
+)
+PASSWORD = "correct horse"
+ANN = "ann@example.com"
+HERE = "203.0.113.7"
+OURS = {"x_houseful_client": "web", "origin": "http://127.0.0.1:8000", "host": "127.0.0.1:8000"}
+
+
+class World:
+    """One installation."""
+
+    def __init__(self, folder: Path, settings: Settings, hasher: PasswordHasher = CHEAP) -> None:
+        self.settings = settings
+        self.clock = ManualClock()
+        self.ids = SystemIds()
+        # The store waits between attempts; that is no part of the time that these tests tell.
+        self.store = SqliteStore.open(
+            folder / "users.db", MANIFEST.documents, clock=SystemClock(), ids=self.ids
+        )
+        self.coordination = LocalCoordination(self.clock)
+        self.passwords = Passwords(self.ids, hasher=hasher)
+        self.users = self.another_process()
+        self.client = AsgiClient()
+        self.verifier = TokenVerifier(self.client, self.clock)
+        self.client.bind(
+            ServiceApp(
+                "users",
+                self.users,
+                MANIFEST.endpoints,
+                store=self.store,
+                coordination=self.coordination,
+                clock=self.clock,
+                verifier=self.verifier,
+            )
+        )
+
+    def another_process(self, passwords: Passwords | None = None) -> Users:
+        return Users(
+            settings=self.settings,
+            secrets=SECRETS,
+            store=self.store,
+            coordination=self.coordination,
+            clock=self.clock,
+            ids=self.ids,
+            passwords=passwords or self.passwords,
+        )
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+    ) -> ServiceAnswer:
+        """Keyword arguments are headers, with underscores for hyphens."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
+        return await self.client.request(method, path, body=raw, headers=sent)
+
+    async def person(self, email: str = "ann@example.com", *roles: Role) -> dict[str, Any]:
+        """Somebody with an account, signed in with the refresh token in the body."""
+        await self.users.create_user(email, PASSWORD, "Ann", roles)
+        return await self.signed_in(email)
+
+    async def signed_in(self, email: str = "ann@example.com", password: str = PASSWORD) -> dict[str, Any]:
+        body = {"email": email, "password": password, "token_transport": "body"}
+        answer = await self.call("POST", "/api/auth/login", body)
+        assert answer.status == 200, answer.body
+        signed_in: dict[str, Any] = json(answer)
+        return signed_in
+
+
+def json(answer: ServiceAnswer) -> Any:
+    return msgspec.json.decode(answer.body)
+
+
+def code(answer: ServiceAnswer) -> tuple[int, str]:
+    return answer.status, json(answer)["code"]
+
+
+MakeWorld = Callable[..., World]
+
+
+async def cookie_login(world: World) -> tuple[str, ServiceAnswer]:
+    """Name and value of the cookie."""
+    await world.users.create_user(ANN, PASSWORD, "Ann")
+    answer = await world.call("POST", "/api/auth/login", {"email": ANN, "password": PASSWORD})
+    assert answer.status == 200, answer.body
+    return answer.headers["set-cookie"].split(";")[0], answer
+
+
+def identity(user: User, session_id: str = "ses_none") -> Identity:
+    return Identity(user.id, session_id, frozenset(user.roles), 2**60)
+
+
+async def login(users: Users, email: str = ANN, password: str = PASSWORD, peer: str = HERE) -> SignedIn:
+    return await users.login(email=email, password=password, peer=peer)
+
+
+async def all_of(store: Reader, kind: type[Any]) -> list[Any]:
+    return await store.find(kind, {}, limit=1000)
+
+
+async def refused(call: Any) -> str:
+    with pytest.raises(Refusal) as refusal:
+        await call
+    return refusal.value.code
