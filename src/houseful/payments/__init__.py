@@ -1,0 +1,20 @@
+"""The mocked payment gateway: a stand-in for a card processor, remote by nature.
+
+Intents with manual capture, test cards, 3-D Secure, refunds, signed webhooks, delays and lost answers.
+Nothing outside this package knows that it is not a real one.
+"""
+
+from houseful.common.idempotency import KeptAnswer
+from houseful.common.service import Manifest
+from houseful.payments.api import ENDPOINTS
+from houseful.payments.domain import Intent, WebhookDelivery
+from houseful.payments.service import Payments
+
+MANIFEST: Manifest[Payments] = Manifest(
+    name="payments",
+    documents=(Intent, WebhookDelivery, KeptAnswer),
+    build=Payments,
+    endpoints=ENDPOINTS,
+    handlers={},
+    jobs=(Payments.send_webhooks, Payments.settle_delayed, Payments.forget_old),
+)

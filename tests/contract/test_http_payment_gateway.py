@@ -1,0 +1,107 @@
+"""The payment gateway over HTTP: the contract on the real service, and what is made of unclear answers."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from houseful.adapters.gateway_client import HttpPaymentGateway
+from houseful.common.errors import Refusal, Unavailable
+from houseful.common.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from tests.contract.payment_gateway import PaymentGatewayContract
+from tests.payments.world import API_KEY, World
+
+
+class LossyClient:
+    """A network that can lose answers."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+        self.lost = False
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> ServiceAnswer:
+        answer = await self._client.request(method, path, body=body, headers=headers)
+        if self.lost:
+            raise Unavailable("the answer was lost")
+        return answer
+
+
+class HttpProcessor:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._network = LossyClient(world.client)
+        self.gateway = HttpPaymentGateway(self._network, API_KEY)
+
+    async def pay(self, intent: PaymentIntent) -> None:
+        status, body = await self._world.pay({"id": intent.id, "client_secret": intent.client_secret})
+        assert (status, body["status"]) == (200, "succeeded")
+
+    def lose_answers(self, lost: bool) -> None:
+        self._network.lost = lost
+
+
+class TestHttpPaymentGateway(PaymentGatewayContract):
+    @pytest.fixture
+    async def processor(self, tmp_path: Path) -> AsyncIterator[HttpProcessor]:
+        world = World(tmp_path / "payments.db")
+        yield HttpProcessor(world)
+        await world.close()
+
+    async def test_a_wrong_api_key_says_nothing_about_payments(self, tmp_path: Path) -> None:
+        world = World(tmp_path / "payments.db")
+        try:
+            gateway = HttpPaymentGateway(world.client, "wrong")
+            with pytest.raises(Unavailable):
+                await gateway.intent("pi_x")
+            with pytest.raises(Unavailable):
+                await gateway.create_intent(key="k", amount_minor=1, currency="EUR", reference="r")
+        finally:
+            await world.close()
+
+
+class FixedAnswer:
+    def __init__(self, status: int, body: bytes) -> None:
+        self._answer = ServiceAnswer(status, {}, body)
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> ServiceAnswer:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>"),
+        (200, b"{}"),
+        (204, b""),
+        (302, b""),
+        (401, b'{"code":"api_key_invalid"}'),
+        (403, b'{"code":"forbidden"}'),
+        (404, b'{"code":"no_such_path"}'),
+        (404, b"not found"),
+        (409, b"<html>"),
+        (409, b"\xff"),
+        (422, b"{}"),
+        (429, b'{"code":"too_many_requests"}'),
+        (500, b'{"code":"internal_error"}'),
+        (503, b'{"code":"unavailable"}'),
+    ],
+)
+async def test_an_unclear_answer_is_unknown(status: int, body: bytes) -> None:
+    with pytest.raises(Unavailable):
+        await HttpPaymentGateway(FixedAnswer(status, body), "k").capture("pi_x", key="k")
+
+
+async def test_a_clear_no_is_a_refusal() -> None:
+    body = b'{"code":"intent_not_capturable","detail":"No.","status":409,"errors":{"a":"b"}}'
+    with pytest.raises(Refusal) as refused:
+        await HttpPaymentGateway(FixedAnswer(409, body), "k").capture("pi_x", key="k")
+    assert (refused.value.status, refused.value.code, refused.value.detail) == (
+        409,
+        "intent_not_capturable",
+        "No.",
+    )
+    assert refused.value.errors == {"a": "b"}
