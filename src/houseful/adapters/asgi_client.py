@@ -1,0 +1,93 @@
+"""Calls between services of one process: the caller's coroutine runs the ASGI application itself, no socket
+in between."""
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from houseful.common.errors import Unavailable
+from houseful.common.http import App, Cut
+from houseful.common.ports import ServiceAnswer
+from houseful.common.telemetry import current_traceparent
+
+
+class AsgiClient:
+    """A `ServiceClient` on an application in this process. The call belongs to the caller's trace.
+
+    The gateway needs the services and the services need a way to the gateway, so the application may be given
+    later by `bind`. Bodies are buffered: for an event stream this returns when the stream ends.
+    """
+
+    def __init__(self, app: App | None = None) -> None:
+        self._app = app
+
+    def bind(self, app: App) -> None:
+        self._app = app
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> ServiceAnswer:
+        if self._app is None:
+            raise Unavailable("the gateway is not up yet")
+        exchange = _Exchange(body)
+        try:
+            await self._app(_scope(method, path, len(body), headers or {}), exchange.receive, exchange.send)
+        except Cut as error:
+            raise Unavailable(f"{method} {path}: the connection was cut") from error
+        return exchange.answer()
+
+
+def _scope(method: str, target: str, length: int, headers: Mapping[str, str]) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    if length:
+        pairs.append((b"content-length", b"%d" % length))
+    trace = current_traceparent()
+    if trace is not None and "traceparent" not in headers:
+        pairs.append((b"traceparent", trace.encode()))
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": pairs,
+        "client": None,  # what has no address comes from this process
+        "server": None,
+    }
+
+
+class _Exchange:
+    __slots__ = ("_asked", "_body", "_headers", "_parts", "_status")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._asked = False
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._parts: list[bytes] = []
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        if self._asked:  # a caller in this process stays until it has its answer
+            await asyncio.get_running_loop().create_future()
+        self._asked = True
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = {
+                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]
+            }
+        else:
+            self._parts.append(message.get("body", b""))
+
+    def answer(self) -> ServiceAnswer:
+        assert self._status, "an ASGI application answers before it returns"
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return ServiceAnswer(self._status, self._headers, body)

@@ -1,0 +1,240 @@
+"""The HTTP server: uvicorn on httptools, with the limits that it leaves to a proxy in front.
+
+uvicorn keeps a connection for ever once its first byte has come. Here a head, a body or a reader that is too
+slow ends the connection, a head that is too large is refused, and an application can end a connection without
+an answer (`CUT`).
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from houseful.common.http import App
+
+CUT = "houseful.cut"
+"""The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""
+
+HEAD_BYTES = 32 * 1024
+HEAD_FIELDS = 100
+HEAD_SECONDS = 10.0
+BODY_SECONDS = (
+    40.0  # the application cuts a slow body earlier and with an answer; this is for one that never begins
+)
+READER_SECONDS = 30.0  # for how long a client may leave an answer unread when the buffers are full
+KEEP_ALIVE_SECONDS = 30
+_LOOK_SECONDS = 1.0
+_BACKLOG = 2048
+
+
+class PortTaken(Exception):
+    """Nothing can listen there; the message says why and what to do."""
+
+
+class _HeadTooLarge(Exception):
+    pass
+
+
+class _Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._message_since: float | None = self.loop.time()
+        self._in_head = True
+        self._head_bytes = 0
+        self._unread_since: float | None = None
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast(dict[str, Any], self.scope)["extensions"] = {CUT: self.transport.abort}
+        self._message_since = self.loop.time()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES or len(self.headers) >= HEAD_FIELDS:
+            raise _HeadTooLarge
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._message_since = None
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        self._unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._unread_since = None
+        super().resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        was_in_head = self._in_head
+        super().data_received(data)
+        if was_in_head and self._in_head and self.parser is not None and not self.transport.is_closing():
+            # The parser keeps an unfinished line to itself: what arrives for it is counted here.
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.send_400_response("")
+        idle = self._message_since is None and (self.cycle is None or self.cycle.response_complete)
+        if idle and self.timeout_keep_alive_task is None:
+            self._message_since = (
+                self.loop.time()
+            )  # uvicorn forgot it at the first byte, and no request has begun
+            self._in_head = True
+
+    def send_400_response(self, msg: str) -> None:
+        too_large = self._head_bytes > HEAD_BYTES or (
+            self.headers is not None and len(self.headers) >= HEAD_FIELDS
+        )
+        status, reason, code, detail = (
+            (
+                431,
+                b"Request Header Fields Too Large",
+                "head_too_large",
+                "The request's address or headers are too large.",
+            )
+            if too_large
+            else (400, b"Bad Request", "not_http", "This is no valid HTTP request.")
+        )
+        body = msgspec.json.encode(
+            {
+                "type": f"/problems/{code}",
+                "title": reason.decode(),
+                "status": status,
+                "code": code,
+                "detail": detail,
+            }
+        )
+        head = (
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head % (status, reason, len(body)) + body)
+        self.transport.close()
+
+    def cut_if_too_slow(self, now: float) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        limit = HEAD_SECONDS if self._in_head else BODY_SECONDS
+        slow_writer = self._message_since is not None and now - self._message_since > limit
+        slow_reader = self._unread_since is not None and now - self._unread_since > READER_SECONDS
+        if slow_writer or slow_reader:
+            self.transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """Signals end it without being raised again, since there is more to close after it."""
+
+    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stopping = on_stopping
+        self.answering = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answering.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """The second call does not wait for anybody any more."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        self._on_stopping()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises `PortTaken`."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise PortTaken(
+            f"Can't listen on {host} port {port}: {reason}. "
+            "Stop what is listening there, or choose another with --host and --port."
+        ) from error
+
+
+async def serve(
+    app: App,
+    listener: socket.socket,
+    *,
+    shutdown_seconds: float,
+    on_ready: Callable[[], None],
+    on_stopping: Callable[[], None],
+) -> None:
+    """Answer until SIGTERM or SIGINT; then refuse new connections, call `on_stopping` and let what runs come
+    to its end.
+
+    `on_ready` is called once connections are answered. What still runs after `shutdown_seconds` is cancelled.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        cast(Any, app),
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
+    )
+    server = _Server(config, on_stopping)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    watch = asyncio.create_task(_watch(server, on_ready))
+    try:
+        await server.serve(sockets=[listener])
+        if server.server_state.tasks:  # those that have just been cancelled
+            await asyncio.wait(server.server_state.tasks, timeout=1)
+    finally:
+        watch.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _watch(server: _Server, on_ready: Callable[[], None]) -> None:
+    await server.answering.wait()
+    on_ready()
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = loop.time()
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, _Protocol):
+                connection.cut_if_too_slow(now)

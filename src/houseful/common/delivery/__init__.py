@@ -1,0 +1,37 @@
+"""At-least-once delivery, applied once.
+
+A service's transaction writes its messages to its outbox (`tx.send`). A `Relay` publishes them to the bus.
+The receiving service's `Consumer` applies each in one transaction with the inbox that records it.
+`operations` is for what needs a person.
+"""
+
+from houseful.common.delivery.consumer import Consumer
+from houseful.common.delivery.documents import (
+    DELIVERY_DOCUMENTS,
+    DeadLetter,
+    Inbox,
+    Parked,
+    ParkedMessage,
+    aggregate_id,
+)
+from houseful.common.delivery.line import Handler, alone
+from houseful.common.delivery.operations import list_dead, list_parked, replay, retry_dead, unpark
+from houseful.common.delivery.relay import Relay
+
+__all__ = [
+    "DELIVERY_DOCUMENTS",
+    "Consumer",
+    "DeadLetter",
+    "Handler",
+    "Inbox",
+    "Parked",
+    "ParkedMessage",
+    "Relay",
+    "aggregate_id",
+    "alone",
+    "list_dead",
+    "list_parked",
+    "replay",
+    "retry_dead",
+    "unpark",
+]

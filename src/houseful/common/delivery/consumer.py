@@ -1,0 +1,271 @@
+"""From the bus into a service."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from houseful.common.delivery import figures
+from houseful.common.delivery.documents import DELIVERY_DOCUMENTS, DeadLetter, Parked
+from houseful.common.delivery.line import (
+    Handler,
+    Incoming,
+    Line,
+    Missing,
+    Outcome,
+    incoming,
+    wants_to_be_alone,
+)
+from houseful.common.documents import Millis
+from houseful.common.errors import Conflict, Duplicate, Transient
+from houseful.common.ports import Bus, Clock, Delivery, Ids, Store, Subscription, Transaction
+from houseful.common.telemetry import get_logger
+from houseful.common.waiting import Backoff, event_or_timeout
+from houseful.messages import Message
+
+T = TypeVar("T")
+
+_RIVAL_ATTEMPTS = 5
+_LINES_PER_ROUND = 50
+_FIGURES_MILLIS = 5_000
+_RETRY_SECONDS = 1.0
+_OURS = frozenset(kind.collection for kind in DELIVERY_DOCUMENTS)
+
+log = get_logger(__name__)
+
+
+class Consumer:
+    """Applies the messages that one service receives, each once, in the order of each aggregate.
+
+    A batch is one transaction: what was applied before is skipped, the rest is applied, the inbox goes on.
+    Where a batch fails it is taken one by one, so that only the aggregate of a failing message is set aside:
+    its messages wait in line, are tried again with growing pauses and after a few attempts wait for an
+    operator, while all others flow. So do those behind a gap, until the missing one comes. An outage (any
+    `Transient`) makes everything wait and harms nobody. Any number of consumers may run for a service.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        ids: Ids,
+        *,
+        service: str,
+        handlers: Mapping[type[Message], Handler],
+        batch: int = 200,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._service = service
+        self._handlers = dict(handlers)
+        self._alone = {kind for kind, handler in handlers.items() if wants_to_be_alone(handler)}
+        self._topics = sorted({kind.sender for kind in handlers})
+        self._batch = batch
+        self._chance = random.Random(ids.new("con"))  # noqa: S311 - jitter
+        self._subscription: Subscription | None = None
+        self._in_line = asyncio.Event()
+        self._lag_at: Millis = 0
+        self._counted_at: Millis = 0
+
+    async def run(self) -> None:
+        """Until cancelled; at once where nothing is handled. Outages are waited out."""
+        if not self._topics:
+            return
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._forever(self._receive_round))
+                tasks.create_task(self._forever(self._retry_round))
+        finally:
+            await self.close()
+
+    async def step(self, wait_seconds: float = 0) -> int:
+        """Take a batch from the bus; how many messages. Raises `Transient`, and then what was not applied
+        comes again."""
+        if not self._topics:
+            return 0
+        subscription = await self._subscribed()
+        try:
+            deliveries = await subscription.receive(self._batch, wait_seconds)
+            if deliveries:
+                await self._take_all(subscription, deliveries)
+        except Exception:
+            await self._rewind(subscription)
+            raise
+        return len(deliveries)
+
+    async def retry(self) -> int:
+        """Try the lines that are due, each as far as it goes; how many there were."""
+        until = self._clock.now() + 1
+        due = await self._store.find(Parked, {}, by="retry_at", since=0, until=until, limit=_LINES_PER_ROUND)
+        for parked in due:
+            await self._try_line(parked.id)
+        return len(due)
+
+    async def close(self) -> None:
+        """Leave the group. What was not committed goes to another member, or to the next one."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.close()
+
+    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
+        backoff = Backoff(0.1, 5, self._chance)
+        while True:
+            try:
+                await work()
+            except Transient as error:
+                log.warning("%s receives no messages for now: %s", self._service, error)
+                await self._clock.sleep(backoff.failed())
+            except Exception:
+                log.exception("a bug keeps %s from receiving messages", self._service)
+                await self._clock.sleep(backoff.failed())
+            else:
+                backoff.succeeded()
+
+    async def _receive_round(self) -> None:
+        await self.step(wait_seconds=1)
+        now = self._clock.now()
+        if self._subscription is not None and not 0 <= now - self._lag_at < _FIGURES_MILLIS:
+            self._lag_at = now
+            figures.LAG.labels(self._service).set(await self._subscription.lag())
+
+    async def _retry_round(self) -> None:
+        self._in_line.clear()
+        due = await self.retry()
+        now = self._clock.now()
+        if not 0 <= now - self._counted_at < _FIGURES_MILLIS:
+            self._counted_at = now
+            await self._count()
+        if due < _LINES_PER_ROUND:
+            await event_or_timeout(self._in_line, self._clock, _RETRY_SECONDS)
+
+    async def _count(self) -> None:
+        for state in ("retrying", "parked"):
+            count = await self._store.count(Parked, {"state": state})
+            figures.PARKED.labels(self._service, state).set(count)
+        figures.DEAD.labels(self._service).set(await self._store.count(DeadLetter, {}))
+
+    async def _subscribed(self) -> Subscription:
+        if self._subscription is None:
+            self._subscription = await self._bus.subscribe(self._service, self._topics)
+        return self._subscription
+
+    async def _rewind(self, subscription: Subscription) -> None:
+        try:
+            await subscription.rewind()
+        except Exception:
+            log.warning("%s will subscribe anew", self._service, exc_info=True)
+            if self._subscription is subscription:
+                self._subscription = None
+            try:
+                await subscription.close()
+            except Exception:
+                log.warning("the old subscription of %s could not be closed", self._service, exc_info=True)
+
+    async def _take_all(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+        """Apply in order, then commit: where it ends early, as far as it came."""
+        items = [incoming(delivery, self._handlers) for delivery in deliveries]
+        done = 0
+        try:
+            while done < len(items):
+                chunk = self._chunk(items, done)
+                if len(chunk) > 1 and await self._take_together(chunk):
+                    done += len(chunk)
+                    continue
+                for item in chunk:
+                    await self._take_one(item)
+                    done += 1
+        finally:
+            await subscription.commit(deliveries[:done])
+
+    def _chunk(self, items: list[Incoming], start: int) -> list[Incoming]:
+        """What can share a transaction: everything up to the next that wants to be alone, or that one."""
+        end = start
+        while end < len(items) and type(items[end].message) not in self._alone:
+            end += 1
+        return items[start : max(end, start + 1)]
+
+    async def _take_together(self, items: list[Incoming]) -> bool:
+        async def work(line: Line) -> list[Outcome]:
+            return [await line.take(item) for item in items]
+
+        try:
+            outcomes = await self._transact((item.aggregate for item in items), work)
+        except Exception as error:
+            log.info("%s takes %d messages one by one, since: %r", self._service, len(items), error)
+            return False
+        self._report(items, outcomes)
+        return True
+
+    async def _take_one(self, item: Incoming) -> None:
+        try:
+            outcome = await self._transact([item.aggregate], lambda line: line.take(item))
+        except Transient:
+            raise
+        except Exception as error:
+            self._log_failure(item.aggregate, error)
+            reason = f"{type(error).__name__}: {error}"
+            outcome = await self._transact([item.aggregate], lambda line: line.set_aside(item, reason))
+        self._report([item], [outcome])
+
+    async def _try_line(self, aggregate: str) -> None:
+        try:
+            while await self._transact([aggregate], lambda line: line.advance(aggregate)):
+                pass
+        except Transient:
+            raise
+        except Missing as gap:
+            await self._fail_line(aggregate, str(gap))
+        except Exception as error:
+            self._log_failure(aggregate, error)
+            await self._fail_line(aggregate, f"{type(error).__name__}: {error}")
+
+    async def _fail_line(self, aggregate: str, reason: str) -> None:
+        async def work(line: Line) -> None:
+            line.failed(aggregate, reason)
+
+        await self._transact([aggregate], work)
+
+    async def _transact(self, aggregates: Iterable[str], work: Callable[[Line], Awaitable[T]]) -> T:
+        wanted = [aggregate for aggregate in aggregates if aggregate]
+
+        async def attempt(tx: Transaction) -> T:
+            line = Line(tx, self._handlers, self._clock.now())
+            await line.load(wanted)
+            result = await work(line)
+            line.save()
+            return result
+
+        for _ in range(_RIVAL_ATTEMPTS):
+            try:
+                return await self._store.transact(attempt)
+            except (
+                Duplicate
+            ) as duplicate:  # of ours, it is a rival at the same message: as good as a conflict
+                if duplicate.collection not in _OURS:
+                    raise
+        raise Conflict(f"another consumer of {self._service} was always first")
+
+    def _log_failure(self, aggregate: str, error: Exception) -> None:
+        figures.FAILURES.labels(self._service).inc()
+        log.error("%s failed at a message of %s", self._service, aggregate, exc_info=error)
+
+    def _report(self, items: Iterable[Incoming], outcomes: Iterable[Outcome]) -> None:
+        now = self._clock.now()
+        for item, outcome in zip(items, outcomes, strict=True):
+            if outcome is Outcome.APPLIED and item.envelope is not None:
+                seconds = max(0, now - item.envelope.time) / 1000
+                figures.APPLIED_SECONDS.labels(self._service).observe(seconds)
+            elif outcome is Outcome.COPY:
+                figures.COPIES.labels(self._service).inc()
+            elif outcome is Outcome.GAP:
+                figures.GAPS.labels(self._service).inc()
+            elif outcome is Outcome.DEAD:
+                log.error("%s can't understand a message: %s", self._service, item.error, extra=_origin(item))
+            if outcome in (Outcome.GAP, Outcome.IN_LINE):
+                self._in_line.set()
+
+
+def _origin(item: Incoming) -> dict[str, object]:
+    return {"topic": item.topic, "partition": item.partition, "offset": item.offset}

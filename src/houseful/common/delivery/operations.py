@@ -1,0 +1,98 @@
+"""What an operator can do with messages: `houseful messages parked|dead|replay`. All of it is safe to
+repeat."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from houseful.common.delivery.documents import DeadLetter, Parked
+from houseful.common.delivery.line import Handler, understand
+from houseful.common.delivery.relay import envelope_of
+from houseful.common.documents import Millis
+from houseful.common.errors import Refusal, not_found
+from houseful.common.ports import Bus, Envelope, Reader, Store, Transaction
+from houseful.common.telemetry import trace
+from houseful.messages import Message
+
+_REPLAY_BATCH = 500
+
+
+async def list_parked(store: Reader, *, limit: int = 1000) -> list[Parked]:
+    """The aggregates whose messages wait, in order of their ids."""
+    return await store.find(Parked, {}, limit=limit)
+
+
+async def list_dead(store: Reader, *, limit: int = 1000) -> list[DeadLetter]:
+    """The oldest first."""
+    return await store.find(DeadLetter, {}, by="at", limit=limit)
+
+
+async def unpark(store: Store, id: str, *, accept_gap: bool = False) -> None:
+    """Let the consumer try a line again, at once. Raises a refusal where there is none.
+
+    With `accept_gap` it goes on behind messages that are missing; only for those that not even `replay` can
+    bring back.
+    """
+
+    async def work(tx: Transaction) -> None:
+        parked = await tx.get(Parked, id)
+        if parked is None:
+            raise not_found("parked_key")
+        tx.put(replace(parked, state="retrying", attempts=0, retry_at=0, accept_gap=accept_gap))
+
+    await store.transact(work)
+
+
+async def retry_dead(store: Store, handlers: Mapping[type[Message], Handler], id: str) -> None:
+    """Apply a dead letter and remove it, in one transaction; it comes out of turn, later ones were applied
+    before.
+
+    Raises a refusal where there is none or it still can't be understood, and what its handler raises.
+    """
+
+    async def work(tx: Transaction) -> None:
+        letter = await tx.get(DeadLetter, id)
+        if letter is None:
+            raise not_found("dead_letter")
+        if letter.envelope is None:
+            raise Refusal(409, "not_understood", f"Not even its headers can be read: {letter.error}.")
+        try:
+            message = understand(letter.envelope, handlers)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(409, "not_understood", f"It still can't be understood: {error}.") from error
+        if message is not None:
+            with trace(letter.envelope.traceparent):
+                await handlers[type(message)](tx, message)
+        tx.delete(letter)
+
+    await store.transact(work)
+
+
+async def replay(
+    store: Store,
+    bus: Bus,
+    service: str,
+    *,
+    aggregate: tuple[str, str] | None = None,
+    since: Millis | None = None,
+) -> int:
+    """Publish messages of a service's outbox again, those of (aggregatetype, aggregateid) or created since;
+    how many.
+
+    What was never published is left to the relay. Consumers skip what they have applied.
+    """
+    batch: list[Envelope] = []
+    count = 0
+    async for row in store.outbox.rows():
+        if row.published_at is None or (since is not None and row.created_at < since):
+            continue
+        if aggregate is not None and (row.aggregatetype, row.aggregateid) != aggregate:
+            continue
+        batch.append(envelope_of(row, service))
+        count += 1
+        if len(batch) == _REPLAY_BATCH:
+            await bus.publish(service, batch)
+            batch = []
+    if batch:
+        await bus.publish(service, batch)
+    return count

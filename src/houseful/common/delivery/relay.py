@@ -1,0 +1,249 @@
+"""From the outbox to the bus."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+import msgspec
+
+from houseful.common.delivery import figures
+from houseful.common.documents import Millis
+from houseful.common.errors import Transient, Unavailable
+from houseful.common.ports import Bus, Clock, Coordination, Envelope, Ids, OutboxRow, Store
+from houseful.common.telemetry import get_logger
+from houseful.common.waiting import Backoff, event_or_timeout
+
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long published rows stay for replay, at least."""
+LEASE_SECONDS = 10.0
+"""After how long another relay takes over from one that died."""
+
+_WITHOUT_LEASE_MILLIS = 5_000
+_FIRST_STOP_MILLIS = 500
+_LONGEST_STOP_MILLIS = 5_000
+_STOP_REMEMBERED_MILLIS = 60_000
+_FAILURES_PER_ROUND = 3
+_LONGEST_LOOK_BATCHES = 16
+_PRUNE_MILLIS = 3_600_000
+_FIGURES_MILLIS = 2_000
+
+Aggregate = tuple[str, str]
+log = get_logger(__name__)
+
+
+def envelope_of(row: OutboxRow, source: str) -> Envelope:
+    return Envelope(
+        id=row.id,
+        source=source,
+        type=row.type,
+        aggregatetype=row.aggregatetype,
+        key=row.aggregateid,
+        seq=row.seq,
+        time=row.created_at,
+        traceparent=row.traceparent,
+        data=row.payload,
+    )
+
+
+class _Stop(msgspec.Struct, frozen=True):
+    """An aggregate that the bus did not take so many times; not to be tried before that moment."""
+
+    until: Millis
+    failures: int
+
+    def over(self, now: Millis) -> bool:
+        """Also where the wall clock was set back, so that nothing stays stopped for long."""
+        return not 0 < self.until - now <= _LONGEST_STOP_MILLIS
+
+
+class Relay:
+    """Publishes the outbox of one service to the topic of its name.
+
+    It takes what is not marked, in the order of each aggregate, waits for the bus' acknowledgement, then
+    marks. What was acknowledged and not marked, because something died in between, is published again:
+    copies, never gaps. Where the bus does not take an aggregate's messages, that aggregate stops for a while
+    and the others go on. Any number of relays may run for a service; a lease lets one work at a time, and
+    where there is no `Coordination` to ask, each does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        coordination: Coordination,
+        clock: Clock,
+        ids: Ids,
+        *,
+        service: str,
+        batch: int = 500,
+        idle_seconds: float = 0.5,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._coordination = coordination
+        self._clock = clock
+        self._service = service
+        self._batch = batch
+        self._idle_seconds = idle_seconds
+        self._owner = ids.new("rly")
+        self._lease = [f"relay:{service}"]
+        self._leading = False
+        self._without_lease_until: Millis = 0
+        self._backoff = Backoff(0.1, 5, random.Random(self._owner))  # noqa: S311
+        self._stopped: dict[Aggregate, _Stop] = {}
+        self._pruned_at: Millis = 0
+        self._counted_at: Millis = 0
+        self._woken = asyncio.Event()
+        store.on_send(self._woken.set)
+
+    async def run(self) -> None:
+        """Until cancelled. Outages are waited out, whatever they are."""
+        try:
+            while True:
+                await self._round()
+        finally:
+            await self._release_lease()
+
+    async def step(self) -> int:
+        """Publish a batch of what is not published, if this relay has the lease.
+
+        Returns how many rows it has dealt with: published, or set back because the bus does not take them.
+        Raises `Unavailable` where the store or the whole bus does not answer.
+        """
+        self._leading = await self._has_lease()
+        if not self._leading:
+            return 0
+        rows = await self._next_rows()
+        if not rows:
+            return 0
+        try:
+            await self._publish(rows)
+        except Exception:
+            await self._bus.ready()  # raises where it is the whole bus: then nobody is to blame and all wait
+            log.warning("a batch was not published; trying each aggregate by itself", exc_info=True)
+            return await self._publish_each(rows)
+        await self._mark(rows)
+        return len(rows)
+
+    async def _round(self) -> None:
+        self._woken.clear()  # before looking: what commits from now on wakes us again
+        try:
+            dealt_with = await self.step()
+            await self._keep_house()
+        except Transient as error:
+            log.warning("messages of %s wait: %s", self._service, error)
+            await self._clock.sleep(self._backoff.failed())
+            return
+        except Exception:
+            log.exception("a bug keeps messages of %s waiting", self._service)
+            await self._clock.sleep(self._backoff.failed())
+            return
+        self._backoff.succeeded()
+        if not self._leading:
+            await self._clock.sleep(self._idle_seconds)
+        elif dealt_with < self._batch:
+            await event_or_timeout(self._woken, self._clock, self._idle_seconds)
+
+    async def _has_lease(self) -> bool:
+        now = self._clock.now()
+        if now < self._without_lease_until:
+            return True
+        try:
+            return await self._coordination.acquire(self._lease, self._owner, ttl_seconds=LEASE_SECONDS)
+        except Unavailable as error:
+            log.warning("the relay of %s goes on without a lease: %s", self._service, error)
+            self._without_lease_until = now + _WITHOUT_LEASE_MILLIS
+            return True
+
+    async def _release_lease(self) -> None:
+        try:
+            await self._coordination.release(self._lease, self._owner)
+        except Unavailable as error:
+            log.info("the relay's lease of %s runs out by itself: %s", self._service, error)
+
+    async def _next_rows(self) -> list[OutboxRow]:
+        """A batch, without the aggregates that are stopped; these must not fill the look and hide the others."""
+        limit = self._batch
+        while True:
+            rows = await self._store.outbox.unpublished(limit)
+            free = self._not_stopped(rows)
+            if free or len(rows) < limit or limit >= self._batch * _LONGEST_LOOK_BATCHES:
+                return free[: self._batch]
+            limit *= 2
+
+    def _not_stopped(self, rows: list[OutboxRow]) -> list[OutboxRow]:
+        now = self._clock.now()
+        stopped = {aggregate for aggregate, stop in self._stopped.items() if not stop.over(now)}
+        return [row for row in rows if _aggregate(row) not in stopped] if stopped else rows
+
+    async def _publish(self, rows: list[OutboxRow]) -> None:
+        await self._bus.publish(self._service, [envelope_of(row, self._service) for row in rows])
+
+    async def _publish_each(self, rows: list[OutboxRow]) -> int:
+        """Aggregate by aggregate. Ends early after some failures in a row: each may have taken a while."""
+        dealt_with = failures = 0
+        for aggregate, group in _by_aggregate(rows).items():
+            try:
+                await self._publish(group)
+            except Exception:
+                log.exception("messages of %s %s are not published; they are tried again", *aggregate)
+                self._stop(aggregate)
+                failures += 1
+            else:
+                await self._mark(group)
+                failures = 0
+            dealt_with += len(group)
+            if failures == _FAILURES_PER_ROUND:
+                break
+        return dealt_with
+
+    def _stop(self, aggregate: Aggregate) -> None:
+        """Before long, unless it fails again right away, it is forgotten that it ever did."""
+        now = self._clock.now()
+        recent = {
+            other: stop
+            for other, stop in self._stopped.items()
+            if abs(now - stop.until) < _STOP_REMEMBERED_MILLIS
+        }
+        failures = recent[aggregate].failures if aggregate in recent else 0
+        pause = min(_LONGEST_STOP_MILLIS, _FIRST_STOP_MILLIS * 2 ** min(failures, 10))
+        self._stopped = recent | {aggregate: _Stop(now + pause, failures + 1)}
+
+    async def _mark(self, rows: list[OutboxRow]) -> None:
+        now = self._clock.now()
+        await self._store.outbox.mark_published([row.id for row in rows], now)
+        for row in rows:
+            self._stopped.pop(_aggregate(row), None)
+        observe = figures.PUBLISHED_SECONDS.labels(self._service).observe
+        for row in rows:
+            observe(max(0, now - row.created_at) / 1000)
+
+    async def _keep_house(self) -> None:
+        """Count and prune now and then; at once where the wall clock was set back."""
+        now = self._clock.now()
+        if not 0 <= now - self._counted_at < _FIGURES_MILLIS:
+            self._counted_at = now
+            await self._count(now)
+        if self._leading and not 0 <= now - self._pruned_at < _PRUNE_MILLIS:
+            self._pruned_at = now
+            pruned = await self._store.outbox.prune(now - KEPT_SECONDS * 1000)
+            if pruned:
+                log.info("%d published messages of %s were old enough to be forgotten", pruned, self._service)
+
+    async def _count(self, now: Millis) -> None:
+        outbox = await self._store.outbox.figures()
+        oldest = outbox.oldest_unpublished_at
+        figures.UNPUBLISHED.labels(self._service).set(outbox.unpublished)
+        age = 0 if oldest is None else max(0, now - oldest) / 1000
+        figures.OLDEST_UNPUBLISHED_SECONDS.labels(self._service).set(age)
+
+
+def _aggregate(row: OutboxRow) -> Aggregate:
+    return row.aggregatetype, row.aggregateid
+
+
+def _by_aggregate(rows: Iterable[OutboxRow]) -> dict[Aggregate, list[OutboxRow]]:
+    groups: dict[Aggregate, list[OutboxRow]] = {}
+    for row in rows:
+        groups.setdefault(_aggregate(row), []).append(row)
+    return groups

@@ -1,0 +1,65 @@
+"""Waiting for an event or for time to pass, whichever comes first, by a clock that may be a manual one."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Sleeper(Protocol):
+    async def sleep(self, seconds: float) -> None: ...
+
+
+async def poll_on(event: asyncio.Event, poll: Callable[[], T], clock: Sleeper, seconds: float) -> T:
+    """What `poll` says as soon as that is truthy; asked now and whenever `event` is set, for so many
+    seconds."""
+    event.clear()
+    answer = poll()
+    if answer or seconds <= 0:
+        return answer
+    timer = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        while not answer and not timer.done():
+            waiter = asyncio.ensure_future(event.wait())
+            try:
+                await asyncio.wait({waiter, timer}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiter.cancel()
+            event.clear()
+            answer = poll()
+    finally:
+        timer.cancel()
+    return answer
+
+
+async def event_or_timeout(event: asyncio.Event, clock: Sleeper, seconds: float) -> None:
+    """Until the event is set, which stays so; at most that many seconds."""
+    if event.is_set() or seconds <= 0:
+        return
+    waiters = {asyncio.ensure_future(event.wait()), asyncio.ensure_future(clock.sleep(seconds))}
+    try:
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
+
+
+class Backoff:
+    """Pauses that double from `first` to `longest` seconds, each shortened by chance so that rivals part."""
+
+    def __init__(self, first: float, longest: float, chance: random.Random) -> None:
+        self._first = first
+        self._longest = longest
+        self._chance = chance
+        self.failures = 0
+
+    def succeeded(self) -> None:
+        self.failures = 0
+
+    def failed(self) -> float:
+        """Seconds to wait before the next attempt."""
+        pause = min(self._longest, self._first * 2.0 ** min(self.failures, 30))
+        self.failures += 1
+        return pause * self._chance.uniform(0.5, 1)
