@@ -182,8 +182,12 @@ def load_secrets(settings: Settings, environment: Mapping[str, str] | None = Non
     if len(given) < len(names):
         given = _kept_secrets(settings.data_folder / "keys.toml", names) | given
     secrets = Secrets(**given)
-    for name in ("token_key", "ticket_key"):
-        if len(secrets.raw(name)) != 32:
+    for name in ("token_key", "ticket_key", "session_key"):
+        try:
+            length = len(secrets.raw(name))
+        except ValueError:
+            length = 0
+        if length != 32:
             raise SettingsError({PREFIX + name.upper(): "is not 32 bytes in base64url"})
     return secrets
 
@@ -205,7 +209,10 @@ def _kept_secrets(file: Path, names: list[str]) -> dict[str, str]:
         ):  # of two first starts at one instant, one wins and both read the same keys
             os.link(draft, file)
         draft.unlink()
-    kept = tomllib.loads(file.read_text())
+    try:
+        kept = tomllib.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError({str(file): f"can't be read ({error}); restore it from a copy"}) from error
     missing = [name for name in names if not isinstance(kept.get(name), str)]
     if missing:
         raise SettingsError({str(file): f"has no {', '.join(missing)}; restore it from a copy"})

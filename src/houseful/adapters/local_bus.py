@@ -65,18 +65,16 @@ class LocalSubscription:
         return await poll_on(self.woken, lambda: self._read(limit), self._bus.clock, wait_seconds)
 
     def _read(self, limit: int) -> list[Delivery]:
-        """Some of every partition that has something, beginning with another one each time, so that none
-        starves."""
+        """Partition by partition, beginning with another each time, so that a long one starves no other."""
         self._must_be_open()
         behind = [place for place, position in self._positions.items() if self._bus.end(place) > position]
         self._turn += 1
         start = self._turn % len(behind) if behind else 0
         found: list[Delivery] = []
-        for index, place in enumerate(behind[start:] + behind[:start]):
-            share = (limit - len(found)) // (len(behind) - index)
-            deliveries = (
-                self._bus.read(place, self._positions[place], max(1, share)) if len(found) < limit else []
-            )
+        for place in behind[start:] + behind[:start]:
+            if len(found) == limit:
+                break
+            deliveries = self._bus.read(place, self._positions[place], limit - len(found))
             if deliveries:
                 self._positions[place] = deliveries[-1].offset + 1
                 found += deliveries

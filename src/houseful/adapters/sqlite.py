@@ -18,7 +18,7 @@ import msgspec
 from houseful.adapters.sqlite_outbox import SqliteOutbox
 from houseful.adapters.sqlite_tables import Row, Seen, Statement, Table, differences, evolve
 from houseful.adapters.sqlite_transaction import SqliteTransaction
-from houseful.adapters.sqlite_writer import ENGINE_ERRORS, Writer, WriteSet
+from houseful.adapters.sqlite_writer import BUSY_TIMEOUT_MS, ENGINE_ERRORS, Writer, WriteSet
 from houseful.common.documents import Document, Scalar
 from houseful.common.errors import Conflict, Unavailable
 from houseful.common.ports import Clock, Ids, Outbox, Transaction
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 ATTEMPTS = 12
 JITTER_LIMIT_MS = 50
-BUSY_TIMEOUT_MS = 5000
 CACHE_KIB = 16_384
 """Per connection, and only as far as it is used."""
 
@@ -129,7 +128,7 @@ class SqliteStore:
         table = self.tables[kind]
         if len(ids) > SHORT_SEARCH_LIMIT:
             return await self._aside(lambda connection: _many(connection, table, ids))
-        return _many(self._reader, table, ids)
+        return _many(self._connection(), table, ids)
 
     async def find(
         self,
@@ -213,16 +212,22 @@ class SqliteStore:
     def row(self, table: Table, id: str) -> tuple[int, bytes] | None:
         """Version and body, as committed."""
         try:
-            row: tuple[int, bytes] | None = self._reader.execute(table.select, (id,)).get
+            row: tuple[int, bytes] | None = self._connection().execute(table.select, (id,)).get
         except _READ_ERRORS as error:
             raise _unreadable(error) from error
         return row
+
+    def _connection(self) -> apsw.Connection:
+        """For a short read. The writer's, whenever it has nothing uncommitted: its pages are still in its cache, while
+        every other connection has to read again from the log what was committed since it last looked."""
+        idle = None if self._writer is None else self._writer.idle_connection
+        return self._reader if idle is None else idle
 
     async def search(self, table: Table, search: tuple[str, list[Scalar]], limit: int) -> list[Seen]:
         sql, bindings = search
         if limit > SHORT_SEARCH_LIMIT:
             return await self._aside(lambda connection: _found(connection, table, sql, (*bindings, limit)))
-        return _found(self._reader, table, sql, (*bindings, limit))
+        return _found(self._connection(), table, sql, (*bindings, limit))
 
     async def _write(self, statement: Statement) -> int:
         """How many rows it changed, when that is committed."""

@@ -100,6 +100,7 @@ class SqliteTransaction:
     ) -> list[D]:
         table = self._store.tables[kind]
         search = table.search(equal, by, since, until, after, descending)
+        await self._rely(None)  # a search sees what is on disk: at least as much as was read before it
         found: list[D] = []
         for version, body, document in await self._store.search(table, search, limit):
             self._remember((table.name, document.id), version, body, document)
@@ -107,6 +108,7 @@ class SqliteTransaction:
         return found
 
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
+        await self._rely(None)
         return await self._store.count(kind, equal)
 
     def _read(self, table: Table, id: str) -> Any:

@@ -1,8 +1,13 @@
-"""The writer: one thread and one connection through which everything gets into the file.
+"""The writer: one connection through which everything gets into the file.
 
 Transactions hand their write sets over whole. The writer takes all that wait, applies each in its own
 savepoint, in the order in which they came, and commits them together: one disk sync for all of them. Only
-then are they settled, back on the event loop.
+then are they settled.
+
+The statements run on the event loop, where they take a few microseconds each; a thread that ran them would
+fight the loop for the interpreter at every single one, which cost more than the statements did. What waits
+for the disk, or for another process, is done by the writer's thread: COMMIT, checkpoints, and BEGIN where
+somebody else is writing. Loop and thread use the connection in turns, never at once.
 
 Until a write set is settled its documents are in the overlay of their tables, so that the next transaction on
 a hot document can build on them instead of losing to them. Such a transaction depends on the write set: it
@@ -18,15 +23,18 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import apsw
 
 from houseful.adapters.sqlite_tables import Statement, Table
 from houseful.common.errors import Conflict, Duplicate, Unavailable
 
-BATCH_LIMIT = 512
-"""Write sets in one commit. As many wait as there are transactions that wait for them."""
+BATCH_LIMIT = 128
+"""Write sets in one commit: what the event loop applies in one go, some three milliseconds."""
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long to wait for another process that is writing."""
 
 CHECKPOINT_PAGES = 4000
 """Pages in the log (16 MB) before they are copied into the database file."""
@@ -51,8 +59,7 @@ _log = logging.getLogger(__name__)
 
 
 class WriteSet:
-    """What one transaction writes. The writer's thread sets `error` and `changed`, the event loop everything
-    else."""
+    """What one transaction writes, and what became of it."""
 
     __slots__ = (
         "changed",
@@ -96,7 +103,7 @@ class WriteSet:
 
 
 class Writer:
-    """`put` and `close` belong to one event loop; the connection belongs to the writer's thread."""
+    """Everything but the thread's work belongs to one event loop."""
 
     def __init__(self, connection: apsw.Connection, name: str) -> None:
         self.trouble: str | None = None
@@ -104,13 +111,17 @@ class Writer:
         self.wakes: list[Callable[[], None]] = []
         """Called after a commit with messages."""
         self._connection = connection
-        self._queue: SimpleQueue[list[WriteSet]] = SimpleQueue()
-        self._gathered: list[WriteSet] = []
+        self._waiting: deque[WriteSet] = deque()
+        self._batch: list[WriteSet] = []
         self._in_flight: deque[WriteSet] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._running = False
+        self._with_thread = False
         self._closed = False
         self._log_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        connection.set_busy_timeout(0)  # the loop never waits; the thread does
         connection.set_wal_hook(self._measure_log)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -121,24 +132,67 @@ class Writer:
     def alive(self) -> bool:
         return self._thread.is_alive() and not self._closed
 
+    @property
+    def idle_connection(self) -> apsw.Connection | None:
+        """The connection, while it is the loop's and has nothing uncommitted."""
+        return None if self._with_thread or self._closed else self._connection
+
     def put(self, writes: WriteSet) -> None:
-        """Hand over. Raises `Unavailable` after `close`. What comes in one turn of the loop goes over
+        """Hand over. Raises `Unavailable` after `close`. What comes in one turn of the loop is committed
         together."""
         if self._closed:
             raise Unavailable("the store is closed")
-        if not self._gathered:
-            self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._flush)
-        self._gathered.append(writes)
         self._in_flight.append(writes)
+        self._waiting.append(writes)
+        if not self._running:
+            self._running = True
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._begin)
 
-    def _flush(self) -> None:
-        if self._gathered:
-            self._queue.put(self._gathered)
-            self._gathered = []
+    def _begin(self) -> None:
+        """Begin at once where nobody else is writing; otherwise the thread waits for them."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            self._give(self._wait_to_begin)
+        except Exception as error:
+            self._begun(error)
+        else:
+            self._begun(None)
 
-    def _settle(self, batch: Sequence[WriteSet]) -> None:
+    def _give(self, work: Callable[[], None]) -> None:
+        """The connection goes to the thread, until `_take_back`."""
+        self._with_thread = True
+        self._work.put(work)
+
+    def _take_back(self, then: Callable[[], None]) -> None:
+        self._with_thread = False
+        then()
+
+    def _begun(self, error: Exception | None) -> None:
+        self._batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_LIMIT))]
+        try:
+            if error is not None:
+                raise error
+            for writes in self._batch:
+                self._apply(writes)
+        except Exception as trouble:
+            self._fail(trouble)
+            self._settle()
+        else:
+            self._give(self._commit)
+
+    def _committed(self, error: Exception | None) -> None:
+        if error is None:
+            self.trouble = None
+        else:
+            self._fail(error)
+        self._settle()
+
+    def _settle(self) -> None:
+        """The batch is on disk, or has failed."""
         sent = failed = False
+        batch, self._batch = self._batch, []
         for writes in batch:
             self._in_flight.popleft()
             writes.settled = True
@@ -154,9 +208,20 @@ class Writer:
             writes.depends_on = writes.statements = ()
         if failed:
             self._doom()
-        if sent and self._loop is not None:
+        if sent:
             for wake in self.wakes:
-                self._loop.call_soon(wake)
+                self._expect_loop().call_soon(wake)
+        if self._log_pages >= self._checkpoint_at:
+            self._give(self._checkpoint)
+        else:
+            # Whoever was waiting for this batch goes first, and may have something for the next.
+            self._expect_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._waiting:
+            self._begin()
+        else:
+            self._running = False
 
     def _doom(self) -> None:
         """Take what builds on a failure out of the overlay at once, or else the failures would have no
@@ -166,57 +231,32 @@ class Writer:
                 writes.failed = True
                 _clear(writes)
 
+    def _fail(self, error: Exception) -> None:
+        """The whole batch; also what was refused was refused in view of writes that are lost now."""
+        if self.trouble is None:
+            _log.error(
+                "a commit of %d transactions failed; those that follow are not logged",
+                len(self._batch),
+                exc_info=error,
+            )
+        self.trouble = f"{type(error).__name__}: {error}"
+        self._roll_back()
+        for writes in self._batch:
+            writes.error = Unavailable(f"the store could not write: {self.trouble}")
+
     async def close(self) -> None:
         """Commit what was handed over, checkpoint, close the connection."""
         if self._closed:
             return
         self._closed = True
-        self._flush()
-        self._queue.put([])
+        while self._in_flight:
+            await self._in_flight[-1].wait()
+        self._work.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
-    # In the thread
-
-    def _run(self) -> None:
-        closing = False
-        left: list[WriteSet] = []
-        while not closing or left:
-            batch, left, closing = self._take(left, closing)
-            if batch:
-                self._commit(batch)
-                self._hand_back(batch)
-                self._checkpoint_if_due()
-        self._close_connection()
-
-    def _take(self, left: list[WriteSet], closing: bool) -> tuple[list[WriteSet], list[WriteSet], bool]:
-        """The next batch, what is left over for the one after it, and whether that is the end."""
-        batch = left
-        try:
-            while len(batch) < BATCH_LIMIT and not closing:
-                arrived = self._queue.get(block=not batch)
-                closing = not arrived
-                batch = batch + arrived
-        except Empty:
-            pass  # nothing else waits
-        return batch[:BATCH_LIMIT], batch[BATCH_LIMIT:], closing
-
-    def _commit(self, batch: Sequence[WriteSet]) -> None:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for writes in batch:
-                self._apply(writes)
-            self._connection.execute("COMMIT")
-            self.trouble = None
-        except Exception as error:
-            # Also what was refused was refused in view of writes that are lost now.
-            if self.trouble is None:
-                _log.exception(
-                    "a commit of %d transactions failed; those that follow are not logged", len(batch)
-                )
-            self.trouble = f"{type(error).__name__}: {error}"
-            self._roll_back()
-            for writes in batch:
-                writes.error = Unavailable(f"the store could not write: {self.trouble}")
+    def _expect_loop(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None, "what is settled was put"
+        return self._loop
 
     def _apply(self, writes: WriteSet) -> None:
         """In a savepoint. Raises what ends the whole batch; what concerns only this write set becomes its
@@ -264,12 +304,36 @@ class Writer:
                 "the failed commit could not be rolled back"
             )  # then the next BEGIN fails, and says so
 
-    def _hand_back(self, batch: Sequence[WriteSet]) -> None:
-        assert self._loop is not None
+    # In the thread, while the loop keeps off the connection
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+        self._close_connection()
+
+    def _wait_to_begin(self) -> None:
+        error: Exception | None = None
         try:
-            self._loop.call_soon_threadsafe(self._settle, batch)
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except Exception as trouble:
+            error = trouble
+        self._connection.set_busy_timeout(0)
+        self._hand_back(lambda: self._begun(error))
+
+    def _commit(self) -> None:
+        error: Exception | None = None
+        try:
+            self._connection.execute("COMMIT")
+        except Exception as trouble:
+            error = trouble
+        self._hand_back(lambda: self._committed(error))
+
+    def _hand_back(self, then: Callable[[], None]) -> None:
+        try:
+            self._expect_loop().call_soon_threadsafe(self._take_back, then)
         except RuntimeError:
-            _log.warning("the event loop ended before %d transactions were acknowledged", len(batch))
+            _log.warning("the event loop ended before %d transactions were acknowledged", len(self._batch))
 
     def _measure_log(self, connection: apsw.Connection, database: str, pages: int) -> int:
         if pages < self._log_pages:
@@ -277,17 +341,18 @@ class Writer:
         self._log_pages = pages
         return apsw.SQLITE_OK
 
-    def _checkpoint_if_due(self) -> None:
-        """After the acknowledgements, so that nobody's commit waits for it. Readers may keep the log from
-        being reused."""
-        if self._log_pages >= self._checkpoint_at:
-            self._checkpoint_at = self._log_pages + CHECKPOINT_PAGES
-            try:
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            except apsw.Error:
-                _log.exception("a checkpoint failed; the log grows until one succeeds")
+    def _checkpoint(self) -> None:
+        """After the acknowledgements, so that nobody who is waiting waits for it too. Readers may keep the
+        log from being reused."""
+        self._checkpoint_at = self._log_pages + CHECKPOINT_PAGES
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:
+            _log.exception("a checkpoint failed; the log grows until one succeeds")
+        self._hand_back(self._go_on)
 
     def _close_connection(self) -> None:
+        self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error:

@@ -43,6 +43,7 @@ Email = Annotated[
 ]
 
 MOST_SCANS = 500
+_YEAR_2000, _YEAR_2200 = 946_684_800_000, 7_258_118_400_000
 
 
 class BestAvailable(Input, frozen=True, kw_only=True):
@@ -362,6 +363,8 @@ async def _check_in(tickets: Tickets, user_id: str, scan: ScanInput, place: str)
         scanned_at = millis(scan.scanned_at)
     except ValueError as error:
         raise invalid({f"{place}scanned_at": str(error)}) from error
+    if not _YEAR_2000 <= scanned_at < _YEAR_2200:  # also: a year 10,000 in UTC could not be written again
+        raise invalid({f"{place}scanned_at": "has to be between the years 2000 and 2199"})
     request = ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
     kept, ticket = await tickets.gate.check_in(user_id, request)
     show: Show | None = None

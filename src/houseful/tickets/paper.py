@@ -1,15 +1,18 @@
 """What a buyer takes along: the ticket as PDF and QR code, the date for a calendar, the letter."""
 
 import io
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import icalendar
 import segno
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 from houseful.common.documents import Millis
 from houseful.common.money import written
@@ -20,6 +23,8 @@ _A4_WIDTH_MM = 210
 _MARGIN_MM = 20
 _QR_MM = 74
 _SHOW_HOURS = 2
+_REGULAR, _BOLD = "SourceSansPro-Regular.ttf", "SourceSansPro-Bold.ttf"
+_LINE_MM = 0.46  # the height of a line by the size of its letters in points
 
 
 def qr_svg(code: str) -> bytes:
@@ -55,13 +60,32 @@ def _font(name: str) -> Path:
         return path
 
 
+def _printable(text: str, font: TTFFont) -> str:
+    """What the font can show: a related character where it lacks one (a full-width A is an A), a question
+    mark for a letter of another script, nothing for an emoji and for what is invisible anyway.
+    """
+    shown = []
+    for character in unicodedata.normalize("NFC", text):
+        related = unicodedata.normalize("NFKC", character)
+        if ord(character) in font.cmap:
+            shown.append(character)
+        elif all(ord(one) in font.cmap for one in related):
+            shown.append(related)
+        elif unicodedata.category(character)[0] in "LN":
+            shown.append("?")
+        elif unicodedata.category(character)[0] == "Z":
+            shown.append(" ")
+    return "".join(shown)
+
+
 def tickets_pdf(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
-    """A page a ticket."""
+    """A page a ticket, whatever the lengths and scripts of the names on it."""
     pdf = FPDF(format="A4")
+    pdf.set_auto_page_break(False)
     pdf.set_title(f"{show.title} – {order.id}")
     pdf.set_creator("Houseful")
-    pdf.add_font("Sans", "", _font("SourceSansPro-Regular.ttf"))
-    pdf.add_font("Sans", "B", _font("SourceSansPro-Bold.ttf"))
+    pdf.add_font("Sans", "", _font(_REGULAR))
+    pdf.add_font("Sans", "B", _font(_BOLD))
     pdf.set_margin(_MARGIN_MM)
     for ticket in tickets:
         _page(pdf, show, order, ticket)
@@ -79,30 +103,44 @@ def _page(pdf: FPDF, show: Show, order: OrderView, ticket: TicketView) -> None:
     pdf.cell(width, 8, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
     pdf.set_text_color(20)
     pdf.set_xy(_MARGIN_MM, 26)
-    pdf.set_font("Sans", "B", 26)
-    pdf.multi_cell(width, 11, show.title, align="L", new_x="LMARGIN", new_y="NEXT")
-    pdf.set_font("Sans", "", 13)
-    for line in (local_time(show), show.venue):
-        pdf.multi_cell(width, 7, line, align="L", new_x="LMARGIN", new_y="NEXT")
+    _write(pdf, show.title, "B", (26, 19, 14), 44)
+    _write(pdf, local_time(show), "", (13, 10), 6)
+    _write(pdf, show.venue, "", (13, 10), 20)
     pdf.ln(6)
-    pdf.set_font("Sans", "B", 20)
-    pdf.multi_cell(width, 10, place(ticket), align="L", new_x="LMARGIN", new_y="NEXT")
+    _write(pdf, place(ticket), "B", (20, 15, 11, 8), 28)
     price = next(seat.price_minor for seat in order.seats if seat.id == ticket.seat.id)
-    pdf.set_font("Sans", "", 13)
-    pdf.cell(
-        width, 8, f"{ticket.seat.category} · {written(price, order.currency)}", new_x="LMARGIN", new_y="NEXT"
-    )
+    _write(pdf, f"{ticket.seat.category} · {written(price, order.currency)}", "", (13, 11, 8), 14)
     pdf.ln(6)
     _draw_qr(pdf, ticket.code, (_A4_WIDTH_MM - _QR_MM) / 2, pdf.get_y())
     pdf.set_y(pdf.get_y() + _QR_MM + 2)
     pdf.set_font("Sans", "", 8)
     pdf.multi_cell(width, 4, ticket.code, align="C", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(8)
-    pdf.set_font("Sans", "", 11)
-    for line in (f"Buyer: {order.buyer.name}", f"Order: {order.id}", f"Ticket: {ticket.id}"):
-        pdf.cell(width, 6, line, new_x="LMARGIN", new_y="NEXT")
+    _write(pdf, f"Buyer: {order.buyer.name}", "", (11, 8), 11)
+    _write(pdf, f"Order: {order.id}", "", (11,), 6)
+    _write(pdf, f"Ticket: {ticket.id}", "", (11,), 6)
     pdf.ln(4)
-    pdf.multi_cell(width, 6, "This code admits one person, once. Keep it to yourself.", align="L")
+    _write(pdf, "This code admits one person, once. Keep it to yourself.", "", (11,), 6)
+
+
+def _write(pdf: FPDF, text: str, style: str, sizes: tuple[int, ...], most_mm: float) -> None:
+    """In the first of these sizes (points) in which it takes at most that height; in the last one the rest is
+    left out. Without bounds a long title would push the code off the page.
+    """
+    width = _A4_WIDTH_MM - 2 * _MARGIN_MM
+    lines: list[str] = []
+    for size in sizes:
+        pdf.set_font("Sans", style, size)
+        assert isinstance(pdf.current_font, TTFFont)
+        shown = _printable(text, pdf.current_font)
+        lines = cast("list[str]", pdf.multi_cell(width, text=shown, align="L", dry_run=True, output="LINES"))
+        most_lines = int(most_mm / (size * _LINE_MM))
+        if len(lines) <= most_lines:
+            break
+    else:
+        lines = [*lines[: most_lines - 1], lines[most_lines - 1][:-1] + "…"]
+    for line in lines:
+        pdf.cell(width, size * _LINE_MM, line, new_x="LMARGIN", new_y="NEXT")
 
 
 def _draw_qr(pdf: FPDF, code: str, left: float, top: float) -> None:

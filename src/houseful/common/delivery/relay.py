@@ -162,7 +162,7 @@ class Relay:
             log.info("the relay's lease of %s runs out by itself: %s", self._service, error)
 
     async def _next_rows(self) -> list[OutboxRow]:
-        """A batch, without the aggregates that are stopped; these must not fill the look and hide the others."""
+        """A batch, without the aggregates that are stopped, which must not fill the look and hide others."""
         limit = self._batch
         while True:
             rows = await self._store.outbox.unpublished(limit)

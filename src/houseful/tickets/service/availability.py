@@ -30,6 +30,7 @@ _LOOK_AGAIN_MILLIS = 30_000
 _IDLE_MILLIS = 600_000
 _PAGE = 200
 _QUEUE = 64
+_NONCES = 0x1FFFFF  # so that a version is below 2^53, exact in JavaScript
 
 _CODES = {SeatState.HELD: HELD, SeatState.SOLD: SOLD, SeatState.BLOCKED: BLOCKED}
 
@@ -138,17 +139,20 @@ class Availability:
         self._coordination = coordination
         self._clock = clock
         self._origin = ids.new("view")
-        self._nonce = int.from_bytes(self._origin[-8:].encode(), "little") & 0x1FFFFF
+        self._nonce = int.from_bytes(self._origin[-8:].encode(), "little") & _NONCES
         self._views: dict[str, HallView] = {}
+        self._views_made = 0
         self._refreshing: dict[str, asyncio.Lock] = {}
 
     async def view(self, event_id: str, layout: Layout) -> HallView:
         """The picture of an event, with everything in it that this process has changed."""
         view = self._views.get(event_id)
         if view is None:
-            view = self._views.setdefault(
-                event_id, HallView(event_id, layout, self._nonce, self._clock.now())
-            )
+            # A picture that is made again counts from 0 again: with the old nonce, an old version would seem
+            # to be this one.
+            nonce = (self._nonce + self._views_made) & _NONCES
+            self._views_made += 1
+            view = self._views[event_id] = HallView(event_id, layout, nonce, self._clock.now())
         view.used_at = self._clock.now()
         await self._refresh(view)
         return view
@@ -156,6 +160,8 @@ class Availability:
     async def touch(self, event_id: str, indexes: Iterable[int]) -> None:
         """These blocks have changed."""
         indexes = list(indexes)
+        if not indexes:
+            return
         self._mark(event_id, indexes)
         signal = f"{self._origin} {event_id} {','.join(map(str, indexes))}"
         with contextlib.suppress(Unavailable):  # others look again by themselves
@@ -205,7 +211,7 @@ class Availability:
             del self._views[view.event_id]
             self._refreshing.pop(view.event_id, None)
             return
-        if now - view.looked_at > _LOOK_AGAIN_MILLIS:
+        if abs(now - view.looked_at) > _LOOK_AGAIN_MILLIS:  # the clock may have been set back
             view.looked_at = now
             view.dirty.update(range(len(view.layout.blocks)))
         try:

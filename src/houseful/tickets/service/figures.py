@@ -11,7 +11,7 @@ from houseful.tickets import views
 from houseful.tickets.domain import sales
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
-from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.inventory import Inventory
@@ -52,7 +52,7 @@ class Figures:
         figures = await self._store.get(Sales, show.id) or Sales(id=show.id)
         admitted = await self._store.count(Ticket, {"event_id": show.id, "state": TicketState.USED})
         view = None
-        if show.state is not ShowState.GENERATING:
+        if show.generated == show.seats_total:  # else there may be no hall yet, or never
             view = await self._availability.view(show.id, await self._inventory.layout(show.id))
         minutes = sales.last_minutes(figures, self._clock.now(), _MINUTES)
         return views.sales_view(show, figures, view, admitted, minutes)

@@ -38,23 +38,14 @@ class Halls:
     async def layout(self, plan_hash: str) -> Layout:
         """Raises `LookupError` where the plan has not been fetched yet."""
         waiting = self._layouts.get(plan_hash)
-        if waiting is None:
+        if waiting is None or _has_failed(waiting):
             waiting = self._layouts[plan_hash] = asyncio.ensure_future(self._load(plan_hash))
             if len(self._layouts) > _LAYOUTS_KEPT:
                 self._layouts.popitem(last=False)
         elif waiting.done():
             self._layouts.move_to_end(plan_hash)
             return waiting.result()
-        try:
-            return await asyncio.shield(waiting)
-        except BaseException:
-            if (
-                waiting.done()
-                and (waiting.cancelled() or waiting.exception())
-                and self._layouts.get(plan_hash) is waiting
-            ):
-                del self._layouts[plan_hash]
-            raise
+        return await asyncio.shield(waiting)
 
     async def _load(self, plan_hash: str) -> Layout:
         first = await self._store.get(PlanPart, f"{plan_hash}:0")
@@ -87,6 +78,11 @@ class Halls:
         if answer.status != 200:
             raise Unavailable(f"{path} answers {answer.status}")
         return answer.body
+
+
+def _has_failed(loading: asyncio.Future[Layout]) -> bool:
+    """Then the next who asks loads again, even where nobody was left to hear of the failure."""
+    return loading.done() and (loading.cancelled() or loading.exception() is not None)
 
 
 def _checked(raw: bytes, event: bytes, wanted_hash: str) -> bytes:

@@ -81,13 +81,19 @@ class Holding:
                     layout, statuses, quantity, category=category_index, section=section_index
                 )
                 if chosen is None:
-                    available = view.free(category=category_index, section=section_index)
-                    raise _not_enough(quantity, available)
+                    break
                 try:
                     return await self._hold(user_id, event_id, layout, chosen, use, "best_available.quantity")
                 except SeatsTaken as error:
                     lost.update(error.ordinals)
-        raise _not_enough(quantity, statuses.count(AVAILABLE))
+        available = view.free(category=category_index, section=section_index)
+        available -= sum(
+            view.statuses[ordinal] == AVAILABLE
+            and category_index in (None, layout.category_of(ordinal))
+            and section_index in (None, layout.section_of(ordinal).index)
+            for ordinal in lost
+        )
+        raise _not_enough(quantity, available)
 
     async def _hold(
         self, user_id: str, event_id: str, layout: Layout, ordinals: list[int], use: Once, field: str

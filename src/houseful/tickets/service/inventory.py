@@ -129,6 +129,9 @@ class Inventory:
         except Transient as error:
             log.warning("generation waits", extra={"event_id": show.id, "error": str(error)})
             await self._look_later(show.id)
+        except Exception:  # a bug with one event's plan must not keep the others from being made
+            log.exception("inventory can't be made", extra={"event_id": show.id})
+            await self._look_later(show.id)
 
     async def _generate_chunk(self, event_id: str, layout: Layout) -> Show:
         """One transaction: blocks with known ids, inserted unless they exist, and how far we are."""
@@ -217,15 +220,17 @@ class Inventory:
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
         """Take seats off sale and put others on sale again, all or none. Raises `Refusal` with the seats that
-        are taken.
+        are taken, or while they are still being made.
         """
-        layout = await self._halls.layout(show.plan_hash)
+        layout = await self.layout(show.id)
         closing = by_block(layout, ordinals_of(layout, block, "block"))
         opening = by_block(layout, ordinals_of(layout, unblock, "unblock"))
         indexes = sorted({*closing, *opening})
 
         async def work(tx: Transaction) -> None:
             found = await tx.get_many(Block, [block_id(show.id, index) for index in indexes])
+            if len(found) < len(indexes):
+                raise shows.not_ready()
             taken: list[int] = []
             for index in indexes:
                 changed = found[block_id(show.id, index)]

@@ -32,6 +32,7 @@ _RESTING_MILLIS = 60_000
 TAKEN = "Your payment came after the seats had gone to somebody else. The money is on its way back to you."
 CANCELLED = "The event was cancelled. The money is on its way back to you."
 TOO_LATE = "Your payment crossed with the cancellation of this order. The money is on its way back to you."
+NOT_PAID = "The payment did not go through. Try again."
 WRONG_AMOUNT = "The amount paid was not the amount of this order. The money is on its way back to you."
 
 
@@ -102,8 +103,8 @@ class Settlement:
                 changed = await self._authorized(tx, order, intent, now)
             case "processing":
                 changed = orders.processing(order, now)
-            case "requires_payment_method" if error is not None:
-                changed = orders.declined(order, error)
+            case "requires_payment_method" if error is not None or order.state is OrderState.PROCESSING:
+                changed = orders.declined(order, error or NOT_PAID)
             case "canceled" if order.payment is PaymentState.OPEN:
                 changed = orders.intent_ended(order)
         if changed is not known:
@@ -132,8 +133,8 @@ class Settlement:
             return WRONG_AMOUNT
         if show is None or show.state is ShowState.CANCELLED:
             return CANCELLED
-        if order.state is OrderState.CANCELLED:
-            return TOO_LATE
+        if order.state is OrderState.CANCELLED or order.due is Due.CANCEL:
+            return TOO_LATE  # the intent is being ended: what is reserved now may be void in a moment
         return None
 
     async def _tell(self, order: Order) -> None:
@@ -271,30 +272,40 @@ class Settlement:
 
     async def _refund_show(self, show: Show) -> None:
         after: tuple[int, str] | None = None
+        all_done = True
         while True:
             page = await self._store.find(
                 Order, {"event_id": show.id}, by="created_at", after=after, limit=_PAGE
             )
             for order in page:
                 if orders.can_be_cancelled(order):
-                    await self._refund(show, order.id)
+                    all_done &= await self._refund(show, order.id)
             if len(page) < _PAGE:
                 break
             after = (page[-1].created_at, page[-1].id)
-        await self._rest(show.id)
+        await self._rest(show.id, all_done)
 
-    async def _refund(self, show: Show, order_id: str) -> None:
-        order = await self._store.transact(
-            lambda tx: self._ordering.take_back(tx, order_id, show, by_buyer=False)
-        )
+    async def _refund(self, show: Show, order_id: str) -> bool:
+        """Whether it worked. One order's trouble must not keep the others from being taken back."""
+        try:
+            order = await self._store.transact(
+                lambda tx: self._ordering.take_back(tx, order_id, show, by_buyer=False)
+            )
+        except Transient as error:
+            log.warning("refund waits", extra={"order_id": order_id, "error": str(error)})
+            return False
+        except Exception:
+            log.exception("order can't be taken back", extra={"order_id": order_id})
+            return False
         await self._tell(order)
+        return True
 
-    async def _rest(self, event_id: str) -> None:
+    async def _rest(self, event_id: str, all_done: bool) -> None:
         async def work(tx: Transaction) -> None:
             show = await tx.get(Show, event_id)
             if show is not None and show.cancelled_at is not None:
                 now = self._clock.now()
-                over = now > show.cancelled_at + CANCEL_WATCH_MILLIS
+                over = all_done and now > show.cancelled_at + CANCEL_WATCH_MILLIS
                 tx.put(msgspec.structs.replace(show, look_at=None if over else now + _RESTING_MILLIS))
 
         await self._store.transact(work)

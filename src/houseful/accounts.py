@@ -1,0 +1,13 @@
+"""Accounts that the operator makes."""
+
+from houseful.app import beside
+from houseful.common.auth import Role
+from houseful.settings import Settings
+from houseful.users import MANIFEST
+from houseful.users.domain import User
+
+
+async def create(settings: Settings, *, email: str, password: str, name: str, role: str) -> User:
+    """An account with this role and password, new or not, beside a running server too. Raises `Refusal`."""
+    async with beside(settings, MANIFEST) as users:
+        return await users.create_user(email, password, name, [Role(role)])

@@ -1,0 +1,213 @@
+"""The OpenAPI 3.1 document of the whole surface, made from what the endpoints declare; nothing is written
+down twice."""
+
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from houseful.common.http import USER, Endpoint, NoQuery
+
+_SCHEMAS = "#/components/schemas/{name}"
+_PROBLEM = {"$ref": "#/components/responses/Problem"}
+
+
+class Problem(msgspec.Struct):
+    """What every error answers (RFC 9457). Some codes add members of their own, such as `taken` for
+    `seats_taken`."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    """Stable and for programs."""
+    detail: str
+    """For people."""
+    request_id: str | None = None
+    errors: dict[str, str] = {}
+    """By field path, where fields are to blame."""
+
+
+class _Operation(NamedTuple):
+    service: str
+    endpoint: Endpoint
+
+
+def document(
+    services: Iterable[tuple[str, Sequence[Endpoint]]], *, version: str, url: str = "/"
+) -> dict[str, Any]:
+    """One document for (name, endpoints) of every service, in that order."""
+    operations = [_Operation(name, endpoint) for name, endpoints in services for endpoint in endpoints]
+    types = _types(operations)
+    schemas, components = msgspec.json.schema_components(types, ref_template=_SCHEMAS)
+    schema_of = dict(zip(map(id, types), schemas, strict=True))
+    names = _operation_ids(operations)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation, operation_id in zip(operations, names, strict=True):
+        endpoint = operation.endpoint
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _described(
+            operation, operation_id, schema_of
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Houseful",
+            "version": version,
+            "summary": "Seats for events: browsing, holding, ordering, paying, checking in.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": url}],
+        "tags": [{"name": name} for name in dict.fromkeys(operation.service for operation in operations)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {
+                "Problem": {
+                    "description": "A problem document; `code` says which.",
+                    "content": {"application/problem+json": {"schema": schema_of[id(Problem)]}},
+                }
+            },
+            "securitySchemes": {
+                "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "serviceKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Between services: a key of the installation, or a signature in a header.",
+                },
+            },
+        },
+    }
+
+
+def _types(operations: Sequence[_Operation]) -> list[Any]:
+    found: dict[int, Any] = {id(Problem): Problem}
+    for _, endpoint in operations:
+        for kind in (endpoint.answer, endpoint.body, endpoint.query):
+            if kind is not None:
+                found[id(kind)] = kind
+    return list(found.values())
+
+
+def _operation_ids(operations: Sequence[_Operation]) -> list[str]:
+    names = [endpoint.handle.__name__ for _, endpoint in operations]
+    return [
+        name if names.count(name) == 1 else f"{operation.service}_{name}"
+        for name, operation in zip(names, operations, strict=True)
+    ]
+
+
+def _described(operation: _Operation, operation_id: str, schema_of: dict[int, Any]) -> dict[str, Any]:
+    endpoint = operation.endpoint
+    described: dict[str, Any] = {
+        "operationId": operation_id,
+        "tags": [operation.service],
+        "summary": endpoint.summary,
+        "parameters": [*_path_parameters(endpoint.path), *_query_parameters(endpoint), *_headers(endpoint)],
+        "responses": _responses(endpoint, schema_of),
+    }
+    more = (inspect.getdoc(endpoint.handle) or "").split("\n", 1)[1:]
+    if more and more[0].strip():
+        described["description"] = more[0].strip()
+    if endpoint.body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema_of[id(endpoint.body)]}},
+        }
+    elif endpoint.raw:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
+    described["security"] = _security(endpoint)
+    if endpoint.who is not None and endpoint.who is not USER:
+        described["x-roles"] = sorted(endpoint.who)
+    return described
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if not endpoint.public:
+        return [{"serviceKey": []}]
+    if endpoint.who is None:
+        return [{}, {"accessToken": []}]
+    return [{"accessToken": []}]
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = [segment[1 : segment.index("}")] for segment in path.split("/") if segment.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if endpoint.query is NoQuery:
+        return []
+    (schema,), components = msgspec.json.schema_components([endpoint.query], ref_template=_SCHEMAS)
+    properties = components[schema["$ref"].rsplit("/", 1)[1]]
+    required = properties.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": one}
+        for name, one in properties["properties"].items()
+    ]
+
+
+def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if not endpoint.idempotent:
+        return []
+    return [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": True,
+            "description": "Any unique text; the same one when the request is repeated.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        }
+    ]
+
+
+def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": "Done"}
+    if endpoint.media_type == "application/json" and endpoint.answer is not None:
+        good["content"] = {"application/json": {"schema": schema_of[id(endpoint.answer)]}}
+    elif endpoint.media_type == "text/event-stream":
+        good["description"] = "Server-sent events until either side ends it"
+        good["content"] = {"text/event-stream": _stream_schema(endpoint, schema_of)}
+    elif endpoint.media_type.startswith("text/") or endpoint.media_type.endswith("+xml"):
+        good["content"] = {endpoint.media_type: {"schema": {"type": "string"}}}
+    elif endpoint.media_type != "application/json":
+        good["content"] = {endpoint.media_type: {}}  # OpenAPI 3.1: without a schema it is binary
+    if endpoint.idempotent:
+        good["headers"] = {
+            "Idempotent-Replayed": {
+                "description": "`true` where this is the first answer once more.",
+                "schema": {"const": "true"},
+            }
+        }
+    no_content = (
+        endpoint.answer is None and endpoint.media_type == "application/json" and endpoint.status == 200
+    )
+    responses = {"204" if no_content else str(endpoint.status): good}
+    for status in _expected_problems(endpoint):
+        responses[status] = _PROBLEM
+    responses["default"] = _PROBLEM
+    return responses
+
+
+def _stream_schema(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
+    if endpoint.answer is None:
+        return {"schema": {"type": "string"}}
+    return {"schema": {"type": "string"}, "x-data": schema_of[id(endpoint.answer)]}
+
+
+def _expected_problems(endpoint: Endpoint) -> list[str]:
+    return [
+        status
+        for status, expected in (
+            ("400", endpoint.body is not None or endpoint.idempotent),
+            ("401", True),
+            ("403", endpoint.who is not None and endpoint.who is not USER),
+            ("404", "{" in endpoint.path),
+            ("409", endpoint.idempotent),
+            ("413", endpoint.body is not None or endpoint.raw),
+            ("422", endpoint.body is not None or endpoint.query is not NoQuery),
+            ("429", True),
+            ("503", True),
+        )
+        if expected
+    ]

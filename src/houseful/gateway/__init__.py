@@ -1,0 +1,8 @@
+"""The single entry point: names, limits, checks and routes every request, and serves the web app."""
+
+from houseful.gateway.access_log import AccessLog
+from houseful.gateway.app import Gateway
+from houseful.gateway.operations import Operations
+from houseful.gateway.web_app import WebApp, find_folder
+
+__all__ = ["AccessLog", "Gateway", "Operations", "WebApp", "find_folder"]

@@ -1,0 +1,313 @@
+"""The single entry point, in one pass over each request.
+
+    name it (request id, trace) → take off what it may not claim → limit its rate → find its service
+    → check its token → hand it over → put on every answer's headers → count it, log it
+
+A service is an ASGI application by name; whether that runs in this process or is a proxy to another is not
+known here.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from houseful.common.auth import TokenVerifier, bearer
+from houseful.common.errors import Refusal, Transient
+from houseful.common.http import (
+    App,
+    Cut,
+    Endpoint,
+    Receive,
+    Scope,
+    Send,
+    problem,
+    respond,
+    service_unavailable,
+)
+from houseful.common.ports import Coordination, Ids
+from houseful.common.routing import RouteTable
+from houseful.common.telemetry import (
+    REFUSALS,
+    REQUEST_SECONDS,
+    get_logger,
+    new_traceparent,
+    request_id,
+    trace,
+)
+from houseful.gateway.access_log import AccessLog
+from houseful.gateway.exchange import Exchange, accepts_gzip
+from houseful.gateway.limits import Limits, Rate, per_user
+from houseful.gateway.operations import Operations
+from houseful.gateway.policy import names_somebody, security_headers
+from houseful.gateway.web_app import WebApp
+from houseful.settings import Settings
+
+log = get_logger(__name__)
+
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_SERVICE_PREFIXES = ("/api/", "/.well-known/")
+_NOT_LOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_EVENT_STREAM = "text/event-stream"
+_CUT = "houseful.cut"  # a server's way to end a connection without an answer, in the scope's extensions
+
+
+class _Route(NamedTuple):
+    service: str
+    endpoint: Endpoint
+    app: App
+    rate: Rate | None
+
+
+class _Head(NamedTuple):
+    """What the gateway itself reads of a request's headers."""
+
+    authorization: str | None
+    traceparent: str
+    gzip: bool
+    if_none_match: str | None
+    forwarded_for: bytes | None
+
+
+class Gateway:
+    """The ASGI application of a whole installation. `stop` ends open streams; other requests come to their
+    own end."""
+
+    def __init__(
+        self,
+        services: Mapping[str, tuple[App, Sequence[Endpoint]]],
+        *,
+        settings: Settings,
+        verifier: TokenVerifier,
+        coordination: Coordination,
+        ids: Ids,
+        operations: Operations,
+        web_app: WebApp,
+        access_log: AccessLog | None,
+    ) -> None:
+        self._routes: RouteTable[_Route] = RouteTable()
+        for name, (app, endpoints) in services.items():
+            for endpoint in endpoints:
+                route = _Route(name, endpoint, app, per_user(endpoint.method, endpoint.path))
+                self._routes.add(endpoint.method, endpoint.path, route)
+        self._verifier = verifier
+        self._ids = ids
+        self._limits = Limits(coordination) if settings.rate_limits == "on" else None
+        self._proxies = settings.proxies
+        self._operations = operations
+        self._web_app = web_app
+        self._access_log = access_log
+        self._security_headers = security_headers(https=settings.base_url.startswith("https:"))
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._seconds: dict[tuple[str, str, str, int], Callable[[float], None]] = {}
+        self._stopping = False
+
+    def stop(self) -> None:
+        """From now on this process is not ready, and event streams end; their clients connect again
+        elsewhere."""
+        self._stopping = True
+        self._operations.stopping = True
+        for task in list(self._streams):
+            task.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http", "the server offers HTTP only"
+        started = time.perf_counter()
+        exchange = Exchange(send, self._ids.new("req"), self._security_headers)
+        head = _read_head(scope)
+        token = request_id.set(exchange.request_id)
+        try:
+            with trace(head.traceparent):
+                await self._answer(scope, receive, exchange, head)
+        except Cut:
+            await _cut(scope, receive)
+        finally:
+            request_id.reset(token)
+            self._record(scope, exchange, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange, head: _Head) -> None:
+        try:
+            await self._dispatch(scope, receive, exchange, head)
+            return
+        except Cut:
+            raise
+        except Refusal as refused:
+            refusal = refused
+            REFUSALS.labels("gateway", refusal.code).inc()
+        except Transient as error:
+            log.warning("unavailable", extra={"path": scope["path"], "error": str(error)})
+            refusal = service_unavailable()
+        except Exception:
+            log.exception("bug", extra={"path": scope["path"]})
+            refusal = Refusal(
+                500, "internal_error", "This is a fault of ours; it has been recorded with the request id."
+            )
+        if exchange.status:
+            raise Cut  # half an answer is out: the client has to see that it is not whole
+        await respond(problem(refusal), scope, receive, exchange.send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, exchange: Exchange, head: _Head) -> None:
+        path: str = scope["path"]
+        page = self._operations.pages.get(path)
+        if page is not None:
+            exchange.route = path
+            exchange.compressible = head.gzip and scope["method"] == "GET"
+            await self._own_page(page, scope, receive, exchange)
+        elif path.startswith(_SERVICE_PREFIXES):
+            await self._to_service(path, scope, receive, exchange, head)
+        else:
+            exchange.route = "web"
+            _only_get(scope["method"])
+            answer = self._web_app.answer(path, if_none_match=head.if_none_match, gzip=head.gzip)
+            await respond(answer, scope, receive, exchange.send)
+
+    async def _own_page(
+        self, page: Callable[[], Awaitable[Any]], scope: Scope, receive: Receive, exchange: Exchange
+    ) -> None:
+        _only_get(scope["method"])
+        await respond(await page(), scope, receive, exchange.send)
+
+    async def _to_service(
+        self, path: str, scope: Scope, receive: Receive, exchange: Exchange, head: _Head
+    ) -> None:
+        method: str = scope["method"]
+        limits = self._limits
+        address = self._client_address(scope, head)
+        if limits is not None and address is not None:
+            await limits.admit_address(address)
+        found = self._routes.find(path)
+        if found is None:
+            raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
+        methods = found[0]
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None or (method == "HEAD" and route.endpoint.media_type == _EVENT_STREAM):
+            await self._other_method(method, methods, scope, receive, exchange)
+            return
+        endpoint = route.endpoint
+        exchange.belongs_to(route.service, endpoint.path, compressible=head.gzip and method == "GET")
+        if endpoint.public and head.authorization is not None:
+            token = bearer(head.authorization)
+            who = await self._verifier.identity(token) if token is not None else None
+            if who is not None:
+                scope["houseful.user_id"] = who.user_id
+                if limits is not None and route.rate is not None and address is not None:
+                    await limits.admit_user(who.user_id, endpoint.path, route.rate)
+        if endpoint.media_type == _EVENT_STREAM and address is not None:
+            await self._stream(route.app, scope, receive, exchange)
+        else:
+            await route.app(scope, receive, exchange.send)
+
+    def _client_address(self, scope: Scope, head: _Head) -> str | None:
+        """None for a call from this process, which nothing limits. Behind proxies it is what the outermost of
+        ours saw."""
+        client = scope["client"]
+        if client is None:
+            return None
+        if self._proxies and head.forwarded_for is not None:
+            hops = head.forwarded_for.decode("latin-1").split(",")
+            scope["client"] = client = (hops[-min(self._proxies, len(hops))].strip(), 0)
+        address: str = client[0]
+        return address
+
+    async def _other_method(
+        self, method: str, methods: Mapping[str, _Route], scope: Scope, receive: Receive, exchange: Exchange
+    ) -> None:
+        known = set(methods) | {"OPTIONS"}
+        if "GET" in methods and methods["GET"].endpoint.media_type != _EVENT_STREAM:
+            known.add("HEAD")
+        allowed = ", ".join(sorted(known))
+        if method != "OPTIONS":
+            raise Refusal(405, "method_not_allowed", f"Here one may {allowed}.", headers={"allow": allowed})
+        await exchange.send(
+            {"type": "http.response.start", "status": 204, "headers": [(b"allow", allowed.encode())]}
+        )
+        await exchange.end()
+
+    async def _stream(self, app: App, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+        if self._stopping:
+            raise service_unavailable("This process is about to end. Connect again.")
+        exchange.timed = False
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        try:
+            await app(scope, receive, exchange.send)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            task.uncancel()
+            if not exchange.status:
+                raise service_unavailable("This process is about to end. Connect again.") from None
+            if not exchange.finished:
+                await exchange.end()
+        finally:
+            self._streams.discard(task)
+
+    def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+        path: str = scope["path"]
+        method: str = scope["method"]
+        if exchange.timed:
+            self._observe(exchange, method, seconds)
+        if self._access_log is not None and scope["client"] is not None and path not in _NOT_LOGGED:
+            self._access_log.add(
+                method, path, exchange.status, seconds, exchange.request_id, scope.get("houseful.user_id")
+            )
+
+    def _observe(self, exchange: Exchange, method: str, seconds: float) -> None:
+        key = (exchange.service, method if method in _METHODS else "other", exchange.route, exchange.status)
+        observe = self._seconds.get(key)
+        if observe is None:
+            service, method_label, route, status = key
+            observe = REQUEST_SECONDS.labels(service, method_label, route, str(status)).observe
+            self._seconds[key] = observe
+        observe(seconds)
+
+
+def _read_head(scope: Scope) -> _Head:
+    """Reads what the gateway needs and takes off what clients may not claim. Of several with one name the
+    last counts."""
+    kept: list[tuple[bytes, bytes]] = []
+    authorization = if_none_match = forwarded_for = None
+    traceparent = b""
+    gzip = False
+    for pair in scope["headers"]:
+        name, value = pair
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"traceparent":
+            traceparent = value
+        elif name == b"accept-encoding":
+            gzip = accepts_gzip(value)
+        elif name == b"if-none-match":
+            if_none_match = value.decode("latin-1")
+        elif names_somebody(name):
+            if name == b"x-forwarded-for":
+                forwarded_for = value if forwarded_for is None else forwarded_for + b"," + value
+            continue
+        kept.append(pair)
+    scope["headers"] = kept
+    valid = _TRACEPARENT.fullmatch(traceparent) is not None
+    return _Head(
+        authorization,
+        traceparent.decode() if valid else new_traceparent(),
+        gzip,
+        if_none_match,
+        forwarded_for,
+    )
+
+
+def _only_get(method: str) -> None:
+    if method not in ("GET", "HEAD"):
+        raise Refusal(405, "method_not_allowed", "Here one may GET, HEAD.", headers={"allow": "GET, HEAD"})
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """End the client's connection without an answer; a caller in this process gets the `Cut` itself."""
+    cut = scope.get("extensions", {}).get(_CUT)
+    if cut is None:
+        raise Cut
+    cut()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,145 @@
+"""One answer on its way out: headers that every answer has, compression, and what the log wants to know of
+it."""
+
+import asyncio
+import zlib
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+from houseful.common.http import Send
+
+COMPRESS_BYTES = 1024
+_THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs
+_LEVEL = 5
+_GZIP = 31  # zlib's window bits for a gzip header
+
+_TEXT_TYPES = (
+    b"application/json",
+    b"application/problem+json",
+    b"application/javascript",
+    b"application/manifest+json",
+    b"image/svg+xml",
+    b"text/html",
+    b"text/css",
+    b"text/csv",
+    b"text/plain",
+    b"text/javascript",
+    b"text/calendar",
+)
+
+
+class Exchange:
+    """Stands between an application and the server's `send`.
+
+    Compressed are whole answers to GET that are text, or bytes that are fetched once and kept (`immutable`,
+    such as a seat map's geometry). Streams, small answers and answers to writes go out as they are.
+    """
+
+    __slots__ = (
+        "_added",
+        "_held",
+        "_no_store",
+        "_send",
+        "compressible",
+        "finished",
+        "request_id",
+        "route",
+        "service",
+        "status",
+        "timed",
+    )
+
+    def __init__(self, send: Send, request_id: str, added: Sequence[tuple[bytes, bytes]]) -> None:
+        self._send = send
+        self._added = added
+        self._held: MutableMapping[str, Any] | None = None
+        self._no_store = False
+        self.request_id = request_id
+        self.compressible = False
+        self.service = "gateway"
+        self.route = "other"
+        self.status = 0
+        self.finished = False
+        self.timed = True
+
+    def belongs_to(self, service: str, route: str, *, compressible: bool) -> None:
+        """A service's answer: unless it says otherwise, nobody may keep it."""
+        self.service = service
+        self.route = route
+        self.compressible = compressible
+        self._no_store = True
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif self._held is not None:
+            await self._first_part(message)
+        else:
+            if not message.get("more_body"):
+                self.finished = True
+            await self._send(message)
+
+    async def end(self) -> None:
+        """Of an answer that has begun: nothing more comes."""
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def _start(self, message: MutableMapping[str, Any]) -> None:
+        self.status = message["status"]
+        headers: list[tuple[bytes, bytes]] = list(message["headers"])
+        if self._no_store and not any(name == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        compress = self.compressible and _worth_compressing(headers)
+        headers.append((b"x-request-id", self.request_id.encode()))
+        headers.extend(self._added)
+        message["headers"] = headers
+        if compress:
+            self._held = message
+        else:
+            await self._send(message)
+
+    async def _first_part(self, message: MutableMapping[str, Any]) -> None:
+        start, self._held = self._held, None
+        assert start is not None
+        body = message.get("body", b"")
+        if not message.get("more_body") and len(body) >= COMPRESS_BYTES:
+            body = await compressed(body)
+            message["body"] = body
+            start["headers"] = [
+                *(pair for pair in start["headers"] if pair[0] != b"content-length"),
+                (b"content-length", b"%d" % len(body)),
+                (b"content-encoding", b"gzip"),
+                (b"vary", b"accept-encoding"),
+            ]
+        await self._send(start)
+        await self.send(message)
+
+
+def _worth_compressing(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    length, media_type, kept = 0, b"", False
+    for name, value in headers:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"content-type":
+            media_type = value
+        elif name == b"content-encoding":
+            return False
+        elif name == b"cache-control":
+            kept = b"immutable" in value
+    worth = media_type.startswith(_TEXT_TYPES) or (kept and media_type == b"application/octet-stream")
+    return length >= COMPRESS_BYTES and worth
+
+
+async def compressed(body: bytes) -> bytes:
+    if len(body) < _THREAD_BYTES:
+        return zlib.compress(body, _LEVEL, _GZIP)
+    return await asyncio.to_thread(zlib.compress, body, _LEVEL, _GZIP)
+
+
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    if b"gzip" not in accept_encoding:
+        return False
+    for one in accept_encoding.lower().split(b","):
+        coding, _, weight = one.replace(b" ", b"").partition(b";q=")
+        if coding == b"gzip":
+            return weight not in (b"0", b"0.0", b"0.00", b"0.000")
+    return False

@@ -1,0 +1,95 @@
+"""What operators and developers ask a gateway: is it alive, is it ready, its figures, its API."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from houseful.common.errors import Refusal
+from houseful.common.http import Answer, Endpoint, problem
+from houseful.common.openapi import document
+
+_READY_SECONDS = 3.0
+
+Check = Callable[[], Awaitable[None]]
+"""Raises `Unavailable` with what is wrong."""
+
+
+class Operations:
+    """The gateway's own pages. `checks` are what it needs to be ready, by name."""
+
+    def __init__(
+        self, services: Sequence[tuple[str, Sequence[Endpoint]]], checks: Mapping[str, Check]
+    ) -> None:
+        self._services = services
+        self._checks = checks
+        self._openapi: bytes | None = None
+        self.stopping = False
+        self.pages: dict[str, Callable[[], Awaitable[Answer]]] = {
+            "/healthz": self.alive,
+            "/readyz": self.ready,
+            "/metrics": self.metrics,
+            "/api/openapi.json": self.openapi,
+            "/api/docs": self.docs,
+            "/api/docs/page.js": self.docs_script,
+        }
+
+    async def alive(self) -> Answer:
+        return Answer(b'{"status":"alive"}', headers=[("cache-control", "no-store")])
+
+    async def ready(self) -> Answer:
+        if self.stopping:
+            return problem(
+                Refusal(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
+            )
+        results = await asyncio.gather(*(self._outcome(check) for check in self._checks.values()))
+        outcomes = dict(zip(self._checks, results, strict=True))
+        wrong = [f"{name}: {outcome}" for name, outcome in outcomes.items() if outcome != "ready"]
+        if wrong:
+            return problem(
+                Refusal(503, "not_ready", "; ".join(wrong), headers={"retry-after": "1"}, checks=outcomes)
+            )
+        body = msgspec.json.encode({"status": "ready", "checks": outcomes})
+        return Answer(body, headers=[("cache-control", "no-store")])
+
+    async def _outcome(self, check: Check) -> str:
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                await check()
+        except TimeoutError:
+            return f"no answer within {_READY_SECONDS:g} s"
+        except Exception as error:
+            return str(error) or type(error).__name__
+        return "ready"
+
+    async def metrics(self) -> Answer:
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        return Answer(
+            generate_latest(), media_type=CONTENT_TYPE_LATEST, headers=[("cache-control", "no-store")]
+        )
+
+    async def openapi(self) -> Answer:
+        if self._openapi is None:
+            self._openapi = msgspec.json.encode(document(self._services, version=version("houseful")))
+        return Answer(self._openapi, headers=[("cache-control", "no-cache")])
+
+    async def docs(self) -> Answer:
+        return Answer(
+            _page("index.html"),
+            media_type="text/html; charset=utf-8",
+            headers=[("cache-control", "no-cache")],
+        )
+
+    async def docs_script(self) -> Answer:
+        return Answer(
+            _page("page.js"),
+            media_type="text/javascript; charset=utf-8",
+            headers=[("cache-control", "no-cache")],
+        )
+
+
+def _page(name: str) -> bytes:
+    return (Path(__file__).parent / "docs" / name).read_bytes()

@@ -1,0 +1,63 @@
+"""What the gateway takes off requests and puts on answers."""
+
+# Headers by which proxies tell applications who the user is. Nobody in front of the gateway may say that, and
+# whoever behind it believed one of them by mistake shall never see a client's.
+IDENTITY_PREFIXES = (b"x-user", b"x-auth", b"x-forwarded-", b"x-remote-", b"x-internal-", b"x-identity")
+IDENTITY_HEADERS = frozenset(
+    {
+        b"remote-user",
+        b"forwarded",
+        b"x-houseful-user",
+        b"x-houseful-user-id",
+        b"x-houseful-roles",
+        b"x-houseful-session",
+        b"x-houseful-service",
+        b"x-account-id",
+        b"x-client-cert",
+        b"x-organizer-id",
+        b"x-real-ip",
+        b"x-request-id",  # ours is the only one
+        b"x-role",
+        b"x-roles",
+        b"x-session-id",
+        b"x-subject",
+        b"x-original-url",
+        b"x-rewrite-url",
+    }
+)
+
+
+def names_somebody(header: bytes) -> bool:
+    """Whether a request's header claims an identity, or anything else that only the gateway may say. Lower
+    case."""
+    return header in IDENTITY_HEADERS or header.startswith(IDENTITY_PREFIXES)
+
+
+# 'wasm-unsafe-eval' lets the gate's barcode reader compile its own-origin WebAssembly; it allows no script.
+_CONTENT = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "object-src 'none'",
+        "frame-ancestors 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+    )
+)
+
+
+def security_headers(*, https: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """On every answer."""
+    headers = [
+        (b"content-security-policy", _CONTENT.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"strict-origin-when-cross-origin"),
+        (b"permissions-policy", b"camera=(self), microphone=(), geolocation=(), payment=(), usb=()"),
+    ]
+    if https:
+        headers.append((b"strict-transport-security", b"max-age=31536000"))
+    return tuple(headers)

@@ -1,0 +1,57 @@
+"""Seating plans as files: the plan in pretix's format, and beside it what that format has no place for."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from houseful import venues
+from houseful.common.plan import PlanError, StandingArea, check_prices, parse_plan
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """`FILE.houseful.json`: prices in minor units by category, and standing areas."""
+
+    prices: dict[str, int] = {}
+    areas: tuple[StandingArea, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    errors: dict[str, str]
+    name: str = ""
+    zones: int = 0
+    seats: int = 0
+    standing: int = 0
+
+
+def generated(kind: str, seats: int) -> tuple[bytes, bytes]:
+    """The bytes of both files. Raises `ValueError` for a number that this kind of house can't have."""
+    make: Any = {"theatre": venues.theatre, "arena": venues.arena, "stadium": venues.stadium}[kind]
+    plan, areas, prices = make(seats)
+    beside = msgspec.json.encode({"prices": prices, "areas": areas})
+    return msgspec.json.encode(plan), msgspec.json.format(beside) + b"\n"
+
+
+def examined(file: Path) -> Report:
+    """Everything that is wrong with the plan and with what lies beside it. Raises `OSError`."""
+    raw = file.read_bytes()
+    sidecar = file.with_name(file.name + ".houseful.json")
+    try:
+        plan = parse_plan(raw)
+    except PlanError as error:
+        return Report(errors=dict(error.errors))
+    errors: dict[str, str] = {}
+    beside = Beside()
+    if sidecar.exists():
+        try:
+            beside = msgspec.json.decode(sidecar.read_bytes(), type=Beside)
+            errors = check_prices(plan, beside.prices, beside.areas)
+        except msgspec.MsgspecError as error:
+            errors[sidecar.name] = str(error)
+    return Report(
+        errors=errors,
+        name=plan.name,
+        zones=len(plan.zones),
+        seats=sum(len(row.seats) for zone in plan.zones for row in zone.rows),
+        standing=sum(area.capacity for area in beside.areas),
+    )

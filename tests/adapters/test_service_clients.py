@@ -1,0 +1,120 @@
+"""One contract, two ways to reach a service: in this process, and over HTTP."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from houseful.adapters.asgi_client import AsgiClient
+from houseful.adapters.http_client import HttpClient
+from houseful.adapters.uvicorn_server import CUT, listen, serve
+from houseful.common.errors import Unavailable
+from houseful.common.http import Answer, Cut, respond
+from houseful.common.ports import ServiceClient
+from houseful.common.telemetry import trace
+
+
+class Echo:
+    """Answers with what it was asked; `/cut` ends the connection, `/slow` never answers."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        body = (await receive())["body"]
+        if scope["path"] == "/cut":
+            if CUT not in scope.get("extensions", {}):
+                raise Cut
+            scope["extensions"][CUT]()
+            await receive()
+            return
+        if scope["path"] == "/slow":
+            await asyncio.Event().wait()
+        said = f"{scope['method']} {scope['path']} {scope['query_string'].decode()} ".encode() + body
+        await respond(Answer(said, 418, "text/plain", [("X-Thing", "one")]), scope, receive, send)
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture(params=["asgi", "http"])
+async def client(request: pytest.FixtureRequest, echo: Echo) -> AsyncIterator[ServiceClient]:
+    if request.param == "asgi":
+        yield AsgiClient(echo)
+        return
+    listener = listen("127.0.0.1", 0)
+    ready = asyncio.Event()
+    server = asyncio.create_task(
+        serve(echo, listener, shutdown_seconds=1, on_ready=ready.set, on_stopping=lambda: None)
+    )
+    await ready.wait()
+    over_http = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout_seconds=0.5)
+    yield over_http
+    await over_http.close()
+    server.cancel()
+    await asyncio.gather(server, return_exceptions=True)
+    listener.close()
+
+
+async def test_asked_and_answered(client: ServiceClient, echo: Echo) -> None:
+    answer = await client.request("POST", "/a%20b/c?d=1&e=%C3%A4", body=b"body", headers={"X-Sent": "yes"})
+    assert answer.status == 418
+    assert answer.body == b"POST /a b/c d=1&e=%C3%A4 body"
+    assert answer.headers["x-thing"] == "one"
+    assert echo.headers["x-sent"] == "yes"
+    assert echo.headers["content-length"] == "4"
+
+
+async def test_without_a_body(client: ServiceClient) -> None:
+    assert (await client.request("GET", "/")).body == b"GET /  "
+
+
+async def test_the_trace_is_carried_on(client: ServiceClient, echo: Echo) -> None:
+    parent = f"00-{'a1' * 16}-{'b2' * 8}-01"
+    with trace(parent):
+        await client.request("GET", "/")
+    assert echo.headers["traceparent"] == parent
+    await client.request("GET", "/")
+    assert "traceparent" not in echo.headers
+
+
+async def test_a_cut_connection_is_no_answer(client: ServiceClient) -> None:
+    with pytest.raises(Unavailable):
+        await client.request("GET", "/cut")
+    assert (await client.request("GET", "/")).status == 418
+
+
+async def test_many_at_once(client: ServiceClient) -> None:
+    answers = await asyncio.gather(*(client.request("GET", f"/{number}") for number in range(50)))
+    assert [answer.body for answer in answers] == [f"GET /{number}  ".encode() for number in range(50)]
+
+
+async def test_no_answer_in_time() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
+    client = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=0.1)
+    with pytest.raises(Unavailable, match="no answer within"):
+        await client.request("GET", "/")
+    await client.close()
+    listener.close()
+
+
+async def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    client = HttpClient(f"http://127.0.0.1:{port}")
+    with pytest.raises(Unavailable):
+        await client.request("GET", "/")
+    await client.close()
+
+
+async def test_before_the_gateway_is_up() -> None:
+    client = AsgiClient()
+    with pytest.raises(Unavailable, match="not up"):
+        await client.request("GET", "/")
+    client.bind(Echo())
+    assert (await client.request("GET", "/")).status == 418

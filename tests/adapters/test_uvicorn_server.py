@@ -1,0 +1,199 @@
+"""What uvicorn leaves to a proxy: slow and oversized requests, cut connections, a clean end."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from houseful.adapters import uvicorn_server
+from houseful.adapters.uvicorn_server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
+from houseful.common.http import Answer, respond
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    await respond(
+        Answer(f"{scope['path']} {len(body)}".encode(), media_type="text/plain"), scope, receive, send
+    )
+
+
+class Server:
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def said(self, sent: bytes) -> bytes:
+        """All that comes back until the server closes the connection."""
+        reader, writer = await self.connect()
+        writer.write(sent)
+        try:
+            return await asyncio.wait_for(reader.read(), 10)
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "READER_SECONDS"):
+        monkeypatch.setattr(uvicorn_server, name, 0.3)
+    monkeypatch.setattr(uvicorn_server, "_LOOK_SECONDS", 0.05)
+    async with Running(app) as server:
+        yield server
+
+
+class Running:
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.stopping = 0
+
+    async def __aenter__(self) -> Server:
+        self.listener = listen("127.0.0.1", 0)
+        ready = asyncio.Event()
+
+        def on_stopping() -> None:
+            self.stopping += 1
+
+        self.task = asyncio.create_task(
+            serve(self.app, self.listener, shutdown_seconds=1, on_ready=ready.set, on_stopping=on_stopping)
+        )
+        await ready.wait()
+        return Server(self.listener.getsockname()[1])
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        self.listener.close()
+
+
+async def test_it_answers(server: Server) -> None:
+    said = await server.said(
+        b"POST /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc"
+    )
+    assert said.startswith(b"HTTP/1.1 200 OK")
+    assert said.endswith(b"/x 3")
+    assert b"server:" not in said
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GE",
+        b"GET / HTTP/1.1\r\nhost: a\r\nx-slow: ",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc",
+    ],
+    ids=["nothing", "half a method", "half a header", "no body", "half a body"],
+)
+async def test_who_never_finishes_is_cut(server: Server, sent: bytes) -> None:
+    assert await server.said(sent) == b""
+
+
+async def test_who_stalls_in_a_second_request_is_cut_too(server: Server) -> None:
+    said = await server.said(b"GET /first HTTP/1.1\r\nhost: a\r\n\r\nGET / HT")
+    assert said.endswith(b"/first 0")
+    for rest in (b"\r\n", b"GET / HT"):
+        reader, writer = await server.connect()
+        writer.write(b"GET /first HTTP/1.1\r\nhost: a\r\n\r\n")
+        await reader.readuntil(b"/first 0")
+        writer.write(rest)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_a_connection_may_rest_between_requests(server: Server) -> None:
+    reader, writer = await server.connect()
+    for number in range(3):
+        writer.write(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number)
+        assert await asyncio.wait_for(reader.readuntil(b"/%d 0" % number), 10)
+        await asyncio.sleep(0.5)  # longer than a head may take
+    writer.close()
+
+
+async def test_who_does_not_read_is_cut() -> None:
+    gone = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not gone.is_set():
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+            await asyncio.sleep(0)
+            if (await _poll(receive))["type"] == "http.disconnect":
+                gone.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uvicorn_server, "READER_SECONDS", 0.2)
+        patch.setattr(uvicorn_server, "_LOOK_SECONDS", 0.05)
+        async with Running(endless) as server:
+            with socket.create_connection(("127.0.0.1", server.port)) as lazy:
+                lazy.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+                await asyncio.wait_for(gone.wait(), 20)
+
+
+async def _poll(receive: Any) -> Any:
+    """A disconnect if there was one, without waiting for it."""
+    try:
+        async with asyncio.timeout(0):
+            return await receive()
+    except TimeoutError:
+        return {"type": "http.request"}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * HEAD_BYTES + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx-long: " + b"a" * HEAD_BYTES + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * (HEAD_FIELDS + 1) + b"\r\n",
+    ],
+    ids=["address", "header", "headers"],
+)
+async def test_too_large_a_head_is_a_431(server: Server, head: bytes) -> None:
+    said = await server.said(head)
+    assert said.startswith(b"HTTP/1.1 431 "), said[:100]
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "head_too_large"
+
+
+async def test_a_head_without_an_end_is_refused(server: Server) -> None:
+    reader, writer = await server.connect()
+    writer.write(b"GET / HTTP/1.1\r\nx-endless: ")
+    said = b""
+    while not said:
+        writer.write(b"a" * 4096)
+        try:
+            async with asyncio.timeout(0.02):
+                said = await reader.read(100)
+        except TimeoutError:
+            continue
+        except ConnectionResetError:
+            return
+    assert said.startswith(b"HTTP/1.1 431 ")
+    writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x00"])
+async def test_what_is_no_http_is_a_problem(server: Server, sent: bytes) -> None:
+    said = await server.said(sent)
+    assert said.startswith(b"HTTP/1.1 400 "), said
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "not_http"
+
+
+def test_a_port_in_use_is_said_in_a_sentence() -> None:
+    with listen("127.0.0.1", 0) as first, pytest.raises(PortTaken, match="--port"):
+        listen("127.0.0.1", first.getsockname()[1])
+    with pytest.raises(PortTaken, match=r"no\.such\.host"):
+        listen("no.such.host.invalid", 0)

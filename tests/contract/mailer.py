@@ -1,0 +1,130 @@
+"""What every `Mailer` does. An adapter's test inherits `MailerContract` and says what has arrived."""
+
+from collections.abc import Awaitable, Callable
+from email.message import EmailMessage
+
+import pytest
+
+from houseful.common.errors import Refusal
+from houseful.common.ports import Attachment, Letter, Mailer
+
+Arrived = Callable[[], Awaitable[list[EmailMessage]]]
+"""What the recipients have, the oldest first."""
+
+LETTER = Letter(
+    id="let_0198c0ffee",
+    to_name="Ada Lovelace",
+    to_address="ada@example.org",
+    subject="Your tickets",
+    text="See you there.\n",
+)
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    body = message.get_body(preferencelist=(kind,))
+    assert body is not None
+    content: str = body.get_content()
+    return content.replace("\r\n", "\n")
+
+
+class MailerContract:
+    @pytest.fixture
+    async def mailer(self) -> Mailer:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def arrived(self) -> Arrived:
+        raise NotImplementedError
+
+    async def test_a_letter_arrives(self, mailer: Mailer, arrived: Arrived) -> None:
+        await mailer.send(LETTER)
+        [message] = await arrived()
+        assert message["Subject"] == "Your tickets"
+        assert message["To"] == "Ada Lovelace <ada@example.org>"
+        assert message["From"] == "Houseful <tickets@example.net>"
+        assert message["Date"].datetime.timestamp() == 1_800_000_000
+        assert text_of(message) == "See you there.\n"
+
+    async def test_any_script_and_length(self, mailer: Mailer, arrived: Arrived) -> None:
+        letter = Letter(
+            id="let_1",
+            to_name="Žofia, 小川 ⟨the 2nd⟩",
+            to_address="zofia@bücher.example",
+            subject="Übertragung von „Œdipe“ — 京都 🎭 " + "sehr lang " * 30,
+            text="Größe: 5 €\n.\nA line with a single dot above\n" + "x" * 2000 + "\n",
+        )
+        await mailer.send(letter)
+        [message] = await arrived()
+        assert message["Subject"] == letter.subject.strip()
+        assert message["To"].addresses[0].display_name == letter.to_name
+        assert message["To"].addresses[0].addr_spec == "zofia@xn--bcher-kva.example"
+        assert text_of(message) == letter.text
+
+    async def test_html_and_attachments(self, mailer: Mailer, arrived: Arrived) -> None:
+        letter = Letter(
+            id="let_1",
+            to_name="Ada",
+            to_address="ada@example.org",
+            subject="Your tickets",
+            text="Attached.\n",
+            html="<p>Attached – <b>see</b></p>\n",
+            attachments=(
+                Attachment(
+                    filename="tickets.pdf", media_type="application/pdf", content=bytes(range(256)) * 50
+                ),
+                Attachment(filename="Übung.ics", media_type="text/calendar", content=b"BEGIN:VCALENDAR\r\n"),
+            ),
+        )
+        await mailer.send(letter)
+        [message] = await arrived()
+        assert text_of(message) == letter.text
+        assert text_of(message, "html") == letter.html
+        attachments = list(message.iter_attachments())
+        assert [one.get_filename() for one in attachments] == ["tickets.pdf", "Übung.ics"]
+        assert [one.get_content_type() for one in attachments] == ["application/pdf", "text/calendar"]
+        assert [one.get_payload(decode=True) for one in attachments] == [
+            one.content for one in letter.attachments
+        ]
+
+    async def test_a_copy_is_recognisable(self, mailer: Mailer, arrived: Arrived) -> None:
+        await mailer.send(LETTER)
+        await mailer.send(LETTER)
+        assert {message["Message-ID"] for message in await arrived()} == {"<let_0198c0ffee@example.net>"}
+
+    async def test_nobody_adds_headers(self, mailer: Mailer, arrived: Arrived) -> None:
+        await mailer.send(
+            Letter(
+                id="let_1",
+                to_name="Eve\r\nBcc: all@example.org",
+                to_address="eve@example.org",
+                subject="Hello\nBcc: all@example.org\u2028X-Evil: yes",
+                text="Bcc: this is text\n",
+            )
+        )
+        [message] = await arrived()
+        assert "Bcc" not in message
+        assert "X-Evil" not in message
+        assert [one.addr_spec for one in message["To"].addresses] == ["eve@example.org"]
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a b@example.org",
+            "eve@example.org\nBcc: x@example.org",
+            "eve@example.org, all@example.org",
+            "<eve@example.org>",
+            "ada@" + "x" * 100 + ".example",
+        ],
+    )
+    async def test_what_is_no_address_is_refused(
+        self, mailer: Mailer, arrived: Arrived, address: str
+    ) -> None:
+        with pytest.raises(Refusal):
+            await mailer.send(
+                Letter(id="let_1", to_name="Ada", to_address=address, subject="Hello", text="Hello\n")
+            )
+        assert await arrived() == []

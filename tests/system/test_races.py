@@ -1,0 +1,318 @@
+"""Many want the same thing at one instant. Whoever wins, exactly one does, and everybody gets a clear answer."""
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from houseful.adapters.system import ManualClock
+from tests.support import House, Reply, plan, started
+from tests.system.outside_client import Answer, Client
+from tests.system.support import (
+    Line,
+    a_few_turns,
+    findings,
+    kept_minor,
+    must_be_sound,
+    on_sale,
+    organizer_of,
+    reserved_minor,
+    token_of,
+)
+from tests.system.world import World, at_once
+
+ROUNDS = 60
+
+
+async def hold(house: House, token: str, event_id: str, seats: list[str], key: str | None = None) -> Reply:
+    path = f"/api/events/{event_id}/holds"
+    return await house.call("POST", path, {"seats": seats}, token=token, key=key)
+
+
+async def seat_ids(house: House, event_id: str) -> list[str]:
+    return [seat["id"] for seat in await house.seats(event_id)]
+
+
+async def statuses(house: House, event_id: str) -> Counter[str]:
+    return Counter(seat["status"] for seat in await house.seats(event_id))
+
+
+# One seat, many buyers
+
+
+async def test_a_hundred_buyers_of_one_seat(house: House) -> None:
+    event_id = await house.event(organizer_of(house))
+    seat = (await seat_ids(house, event_id))[0]
+    buyers = [token_of(house, f"b{number}") for number in range(100)]
+    replies = await asyncio.gather(*(hold(house, buyer, event_id, [seat]) for buyer in buyers))
+    assert Counter(reply.status for reply in replies) == {201: 1, 409: 99}
+    for reply in replies:
+        if reply.status == 409:
+            assert reply.refused(409, "seats_taken")["taken"] == [seat]
+    assert await statuses(house, event_id) == {"available": 29, "held": 1}
+
+
+def test_a_hundred_buyers_of_one_seat_over_the_network(world: World, event: dict[str, Any]) -> None:
+    seat = next(seat["id"] for seat in world.client().seats(event["id"]) if seat["status"] == "available")
+    signed_in = [world.buyer() for _ in range(4)]
+    clients = []
+    for number in range(100):
+        client = world.client()
+        client.access_token = signed_in[number % 4].access_token
+        clients.append(client)
+
+    def click(client: Client) -> Answer:
+        return client.hold(event["id"], seats=[seat])
+
+    answers = at_once([lambda client=client: click(client) for client in clients])  # type: ignore[misc]
+    assert Counter(answer.status for answer in answers) == {201: 1, 409: 99}
+    held = next(answer.json["hold_id"] for answer in answers if answer.status == 201)
+    assert sum(client.call("DELETE", f"/api/holds/{held}").status == 204 for client in signed_in) == 1
+
+
+async def test_one_key_a_hundred_times_is_one_hold(house: House) -> None:
+    event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
+    seat = (await seat_ids(house, event_id))[0]
+    replies = await asyncio.gather(*(hold(house, buyer, event_id, [seat], "the key") for _ in range(100)))
+    done = [reply for reply in replies if reply.status == 201]
+    assert len({reply.content for reply in done}) == 1
+    assert {reply.json["code"] for reply in replies if reply.status != 201} <= {"still_running"}
+    assert (await hold(house, buyer, event_id, [seat], "the key")).content == done[0].content
+
+
+# Overlapping wishes
+
+
+@pytest.mark.parametrize("rows", [3, 20], ids=["in one row", "over three rows"])
+async def test_overlapping_pairs_never_share_and_always_go_on(house: House, rows: int) -> None:
+    """{1,2}, {2,3}, {3,1} at once: of each three one or none is refused nothing, and none gets half."""
+    event_id = await house.event(organizer_of(house), plan=plan(rows=3, seats=20))
+    seats = await seat_ids(house, event_id)
+    one, two, three = (seats[0], seats[1], seats[2]) if rows == 3 else (seats[0], seats[20], seats[40])
+    wishes = [[one, two], [two, three], [three, one]]
+    buyers = [token_of(house, f"b{number}") for number in range(3)]
+    for turn in range(30):
+        order = random.Random(turn).sample(range(3), 3)
+        replies = await asyncio.gather(
+            *(hold(house, buyers[number], event_id, wishes[number]) for number in order)
+        )
+        won = [reply for reply in replies if reply.status == 201]
+        assert len(won) == 1, [reply.status for reply in replies]  # any two of them overlap
+        assert all(reply.status in (201, 409) for reply in replies)
+        held = {seat["id"] for seat in await house.seats(event_id) if seat["status"] == "held"}
+        assert held == {seat["id"] for seat in won[0].json["seats"]}
+        for buyer in buyers:
+            for running in (await house.call("GET", "/api/holds", token=buyer)).ok()["items"]:
+                await house.call("DELETE", f"/api/holds/{running['hold_id']}", token=buyer)
+
+
+async def test_a_crowd_with_overlapping_wishes(house: House) -> None:
+    event_id = await house.event(organizer_of(house), plan=plan(rows=4, seats=10))
+    seats = await seat_ids(house, event_id)
+    chance = random.Random(7)
+    wishes = [chance.sample(seats, chance.randint(1, 6)) for _ in range(80)]
+    replies = await asyncio.gather(
+        *(hold(house, token_of(house, f"b{number}"), event_id, wish) for number, wish in enumerate(wishes))
+    )
+    assert {reply.status for reply in replies} == {201, 409}
+    given = [seat["id"] for reply in replies if reply.status == 201 for seat in reply.json["seats"]]
+    assert len(given) == len(set(given))
+    assert (await statuses(house, event_id))["held"] == len(given)
+    for wish, reply in zip(wishes, replies, strict=True):
+        if reply.status == 201:
+            assert [seat["id"] for seat in reply.json["seats"]] == wish
+        else:
+            assert set(reply.refused(409, "seats_taken")["taken"]) <= set(wish) & set(given)
+
+
+async def test_the_best_seats_are_given_to_one_each(house: House) -> None:
+    event_id = await house.event(organizer_of(house), plan=plan(rows=4, seats=10))
+    path, body = f"/api/events/{event_id}/holds", {"best_available": {"quantity": 3}}
+    replies = await asyncio.gather(
+        *(house.call("POST", path, body, token=token_of(house, f"b{number}")) for number in range(20))
+    )
+    given = [seat["id"] for reply in replies if reply.status == 201 for seat in reply.json["seats"]]
+    assert len(given) == len(set(given))
+    assert all(reply.json["code"] == "not_enough_seats" for reply in replies if reply.status != 201)
+    assert len(given) == 39  # 13 threes of 40 seats: nobody is sent away while there is room
+    assert (await statuses(house, event_id)) == {"held": 39, "available": 1}
+
+
+async def test_nobody_holds_more_than_the_limit(house: House) -> None:
+    event_id, buyer = await house.event(organizer_of(house)), token_of(house, "greedy")
+    seats = await seat_ids(house, event_id)
+    replies = await asyncio.gather(*(hold(house, buyer, event_id, [seat]) for seat in seats))
+    assert Counter(reply.status for reply in replies) == {201: 10, 409: 20}
+    refused = next(reply for reply in replies if reply.status == 409)
+    assert refused.refused(409, "hold_limit")["limit"] == 10
+    assert len((await house.call("GET", "/api/holds", token=buyer)).ok()["items"]) == 10
+    assert (await statuses(house, event_id))["held"] == 10
+
+
+# The same order, the same payment, the same ticket
+
+
+async def test_a_hold_becomes_one_order(house: House) -> None:
+    event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
+    held = await house.hold(buyer, event_id)
+    body = {"hold_id": held["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
+    replies = await asyncio.gather(*(house.call("POST", "/api/orders", body, token=buyer) for _ in range(20)))
+    assert Counter(reply.status for reply in replies) == {201: 1, 409: 19}
+    placed = next(reply.json["id"] for reply in replies if reply.status == 201)
+    for reply in replies:
+        if reply.status == 409:
+            assert reply.refused(409, "already_ordered")["order_id"] == placed
+    assert len((await house.call("GET", "/api/orders", token=buyer)).ok()["items"]) == 1
+
+
+async def test_paying_at_once_takes_the_money_once(house: House) -> None:
+    event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
+    order = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
+    replies = await asyncio.gather(*(house.pay(order) for _ in range(20)))
+    assert {reply.status for reply in replies} == {200}
+    await house.order_that_is(buyer, order["id"], "confirmed")
+    await must_be_sound(house)
+    assert await kept_minor(house) == order["total_minor"]
+
+
+async def test_a_ticket_at_all_gates_at_once(house: House) -> None:
+    staff, buyer = organizer_of(house), token_of(house, "bea")
+    event_id = await house.event(staff)
+    order = await house.buy(buyer, event_id, 1)
+    path = f"/api/orders/{order['id']}/tickets"
+    (ticket,) = (await house.call("GET", path, token=buyer)).ok()["items"]
+    bodies = [
+        {"code": ticket["code"], "gate": f"Gate {gate}", "scan_id": f"scan-{gate}",
+         "scanned_at": "2026-05-01T18:00:00Z"}
+        for gate in range(30)
+    ]  # fmt: skip
+    replies = await asyncio.gather(
+        *(house.call("POST", "/api/checkins", body, token=staff) for body in bodies)
+    )
+    results = Counter(reply.ok(200)["result"] for reply in replies)
+    assert results == {"admitted": 1, "already_used": 29}
+    admitted = next(
+        body["gate"]
+        for body, reply in zip(bodies, replies, strict=True)
+        if reply.json["result"] == "admitted"
+    )
+    assert {
+        reply.json["first_admission"]["gate"] for reply in replies if reply.json["result"] == "already_used"
+    } == {admitted}
+    again = await asyncio.gather(*(house.call("POST", "/api/checkins", body, token=staff) for body in bodies))
+    assert [reply.json["result"] for reply in again] == [reply.json["result"] for reply in replies]
+
+
+async def test_admitting_and_cancelling_at_one_instant(house: House) -> None:
+    """Never both: who is in has no money back, who has the money back does not get in."""
+    staff = organizer_of(house)
+    event_id = await house.event(staff, plan=plan(rows=5, seats=20))
+    for turn in range(30):
+        buyer = token_of(house, f"b{turn}")
+        order = await house.buy(buyer, event_id, 1)
+        path = f"/api/orders/{order['id']}/tickets"
+        (ticket,) = (await house.call("GET", path, token=buyer)).ok()["items"]
+        scan = {"code": ticket["code"], "gate": "North", "scan_id": f"scan-{turn}",
+                "scanned_at": "2026-05-01T18:00:00Z"}  # fmt: skip
+
+        async def admit(scan: dict[str, str] = scan, turns: int = turn % 3) -> Reply:
+            await a_few_turns(turns)
+            return await house.call("POST", "/api/checkins", scan, token=staff)
+
+        cancelled, checked = await asyncio.gather(
+            house.call("POST", f"/api/orders/{order['id']}/cancel", token=buyer), admit()
+        )
+        pair = (cancelled.status, checked.ok(200)["result"])
+        assert pair in ((200, "refunded"), (409, "admitted"))
+    await must_be_sound(house)
+
+
+# Webhook, cancel and deadline at one instant
+
+
+async def test_webhook_cancel_and_deadline_at_one_instant(tmp_path: Path) -> None:
+    """In any order: either the seats are sold and paid for, or neither."""
+    clock = ManualClock()
+    async with started(tmp_path / "data", clock=clock) as house:
+        event_id = await on_sale(
+            house, organizer_of(house), plan=plan(rows=10, seats=30), hold_seconds=5, max_seats_per_order=2
+        )
+        line = Line(house)
+        orders_of_turns = itertools.cycle(itertools.permutations(range(3)))
+        outcomes: Counter[str] = Counter()
+        apart = (0, 5, 20, 60)
+        for turn in range(ROUNDS):
+            buyer = token_of(house, f"b{turn}")
+            order = await house.order(buyer, (await house.hold(buyer, event_id, 2))["hold_id"])
+            line.catches, line.caught = True, []
+            (await house.pay(order)).ok(200)
+            await house.until(lambda: _caught(line))
+            line.catches = False
+            await clock.advance(4.9)  # the deadline is about to be
+
+            async def webhook(turns: int) -> None:
+                await a_few_turns(turns)
+                (await line.deliver(house)).ok(204)
+
+            async def cancel(turns: int, order: dict[str, Any] = order, buyer: str = buyer) -> None:
+                await a_few_turns(turns)
+                reply = await house.call("POST", f"/api/orders/{order['id']}/cancel", token=buyer)
+                assert reply.status == 200, reply.content
+
+            async def deadline(turns: int) -> None:
+                await a_few_turns(turns)
+                await clock.advance(0.2)
+                await house.app.services["tickets"].settlement.reconcile_due()
+
+            first, second, third = (place * apart[turn % 4] for place in next(orders_of_turns))
+            await asyncio.gather(webhook(first), cancel(second), deadline(third))
+            await must_be_sound(house)
+            status = (await house.call("GET", f"/api/orders/{order['id']}", token=buyer)).ok()["status"]
+            outcomes[status] += 1
+            assert status in ("cancelled", "refunded", "confirmed", "expired")
+            assert (await kept_minor(house), await reserved_minor(house)) == (0, 0)  # all of them cancelled
+        assert outcomes["refunded"] > 0, outcomes
+        assert len(outcomes) > 1, outcomes
+
+
+async def _caught(line: Line) -> bool:
+    return bool(line.caught)
+
+
+async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with started(tmp_path / "data", clock=clock) as house:
+        organizer = organizer_of(house)
+        for turn in range(12):
+            event_id = await on_sale(house, organizer)
+            buyers = [token_of(house, f"b{turn}-{number}") for number in range(4)]
+            orders = [
+                await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"]) for buyer in buyers
+            ]
+
+            async def pay(order: dict[str, Any], turns: int) -> None:
+                await a_few_turns(turns)
+                assert (await house.pay(order)).status in (200, 409)
+
+            async def cancel(event_id: str = event_id) -> None:
+                (await house.call("POST", f"/api/events/{event_id}/cancel", token=organizer)).ok(202)
+
+            await asyncio.gather(
+                cancel(), *(pay(order, number * 7 * (turn % 5)) for number, order in enumerate(orders))
+            )
+
+            async def all_back(orders: list[dict[str, Any]] = orders, buyers: list[str] = buyers) -> bool:
+                found = [
+                    (await house.call("GET", f"/api/orders/{order['id']}", token=buyer)).ok()["status"]
+                    for order, buyer in zip(orders, buyers, strict=True)
+                ]
+                return set(found) <= {"refunded", "cancelled"}
+
+            await house.until(all_back, advance_seconds=5)
+            await must_be_sound(house)
+            assert (await kept_minor(house), await reserved_minor(house)) == (0, 0)
+        assert await findings(house) == []

@@ -1,0 +1,174 @@
+"""The server as the process that an operator starts."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import CARD, PASSWORD, PATIENCE_SECONDS, LiveServer, plan
+
+Start = Callable[..., LiveServer]
+
+
+def test_it_says_ready_answers_and_ends(live: Start) -> None:
+    server = live()
+    assert server.call("GET", "/healthz").ok() == {"status": "alive"}
+    assert server.call("GET", "/readyz").ok()["status"] == "ready"
+    assert server.stop() == 0
+    with pytest.raises(ConnectionRefusedError):
+        server.call("GET", "/healthz")
+    assert "Traceback" not in server.log()
+
+
+def test_ctrl_c_ends_it_too(live: Start) -> None:
+    server = live()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(PATIENCE_SECONDS) == 0
+    assert "Traceback" not in server.log()
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(live: Start) -> None:
+    server = live()
+    body = {"email": "a@example.org", "password": PASSWORD, "name": "A"}
+    server.call("POST", "/api/auth/register", body).ok(201)
+    server.process.kill()
+    server.process.wait()
+    again = live()
+    del body["name"]
+    again.call("POST", "/api/auth/login", body).ok(200)
+
+
+def test_one_server_a_folder(live: Start, tmp_path: Path) -> None:
+    server = live()
+    second = _command("up", "--data", str(server.data), "--port", "0")
+    assert second.returncode == 2
+    assert f"process {server.process.pid}" in second.stderr
+    assert len(second.stderr.strip().splitlines()) <= 2, second.stderr
+
+
+def test_a_port_in_use(live: Start, tmp_path: Path) -> None:
+    server = live()
+    second = _command("up", "--data", str(tmp_path / "other"), "--port", str(server.port))
+    assert second.returncode == 2
+    assert f"port {server.port}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_an_open_event_stream_does_not_hold_the_end_up(live: Start) -> None:
+    server = live(HOUSEFUL_SHUTDOWN_SECONDS="60")
+    event_id, _ = _event_on_sale(server)
+    connection = server.connection()
+    connection.request("GET", f"/api/events/{event_id}/availability/stream")
+    stream = connection.getresponse()
+    assert stream.status == 200
+    assert stream.readline()
+    assert server.stop() == 0  # within PATIENCE_SECONDS, half of what it might wait
+    stream.read()  # ends properly: an answer that was cut off would raise IncompleteRead
+    connection.close()
+
+
+def test_a_lost_answer_is_really_lost(live: Start) -> None:
+    server = live()
+    event_id, token = _event_on_sale(server)
+    order = _ordered(server, event_id, token)
+    payment = order["payment"]
+    body = {"client_secret": payment["client_secret"], "card": CARD | {"number": "4000000000000341"}}
+    connection = server.connection()
+    connection.request("POST", f"/api/payments/intents/{payment['intent_id']}/confirm", json.dumps(body))
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        connection.getresponse()
+    connection.close()
+    headers = {"authorization": f"Bearer {token}"}
+    _until(
+        lambda: (
+            server.call("GET", f"/api/orders/{order['id']}", headers=headers).ok()["status"] == "confirmed"
+        )
+    )
+
+
+def test_a_client_that_goes_away_in_the_middle_is_no_error(live: Start) -> None:
+    server = live()
+    for sent in (
+        b"POST /api/auth/login HTTP/1.1\r\ncontent-length: 100\r\n\r\n{",
+        b"GET /api/events HTTP/1.1\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(sent)
+    assert server.call("GET", "/readyz").status == 200
+    assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
+def test_accounts_and_checks_beside_a_running_server(live: Start) -> None:
+    server = live()
+    made = _command(
+        "create-admin", "--email", "boss@example.org", "--data", str(server.data), HOUSEFUL_PASSWORD=PASSWORD
+    )
+    assert (made.returncode, made.stdout.strip()) == (0, "boss@example.org has the roles buyer, admin.")
+    body = {"email": "boss@example.org", "password": PASSWORD}
+    assert server.call("POST", "/api/auth/login", body).ok(200)["user"]["roles"] == ["buyer", "admin"]
+    checked = _command("check", "--data", str(server.data), "--json")
+    assert checked.returncode == 0
+    assert json.loads(checked.stdout)["ok"] is True
+    assert _command("doctor", "--data", str(server.data)).returncode == 0
+    assert _command("messages", "parked", "--data", str(server.data)).returncode == 0
+    busy = _command("messages", "replay", "events", "--data", str(server.data))
+    assert busy.returncode == 2
+    assert "in use" in busy.stderr
+
+
+def _event_on_sale(server: LiveServer) -> tuple[str, str]:
+    """Its id, and the token of somebody who may organize and buy."""
+    _command(
+        "create-admin", "--email", "boss@example.org", "--role", "organizer", "--data", str(server.data),
+        HOUSEFUL_PASSWORD=PASSWORD,
+    )  # fmt: skip
+    credentials = {"email": "boss@example.org", "password": PASSWORD}
+    login = server.call("POST", "/api/auth/login", credentials).ok(200)
+    headers = {"authorization": f"Bearer {login['access_token']}"}
+    body = {
+        "title": "An Evening", "venue": "The Hall", "starts_at": "2099-01-01T20:00:00Z",
+        "timezone": "Europe/Berlin", "currency": "EUR", "plan": plan(),
+        "prices": {"Premium": 5000, "Standard": 3000},
+    }  # fmt: skip
+    event_id = server.call("POST", "/api/events", body, headers=headers).ok(201)["id"]
+    server.call("POST", f"/api/events/{event_id}/publish", headers=headers).ok(202)
+    _until(lambda: server.call("GET", f"/api/events/{event_id}").ok()["state"] == "on_sale")
+    return event_id, login["access_token"]
+
+
+def _ordered(server: LiveServer, event_id: str, token: str) -> dict[str, dict[str, str]]:
+    headers = {"authorization": f"Bearer {token}"}
+    hold = server.call(
+        "POST", f"/api/events/{event_id}/holds", {"best_available": {"quantity": 2}},
+        headers=headers | {"idempotency-key": "hold"},
+    ).ok(201)  # fmt: skip
+    body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
+    order: dict[str, dict[str, str]] = server.call(
+        "POST", "/api/orders", body, headers=headers | {"idempotency-key": "order"}
+    ).ok(201)
+    return order
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    import time
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def _command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "houseful", *arguments],
+        capture_output=True, text=True, timeout=60, env=clean | environment, check=False,
+    )  # fmt: skip

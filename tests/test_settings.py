@@ -1,0 +1,104 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from houseful.settings import Secrets, SettingsError, load_secrets, load_settings, masked
+
+
+def test_defaults_need_nothing() -> None:
+    settings = load_settings({})
+    assert (settings.host, settings.port, settings.base_url) == ("127.0.0.1", 8000, "http://127.0.0.1:8000")
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "houseful.toml"
+    file.write_text('port = 1\nhost = "file"\ndata = "file"\n')
+    environment = {"HOUSEFUL_PORT": "2", "HOUSEFUL_HOST": "environment"}
+    settings = load_settings(environment, file=file, port=3, host=None)
+    assert (settings.port, settings.host, settings.data) == (3, "environment", "file")
+    assert load_settings({"HOUSEFUL_CONFIG": str(file)}).port == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HOUSEFUL_PORT", "70000"), ("HOUSEFUL_PORT", "http"), ("HOUSEFUL_DEMO", "maybe"),
+        ("HOUSEFUL_LOG_LEVEL", "loud"), ("HOUSEFUL_ACCESS_TOKEN_SECONDS", "601"),
+        ("HOUSEFUL_SWEEP_SECONDS", "0"),
+        ("HOUSEFUL_STORE_URL", "mysql://x"), ("HOUSEFUL_MAIL_URL", "http://x"), ("HOUSEFUL_PUBLIC_URL", "ftp://x"),
+        ("HOUSEFUL_PROXIES", "-1"),
+    ],
+)  # fmt: skip
+def test_every_error_names_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({variable: value})
+    assert list(raised.value.errors) == [variable]
+
+
+def test_all_errors_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"HOUSEFUL_PORT": "x", "HOUSEFUL_DEMO": "x"})
+    assert set(raised.value.errors) == {"HOUSEFUL_PORT", "HOUSEFUL_DEMO"}
+
+
+def test_a_file_with_an_unknown_name_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "houseful.toml"
+    file.write_text("prot = 1\n")
+    with pytest.raises(SettingsError, match="prot"):
+        load_settings({}, file=file)
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings({}, file=tmp_path / "missing.toml")
+
+
+def test_passwords_are_masked() -> None:
+    shown = masked(load_settings({"HOUSEFUL_MAIL_URL": "smtp://me:hidden@mail.example.org:587"}))
+    assert shown["mail_url"] == "smtp://me:***@mail.example.org:587"
+
+
+def test_keys_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
+    settings = load_settings({}, data=str(tmp_path / "data"))
+    first, second = load_secrets(settings, {}), load_secrets(settings, {})
+    assert first == second
+    assert len(first.raw("token_key")) == 32
+    assert stat.S_IMODE((tmp_path / "data" / "keys.toml").stat().st_mode) == 0o600
+    assert (
+        len({first.token_key, first.session_key, first.ticket_key, first.payments_key, first.webhook_keys})
+        == 5
+    )
+
+
+def test_keys_of_the_environment_win(tmp_path: Path) -> None:
+    settings = load_settings({}, data=str(tmp_path))
+    kept = load_secrets(settings, {})
+    given = load_secrets(settings, {"HOUSEFUL_PAYMENTS_KEY": "mine"})
+    assert (given.payments_key, given.token_key) == ("mine", kept.token_key)
+    with pytest.raises(SettingsError, match="32 bytes"):
+        load_secrets(settings, {"HOUSEFUL_TOKEN_KEY": "short"})
+
+
+def test_with_all_keys_in_the_environment_nothing_is_written(tmp_path: Path) -> None:
+    settings = load_settings({}, data=str(tmp_path / "data"))
+    key = "a" * 43
+    names = [name.upper() for name in Secrets.__struct_fields__]
+    assert load_secrets(settings, {f"HOUSEFUL_{name}": key for name in names}).token_key == key
+    assert not (tmp_path / "data").exists()
+
+
+def test_lost_keys_are_not_made_anew_in_silence(tmp_path: Path) -> None:
+    settings = load_settings({}, data=str(tmp_path))
+    load_secrets(settings, {})
+    file = tmp_path / "keys.toml"
+    file.write_text(
+        "\n".join(line for line in file.read_text().splitlines() if not line.startswith("ticket_key"))
+    )
+    with pytest.raises(SettingsError, match="ticket_key"):
+        load_secrets(settings, {})
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("HOUSEFUL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOUSEFUL_PORT", "1234")
+    assert load_settings().port == 1234

@@ -1,0 +1,315 @@
+"""What a buyer takes along can be read: by a scanner, by a person, by a calendar."""
+
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from datetime import UTC, datetime
+from typing import Any
+
+import icalendar
+import msgspec
+import pypdf
+import pytest
+import zxingcpp
+from PIL import Image, ImageDraw
+
+from houseful.tickets import paper, views
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.tickets import CodeSigner
+
+STARTS = 1_797_102_000_000  # 2026-12-12T19:00:00Z
+CODE = CodeSigner(b"s" * 32).code(
+    "tkt_0198c2d1e0007abc8def0123456789ab", "evt_0198c2d1e0007abc8def0123456789ab"
+)
+
+
+def show(**changes: Any) -> Show:
+    fields: dict[str, Any] = {
+        "id": "evt_1",
+        "organizer_id": "usr_1",
+        "title": "La Traviata",
+        "venue": "Opera House",
+        "starts_at": STARTS,
+        "timezone": "Europe/Berlin",
+        "currency": "EUR",
+        "on_sale_at": None,
+        "hold_seconds": 600,
+        "max_seats_per_order": 10,
+        "refundable_until": None,
+        "plan_hash": "hash",
+        "seats_total": 1,
+        "prices": {},
+    }
+    return Show(**(fields | changes))
+
+
+def ticket(number: int = 12, **changes: Any) -> views.TicketView:
+    seat: dict[str, Any] = {
+        "id": f"A-{number}",
+        "section_id": "stalls",
+        "section_name": "Stalls",
+        "row": "C",
+        "number": str(number),
+        "category": "Premium",
+    }
+    names = {name: changes.pop(name) for name in list(changes) if name in seat}
+    made = views.TicketView(
+        id=f"tkt_{number}",
+        order_id="ord_77",
+        event_id="evt_1",
+        seat=views.TicketSeatView(**(seat | names)),
+        code=CODE,
+        status="valid",
+        used_at=None,
+        gate=None,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def order(*tickets: views.TicketView, name: str = "Bea Brandt", price: int = 123_450) -> views.OrderView:
+    seats = [
+        views.PricedSeatView(
+            **msgspec.structs.asdict(one.seat), ordinal=n, x=0, y=0, status="sold", price_minor=price
+        )
+        for n, one in enumerate(tickets)
+    ]
+    return views.OrderView(
+        id="ord_77",
+        event_id="evt_1",
+        event_title="La Traviata",
+        hold_id="hold_1",
+        status="confirmed",
+        seats=seats,
+        total_minor=price * len(seats),
+        currency="EUR",
+        buyer=views.BuyerView(name=name, email="bea@example.org"),
+        created_at="",
+        expires_at="",
+        server_time="",
+        payment=views.PaymentView(intent_id=None, client_secret=None, status="captured"),
+        detail=None,
+    )
+
+
+def pages(the_show: Show, *tickets: views.TicketView, **more: Any) -> list[pypdf.PageObject]:
+    pdf = paper.tickets_pdf(the_show, order(*tickets, **more), list(tickets))
+    return list(pypdf.PdfReader(io.BytesIO(pdf)).pages)
+
+
+def text(page: pypdf.PageObject) -> str:
+    return page.extract_text().replace("\n", " ")
+
+
+def scanned(image: Image.Image) -> list[str]:
+    return [found.text for found in zxingcpp.read_barcodes(image)]
+
+
+def drawn_svg(svg: bytes) -> Image.Image:
+    """The picture that a browser would draw. Only what is in the SVG counts: a white ground, and a path of
+    horizontal strokes one unit wide."""
+    root = ElementTree.fromstring(svg)
+    size = int(root.attrib["width"]), int(root.attrib["height"])
+    image = Image.new("L", size, 128)  # neither black nor white: what is not drawn can't be read
+    pen = ImageDraw.Draw(image)
+    for path in root.iter("{http://www.w3.org/2000/svg}path"):
+        found = re.fullmatch(r"scale\((\d+)\)", path.attrib.get("transform", "scale(1)"))
+        assert found is not None
+        scale = int(found[1])
+        if "fill" in path.attrib:
+            area = re.fullmatch(r"M0 0h(\d+)v(\d+)h-\1z", path.attrib["d"])
+            assert area is not None
+            pen.rectangle((0, 0, int(area[1]) * scale, int(area[2]) * scale), fill=path.attrib["fill"])
+            continue
+        x = y = 0.0
+        for step, numbers in re.findall(r"([Mmh])([-\d. ]+)", path.attrib["d"]):
+            values = [float(number) for number in re.findall(r"-?[\d.]+", numbers)]
+            if step == "h":
+                box = (x * scale, (y - 0.5) * scale, (x + values[0]) * scale - 1, (y + 0.5) * scale - 1)
+                pen.rectangle(box, fill=path.attrib["stroke"])
+                x += values[0]
+            else:
+                dx, dy = values
+                x, y = (dx, dy) if step == "M" else (x + dx, y + dy)
+    return image
+
+
+def drawn_rectangles(page: pypdf.PageObject) -> tuple[Image.Image, list[tuple[float, float, float, float]]]:
+    """The page's filled rectangles, black on white, and where they are in points from the lower left."""
+    content = page.get_contents()
+    assert content is not None
+    found = re.findall(rb"([-\d.]+) ([-\d.]+) ([-\d.]+) ([-\d.]+) re f", content.get_data())
+    boxes = []
+    for numbers in found:
+        x, y, width, height = (float(number) for number in numbers)
+        boxes.append((x, min(y, y + height), x + width, max(y, y + height)))
+    scale = 4
+    page_height = float(page.mediabox.height)
+    image = Image.new("L", (int(float(page.mediabox.width) * scale), int(page_height * scale)), 255)
+    pen = ImageDraw.Draw(image)
+    for x0, y0, x1, y1 in boxes:
+        pen.rectangle(
+            (x0 * scale, (page_height - y1) * scale, x1 * scale - 1, (page_height - y0) * scale - 1), fill=0
+        )
+    return image, boxes
+
+
+def test_the_qr_picture_is_the_code() -> None:
+    assert scanned(drawn_svg(paper.qr_svg(CODE))) == [CODE]
+
+
+def test_another_code_is_another_picture() -> None:
+    other = CodeSigner(b"x" * 32).code("tkt_2", "evt_2")
+    assert scanned(drawn_svg(paper.qr_svg(other))) == [other]
+
+
+def test_a_page_a_ticket_says_all_that_matters() -> None:
+    first, second = pages(show(), ticket(12), ticket(13))
+    for page, number in ((first, 12), (second, 13)):
+        written = text(page)
+        for word in (
+            "TICKET",
+            "La Traviata",
+            "Saturday 12 December 2026, 20:00 (Europe/Berlin)",
+            "Opera House",
+            f"Stalls, row C, seat {number}",
+            "Premium · 1,234.50 EUR",
+            "Buyer: Bea Brandt",
+            "Order: ord_77",
+            f"Ticket: tkt_{number}",
+        ):
+            assert word in written
+        assert CODE in written.replace(" ", "")
+
+
+def test_the_printed_code_can_be_scanned() -> None:
+    [page] = pages(show(), ticket())
+    image, _ = drawn_rectangles(page)
+    assert scanned(image) == [CODE]
+
+
+def test_a_refunded_ticket_says_so() -> None:
+    [page] = pages(show(), ticket(status="refunded"))
+    assert "REFUNDED – NOT VALID" in text(page)
+
+
+@pytest.mark.parametrize("name", ["Ζωή Παπαδοπούλου", "Юлія Ґалаґан", "Šćepan Đurić", "Zoë Ångström", "Łódź"])
+def test_greek_cyrillic_and_every_latin_letter_are_printed(name: str) -> None:
+    [page] = pages(show(title=name, venue=name), ticket(section_name=name, row=name), name=name)
+    assert text(page).count(name) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("田中太郎", "????"),
+        ("مساء الخير", "???? ?????"),
+        ("🎉 Party 🎊", "Party"),
+        ("👩‍👩‍👧 Family", "Family"),
+        ("Ｆｕｌｌ　ｗｉｄｔｈ", "Full width"),
+        ("e\u0301te\u0301", "été"),
+        ("tab\there", "tabhere"),
+    ],
+)
+def test_what_the_font_lacks_is_replaced_and_never_an_error(
+    name: str, printed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    [page] = pages(show(title=name, venue=name), ticket(section_name=name), name=name)
+    assert text(page).count(printed) >= 4
+    assert scanned(drawn_rectangles(page)[0]) == [CODE]
+    assert not caplog.records  # a line in the log for every such ticket would help nobody
+
+
+def test_a_title_of_nothing_printable_still_is_a_ticket() -> None:
+    [page] = pages(show(title="🎉🎉", venue="🎉"), ticket())
+    assert "Stalls, row C, seat 12" in text(page)
+
+
+@pytest.mark.parametrize("filling", ["W", "Wide words ", "i"])
+def test_the_longest_names_push_nothing_off_the_page(filling: str) -> None:
+    """As long as the events service and the plan allow: a gate must be able to scan, whatever the title."""
+    long, name = (filling * 200)[:200], (filling * 100)[:100]
+    the_show = show(title=long, venue=long)
+    its = ticket(section_name=name, row=name, number=12, category=name)
+    [page] = pages(the_show, its, name=name)
+    image, boxes = drawn_rectangles(page)
+    assert scanned(image) == [CODE]
+    width, height = float(page.mediabox.width), float(page.mediabox.height)
+    assert all(0 <= x0 < x1 <= width + 1 and 0 <= y0 < y1 <= height + 1 for x0, y0, x1, y1 in boxes)
+    written = text(page)
+    assert "seat 12" in written
+    assert "1,234.50 EUR" in written
+    assert "Keep it to yourself" in written
+    lines: list[float] = []
+    page.extract_text(
+        visitor_text=lambda words, _cm, tm, _font, _size: lines.append(tm[5]) if words else None
+    )
+    assert min(line for line in lines if line) > 0
+
+
+def test_places_are_named_as_people_do() -> None:
+    assert paper.place(ticket()) == "Stalls, row C, seat 12"
+    assert paper.place(ticket(section_name="Floor", row="")) == "Floor, place 12"
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("Europe/Berlin", "Saturday 12 December 2026, 20:00 (Europe/Berlin)"),
+        ("Pacific/Auckland", "Sunday 13 December 2026, 08:00 (Pacific/Auckland)"),
+        ("UTC", "Saturday 12 December 2026, 19:00 (UTC)"),
+    ],
+)
+def test_the_venues_own_time_is_told_with_its_zone(zone: str, told: str) -> None:
+    assert paper.local_time(show(timezone=zone)) == told
+
+
+def test_a_calendar_takes_the_date() -> None:
+    title = "Ελληνικά; with, commas\\ and 🎉"
+    raw = paper.calendar_file(
+        show(title=title), "ord_77", ["Stalls, row C, seat 12", "Floor, place 3"], STARTS - 1
+    )
+    assert b"\r\n" in raw
+    assert all(len(line) <= 75 for line in raw.split(b"\r\n"))
+    calendar: Any = icalendar.Calendar.from_ical(raw)
+    assert calendar["version"] == "2.0"
+    [entry] = calendar.walk("VEVENT")
+    assert str(entry["summary"]) == title
+    assert str(entry["uid"]) == "ord_77@houseful"
+    assert str(entry["location"]) == "Opera House"
+    assert str(entry["description"]) == "Stalls, row C, seat 12\nFloor, place 3"
+    assert entry["dtstart"].dt == datetime(2026, 12, 12, 19, tzinfo=UTC)
+    assert entry["dtend"].dt > entry["dtstart"].dt
+
+
+def test_a_title_can_add_nothing_to_a_calendar() -> None:
+    raw = paper.calendar_file(
+        show(title="A\r\nEND:VEVENT\r\nATTENDEE:x"), "ord_1", ["B\nURL:http://x"], STARTS
+    )
+    calendar: Any = icalendar.Calendar.from_ical(raw)
+    [entry] = calendar.walk("VEVENT")
+    assert "attendee" not in entry
+    assert "url" not in entry
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "word"),
+    [
+        ("confirmed", "Your tickets: La Traviata", "your seats are booked"),
+        ("refunded", "Refunded: La Traviata", "no longer valid"),
+        ("returned", "Payment returned: La Traviata", "after the seats had gone"),
+    ],
+)
+def test_letters_say_what_happened(kind: str, subject: str, word: str) -> None:
+    told_subject, told = paper.letter_text(
+        kind, show(), order(ticket()), ["Stalls, row C, seat 12"], "https://tickets.example.org/orders/ord_77"
+    )
+    assert told_subject == subject
+    for part in ("Hello Bea Brandt,", word, "La Traviata", "20:00 (Europe/Berlin)", "1,234.50 EUR", "ord_77"):
+        assert part in told
+    assert "Stalls, row C, seat 12" in told
+    assert "https://tickets.example.org/orders/ord_77" in told
+
+
+def test_a_letter_of_another_kind_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        paper.letter_text("surprise", show(), order(), [], "")
