@@ -45,7 +45,11 @@ def start(folder: str, profile: str | None) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "bench.server", folder, str(SEATS), *([profile] if profile else [])]
     log = Path(folder, "server.log").open("w")
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {0})
+        command,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {0}),
     )
 
 
@@ -56,12 +60,16 @@ async def measure(server: "subprocess.Popen[str]") -> None:
     seed = base64.urlsafe_b64decode(event["token_key"] + "=")
     tokens = Tokens(seed)
     pairs = [row[i : i + 2] for row in event["rows"] for i in range(0, len(row) - 1, 2)]
-    pairs = [pair for start in range(25) for pair in pairs[start::25]]  # neighbours are not asked for together
+    pairs = [
+        pair for start in range(25) for pair in pairs[start::25]
+    ]  # neighbours are not asked for together
     buyers = [tokens.token(f"usr_{i}") for i in range(ROUNDS * PER_ROUND // HOLDS_PER_BUYER + 1)]
     bodies = [json.dumps({"seats": pair}).encode() for pair in pairs]
     path = f"/api/events/{event['event_id']}/holds"
     empty = [request("POST", "/api/empty", bodies[i], buyers[i % len(buyers)]) for i in range(PER_ROUND)]
-    holds = [request("POST", path, bodies[i], buyers[i % len(buyers)], f"k{i}") for i in range(ROUNDS * PER_ROUND)]
+    holds = [
+        request("POST", path, bodies[i], buyers[i % len(buyers)], f"k{i}") for i in range(ROUNDS * PER_ROUND)
+    ]
     await send(event["port"], empty, CONNECTIONS)  # warms up, and has the tokens verified once
     await send(event["port"], [request("POST", "/api/empty", b"{}", token) for token in buyers], CONNECTIONS)
     ratios, rates = [], []
@@ -74,7 +82,9 @@ async def measure(server: "subprocess.Popen[str]") -> None:
         report(number, nothing, held, between - before, cpu_seconds(server.pid) - between)
         ratios.append(held.rate / nothing.rate)
         rates.append(held.rate)
-    print(f"hold: median {statistics.median(rates):,.0f}/s, {statistics.median(ratios):.0%} of an empty request's rate")
+    print(
+        f"hold: median {statistics.median(rates):,.0f}/s, {statistics.median(ratios):.0%} of an empty request's rate"
+    )
 
 
 def cpu_seconds(pid: int) -> float:

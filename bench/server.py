@@ -1,9 +1,10 @@
-"""A server to measure: the whole system, and one endpoint that does nothing but what every request goes through.
+"""A server to measure: the whole system, and one endpoint that does nothing but what every request goes
+through.
 
     python -m bench.server FOLDER SEATS [PROFILE]
 
-It makes an event of so many seats on sale, prints one line of JSON with the address, the event and the seats, and serves until
-SIGTERM. With PROFILE the event loop's profile is written there at the end.
+It makes an event of so many seats on sale, prints one line of JSON with the address, the event and the seats,
+and serves until SIGTERM. With PROFILE the event loop's profile is written there at the end.
 """
 
 import asyncio
@@ -72,7 +73,9 @@ async def make_event(app: wiring.Running, seats: int) -> tuple[str, list[list[st
 
 
 async def publish(app: wiring.Running, organizer: Identity, body: bytes) -> str:
-    headers = {"authorization": f"Bearer {Tokens(app.secrets.raw('token_key')).token(organizer.user_id, 'organizer')}"}
+    headers = {
+        "authorization": f"Bearer {Tokens(app.secrets.raw('token_key')).token(organizer.user_id, 'organizer')}"
+    }
     created = await app.client.request("POST", "/api/events", body=body, headers=headers)
     assert created.status == 201, created.body
     event_id: str = msgspec.json.decode(created.body)["id"]

@@ -1,6 +1,7 @@
 """Run every test that can run here: Python's, then the web app's; end with one summary line.
 
-What is missing on this machine (Chromium, say) is skipped and counted loudly; with `HOUSEFUL_TEST_STRICT=1`, as in CI, it fails.
+What is missing on this machine (Chromium, say) is skipped and counted loudly; with `HOUSEFUL_TEST_STRICT=1`,
+as in CI, it fails.
 """
 
 import json

@@ -234,21 +234,23 @@ class _Demo:
         return await self._call("POST", "/api/orders", token, body)
 
     async def _pay(self, token: str, order: dict[str, Any]) -> None:
-        while not order["payment"][
-            "intent_id"
-        ]:  # the payment is opened by the reconciler if it was interrupted
-            await self._app.clock.sleep(_LOOK_SECONDS)
-            order = await self._call("GET", f"/api/orders/{order['id']}", token)
+        if not order["payment"]["intent_id"]:  # it was interrupted; the reconciler opens the payment
+            order = await self._order_with(token, order["id"], lambda one: bool(one["payment"]["intent_id"]))
         year = datetime.fromtimestamp(self._app.clock.now() / 1000, UTC).year + 3
         card = {"number": _CARD_NUMBER, "exp": f"12/{year % 100:02}", "cvc": "123"}
         body = {"client_secret": order["payment"]["client_secret"], "card": card}
         await self._call("POST", f"/api/payments/intents/{order['payment']['intent_id']}/confirm", None, body)
+        await self._order_with(token, order["id"], lambda one: one["status"] == "confirmed")
+
+    async def _order_with(
+        self, token: str, order_id: str, wanted: Callable[[dict[str, Any]], bool]
+    ) -> dict[str, Any]:
         for _ in range(round(_PATIENCE_SECONDS / _LOOK_SECONDS)):
-            order = await self._call("GET", f"/api/orders/{order['id']}", token)
-            if order["status"] == "confirmed":
-                return
+            order = await self._call("GET", f"/api/orders/{order_id}", token)
+            if wanted(order):
+                return order
             await self._app.clock.sleep(_LOOK_SECONDS)
-        raise RuntimeError(f"the demo's order {order['id']} is not confirmed but {order['status']}")
+        raise RuntimeError(f"the demo's order {order_id} is not settled but {order['status']}")
 
     async def _sign_in(self, email: str) -> str:
         body = {"email": email, "password": PASSWORD, "token_transport": "body"}

@@ -98,9 +98,6 @@ class TestTheStraightWay:
         assert seen == [traceparent, None]
         assert current_traceparent() is None
 
-    @pytest.mark.xfail(
-        strict=True, reason="SqliteTransaction asks for the trace at the commit, not in `send`"
-    )
     async def test_what_a_handler_sends_belongs_to_the_trace(self, world: World) -> None:
         traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
         with trace(traceparent):

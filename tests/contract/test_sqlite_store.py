@@ -275,6 +275,18 @@ class TestOverlay:
         assert commits.count <= 3
         assert nothing_on_its_way(store)
 
+    async def test_a_commit_leaves_what_was_built_on_it_in_view(
+        self, store: SqliteStore, rival: Rival, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("houseful.adapters.sqlite_writer.BATCH_LIMIT", 1)
+        await add(store, Account(id="a"))
+        rival.begin()
+        first, second = [await start(put(store, "a", n)) for n in (1, 2)]
+        rival.commit()
+        assert await first == 0
+        assert await put(store, "a", 3) == 2
+        assert await second == 1
+
     async def test_outside_of_transactions_only_the_committed_is_seen(
         self, store: SqliteStore, rival: Rival
     ) -> None:
@@ -554,6 +566,24 @@ class TestOverlay:
         await asyncio.gather(*[insist(store, add_one("a")) for _ in range(20)])
         assert len(handed_over) >= 20
         assert all(not writes.depends_on and not writes.statements for writes in handed_over)
+
+
+class TestClosing:
+    async def test_what_waits_for_another_process_is_still_written(
+        self, store: SqliteStore, path: Path, rival: Rival
+    ) -> None:
+        rival.begin()
+        tasks = [await start(add(store, Account(id=f"a{n}"))) for n in range(3)]
+        closing = await start(store.close())
+        late = await start(add(store, Account(id="late")))
+        rival.commit()
+        await closing
+        await asyncio.gather(*tasks)
+        with pytest.raises(Unavailable):
+            await late
+        again = open_sqlite(path)
+        assert len(await again.get_many(Account, ["a0", "a1", "a2", "late"])) == 3
+        await again.close()
 
 
 class TestFullDisk:

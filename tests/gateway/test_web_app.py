@@ -45,8 +45,11 @@ async def test_screens_are_the_app_and_asked_for_each_time(front: Front, path: s
     assert (again.status, again.content) == (304, b"")
 
 
-async def test_an_asset_of_another_build_is_no_screen(front: Front) -> None:
-    (await front.call("GET", "/assets/app-gone.js")).refused(404, "no_such_path")
+@pytest.mark.parametrize(
+    "path", ["/assets/app-gone.js", "/assets/gone", "/favicon.ico", "/events/robots.txt"]
+)
+async def test_a_file_that_is_not_there_is_no_screen(front: Front, path: str) -> None:
+    (await front.call("GET", path)).refused(404, "no_such_path")
 
 
 @pytest.mark.parametrize(

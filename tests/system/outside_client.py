@@ -26,6 +26,10 @@ SLOW = "4000000000000077"
 ANSWER_LOST = "4000000000000341"
 
 
+def card(number: str) -> dict[str, str]:
+    return {"number": number, "exp": "12/49", "cvc": "123"}
+
+
 class Cut(Exception):
     """The connection ended without an answer: what became of the request is not known."""
 
@@ -187,10 +191,7 @@ class Client:
 
     def pay(self, order: Mapping[str, Any], number: str = SUCCEEDS) -> Answer:
         payment = order["payment"]
-        body = {
-            "client_secret": payment["client_secret"],
-            "card": {"number": number, "exp": "12/49", "cvc": "123"},
-        }
+        body = {"client_secret": payment["client_secret"], "card": card(number)}
         return self.call("POST", f"/api/payments/intents/{payment['intent_id']}/confirm", body)
 
     def buy(self, event_id: str, **what: Any) -> dict[str, Any]:

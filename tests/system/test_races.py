@@ -1,4 +1,4 @@
-"""Many want the same thing at one instant. Whoever wins, exactly one does, and everybody gets a clear answer."""
+"""Many want the same at one instant. Whoever wins, exactly one does, and everybody gets a clear answer."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ from tests.system.support import (
 )
 from tests.system.world import World, at_once
 
-ROUNDS = 60
+ROUNDS = 48
 
 
 async def hold(house: House, token: str, event_id: str, seats: list[str], key: str | None = None) -> Reply:
@@ -89,7 +89,7 @@ async def test_one_key_a_hundred_times_is_one_hold(house: House) -> None:
 
 @pytest.mark.parametrize("rows", [3, 20], ids=["in one row", "over three rows"])
 async def test_overlapping_pairs_never_share_and_always_go_on(house: House, rows: int) -> None:
-    """{1,2}, {2,3}, {3,1} at once: of each three one or none is refused nothing, and none gets half."""
+    """{1,2}, {2,3}, {3,1} at once: any two overlap, so exactly one is served, and wholly."""
     event_id = await house.event(organizer_of(house), plan=plan(rows=3, seats=20))
     seats = await seat_ids(house, event_id)
     one, two, three = (seats[0], seats[1], seats[2]) if rows == 3 else (seats[0], seats[20], seats[40])
@@ -272,11 +272,13 @@ async def test_webhook_cancel_and_deadline_at_one_instant(tmp_path: Path) -> Non
             await asyncio.gather(webhook(first), cancel(second), deadline(third))
             await must_be_sound(house)
             status = (await house.call("GET", f"/api/orders/{order['id']}", token=buyer)).ok()["status"]
-            outcomes[status] += 1
-            assert status in ("cancelled", "refunded", "confirmed", "expired")
-            assert (await kept_minor(house), await reserved_minor(house)) == (0, 0)  # all of them cancelled
-        assert outcomes["refunded"] > 0, outcomes
-        assert len(outcomes) > 1, outcomes
+            assert status in ("cancelled", "refunded")
+            assert (await kept_minor(house), await reserved_minor(house)) == (0, 0)
+            path = f"/api/orders/{order['id']}/tickets"
+            tickets = (await house.call("GET", path, token=buyer)).ok()["items"]
+            assert {ticket["status"] for ticket in tickets} <= {"refunded"}
+            outcomes["sold, then cancelled" if tickets else "cancelled first"] += 1
+        assert len(outcomes) == 2, outcomes  # else the instants were not close enough to prove anything
 
 
 async def _caught(line: Line) -> bool:

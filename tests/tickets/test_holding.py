@@ -11,7 +11,8 @@ from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
 from houseful.tickets.views import HoldView
-from tests.tickets.world import World, refusal
+from tests.tickets.stand_ins import Crash
+from tests.tickets.world import World, refusal, until
 
 
 async def outcomes(*work: Any) -> tuple[list[HoldView], list[BaseException]]:
@@ -235,8 +236,7 @@ async def test_a_lock_that_somebody_forgot_only_takes_time(world: World) -> None
     await world.show()
     await world.coordination.acquire(["evt_1:00000"], "a dead process", ttl_seconds=60)
     holding = asyncio.create_task(world.hold("A-1"))
-    while not world.clock.sleepers:
-        await asyncio.sleep(0)
+    await until(lambda: world.clock.sleepers > 0)
     await world.clock.advance(3)
     assert (await holding).status == "active"
 
@@ -258,8 +258,6 @@ async def test_who_loses_every_race_to_somebody_is_told_to_whom(world: World) ->
 
 
 async def test_a_crash_leaves_the_hold_whole_or_not_at_all(world: World) -> None:
-    from tests.tickets.stand_ins import Crash
-
     await world.show()
     for when, count in (("before", 0), ("after", 2)):
         world.store.commits, world.store.dies_at = 0, (1, when)

@@ -14,7 +14,7 @@ from houseful.adapters.system import ManualClock, SeededIds
 from houseful.common.documents import Document
 from houseful.common.errors import Refusal
 from houseful.common.idempotency import Once, once
-from houseful.common.ports import Coordination, Transaction
+from houseful.common.ports import Coordination
 from houseful.common.service import Platform
 from houseful.messages import MESSAGES, EventPublished, Message
 from houseful.settings import Secrets, Settings
@@ -29,7 +29,6 @@ from tests.support import PRICES, plan
 from tests.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
 
 D = TypeVar("D", bound=Document)
-T = TypeVar("T")
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -107,9 +106,11 @@ class World:
         ]
 
     async def webhooks(self) -> None:
-        """All that the processor has to say arrives."""
-        while self.processor.news:
-            await self.tickets.settlement.on_webhook(*self.processor.news.pop(0))
+        """All that the processor has to say arrives; what was not acknowledged comes again."""
+        news = self.processor.news
+        while news:
+            await self.tickets.settlement.on_webhook(*news[0])
+            del news[0]
 
     # A sale
 
@@ -176,7 +177,9 @@ class World:
     # What is there
 
     async def every(self, kind: type[D]) -> list[D]:
-        return await self.store.find(kind, {}, limit=10_000)
+        found = await self.store.find(kind, {}, limit=200)
+        assert len(found) < 200, "there may be more"
+        return found
 
     async def get(self, kind: type[D], id: str) -> D:
         found = await self.store.get(kind, id)
@@ -260,14 +263,10 @@ async def refusal(work: Awaitable[Any]) -> Refusal:
     raise AssertionError(f"it was granted: {result}")
 
 
-async def in_transaction(world: World, work: Callable[[Transaction], Awaitable[T]]) -> T:
-    return await world.store.transact(work)
-
-
-async def until(look: Callable[[], Awaitable[bool]]) -> None:
+async def until(look: Callable[[], bool]) -> None:
     """Lets others run until it is so."""
     for _ in range(10_000):
-        if await look():
+        if look():
             return
         await asyncio.sleep(0)
     raise AssertionError("it did not come true")

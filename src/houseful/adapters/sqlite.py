@@ -218,8 +218,9 @@ class SqliteStore:
         return row
 
     def _connection(self) -> apsw.Connection:
-        """For a short read. The writer's, whenever it has nothing uncommitted: its pages are still in its cache, while
-        every other connection has to read again from the log what was committed since it last looked."""
+        """For a short read. The writer's, whenever it has nothing uncommitted: its pages are still in its
+        cache, while every other connection has to read again from the log what was committed since it last
+        looked."""
         idle = None if self._writer is None else self._writer.idle_connection
         return self._reader if idle is None else idle
 

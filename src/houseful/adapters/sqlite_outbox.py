@@ -10,7 +10,6 @@ import msgspec
 from houseful.adapters.sqlite_tables import Binding, Row, Statement
 from houseful.common.documents import Millis
 from houseful.common.ports import Clock, Ids, OutboxFigures, OutboxRow
-from houseful.common.telemetry import current_traceparent
 from houseful.messages import Message
 
 PAGE_ROWS = 500
@@ -47,7 +46,7 @@ Read = Callable[[str, Sequence[Any]], Awaitable[list[Row]]]
 Write = Callable[[Statement], Awaitable[int]]
 
 
-def append_statement(message: Message, clock: Clock, ids: Ids) -> Statement:
+def append_statement(message: Message, traceparent: str | None, clock: Clock, ids: Ids) -> Statement:
     """The number of the message is allocated by the writer, where transactions are one after the other."""
     bindings: tuple[Binding, ...] = (
         ids.new("msg"),
@@ -55,7 +54,7 @@ def append_statement(message: Message, clock: Clock, ids: Ids) -> Statement:
         message.key,
         message.type(),
         _encode(message),
-        current_traceparent(),
+        traceparent,
         clock.now(),
     )
     return _APPEND, bindings, False, None

@@ -12,6 +12,7 @@ from houseful.adapters.sqlite_tables import Seen, Statement, Table
 from houseful.adapters.sqlite_writer import WriteSet
 from houseful.common.documents import Document, Scalar
 from houseful.common.errors import Conflict, Duplicate
+from houseful.common.telemetry import current_traceparent
 from houseful.messages import Message
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SqliteTransaction:
         self._store = store
         self._reads: dict[Key, Seen] = {}
         self._writes: dict[Key, Write] = {}
-        self._messages: list[Message] = []
+        self._messages: list[tuple[Message, str | None]] = []
         self._depends_on: dict[WriteSet, None] = {}
         self._failure: Exception | None = None
         self._ended = False
@@ -184,7 +185,7 @@ class SqliteTransaction:
 
     def send(self, message: Message) -> None:
         self._check_open()
-        self._messages.append(message)
+        self._messages.append((message, current_traceparent()))
 
     def _own(self, document: Document) -> tuple[Table, Key, Write | None]:
         self._check_open()
@@ -235,8 +236,8 @@ class SqliteTransaction:
         if self._failure is not None:
             return None
         store = self._store
-        for message in self._messages:
-            statements.append(append_statement(message, store.clock, store.ids))
+        for message, traceparent in self._messages:
+            statements.append(append_statement(message, traceparent, store.clock, store.ids))
         if not statements:
             return None
         writes = WriteSet(statements, depends_on, sends=bool(self._messages))

@@ -40,11 +40,14 @@ class Reader(Protocol):
 
         `since <= document[by] < until`; `after` continues behind the (by, id) of the last one seen. An index
         must begin with the fields of `equal` and go on with `by` (unless `by` is "id"); anything else raises
-        `ValueError`. A document whose `by` is None is not found by a search with `since` or `until`.
+        `ValueError`. A document whose `by` is None is not found by a search with `since` or `until`; else it
+        comes before all others. None in `equal` finds documents with None there.
         """
         ...
 
-    async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int: ...
+    async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
+        """How many there are. An index must begin with the fields of `equal`, or `ValueError` is raised."""
+        ...
 
 
 class Transaction(Reader, Protocol):
@@ -54,10 +57,18 @@ class Transaction(Reader, Protocol):
     against that version; what was only read is not. A rule that spans documents locks the one that stands for
     it. `get` and `get_many` see this transaction's own writes, `find` and `count` do not. Nothing is written
     before the end of the block; an exception in the block writes nothing.
+
+    The first version counts: reading again after a rival has changed it does not help. A document that was
+    deleted and inserted again has changed. `Conflict` goes before `Duplicate`: what was decided on a document
+    that has changed is to be decided again.
     """
 
     def put(self, document: Document) -> None:
-        """Replace a document that this transaction has read. Raises `LookupError` for one that it has not."""
+        """Replace a document that this transaction has read or inserted.
+
+        Raises `LookupError` for one that it has not, or has deleted. A unique index may raise `Duplicate` at
+        the end, as for `insert`.
+        """
         ...
 
     def insert(self, document: Document) -> None:
@@ -65,16 +76,19 @@ class Transaction(Reader, Protocol):
         ...
 
     def insert_or_ignore(self, document: Document) -> None:
-        """Add it unless a document with this id exists, which then stays as it is."""
+        """Add it unless a document with this id exists, which then stays as it is. `get` tells which.
+
+        Another unique index still raises `Duplicate` at the end.
+        """
         ...
 
     def delete(self, document: Document) -> None:
-        """Remove a document that this transaction has read."""
+        """Remove a document that this transaction has read. Raises `LookupError` for one that it has not."""
         ...
 
     def lock(self, document: Document) -> None:
         """The pessimistic lock: of two transactions that lock or put the same document, one fails with
-        `Conflict`.
+        `Conflict`. Changes nothing else. Raises `LookupError` for one that this transaction has not read.
         """
         ...
 

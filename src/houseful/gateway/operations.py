@@ -73,8 +73,11 @@ class Operations:
 
     async def openapi(self) -> Answer:
         if self._openapi is None:
-            self._openapi = msgspec.json.encode(document(self._services, version=version("houseful")))
+            self._openapi = await asyncio.to_thread(self._described)  # it takes as long as many requests
         return Answer(self._openapi, headers=[("cache-control", "no-cache")])
+
+    def _described(self) -> bytes:
+        return msgspec.json.encode(document(self._services, version=version("houseful")))
 
     async def docs(self) -> Answer:
         return Answer(

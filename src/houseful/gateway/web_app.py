@@ -84,7 +84,7 @@ class WebApp:
             return Answer(_NOT_BUILT, 200, "text/html; charset=utf-8", [("cache-control", "no-store")])
         file = self._file(path.lstrip("/"))
         if file is None:
-            if path.startswith("/" + _HASHED):  # an asset of another build is not a screen
+            if path.startswith("/" + _HASHED) or "." in path.rpartition("/")[2]:  # a file, and not a screen
                 raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
             file = self._file("index.html")
         if file is None:

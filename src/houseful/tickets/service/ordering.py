@@ -209,16 +209,17 @@ class Ordering:
         order = await self.own_order(user_id, order_id)
         show, layout = await self._inventory.hall(order.event_id)
 
-        async def work(tx: Transaction) -> views.OrderView:
+        async def work(tx: Transaction) -> tuple[Order, views.OrderView]:
             now = self._clock.now()
             current = await self.take_back(tx, order_id, show, by_buyer=True)
             view = views.order_view(current, show, layout, now)
             use.keep(tx, 200, view)
-            return view
+            return current, view
 
-        view = await self._store.transact(work)
+        cancelled, view = await self._store.transact(work)
         await self._holding.tell(order.event_id, order.ordinals)
         await self._signals.changed(order_id)
+        self._signals.hurry(cancelled)
         return view
 
     async def take_back(self, tx: Transaction, order_id: str, show: Show, *, by_buyer: bool) -> Order:

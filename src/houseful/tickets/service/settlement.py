@@ -25,7 +25,6 @@ from houseful.tickets.service.signals import OrderSignals
 log = get_logger(__name__)
 
 _AT_ONCE = 16
-_QUEUE = 10_000
 _PAGE = 200
 _RESTING_MILLIS = 60_000
 
@@ -61,7 +60,6 @@ class Settlement:
         self._gateway = gateway
         self._signals = signals
         self._clock = clock
-        self._soon: asyncio.Queue[str] = asyncio.Queue(_QUEUE)
 
     # News
 
@@ -143,14 +141,9 @@ class Settlement:
         """
         await self._holding.tell(order.event_id, order.ordinals)
         await self._signals.changed(order.id)
-        self.hurry(order)
+        self._signals.hurry(order)
 
     # What is due
-
-    def hurry(self, order: Order) -> None:
-        """Do what is due without waiting for the reconciler to come by."""
-        if order.due is not None and not self._soon.full():
-            self._soon.put_nowait(order.id)
 
     async def work_off(self) -> None:
         """The job: settle what has just become due."""
@@ -158,7 +151,7 @@ class Settlement:
 
     async def _worker(self) -> None:
         while True:
-            await self._safely(await self._soon.get())
+            await self._safely(await self._signals.next_due())
 
     async def reconcile_due(self) -> int:
         """Look at every order whose time has come; how many there were."""

@@ -1,4 +1,5 @@
-"""What a process tells the others about an order: that there is something new to see."""
+"""What is told about an order: to others that there is something new to see, to the settlement of this
+process that something is due."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,13 +7,24 @@ from contextlib import suppress
 
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Coordination
+from houseful.tickets.domain.orders import Order
 
 _LOOK_SECONDS = 2.0
+_QUEUE = 10_000
 
 
 class OrderSignals:
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination
+        self._due: asyncio.Queue[str] = asyncio.Queue(_QUEUE)
+
+    def hurry(self, order: Order) -> None:
+        """Do what is due without waiting for the reconciler to come by."""
+        if order.due is not None and not self._due.full():
+            self._due.put_nowait(order.id)
+
+    async def next_due(self) -> str:
+        return await self._due.get()
 
     async def changed(self, order_id: str) -> None:
         with suppress(Unavailable):  # whoever watches looks by itself too

@@ -1,0 +1,82 @@
+"""A real Chromium against a real server."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
+
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+PICTURES = Path(__file__).parents[2] / "test-results"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+
+
+@dataclass
+class Visitor:
+    """One browser profile: its cookies, its tabs, and what went wrong in them."""
+
+    context: BrowserContext
+    url: str
+    faults: list[str] = field(default_factory=list)
+
+    async def tab(self, path: str = "/") -> Page:
+        page = await self.context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("response", self._look)
+        await page.goto(self.url + path)
+        return page
+
+    def _look(self, answer: Response) -> None:
+        if answer.status >= 500:
+            self.faults.append(f"{answer.status} {answer.url}")
+
+    async def sign_in(self, page: Page, email: str, password: str) -> None:
+        await page.goto(self.url + "/sign-in")
+        await page.get_by_test_id("sign-in-email").fill(email)
+        await page.get_by_test_id("sign-in-password").fill(password)
+        await page.get_by_test_id("sign-in-submit").click()
+        await page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+Visit = Callable[..., Awaitable[Visitor]]
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    path = os.environ.get("HOUSEFUL_TEST_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no Chromium on this machine")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def visit(chromium: Browser) -> AsyncIterator[Visit]:
+    """`await visit(url)`: a new visitor on a desktop, or `await visit(url, PHONE)`. None may have seen a fault."""
+    visitors: list[Visitor] = []
+
+    async def come(url: str, size: dict[str, int] = DESKTOP) -> Visitor:
+        phone = size is PHONE
+        context = await chromium.new_context(
+            viewport={"width": size["width"], "height": size["height"]}, has_touch=phone, is_mobile=phone
+        )
+        context.set_default_timeout(30_000)
+        visitors.append(Visitor(context, url))
+        return visitors[-1]
+
+    yield come
+    for visitor in visitors:
+        assert not visitor.faults
+        await visitor.context.close()
+
+
+async def picture(page: Page, name: str) -> bytes:
+    """Kept in test-results/, to be looked at."""
+    PICTURES.mkdir(exist_ok=True)
+    return await page.screenshot(path=PICTURES / f"{name}.png")

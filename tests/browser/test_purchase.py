@@ -1,0 +1,221 @@
+"""A seat bought by clicking, admitted once at the gate and refused the second time."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.async_api import Page, expect
+
+from houseful.venues import theatre
+from tests.browser.conftest import PHONE, Visit, picture
+from tests.support import LiveServer, live
+
+__all__ = ["live"]
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "correct horse battery"
+Start = Callable[..., LiveServer]
+
+
+def account(server: LiveServer, email: str, role: str) -> str:
+    """Made on the command line beside the running server; its access token."""
+    subprocess.run(
+        [sys.executable, "-m", "houseful", "create-admin", "--email", email]
+        + ["--role", role, "--data", str(server.data)],
+        env={"HOUSEFUL_PASSWORD": PASSWORD, "PATH": ""},
+        check=True,
+        capture_output=True,
+    )
+    return sign_in(server, email)
+
+
+def sign_in(server: LiveServer, email: str) -> str:
+    body = {"email": email, "password": PASSWORD, "token_transport": "body"}
+    token: str = server.call("POST", "/api/auth/login", body).ok()["access_token"]
+    return token
+
+
+def buyer(server: LiveServer, email: str) -> None:
+    body = {"email": email, "password": PASSWORD, "name": "Bo Buyer"}
+    server.call("POST", "/api/auth/register", body).ok(201)
+
+
+def put_on_sale(server: LiveServer, token: str) -> str:
+    plan, areas, prices = theatre(300)
+    body: dict[str, Any] = {
+        "title": "The Glass Harbour",
+        "venue": "Harbour Theatre",
+        "starts_at": (datetime.now(UTC) + timedelta(days=20)).isoformat(),
+        "timezone": "Europe/Berlin",
+        "currency": "EUR",
+        "plan": plan,
+        "areas": areas,
+        "prices": prices,
+    }
+    authorized = {"authorization": f"Bearer {token}"}
+    event_id: str = server.call("POST", "/api/events", body, headers=authorized).ok(201)["id"]
+    server.call("POST", f"/api/events/{event_id}/publish", headers=authorized).ok(202)
+    return event_id
+
+
+async def open_map(page: Page, url: str, event_id: str) -> None:
+    """Also waits until the seats exist."""
+    await page.goto(f"{url}/events/{event_id}/seats")
+    await page.wait_for_selector('[data-testid="seat-canvas"][data-ready="true"]')
+
+
+async def click_seat(page: Page, ordinal: int) -> None:
+    await page.evaluate("ordinal => window.__seatmap.zoomToSeat(ordinal)", ordinal)
+    await page.wait_for_timeout(100)
+    spot = await page.evaluate("ordinal => window.__seatmap.screenPosition(ordinal)", ordinal)
+    await page.get_by_test_id("seat-canvas").click(position={"x": spot["x"], "y": spot["y"]})
+
+
+async def pay(page: Page, card: str) -> None:
+    await page.get_by_test_id("card-number").fill(card)
+    await page.get_by_test_id("card-exp").fill("12/40")
+    await page.get_by_test_id("card-cvc").fill("123")
+    await page.get_by_test_id("pay-button").click()
+
+
+def wait_until_on_sale(server: LiveServer, event_id: str) -> None:
+    while server.call("GET", f"/api/events/{event_id}/inventory").json["state"] != "ready":
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+async def test_a_seat_bought_by_clicking_admits_once(live: Start, visit: Visit, size: str) -> None:
+    server = live()
+    event_id = put_on_sale(server, account(server, "olga@example.com", "organizer"))
+    account(server, "gil@example.com", "gate")
+    buyer(server, "bo@example.com")
+    wait_until_on_sale(server, event_id)
+    visitor = await visit(server.url, PHONE) if size == "phone" else await visit(server.url)
+    page = await visitor.tab()
+    await visitor.sign_in(page, "bo@example.com", PASSWORD)
+    await page.get_by_test_id("event-card").first.click()
+    await page.get_by_test_id("choose-seats").first.click()
+    await page.wait_for_selector('[data-testid="seat-canvas"][data-ready="true"]')
+    for ordinal in (40, 41):
+        await click_seat(page, ordinal)
+    assert await page.evaluate("window.__seatmap.selected()") == [40, 41]
+    await picture(page, f"purchase-{size}-1-chosen")
+    await page.get_by_test_id("hold-button").click()
+    await expect(page.get_by_test_id("countdown").first).to_be_visible()
+    await picture(page, f"purchase-{size}-2-checkout")
+    await page.get_by_test_id("buyer-name").fill("Bo Buyer")
+    await page.get_by_test_id("buyer-email").fill("bo@example.com")
+    await page.get_by_test_id("to-payment").click()
+    await pay(page, "4000 0000 0000 0002")
+    await expect(page.get_by_text("declined").first).to_be_visible()
+    await picture(page, f"purchase-{size}-3-declined")
+    await pay(page, "4242 4242 4242 4242")
+    await expect(page.get_by_test_id("ticket")).to_have_count(2)
+    code = (await page.get_by_test_id("ticket-code").first.inner_text()).strip()
+    qr = page.get_by_test_id("ticket-qr").first
+    await expect(qr).to_be_visible()
+    await qr.scroll_into_view_if_needed()
+    await page.wait_for_timeout(300)
+    seen = zxingcpp.read_barcode(Image.open(io.BytesIO(await qr.screenshot())))
+    assert seen is not None
+    assert seen.text == code
+    await picture(page, f"purchase-{size}-4-tickets")
+
+    gate = await visit(server.url)
+    door = await gate.tab()
+    await gate.sign_in(door, "gil@example.com", PASSWORD)
+    await door.goto(f"{server.url}/gate")
+    await door.get_by_test_id("gate-name").fill("North")
+    for verdict in ("admitted", "already_used"):
+        await door.get_by_test_id("gate-code").fill(code)
+        await door.get_by_test_id("gate-check").click()
+        shown = door.get_by_test_id("gate-verdict")
+        await expect(shown).to_have_attribute("data-result", verdict)
+        await picture(door, f"gate-{size}-{verdict}")
+
+
+async def test_two_buyers_race_for_a_seat(live: Start, visit: Visit) -> None:
+    server = live()
+    event_id = put_on_sale(server, account(server, "olga@example.com", "organizer"))
+    wait_until_on_sale(server, event_id)
+    pages: list[Page] = []
+    for name in ("ada", "bob"):
+        buyer(server, f"{name}@example.com")
+        visitor = await visit(server.url)
+        page = await visitor.tab()
+        await visitor.sign_in(page, f"{name}@example.com", PASSWORD)
+        # Neither hears of the other's change, or else the second would see the seat go before it can ask for it.
+        await page.route("**/availability/stream", lambda route: route.abort())
+        await open_map(page, server.url, event_id)
+        await click_seat(page, 40)
+        pages.append(page)
+    await pages[0].get_by_test_id("hold-button").click()
+    await expect(pages[0].get_by_test_id("countdown").first).to_be_visible()
+    await pages[1].get_by_test_id("hold-button").click()
+    await expect(pages[1].get_by_role("alert").or_(pages[1].get_by_role("status")).first).to_be_visible()
+    await picture(pages[1], "race-lost")
+    assert await pages[1].evaluate("window.__seatmap.selected()") == []
+    assert await pages[1].evaluate("window.__seatmap.statusOf(40)") == 1
+
+
+async def test_two_tabs_and_an_expired_token_refresh_once(live: Start, visit: Visit) -> None:
+    server = live(HOUSEFUL_ACCESS_TOKEN_SECONDS="5")
+    buyer(server, "bo@example.com")
+    visitor = await visit(server.url)
+    first = await visitor.tab()
+    await visitor.sign_in(first, "bo@example.com", PASSWORD)
+    second = await visitor.tab("/account")
+    await expect(second.get_by_role("heading").first).to_be_visible()
+    await first.goto(f"{server.url}/account")
+    await expect(first.get_by_role("heading").first).to_be_visible()
+    await first.wait_for_timeout(6000)  # the token's five seconds pass
+    refreshes: list[str] = []
+    expired: list[int] = []
+    visitor.context.on(
+        "request", lambda one: refreshes.append(one.url) if one.url.endswith("/auth/refresh") else None
+    )
+    visitor.context.on("response", lambda one: expired.append(one.status) if one.status == 401 else None)
+    link = "a[href='/orders']"
+    for tab in (first, second):
+        await tab.evaluate("selector => document.querySelector(selector)?.click()", link)
+    for tab in (first, second):
+        await expect(tab).to_have_url(f"{server.url}/orders")
+        await expect(tab.get_by_text("Sign in")).to_have_count(0)
+    assert expired, "the token had not expired"
+    assert len(refreshes) == 1
+    assert server.log().count("refresh_reused") == 0
+
+
+async def test_an_organizer_puts_an_event_on_sale_from_a_plan_file(live: Start, visit: Visit) -> None:
+    server = live()
+    account(server, "olga@example.com", "organizer")
+    plan, _, _ = theatre(300)
+    visitor = await visit(server.url)
+    page = await visitor.tab()
+    await visitor.sign_in(page, "olga@example.com", PASSWORD)
+    await page.goto(f"{server.url}/organizer/new")
+    await page.get_by_test_id("event-title").fill("The Glass Harbour")
+    await page.get_by_test_id("event-venue").fill("Harbour Theatre")
+    await page.get_by_test_id("event-starts-at").fill("2031-05-01T19:30")
+    upload = page.get_by_test_id("plan-file")
+    await upload.set_input_files(
+        {"name": "plan.json", "mimeType": "application/json", "buffer": json.dumps(plan).encode()}
+    )
+    prices = page.get_by_test_id("category-price")
+    await expect(prices).to_have_count(len(plan["categories"]))
+    for index in range(len(plan["categories"])):
+        await prices.nth(index).fill("25")
+    await picture(page, "organizer-1-form")
+    await page.get_by_test_id("save-event").click()
+    await page.get_by_test_id("publish-event").click()
+    await expect(page.get_by_test_id("event-state")).to_have_attribute("data-state", "on_sale")
+    await picture(page, "organizer-2-on-sale")

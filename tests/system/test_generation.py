@@ -1,0 +1,165 @@
+"""The making of an inventory, killed in the middle: in the end every seat of the plan is there, once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from functools import partial, partialmethod
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from houseful.checks import every
+from houseful.tickets.domain.blocks import Block
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.service import inventory
+from houseful.tickets.service.inventory import Inventory
+from houseful.venues import stadium, theatre
+from tests.support import PASSWORD, House, LiveServer, started
+from tests.system.outside_client import Client, Cut
+from tests.system.support import findings, make_account, organizer_of
+from tests.system.world import event_body
+
+SEATS = 60_000
+StartServer = Callable[..., LiveServer]
+
+
+@pytest.fixture(scope="module")
+def big_event() -> dict[str, Any]:
+    plan, areas, prices = stadium(SEATS)
+    return event_body(plan=plan, areas=areas, prices=prices, title="The Final")
+
+
+# Where the server is killed, by how many seats are there: at once, at the first, in the middle, near the end.
+MOMENTS: tuple[int, ...] = (0, 1, SEATS // 2, SEATS - 5000)
+
+
+def test_a_stadium_made_by_a_server_that_is_killed_again_and_again(
+    live: StartServer, big_event: dict[str, Any], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    make_account(data, "olga@example.org", PASSWORD, "organizer")
+    made = []
+    for moment in MOMENTS:
+        server = live(data=data)
+        olga = signed_in(server)
+        event = olga.call("POST", "/api/events", big_event).ok(201)
+        olga.call("POST", f"/api/events/{event['id']}/publish").ok(202)
+        kill_at(server, olga, event["id"], moment)
+        made.append(event["id"])
+    server = live(data=data)
+    olga = signed_in(server)
+    for event_id in made:
+        path = f"/api/events/{event_id}/inventory"
+        olga.until(partial(is_ready, olga, path))
+        assert olga.get(path) == {
+            "event_id": event_id, "state": "ready", "generated": SEATS, "total": SEATS, "detail": None
+        }  # fmt: skip
+        olga.event_that_is(event_id, "on_sale")
+        sections = olga.items(f"/api/events/{event_id}/sections")
+        assert sum(one["available"] for one in sections) == sum(one["total"] for one in sections) == SEATS
+    seats = olga.seats(made[-1])
+    assert (
+        len(seats) == len({seat["id"] for seat in seats}) == len({seat["ordinal"] for seat in seats}) == SEATS
+    )
+    olga.close()
+    assert server.stop() == 0
+    asyncio.run(every_block_once(data, made))
+
+
+def kill_at(server: LiveServer, olga: Client, event_id: str, moment: int) -> None:
+    """As soon as so many seats are there; or when it is done, for a machine that is faster than we look."""
+
+    def look() -> bool:
+        inventory: dict[str, Any] = olga.get(f"/api/events/{event_id}/inventory")
+        return bool(inventory["generated"] >= moment or inventory["state"] == "ready")
+
+    olga.until(look)
+    server.process.kill()
+    server.process.wait()
+    olga.close()
+    with pytest.raises(Cut):
+        olga.call("GET", "/healthz")
+
+
+def signed_in(server: LiveServer) -> Client:
+    client = Client(server.url)
+    client.login("olga@example.org", PASSWORD)
+    return client
+
+
+def is_ready(client: Client, path: str) -> bool:
+    return bool(client.get(path)["state"] == "ready")
+
+
+async def every_block_once(data: Path, made: list[str]) -> None:
+    async with started(data, background=False) as house:
+        assert await findings(house) == []
+        counts: Counter[str] = Counter()
+        spans: set[tuple[str, int]] = set()
+        async for block in every(house.app.stores["tickets"], Block):
+            counts[block.event_id] += block.count
+            spans.update((block.event_id, block.first + position) for position in range(block.count))
+        assert counts == dict.fromkeys(made, SEATS)
+        assert len(spans) == SEATS * len(made)  # no seat is in two blocks
+
+
+class Mortal:
+    """Makes one chunk, then never comes back. The first life does not even get that far."""
+
+    def __init__(self) -> None:
+        self._make = Inventory._generate_chunk
+        self._left = 0
+        self.died = asyncio.Event()
+        self.died_at: list[int] = []
+
+    def born_again(self) -> None:
+        self._left = 1
+        self.died = asyncio.Event()
+
+    async def __call__(self, service: Inventory, event_id: str, layout: Layout) -> Show:
+        if self._left == 0:
+            self.died_at.append((await service.show(event_id)).next_block)
+            self.died.set()
+            await asyncio.Event().wait()
+        self._left -= 1
+        return await self._make(service, event_id, layout)
+
+
+async def test_it_dies_at_every_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by chance but one after the other: before the first chunk, after it, after the second, …"""
+    plan, areas, prices = theatre(900)
+    body = event_body(plan=plan, areas=areas, prices=prices)
+    mortal = Mortal()
+    with monkeypatch.context() as patch:
+        patch.setattr(inventory, "CHUNK_BLOCKS", 10)
+        patch.setattr(Inventory, "_generate_chunk", partialmethod(mortal))
+        async with started(tmp_path / "data") as house:
+            olga = organizer_of(house)
+            event_id = (await house.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
+            (await house.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
+            assert not await lives_to_the_end(house, event_id, mortal)
+        for _ in range(50):
+            mortal.born_again()
+            async with started(tmp_path / "data") as house:
+                if await lives_to_the_end(house, event_id, mortal):
+                    break
+    async with started(tmp_path / "data") as house:
+        blocks = await house.app.stores["tickets"].count(Block, {"event_id": event_id})
+        assert mortal.died_at == list(range(0, blocks, 10))
+        seats = await house.seats(event_id)
+        assert len({seat["id"] for seat in seats}) == len(seats) == 900
+        assert await findings(house) == []
+
+
+async def lives_to_the_end(house: House, event_id: str, mortal: Mortal) -> bool:
+    """False where it died before everything was made."""
+
+    async def look() -> str:
+        show = await house.app.stores["tickets"].get(Show, event_id)
+        if show is not None and show.state is ShowState.READY:
+            return "ready"
+        return "dead" if mortal.died.is_set() else ""
+
+    return await house.until(look) == "ready"

@@ -1,0 +1,142 @@
+import { http } from './http';
+import { idempotent } from './intent';
+import type * as T from './types';
+
+const id = encodeURIComponent;
+
+export interface EventFilter {
+  q?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+  mine?: boolean;
+  cursor?: string | undefined;
+}
+
+export const events = {
+  list: async (filter: EventFilter) =>
+    (
+      await http.get<T.Page<T.EventInfo>>('/events', {
+        params: { ...filter, limit: 30 },
+        anonymous: !filter.mine,
+      })
+    ).data,
+  get: async (event: string) => (await http.get<T.EventInfo>(`/events/${id(event)}`)).data,
+  create: async (draft: T.EventDraft) =>
+    (await http.post<T.EventInfo>('/events', draft, { timeout: 120_000 })).data,
+  update: async (event: string, change: Partial<T.EventDraft>) =>
+    (await http.patch<T.EventInfo>(`/events/${id(event)}`, change, { timeout: 120_000 })).data,
+  publish: async (event: string) =>
+    (await http.post<T.EventInfo>(`/events/${id(event)}/publish`)).data,
+  cancel: async (event: string) =>
+    (await http.post<T.EventInfo>(`/events/${id(event)}/cancel`)).data,
+  inventory: async (event: string) =>
+    (await http.get<T.Inventory>(`/events/${id(event)}/inventory`)).data,
+  categories: async (event: string) =>
+    (await http.get<T.Page<T.Category>>(`/events/${id(event)}/categories`, { anonymous: true }))
+      .data.items,
+  sections: async (event: string) =>
+    (await http.get<T.Page<T.Section>>(`/events/${id(event)}/sections`, { anonymous: true })).data
+      .items,
+  seats: async (event: string, section: string) =>
+    (
+      await http.get<T.Page<T.SectionSeat>>(`/events/${id(event)}/sections/${id(section)}/seats`, {
+        anonymous: true,
+      })
+    ).data.items,
+  geometry: async (event: string, planHash: string, signal: AbortSignal) =>
+    (
+      await http.get<ArrayBuffer>(`/events/${id(event)}/geometry`, {
+        params: { v: planHash },
+        responseType: 'arraybuffer',
+        anonymous: true,
+        signal,
+      })
+    ).data,
+  availability: async (event: string, signal?: AbortSignal) =>
+    (
+      await http.get<ArrayBuffer>(`/events/${id(event)}/availability`, {
+        responseType: 'arraybuffer',
+        anonymous: true,
+        ...(signal ? { signal } : {}),
+      })
+    ).data,
+  sales: async (event: string) => (await http.get<T.Sales>(`/events/${id(event)}/sales`)).data,
+};
+
+export const availabilityStreamUrl = (event: string) =>
+  `/api/events/${id(event)}/availability/stream`;
+
+export const holds = {
+  place: async (event: string, request: T.HoldRequest, key: string) =>
+    (await http.post<T.Hold>(`/events/${id(event)}/holds`, request, idempotent(key))).data,
+  mine: async () => (await http.get<T.Page<T.Hold>>('/holds')).data.items,
+  get: async (hold: string) => (await http.get<T.Hold>(`/holds/${id(hold)}`)).data,
+  release: async (hold: string) => {
+    await http.delete(`/holds/${id(hold)}`);
+  },
+};
+
+export const orders = {
+  place: async (hold: string, buyer: T.Buyer, key: string) =>
+    (await http.post<T.Order>('/orders', { hold_id: hold, buyer }, idempotent(key))).data,
+  list: async (cursor?: string) =>
+    (await http.get<T.Page<T.Order>>('/orders', { params: { cursor } })).data,
+  get: async (order: string) => (await http.get<T.Order>(`/orders/${id(order)}`)).data,
+  cancel: async (order: string, key: string) =>
+    (await http.post<T.Order>(`/orders/${id(order)}/cancel`, {}, idempotent(key))).data,
+  tickets: async (order: string) =>
+    (await http.get<T.Page<T.Ticket>>(`/orders/${id(order)}/tickets`)).data.items,
+};
+
+export const orderStreamPath = (order: string) => `/orders/${id(order)}/stream`;
+
+const CONFIRM_TIMEOUT_MS = 30_000;
+
+export const payments = {
+  // The secret is the right to pay; the mocked gateway is a third party and gets no session token.
+  confirm: async (intent: string, clientSecret: string, card: T.Card) =>
+    (
+      await http.post<T.PaymentAnswer>(
+        `/payments/intents/${id(intent)}/confirm`,
+        { client_secret: clientSecret, card },
+        { anonymous: true, timeout: CONFIRM_TIMEOUT_MS },
+      )
+    ).data,
+  lookUp: async (intent: string, clientSecret: string) =>
+    (
+      await http.get<T.PaymentIntent>(`/payments/intents/${id(intent)}`, {
+        params: { client_secret: clientSecret },
+        anonymous: true,
+      })
+    ).data,
+  answerChallenge: async (url: string, outcome: 'approve' | 'refuse') =>
+    (
+      await http.post<T.PaymentAnswer>(
+        url,
+        { outcome },
+        { baseURL: '', anonymous: true, timeout: CONFIRM_TIMEOUT_MS },
+      )
+    ).data,
+};
+
+export const gate = {
+  check: async (scan: T.CheckinRequest) =>
+    (await http.post<T.Checkin>('/checkins', scan, idempotent(scan.scan_id))).data,
+};
+
+export const account = {
+  register: async (email: string, password: string, name: string) => {
+    await http.post('/auth/register', { email, password, name }, { anonymous: true });
+  },
+  changePassword: async (current: string, next: string) => {
+    await http.post('/auth/password', { current_password: current, new_password: next });
+  },
+};
+
+export const files = {
+  fetch: async (path: string) => (await http.get<Blob>(path, { responseType: 'blob' })).data,
+  ticketQr: (ticket: string) => `/tickets/${id(ticket)}/qr.svg`,
+  ticketPdf: (ticket: string) => `/tickets/${id(ticket)}.pdf`,
+  calendar: (order: string) => `/orders/${id(order)}/event.ics`,
+  ordersCsv: (event: string) => `/events/${id(event)}/orders.csv`,
+};

@@ -1,0 +1,107 @@
+import axios, { type AxiosError, type InternalAxiosRequestConfig } from 'axios';
+import { ApiError, toApiError } from './problem';
+import { createRefresher, exclusiveAcrossTabs } from './refresh';
+import { acceptGrant, currentToken, endSession, markUnreachable, mayHaveSession } from './session';
+import type { SessionGrant } from './types';
+
+declare module 'axios' {
+  interface AxiosRequestConfig {
+    /** Public data: neither wait for the session nor send its token. */
+    anonymous?: boolean;
+    retried?: boolean;
+  }
+}
+
+const TIMEOUT_MS = 20_000;
+const CLIENT_HEADER = { 'X-Houseful-Client': 'web' };
+
+export const http = axios.create({ baseURL: '/api', timeout: TIMEOUT_MS });
+
+/** For the session's own calls: no interceptors, so a refused refresh cannot start another one. */
+const bare = axios.create({ baseURL: '/api', timeout: TIMEOUT_MS, headers: CLIENT_HEADER });
+
+async function callBare<T>(path: string, body: unknown): Promise<T> {
+  try {
+    return (await bare.post<T>(path, body)).data;
+  } catch (error) {
+    throw await toApiError(error);
+  }
+}
+
+export const refreshToken = createRefresher({
+  request: () => callBare<SessionGrant>('/auth/refresh', {}),
+  current: currentToken,
+  accept: acceptGrant,
+  end: endSession,
+  isRefusal: (error) => error instanceof ApiError && error.status === 401,
+  exclusive: exclusiveAcrossTabs,
+});
+
+const isRefused = (error: unknown) => error instanceof ApiError && error.status === 401;
+
+/** Picks up the session that a reload left behind. Without an answer the session is unknown, not over. */
+export async function restoreSession(): Promise<void> {
+  if (!mayHaveSession()) return;
+  try {
+    await refreshToken(null);
+  } catch (error) {
+    if (!isRefused(error)) markUnreachable();
+  }
+}
+
+export async function signIn(email: string, password: string): Promise<void> {
+  acceptGrant(await callBare<SessionGrant>('/auth/login', { email, password }));
+}
+
+export async function signOut(): Promise<void> {
+  try {
+    await bare.post('/auth/logout', {});
+  } catch (error) {
+    const problem = await toApiError(error);
+    // Already over on the server is as good as signed out; anything else the person must hear about.
+    if (!isRefused(problem)) throw problem;
+  }
+  endSession();
+}
+
+function bearer(token: string): { Authorization: string } {
+  return { Authorization: `Bearer ${token}` };
+}
+
+/** The token to send, restoring the session first where there seems to be one. */
+export async function tokenForRequest(): Promise<string | null> {
+  const token = currentToken();
+  if (token !== null || !mayHaveSession()) return token;
+  try {
+    return await refreshToken(null);
+  } catch (error) {
+    if (isRefused(error)) return null;
+    throw error;
+  }
+}
+
+async function attachToken(config: InternalAxiosRequestConfig) {
+  if (config.anonymous) return config;
+  const token = await tokenForRequest();
+  if (token !== null) config.headers.set(bearer(token));
+  return config;
+}
+
+async function recover(error: AxiosError) {
+  const problem = await toApiError(error);
+  const { config } = error;
+  if (
+    problem instanceof ApiError &&
+    problem.code === 'token_expired' &&
+    config &&
+    !config.retried
+  ) {
+    const sent = config.headers.get('Authorization');
+    await refreshToken(typeof sent === 'string' ? sent.replace('Bearer ', '') : null);
+    return http.request({ ...config, retried: true });
+  }
+  throw problem;
+}
+
+http.interceptors.request.use(attachToken);
+http.interceptors.response.use(undefined, recover);

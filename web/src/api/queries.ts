@@ -1,0 +1,129 @@
+import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
+import { deadline } from '@/lib/time';
+import * as calls from './calls';
+import { ApiError } from './problem';
+import type { Hold, Order } from './types';
+
+const ATTEMPTS = 2;
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 15_000,
+        retry: (failures, error) =>
+          error instanceof ApiError &&
+          error.transient &&
+          error.status !== 429 &&
+          failures < ATTEMPTS,
+      },
+    },
+  });
+}
+
+/** `endsAt` is the end on this device's clock, from the server's own idea of now; null when there is none. */
+export type Timed<T> = T & { endsAt: number | null };
+
+function timed<T extends { expires_at: string | null; server_time: string }>(value: T): Timed<T> {
+  const { expires_at: end, server_time: now } = value;
+  return { ...value, endsAt: end === null ? null : deadline(end, now) };
+}
+
+export const timedHold = (hold: Hold): Timed<Hold> => timed(hold);
+export const timedOrder = (order: Order): Timed<Order> => timed(order);
+
+export const eventsQuery = (filter: calls.EventFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['events', filter],
+    queryFn: ({ pageParam }) => calls.events.list({ ...filter, cursor: pageParam }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+
+export const eventQuery = (event: string) =>
+  queryOptions({ queryKey: ['event', event], queryFn: () => calls.events.get(event) });
+
+export const inventoryQuery = (event: string) =>
+  queryOptions({
+    queryKey: ['inventory', event],
+    queryFn: () => calls.events.inventory(event),
+    refetchInterval: ({ state }) => (state.data?.state === 'ready' ? false : 700),
+  });
+
+export const categoriesQuery = (event: string) =>
+  queryOptions({ queryKey: ['categories', event], queryFn: () => calls.events.categories(event) });
+
+export const sectionsQuery = (event: string) =>
+  queryOptions({ queryKey: ['sections', event], queryFn: () => calls.events.sections(event) });
+
+/** Names of seats never change; their status comes from the live map instead. */
+export const seatsQuery = (event: string, section: string) =>
+  queryOptions({
+    queryKey: ['seats', event, section],
+    queryFn: () => calls.events.seats(event, section),
+    staleTime: Infinity,
+  });
+
+export const geometryQuery = (event: string, planHash: string) =>
+  queryOptions({
+    queryKey: ['geometry', event, planHash],
+    queryFn: ({ signal }) => calls.events.geometry(event, planHash, signal),
+    staleTime: Infinity,
+  });
+
+export interface Pending {
+  holdId: string;
+  seats: number;
+  endsAt: number;
+}
+
+/** Seats that the person holds right now: holds without an order, and orders that wait for their payment. */
+export const pendingQuery = () =>
+  queryOptions({
+    queryKey: ['pending'],
+    queryFn: async (): Promise<Pending[]> => {
+      const [holds, orders] = await Promise.all([calls.holds.mine(), calls.orders.list()]);
+      const unpaid = orders.items.filter((order) => order.status === 'awaiting_payment');
+      return [...holds.filter((hold) => hold.status === 'active'), ...unpaid].flatMap((item) => {
+        const { endsAt } = timed(item);
+        return endsAt === null ? [] : [{ holdId: item.hold_id, seats: item.seats.length, endsAt }];
+      });
+    },
+  });
+
+export const holdQuery = (hold: string) =>
+  queryOptions({
+    queryKey: ['hold', hold],
+    queryFn: async () => timedHold(await calls.holds.get(hold)),
+  });
+
+export const orderQuery = (order: string) =>
+  queryOptions({
+    queryKey: ['order', order],
+    queryFn: async () => timedOrder(await calls.orders.get(order)),
+  });
+
+export const ordersQuery = () =>
+  infiniteQueryOptions({
+    queryKey: ['orders'],
+    queryFn: ({ pageParam }) => calls.orders.list(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+
+export const ticketsQuery = (order: string) =>
+  queryOptions({ queryKey: ['tickets', order], queryFn: () => calls.orders.tickets(order) });
+
+export const fileQuery = (path: string) =>
+  queryOptions({
+    queryKey: ['file', path],
+    queryFn: () => calls.files.fetch(path),
+    staleTime: Infinity,
+  });
+
+export const salesQuery = (event: string) =>
+  queryOptions({
+    queryKey: ['sales', event],
+    queryFn: () => calls.events.sales(event),
+    refetchInterval: 5000,
+  });

@@ -1,0 +1,131 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from '@tanstack/react-router';
+import { HomePage } from '@/browse/HomePage';
+import { ErrorState } from '@/ui/ErrorState';
+import { PageSkeleton } from '@/ui/Skeleton';
+import { Layout } from './Layout';
+import { NotFound } from './NotFound';
+
+type Search = Record<string, unknown>;
+
+const text = (value: unknown) =>
+  typeof value === 'string' && value !== ''
+    ? value
+    : typeof value === 'number'
+      ? String(value)
+      : undefined;
+
+/** Only the keys that have a value, so that addresses stay short. */
+function pick<K extends string>(search: Search, ...keys: K[]): { [key in K]?: string } {
+  const result: { [key in K]?: string } = {};
+  for (const key of keys) {
+    const value = text(search[key]);
+    if (value !== undefined) result[key] = value;
+  }
+  return result;
+}
+
+const root = createRootRoute({ component: Layout, notFoundComponent: NotFound });
+
+const routes = [
+  createRoute({
+    getParentRoute: () => root,
+    path: '/',
+    validateSearch: (search: Search) => pick(search, 'q', 'from', 'to'),
+    component: HomePage,
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/events/$eventId',
+    component: lazyRouteComponent(() => import('@/browse/EventPage'), 'EventPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/events/$eventId/seats',
+    validateSearch: (search: Search) => pick(search, 'resume'),
+    staticData: { full: true },
+    component: lazyRouteComponent(() => import('@/seatmap/PickerPage'), 'PickerPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/checkout/$holdId',
+    component: lazyRouteComponent(() => import('@/checkout/CheckoutPage'), 'CheckoutPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/orders',
+    component: lazyRouteComponent(() => import('@/tickets/OrdersPage'), 'OrdersPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/orders/$orderId',
+    component: lazyRouteComponent(() => import('@/tickets/OrderPage'), 'OrderPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/sign-in',
+    validateSearch: (search: Search) => pick(search, 'next'),
+    component: lazyRouteComponent(() => import('@/account/SignInPage'), 'SignInPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/sign-up',
+    validateSearch: (search: Search) => pick(search, 'next'),
+    component: lazyRouteComponent(() => import('@/account/SignUpPage'), 'SignUpPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account',
+    component: lazyRouteComponent(() => import('@/account/AccountPage'), 'AccountPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/organizer',
+    component: lazyRouteComponent(() => import('@/organizer/MyEventsPage'), 'MyEventsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/organizer/new',
+    component: lazyRouteComponent(() => import('@/organizer/NewEventPage'), 'NewEventPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/organizer/$eventId',
+    component: lazyRouteComponent(() => import('@/organizer/ManagePage'), 'ManagePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/organizer/$eventId/edit',
+    component: lazyRouteComponent(() => import('@/organizer/EditEventPage'), 'EditEventPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/gate',
+    staticData: { full: true },
+    component: lazyRouteComponent(() => import('@/gate/GatePage'), 'GatePage'),
+  }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  scrollRestoration: true,
+  defaultPreload: 'intent',
+  defaultPendingComponent: PageSkeleton,
+  defaultErrorComponent: ({ error, reset }) => (
+    <ErrorState error={error} what="This page" onRetry={reset} />
+  ),
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+  interface StaticDataRouteOption {
+    /** The page fills the window and scrolls inside itself. */
+    full?: boolean;
+  }
+}

@@ -1,0 +1,31 @@
+// @vitest-environment jsdom
+import { describe, expect, it } from 'vitest';
+import { formatMoney, moneyInput, parseMoney } from './money';
+
+describe('money', () => {
+  it('shows minor units only where there are any', () => {
+    expect(formatMoney(4500, 'EUR', 'en-GB')).toBe('€45');
+    expect(formatMoney(8950, 'EUR', 'en-GB')).toBe('€89.50');
+    expect(formatMoney(1200, 'JPY', 'en-GB')).toBe('¥1,200');
+  });
+
+  it('reads amounts as people type them', () => {
+    expect(parseMoney('45', 'EUR')).toBe(4500);
+    expect(parseMoney(' 45.5 ', 'EUR')).toBe(4550);
+    expect(parseMoney('45,05', 'EUR')).toBe(4505);
+    expect(parseMoney('0.29', 'EUR')).toBe(29);
+    expect(parseMoney('1200', 'JPY')).toBe(1200);
+  });
+
+  it.each(['', 'free', '-5', '45.505', '1.200,00', '1e3'])('refuses %j', (text) => {
+    expect(parseMoney(text, 'EUR')).toBeNull();
+  });
+
+  it('refuses fractions that the currency does not have', () => {
+    expect(parseMoney('12.5', 'JPY')).toBeNull();
+  });
+
+  it('comes back as it went in', () => {
+    expect(parseMoney(moneyInput(8995, 'EUR'), 'EUR')).toBe(8995);
+  });
+});

@@ -1,0 +1,42 @@
+// @vitest-environment jsdom
+import { describe, expect, it } from 'vitest';
+import { deadline, formatRemaining, fromWallClock, spokenRemaining, toWallClock } from './time';
+
+describe('the countdown', () => {
+  it('follows the server clock, however wrong the device is', () => {
+    const wrongByAnHour = Date.parse('2026-11-22T21:00:00Z');
+    const end = deadline('2026-11-22T20:10:00Z', '2026-11-22T20:00:00Z', wrongByAnHour);
+    expect(end - wrongByAnHour).toBe(600_000);
+  });
+
+  it('never shows less than is left, and never less than nothing', () => {
+    expect(formatRemaining(600_000)).toBe('10:00');
+    expect(formatRemaining(400_001)).toBe('06:41');
+    expect(formatRemaining(1)).toBe('00:01');
+    expect(formatRemaining(-5000)).toBe('00:00');
+    expect(formatRemaining(4_001_000)).toBe('1:06:41');
+    expect(formatRemaining(3 * 86_400_000)).toBe('3 days');
+  });
+
+  it('is spoken in whole units', () => {
+    expect(spokenRemaining(400_000)).toBe('7 minutes');
+    expect(spokenRemaining(1000)).toBe('1 second');
+  });
+});
+
+describe('venue time', () => {
+  it.each([
+    ['2026-12-12T19:30', 'Europe/Berlin', '2026-12-12T18:30:00Z'],
+    ['2026-07-12T19:30', 'Europe/Berlin', '2026-07-12T17:30:00Z'],
+    ['2026-03-29T03:30', 'Europe/Berlin', '2026-03-29T01:30:00Z'],
+    ['2026-11-01T00:30', 'America/New_York', '2026-11-01T04:30:00Z'],
+    ['2026-12-12T19:30', 'Asia/Kolkata', '2026-12-12T14:00:00Z'],
+  ])('%s in %s', (local, zone, instant) => {
+    expect(fromWallClock(local, zone)).toBe(instant);
+    expect(toWallClock(instant, zone)).toBe(local);
+  });
+
+  it('is nothing for what is no date', () => {
+    expect(fromWallClock('tomorrow', 'Europe/Berlin')).toBeNull();
+  });
+});

@@ -1,0 +1,144 @@
+import { useState, type SubmitEvent } from 'react';
+import { ApiError } from '@/api/problem';
+import type { EventDraft, EventInfo } from '@/api/types';
+import { localTimeZone } from '@/lib/time';
+import { Button } from '@/ui/Button';
+import { Notice } from '@/ui/Notice';
+import { AreasField } from './AreasField';
+import { BasicFields } from './BasicFields';
+import {
+  formDefaults,
+  priceDefaults,
+  readAllFields,
+  readAreas,
+  readOpenFields,
+  readPrices,
+  type AreaForm,
+  type Errors,
+} from './draft';
+import { Mistakes } from './Mistakes';
+import { PlanField, type LoadedPlan } from './PlanField';
+import { PricesField } from './PricesField';
+
+interface Props {
+  event?: EventInfo;
+  submitLabel: string;
+  onSave: (draft: Partial<EventDraft>) => Promise<unknown>;
+}
+
+function areaForms(event: EventInfo | undefined): AreaForm[] {
+  return (event?.areas ?? []).map((area, key) => ({
+    ...area,
+    key,
+    capacity: String(area.capacity),
+  }));
+}
+
+/** A new event, a draft with everything open, or a published event with what may still change. */
+export function EventForm({ event, submitLabel, onSave }: Props) {
+  const isOpen = !event || event.state === 'draft';
+  const [defaults] = useState(() => formDefaults(event, localTimeZone));
+  const [currency, setCurrency] = useState(defaults.currency);
+  const [plan, setPlan] = useState<LoadedPlan | null>(null);
+  const [prices, setPrices] = useState(() => priceDefaults(event));
+  const [areas, setAreas] = useState(() => areaForms(event));
+  const [busy, setBusy] = useState(false);
+  const [errors, setErrors] = useState<Errors>({});
+  const [error, setError] = useState<ApiError | null>(null);
+
+  const categories = plan
+    ? plan.summary.categories
+    : Object.keys(event?.prices ?? {}).map((name) => ({ name, seats: null }));
+
+  const read = (data: FormData, found: Errors): Partial<EventDraft> => {
+    if (event && !isOpen) return readOpenFields(data, event.timezone, found);
+    if (!event && !plan) found['plan'] = 'Choose the seating plan.';
+    return {
+      ...readAllFields(data, found),
+      ...(plan ? { plan: plan.plan } : {}),
+      prices: readPrices(
+        prices,
+        categories.map((category) => category.name),
+        currency,
+        found,
+      ),
+      areas: readAreas(areas, found),
+    };
+  };
+
+  const save = async (draft: Partial<EventDraft>) => {
+    setBusy(true);
+    setError(null);
+    try {
+      await onSave(draft);
+    } catch (problem) {
+      if (!(problem instanceof ApiError)) throw problem;
+      setError(problem);
+      setErrors(problem.errors);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const submit = (submitted: SubmitEvent<HTMLFormElement>) => {
+    submitted.preventDefault();
+    const found: Errors = {};
+    const draft = read(new FormData(submitted.currentTarget), found);
+    setErrors(found);
+    setError(null);
+    if (Object.keys(found).length === 0) void save(draft);
+  };
+
+  return (
+    <form onSubmit={submit} className="grid gap-10">
+      <BasicFields defaults={defaults} isOpen={isOpen} errors={errors} onCurrency={setCurrency} />
+      {isOpen && (
+        <>
+          <PlanField
+            current={event?.plan_name ?? null}
+            plan={plan}
+            error={errors['plan']}
+            onPlan={setPlan}
+          />
+          {categories.length > 0 && (
+            <>
+              <PricesField
+                categories={categories}
+                currency={currency}
+                prices={prices}
+                errors={errors}
+                onChange={setPrices}
+              />
+              <AreasField
+                areas={areas}
+                zones={plan?.summary.zones ?? []}
+                categories={categories.map((category) => category.name)}
+                errors={errors}
+                onChange={setAreas}
+              />
+            </>
+          )}
+        </>
+      )}
+      {error && (
+        <Notice tone="bad" title="Not saved" testId="event-form-error">
+          {error.status === 0
+            ? 'The server did not answer. Look in your list of events before saving again.'
+            : error.message}
+          <Mistakes errors={errors} />
+        </Notice>
+      )}
+      {!error && Object.keys(errors).length > 0 && (
+        <Notice tone="bad">Some fields above need a second look.</Notice>
+      )}
+      <Button
+        type="submit"
+        className="justify-self-start"
+        busy={busy && 'Saving'}
+        data-testid="save-event"
+      >
+        {submitLabel}
+      </Button>
+    </form>
+  );
+}

@@ -1,0 +1,152 @@
+import { Maximize, Minus, Plus } from 'lucide-react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
+import type { EventInfo } from '@/api/types';
+import { formatMoney } from '@/lib/money';
+import { count } from '@/lib/words';
+import { nameOf, priceOf } from './basket';
+import { MapView, type Hover } from './map/view';
+import { exposeHook } from './testHook';
+import { useMapTheme } from './useTheme';
+import type { SeatMap } from './useSeatMap';
+
+interface Props {
+  event: EventInfo;
+  map: SeatMap;
+  category: number | null;
+  viewRef: RefObject<MapView | null>;
+  onSeat: (ordinal: number) => void;
+  onSection: (section: number) => void;
+}
+
+export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: Props) {
+  const stage = useRef<HTMLDivElement>(null);
+  const ground = useRef<HTMLCanvasElement>(null);
+  const seats = useRef<HTMLCanvasElement>(null);
+  const overlay = useRef<HTMLCanvasElement>(null);
+  const [hover, setHover] = useState<Hover | null>(null);
+  const theme = useMapTheme();
+  const handlers = useRef({ onSeat, onSection });
+  const firstTheme = useRef(theme);
+
+  useEffect(() => {
+    handlers.current = { onSeat, onSection };
+  }, [onSeat, onSection]);
+
+  useEffect(() => {
+    const parts = { ground: ground.current, seats: seats.current, overlay: overlay.current };
+    if (!stage.current || !parts.ground || !parts.seats || !parts.overlay) return undefined;
+    const { geometry } = map.scene;
+    const view = new MapView(
+      stage.current,
+      { ground: parts.ground, seats: parts.seats, overlay: parts.overlay },
+      {
+        ...map,
+        theme: firstTheme.current,
+        priceLabel: (section) => {
+          const first = geometry.sections[section]?.first;
+          return first === undefined
+            ? ''
+            : formatMoney(priceOf(event, geometry, first), event.currency);
+        },
+        onSeat: (ordinal) => handlers.current.onSeat(ordinal),
+        onSection: (section) => handlers.current.onSection(section),
+        onHover: setHover,
+      },
+    );
+    viewRef.current = view;
+    const hide = exposeHook(view, map.state);
+    return () => {
+      hide();
+      view.destroy();
+      viewRef.current = null;
+    };
+  }, [event, map, viewRef]);
+
+  useEffect(() => viewRef.current?.setTheme(theme), [theme, viewRef, map]);
+  useEffect(() => viewRef.current?.setCategory(category), [category, viewRef, map]);
+
+  const layer = 'absolute inset-0 size-full';
+  const control =
+    'grid size-11 place-items-center bg-paper hover:bg-sunk first:rounded-t-md last:rounded-b-md';
+  return (
+    <div className="relative size-full overflow-hidden">
+      <div
+        ref={stage}
+        role="application"
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it takes keys: arrows, + - 0
+        tabIndex={0}
+        aria-label="Seat map. Arrow keys move it, plus and minus zoom, 0 shows everything. Seats can also be chosen in the list."
+        className="absolute inset-0 touch-none focus-visible:-outline-offset-2"
+      >
+        <canvas ref={ground} aria-hidden className={layer} />
+        <canvas ref={seats} aria-hidden className={layer} />
+        <canvas ref={overlay} aria-hidden data-testid="seat-canvas" className={layer} />
+      </div>
+      <div className="absolute right-3 bottom-3 grid divide-y divide-line rounded-md border border-line-strong">
+        <button
+          type="button"
+          aria-label="Zoom in"
+          className={control}
+          onClick={() => viewRef.current?.zoomBy(1.8)}
+        >
+          <Plus aria-hidden className="size-4.5" />
+        </button>
+        <button
+          type="button"
+          aria-label="Zoom out"
+          className={control}
+          onClick={() => viewRef.current?.zoomBy(1 / 1.8)}
+        >
+          <Minus aria-hidden className="size-4.5" />
+        </button>
+        <button
+          type="button"
+          aria-label="Show the whole hall"
+          className={control}
+          onClick={() => viewRef.current?.fit()}
+        >
+          <Maximize aria-hidden className="size-4.5" />
+        </button>
+      </div>
+      {hover && <Tip event={event} map={map} hover={hover} />}
+    </div>
+  );
+}
+
+const statusWords = ['Available', 'Held by someone', 'Sold', 'Not on sale'];
+
+interface TipProps {
+  event: EventInfo;
+  map: SeatMap;
+  hover: Hover;
+}
+
+function Tip({ event, map, hover }: TipProps) {
+  const { geometry } = map.scene;
+  const section = geometry.sections[hover.section];
+  if (!section) return null;
+  const ordinal = hover.seat >= 0 ? hover.seat : section.first;
+  const title = hover.seat >= 0 ? nameOf(geometry, ordinal) : section.name;
+  const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
+  const status =
+    hover.seat >= 0
+      ? (statusWords[map.state.status[ordinal] ?? 0] ?? '')
+      : `${count(map.state.available[hover.section] ?? 0)} left`;
+  const below = hover.y < 90;
+  return (
+    <div
+      aria-hidden
+      className="pointer-events-none absolute z-10 grid w-max max-w-56 rounded-md bg-ink px-3 py-2 text-sm text-paper"
+      style={{
+        left: Math.min(Math.max(hover.x, 112), Math.max(112, hover.width - 112)),
+        top: hover.y,
+        transform: `translate(-50%, ${below ? '18px' : 'calc(-100% - 18px)'})`,
+      }}
+    >
+      <span className="font-semibold">{title}</span>
+      <span>
+        {price} · {status}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+import type { EventInfo } from '@/api/types';
+import { formatMoment } from '@/lib/time';
+import { counted, listed } from '@/lib/words';
+import { Button } from '@/ui/Button';
+import { Notice } from '@/ui/Notice';
+import { nameOf } from './basket';
+import { suggest } from './map/best';
+import type { SeatState } from './map/state';
+import type { HoldProblem } from './useHold';
+
+interface Props {
+  event: EventInfo;
+  state: SeatState;
+  problem: HoldProblem;
+  onTake: (ordinals: number[]) => void;
+}
+
+/** Why the hold was refused, and what can be done about it. */
+export function Problem({ event, state, problem, onTake }: Props) {
+  if (problem.kind === 'taken')
+    return <Taken {...{ event, state, onTake }} taken={problem.taken} />;
+  return (
+    <Notice tone="bad" title="The seats are not held" testId="hold-problem">
+      {refusalWords(problem, event)}
+    </Notice>
+  );
+}
+
+function refusalWords(problem: HoldProblem & { kind: 'refused' }, event: EventInfo): string {
+  const { error } = problem;
+  const { available, limit, on_sale_at: onSale } = error.body;
+  switch (error.code) {
+    case 'not_enough_seats':
+      return typeof available === 'number'
+        ? `Only ${counted(available, 'place')} are left there.`
+        : error.message;
+    case 'hold_limit':
+      return typeof limit === 'number'
+        ? `You can hold ${counted(limit, 'seat')} of this event at most, counting those you hold already.`
+        : error.message;
+    case 'not_on_sale':
+      return typeof onSale === 'string'
+        ? `The sale opens ${formatMoment(onSale, event.timezone)}.`
+        : error.message;
+    case 'network':
+      return 'The server did not answer. Press the button again: it repeats the same request and cannot hold seats twice.';
+    default:
+      return error.status === 429
+        ? `Too many requests right now. Try again in ${counted(error.retryAfterSeconds ?? 5, 'second')}; your choice stays here.`
+        : error.message;
+  }
+}
+
+interface TakenProps {
+  event: EventInfo;
+  state: SeatState;
+  taken: number[];
+  onTake: (ordinals: number[]) => void;
+}
+
+function Taken({ event, state, taken, onTake }: TakenProps) {
+  const { geometry } = state;
+  if (taken.length === 0) {
+    return (
+      <Notice tone="warn" title="Others took those places" testId="hold-problem">
+        We chose other places in the same area. Press the button again to hold them.
+      </Notice>
+    );
+  }
+  const names = [...new Set(taken.map((ordinal) => nameOf(geometry, ordinal)))];
+  const first = taken[0] ?? 0;
+  const free =
+    state.selected.size + taken.length <= event.max_seats_per_order
+      ? (suggest(state, {
+          quantity: taken.length,
+          category: geometry.category[first] ?? 0,
+          section: geometry.section[first] ?? 0,
+          avoid: state.selected,
+          near: { x: geometry.x[first] ?? 0, y: geometry.y[first] ?? 0 },
+        })?.ordinals ?? [])
+      : [];
+  return (
+    <Notice tone="bad" title="Someone else was faster" testId="hold-problem">
+      <p>
+        Someone else just took {listed(names)}. {taken.length === 1 ? 'It is' : 'They are'} out of
+        your choice.
+      </p>
+      {free.length > 0 && (
+        <Button kind="secondary" className="mt-3" onClick={() => onTake(free)}>
+          Take {listed(free.map((ordinal) => nameOf(geometry, ordinal)))} at the same price
+        </Button>
+      )}
+    </Notice>
+  );
+}

@@ -1,0 +1,56 @@
+import type { EventInfo } from '@/api/types';
+import { placeName } from '@/lib/words';
+import { seatLabel, type Geometry } from './map/geometry';
+import type { SeatState } from './map/state';
+
+export interface BasketLine {
+  key: string;
+  name: string;
+  category: number;
+  ordinals: number[];
+  priceMinor: number;
+}
+
+export function priceOf(event: EventInfo, geometry: Geometry, ordinal: number): number {
+  const category = geometry.categories[geometry.category[ordinal] ?? 0]?.name ?? '';
+  return event.prices[category] ?? 0;
+}
+
+export function nameOf(geometry: Geometry, ordinal: number): string {
+  const { section, row, number } = seatLabel(geometry, ordinal);
+  return placeName({ section_name: section, row, number });
+}
+
+/** One line per seat in the order of the plan, one per standing area. */
+export function basketLines(event: EventInfo, state: SeatState): BasketLine[] {
+  const { geometry } = state;
+  const lines = new Map<string, BasketLine>();
+  for (const ordinal of [...state.selected].sort((a, b) => a - b)) {
+    const section = geometry.sections[geometry.section[ordinal] ?? 0];
+    const standing = section?.kind === 'standing';
+    const key = standing ? section.id : String(ordinal);
+    const line = lines.get(key);
+    if (line) {
+      line.ordinals.push(ordinal);
+      line.priceMinor += priceOf(event, geometry, ordinal);
+    } else {
+      lines.set(key, {
+        key,
+        name: nameOf(geometry, ordinal),
+        category: geometry.category[ordinal] ?? 0,
+        ordinals: [ordinal],
+        priceMinor: priceOf(event, geometry, ordinal),
+      });
+    }
+  }
+  return [...lines.values()];
+}
+
+/** The section's index if the whole selection stands in one area, where any place is as good as another. */
+export function soleStandingSection(state: SeatState): number | null {
+  const { geometry } = state;
+  const sections = new Set([...state.selected].map((ordinal) => geometry.section[ordinal] ?? 0));
+  const [only] = sections;
+  if (sections.size !== 1 || only === undefined) return null;
+  return geometry.sections[only]?.kind === 'standing' ? only : null;
+}

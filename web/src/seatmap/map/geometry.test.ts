@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { FormatError } from './bytes';
+import { decodeGeometry, seatLabel, seatNumber, seatPitch } from './geometry';
+import { Scene } from './scene';
+import { encodeGeometry, smallHall } from './testing';
+
+const meta = {
+  size: { width: 1, height: 1 },
+  focal: { x: 0, y: 0 },
+  categories: [],
+  sections: [],
+  runs: [],
+  shapes: [],
+};
+
+describe('the geometry', () => {
+  it('gives every seat its place, row, number and category', () => {
+    const hall = smallHall();
+    expect(hall.count).toBe(25);
+    expect([hall.x[3], hall.y[3], hall.x[13], hall.y[13]]).toEqual([60, 100, 60, 200]);
+    expect(seatLabel(hall, 3)).toEqual({ section: 'Stalls', row: 'A', number: '4' });
+    expect(seatLabel(hall, 11)).toEqual({ section: 'Stalls', row: 'B', number: '18' });
+    expect(seatNumber(hall, 19)).toBe('X1');
+    expect([hall.category[0], hall.category[10]]).toEqual([0, 1]);
+  });
+
+  it('knows standing places without a run', () => {
+    const hall = smallHall();
+    expect(seatLabel(hall, 22)).toEqual({ section: 'Floor', row: '', number: '' });
+    expect([hall.section[22], hall.category[22], seatNumber(hall, 22)]).toEqual([1, 1, '']);
+  });
+
+  it('undoes differences that wrapped around', () => {
+    const seats: [number, number][] = [
+      [-32000, 5],
+      [32000, -5],
+      [-1, 0],
+    ];
+    const decoded = decodeGeometry(encodeGeometry({ seats, meta }));
+    expect([...decoded.x]).toEqual([-32000, 32000, -1]);
+    expect([...decoded.y]).toEqual([5, -5, 0]);
+  });
+
+  it('refuses what is cut short or something else', () => {
+    const whole = encodeGeometry({ seats: [[1, 1]], meta });
+    expect(() => decodeGeometry(whole.slice(0, -1))).toThrow(FormatError);
+    expect(() => decodeGeometry(new ArrayBuffer(40))).toThrow(FormatError);
+  });
+
+  it('measures the distance between neighbours', () => {
+    expect(seatPitch(smallHall())).toBe(20);
+  });
+
+  it('finds sections by point, also those without an outline', () => {
+    const scene = new Scene(smallHall());
+    expect(scene.sectionAt(50, 150)).toBe(0);
+    expect(scene.sectionAt(300, 300)).toBe(1);
+    expect(scene.sectionAt(300, 10)).toBe(-1);
+  });
+
+  it('offers seats for pointing at, but no standing places', () => {
+    const { grid } = new Scene(smallHall());
+    expect(grid.nearest(62, 103, 10)).toBe(3);
+    expect(grid.nearest(300, 300, 10)).toBe(-1);
+  });
+});

@@ -1,0 +1,35 @@
+import { Navigate, useLocation } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { restoreSession } from '@/api/http';
+import { ApiError } from '@/api/problem';
+import { hasRole, useSession } from '@/api/session';
+import type { Role } from '@/api/types';
+import { ErrorState } from './ErrorState';
+import { PageSkeleton } from './Skeleton';
+
+interface Props {
+  /** Any of these suffices; none means every signed-in person. */
+  roles?: Role[];
+  children: ReactNode;
+}
+
+export function RequireSession({ roles, children }: Props) {
+  const { status, user } = useSession();
+  const location = useLocation();
+  if (status === 'starting') return <PageSkeleton />;
+  if (status === 'unreachable') {
+    return (
+      <ErrorState
+        error={new ApiError(0, {})}
+        what="Your account"
+        onRetry={() => void restoreSession()}
+      />
+    );
+  }
+  if (status === 'anonymous') return <Navigate to="/sign-in" search={{ next: location.href }} />;
+  if (roles && !hasRole(user, ...roles)) {
+    const detail = `This part is for ${roles.filter((role) => role !== 'admin').join(' and ')} accounts. Ask an administrator for the role.`;
+    return <ErrorState error={new ApiError(403, { detail })} what="This page" />;
+  }
+  return children;
+}
