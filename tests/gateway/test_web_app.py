@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "assets" / "app-1a2b.js").write_text("console.log(1);" * 100)
     (folder / "assets" / "photo.bin").write_bytes(os.urandom(3000))
     (folder / ".secret").write_text("no")
-    (tmp_path / "outside.txt").write_text("outside")
+    (tmp_path / "outside.txt").write_text("classified")
     return folder
 
 
@@ -60,12 +60,12 @@ async def test_nothing_outside_of_the_folder_is_served(front: Front, path: str) 
     reply = await front.call("GET", path)
     assert b"<title>app</title>" in reply.content or reply.status == 404
     assert b"root:" not in reply.content
-    assert b"outside" not in reply.content.replace(path.encode(), b"")
+    assert b"classified" not in reply.content
 
 
 async def test_a_link_out_of_the_folder_is_not_followed(front: Front, folder: Path) -> None:
     (folder / "leak.txt").symlink_to(folder.parent / "outside.txt")
-    assert b"outside" not in (await front.call("GET", "/leak.txt")).content
+    assert b"classified" not in (await front.call("GET", "/leak.txt")).content
 
 
 async def test_a_new_build_shows_at_once(front: Front, folder: Path) -> None:

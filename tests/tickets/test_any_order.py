@@ -138,13 +138,13 @@ async def messages_agree(world: World, order_id: str) -> None:
 
 
 @given(steps)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_happens_money_and_seats_agree_in_the_end(life_steps: list[tuple[str, object]]) -> None:
     asyncio.run(lived(life_steps))
 
 
 @given(st.permutations(["pay", "webhook", "webhook", "deadline", "cancel", "settle", "settle", "rival"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_few_things_in_every_order(order: list[str]) -> None:
     how: dict[str, tuple[str, object]] = {
         "pay": ("pay", CARDS[0]),

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from houseful.common.errors import Duplicate, Refusal, Unavailable
+from houseful.common.idempotency import Answered
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.service.figures import Figures
@@ -28,12 +29,12 @@ class Sale:
     async def go(self, world: World) -> None:
         """From the beginning; steps that were done before are found to be done."""
         holding, ordering = world.tickets.holding, world.tickets.ordering
-        with suppress(Refusal, Duplicate):  # the HTTP surface replays the kept answer
+        with suppress(Refusal, Duplicate, Answered):  # the HTTP surface replays the kept answer
             await holding.hold_seats("usr_1", "evt_1", ["A-1", "B-1"], world.use("usr_1", "hold"))
         holds = await holding.running_holds("usr_1")
         orders = [one for one in await world.every(Order) if one.user_id == "usr_1"]
         hold_id = holds[0].hold_id if holds else orders[0].hold_id
-        with suppress(Duplicate):
+        with suppress(Duplicate, Answered):
             await ordering.order("usr_1", hold_id, "Bea", "bea@example.org", world.use("usr_1", "order"))
         [order] = [one for one in await world.every(Order) if one.user_id == "usr_1"]
         if not self.paid:
@@ -42,7 +43,7 @@ class Sale:
         await world.webhooks()
         await world.tickets.settlement.look_at(order.id)
         if self.cancels:
-            with suppress(Duplicate):
+            with suppress(Duplicate, Answered):
                 await ordering.cancel("usr_1", order.id, world.use("usr_1", "cancel"))
             await world.tickets.settlement.look_at(order.id)
         if self.event_cancelled:

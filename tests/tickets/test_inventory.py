@@ -127,6 +127,22 @@ async def test_a_cancellation_beside_the_making_wins(world: World, turns: int) -
     assert (await world.show_of()).state is ShowState.CANCELLED
 
 
+async def test_a_cancellation_while_it_is_counted_wins_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await published(world)
+    is_complete = world.tickets.inventory._is_complete
+
+    async def cancelled_meanwhile(event_id: str, layout: Layout) -> bool:
+        await world.receive(EventCancelled(event_id=event_id))
+        return await is_complete(event_id, layout)
+
+    monkeypatch.setattr(world.tickets.inventory, "_is_complete", cancelled_meanwhile)
+    assert (await generate(world)).state is ShowState.CANCELLED
+    assert await world.sent(InventoryReady) == []
+    assert not caplog.records  # nobody has to be woken for that
+
+
 async def test_a_missing_block_is_made_before_anything_is_sold(world: World) -> None:
     await published(world)
     world.store.commits, world.store.dies_at = 0, (COMMITS, "before")

@@ -112,6 +112,19 @@ async def test_a_decline_is_told_and_another_card_may_be_tried(world: World) -> 
     await world.verify()
 
 
+async def test_a_decline_that_is_told_twice_does_not_undo_what_came_between(world: World) -> None:
+    await world.show()
+    order_id = await world.placed("A-1")
+    world.processor.pay(order_id, DECLINED)
+    [declined] = world.processor.news
+    await world.webhooks()
+    world.processor.pay(order_id, SLOW)
+    await world.webhooks()
+    await world.tickets.settlement.on_webhook(*declined)
+    order = await world.order_of(order_id)
+    assert (order.state, order.detail) == (S.PROCESSING, None)
+
+
 async def test_a_payment_without_a_webhook_is_found_at_the_deadline(world: World) -> None:
     await world.show(hold_seconds=60)
     order_id = await world.placed("A-1")

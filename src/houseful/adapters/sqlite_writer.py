@@ -135,7 +135,9 @@ class Writer:
     @property
     def idle_connection(self) -> apsw.Connection | None:
         """The connection, while it is the loop's and has nothing uncommitted."""
-        return None if self._with_thread or self._closed else self._connection
+        if self._with_thread or self._closed or self._connection.in_transaction:
+            return None
+        return self._connection
 
     def put(self, writes: WriteSet) -> None:
         """Hand over. Raises `Unavailable` after `close`. What comes in one turn of the loop is committed

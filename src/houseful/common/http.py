@@ -17,7 +17,7 @@ import msgspec
 from houseful.common import idempotency
 from houseful.common.auth import Identity, Role, TokenVerifier, bearer
 from houseful.common.errors import Duplicate, Refusal, Transient, invalid
-from houseful.common.idempotency import KeptAnswer, Once
+from houseful.common.idempotency import Answered, KeptAnswer, Once
 from houseful.common.ports import Clock, Coordination, Store
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import REFUSALS, get_logger, request_id
@@ -354,14 +354,11 @@ class ServiceApp:
             raise Refusal(403, "forbidden", f"This needs the role {needed}.")
         return who
 
-    async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer | Stream:
+    async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer:
         key = call.headers.get("idempotency-key")
         use = call.once = idempotency.once(
             call.user.user_id, endpoint.method, path, key, call.raw, self._clock
         )
-        replayed = await self._replay(use)
-        if replayed is not None:
-            return replayed
         if not await idempotency.claim(self._coordination, use):
             raise Refusal(
                 409,
@@ -374,22 +371,31 @@ class ServiceApp:
         finally:
             await idempotency.unclaim(self._coordination, use)
 
-    async def _first_answer(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer | Stream:
+    async def _first_answer(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer:
+        """The answer is kept in the transaction that does what was asked. So a repetition fails at that, or
+        is refused for what the first one did, and only then is the first answer looked for."""
         try:
-            answer = rendered(await endpoint.handle(self._service, call), endpoint.status)
+            await endpoint.handle(self._service, call)
         except Refusal as refusal:
             if refusal.status in (401, 403, 429) or refusal.status >= 500:
                 raise
-            REFUSALS.labels(self._name, refusal.code).inc()
-            answer = problem(refusal)
-            use.kept = False
-        except Duplicate as error:
-            copy = await self._replay(use) if idempotency.is_copy(error) else None
+            return await self._replay(use) or await self._kept_refusal(refusal, use)
+        except (Duplicate, Answered) as error:
+            copy = (
+                None
+                if isinstance(error, Duplicate) and not idempotency.is_copy(error)
+                else await self._replay(use)
+            )
             if copy is None:
                 raise
             return copy
-        if not use.kept and isinstance(answer, Answer):
-            await use.keep_afterwards(self._store, answer.status, answer.body)
+        assert use.body is not None, f"{endpoint.path} is declared idempotent and keeps no answer"
+        return Answer(use.body, endpoint.status)
+
+    async def _kept_refusal(self, refusal: Refusal, use: Once) -> Answer:
+        REFUSALS.labels(self._name, refusal.code).inc()
+        answer = problem(refusal)
+        await use.keep_afterwards(self._store, answer.status, answer.body)
         return answer
 
     async def _replay(self, use: Once) -> Answer | None:

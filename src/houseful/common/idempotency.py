@@ -30,21 +30,29 @@ class KeptAnswer(Document, frozen=True, kw_only=True):
     answered_at: Millis
 
 
+class Answered(Exception):
+    """This key has its answer already."""
+
+
 class Once:
-    """One use of a key. A use case calls `keep` in its transaction; what it did not keep, the endpoint keeps
-    afterwards.
-    """
+    """One use of a key. A use case calls `keep` in the transaction that does what was asked."""
 
     def __init__(self, id: str, request: str, clock: Clock) -> None:
         self.id = id
         self._request = request
         self._clock = clock
-        self.kept = False
+        self.body: bytes | None = None
+        """The answer that was kept, encoded."""
 
     def keep(self, tx: Transaction, status: int, answer: Any) -> None:
-        """Insert the answer. A copy that ran at the same time makes the transaction fail with `Duplicate`."""
-        tx.insert(self._document(status, msgspec.json.encode(answer)))
-        self.kept = True
+        """Insert the answer. Where the key has one already the transaction fails with `Duplicate`."""
+        self.body = msgspec.json.encode(answer)
+        tx.insert(self._document(status, self.body))
+
+    async def check(self, tx: Transaction) -> None:
+        """For a use case whose first transaction is not the one that keeps. Raises `Answered`."""
+        if await tx.get(KeptAnswer, self.id) is not None:
+            raise Answered
 
     async def keep_afterwards(self, store: Store, status: int, body: bytes) -> None:
         async with store.begin() as tx:

@@ -1,6 +1,7 @@
 """Moments on the HTTP surface: RFC 3339 in UTC with `Z` outside, milliseconds inside."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from houseful.common.documents import Millis
 
@@ -8,7 +9,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rfc3339(moment: Millis) -> str:
-    return (_EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, millis = divmod(moment, 1000)
+    return f"{_second(seconds)}.{millis:03d}Z"
+
+
+@lru_cache(4096)
+def _second(seconds: int) -> str:
+    """Most answers name the same few seconds."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def millis(moment: datetime) -> Millis:

@@ -2,9 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -26,15 +26,15 @@ from houseful.common.http import (
     decode,
     server_sent,
 )
-from houseful.common.ports import PaymentIntent
+from houseful.common.ports import PaymentIntent, Transaction
 from houseful.common.times import millis
 from houseful.tickets import paper, views
-from houseful.tickets.domain.layout import Layout, geometry
+from houseful.tickets.domain.layout import geometry
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import CODE_LENGTH
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.availability import HallView
-from houseful.tickets.service.gate import ScanRequest
+from houseful.tickets.service.gate import Scanned, ScanRequest
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
@@ -345,33 +345,44 @@ async def webhook(tickets: Tickets, call: Call[None]) -> None:
 
 async def check_in(tickets: Tickets, call: Call[ScanInput]) -> views.CheckinView:
     """Admit a ticket, once."""
-    return await _check_in(tickets, call.user.user_id, call.body, "")
+    return (await _check_in(tickets, call, [call.body], lambda shown: shown[0]))[0]
 
 
 async def check_in_batch(tickets: Tickets, call: Call[BatchInput]) -> BatchView:
     """Scans made without a network, in the order in which they were made."""
-    user_id = call.user.user_id
-    scans = [
-        await _check_in(tickets, user_id, scan, f"scans[{index}].")
-        for index, scan in enumerate(call.body.scans)
-    ]
-    return BatchView(scans=scans)
+    return BatchView(
+        scans=await _check_in(tickets, call, call.body.scans, lambda shown: BatchView(scans=shown))
+    )
 
 
-async def _check_in(tickets: Tickets, user_id: str, scan: ScanInput, place: str) -> views.CheckinView:
+async def _check_in(
+    tickets: Tickets,
+    call: Call[Any],
+    scans: list[ScanInput],
+    answer: Callable[[list[views.CheckinView]], View],
+) -> list[views.CheckinView]:
+    requests = [_scan_request(scan, f"scans[{i}]." if len(scans) > 1 else "") for i, scan in enumerate(scans)]
+    halls = {
+        event_id: await tickets.inventory.hall(event_id) for event_id in tickets.gate.events_of(requests)
+    }
+
+    def keep(tx: Transaction, scanned: list[Scanned]) -> list[views.CheckinView]:
+        shown = [
+            views.checkin_view(scan.scan_id, kept, ticket, halls)
+            for scan, (kept, ticket) in zip(scans, scanned, strict=True)
+        ]
+        call.use.keep(tx, 200, answer(shown))
+        return shown
+
+    return await tickets.gate.check_in(call.user.user_id, requests, keep)
+
+
+def _scan_request(scan: ScanInput, place: str) -> ScanRequest:
     try:
         scanned_at = millis(scan.scanned_at)
     except ValueError as error:
         raise invalid({f"{place}scanned_at": str(error)}) from error
-    if not _YEAR_2000 <= scanned_at < _YEAR_2200:  # also: a year 10,000 in UTC could not be written again
-        raise invalid({f"{place}scanned_at": "has to be between the years 2000 and 2199"})
-    request = ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
-    kept, ticket = await tickets.gate.check_in(user_id, request)
-    show: Show | None = None
-    layout: Layout | None = None
-    if ticket is not None:
-        show, layout = await tickets.inventory.hall(ticket.event_id)
-    return views.checkin_view(scan.scan_id, kept, ticket, show, layout)
+    return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
 
 
 # The organizer

@@ -6,18 +6,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-import icalendar
 import segno
-from fpdf import FPDF
-from fpdf.fonts import TTFFont
 
 from houseful.common.documents import Millis
 from houseful.common.money import written
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.views import OrderView, TicketView
+
+if TYPE_CHECKING:  # both take a while to import, and a start does not need them
+    from fpdf import FPDF
+    from fpdf.fonts import TTFFont
 
 _A4_WIDTH_MM = 210
 _MARGIN_MM = 20
@@ -60,7 +61,7 @@ def _font(name: str) -> Path:
         return path
 
 
-def _printable(text: str, font: TTFFont) -> str:
+def _printable(text: str, font: "TTFFont") -> str:
     """What the font can show: a related character where it lacks one (a full-width A is an A), a question
     mark for a letter of another script, nothing for an emoji and for what is invisible anyway.
     """
@@ -80,6 +81,8 @@ def _printable(text: str, font: TTFFont) -> str:
 
 def tickets_pdf(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
     """A page a ticket, whatever the lengths and scripts of the names on it."""
+    from fpdf import FPDF
+
     pdf = FPDF(format="A4")
     pdf.set_auto_page_break(False)
     pdf.set_title(f"{show.title} – {order.id}")
@@ -92,7 +95,7 @@ def tickets_pdf(show: Show, order: OrderView, tickets: list[TicketView]) -> byte
     return bytes(pdf.output())
 
 
-def _page(pdf: FPDF, show: Show, order: OrderView, ticket: TicketView) -> None:
+def _page(pdf: "FPDF", show: Show, order: OrderView, ticket: TicketView) -> None:
     pdf.add_page()
     width = _A4_WIDTH_MM - 2 * _MARGIN_MM
     pdf.set_fill_color(26, 26, 26)
@@ -123,7 +126,7 @@ def _page(pdf: FPDF, show: Show, order: OrderView, ticket: TicketView) -> None:
     _write(pdf, "This code admits one person, once. Keep it to yourself.", "", (11,), 6)
 
 
-def _write(pdf: FPDF, text: str, style: str, sizes: tuple[int, ...], most_mm: float) -> None:
+def _write(pdf: "FPDF", text: str, style: str, sizes: tuple[int, ...], most_mm: float) -> None:
     """In the first of these sizes (points) in which it takes at most that height; in the last one the rest is
     left out. Without bounds a long title would push the code off the page.
     """
@@ -131,8 +134,8 @@ def _write(pdf: FPDF, text: str, style: str, sizes: tuple[int, ...], most_mm: fl
     lines: list[str] = []
     for size in sizes:
         pdf.set_font("Sans", style, size)
-        assert isinstance(pdf.current_font, TTFFont)
-        shown = _printable(text, pdf.current_font)
+        font = cast("TTFFont", pdf.current_font)  # both were added from files
+        shown = _printable(text, font)
         lines = cast("list[str]", pdf.multi_cell(width, text=shown, align="L", dry_run=True, output="LINES"))
         most_lines = int(most_mm / (size * _LINE_MM))
         if len(lines) <= most_lines:
@@ -143,7 +146,7 @@ def _write(pdf: FPDF, text: str, style: str, sizes: tuple[int, ...], most_mm: fl
         pdf.cell(width, size * _LINE_MM, line, new_x="LMARGIN", new_y="NEXT")
 
 
-def _draw_qr(pdf: FPDF, code: str, left: float, top: float) -> None:
+def _draw_qr(pdf: "FPDF", code: str, left: float, top: float) -> None:
     """As vector rectangles: sharp at any size, and no image library in between."""
     rows = list(_qr(code).matrix_iter(border=2))
     size = _QR_MM / len(rows)
@@ -160,6 +163,8 @@ def _draw_qr(pdf: FPDF, code: str, left: float, top: float) -> None:
 
 def calendar_file(show: Show, order_id: str, seats: list[str], now: Millis) -> bytes:
     """iCalendar (RFC 5545), in UTC so that every calendar shows the right moment."""
+    import icalendar
+
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Houseful//Tickets//EN")
     calendar.add("version", "2.0")

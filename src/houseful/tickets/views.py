@@ -1,6 +1,6 @@
 """What answers look like: documents turned into the shapes of the HTTP contract."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from houseful.common.documents import Millis
@@ -348,10 +348,14 @@ def ticket_view(ticket: Ticket, layout: Layout, signer: CodeSigner) -> TicketVie
 
 
 def checkin_view(
-    scan_id: str, scan: Scan, ticket: Ticket | None, show: Show | None, layout: Layout | None
+    scan_id: str, scan: Scan, ticket: Ticket | None, halls: Mapping[str, tuple[Show, Layout]]
 ) -> CheckinView:
+    """`halls` has the event of every ticket whose code was read; an old scan repeated with another code has
+    none.
+    """
     known = None
-    if ticket is not None and show is not None and layout is not None:
+    if ticket is not None and ticket.event_id in halls:
+        show, layout = halls[ticket.event_id]
         known = GateTicketView(
             id=ticket.id,
             order_id=ticket.order_id,

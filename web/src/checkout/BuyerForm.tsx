@@ -63,6 +63,7 @@ export function BuyerForm({ hold }: { hold: Timed<Hold> }) {
         params: { eventId: hold.event_id },
         search: {},
       });
+      client.setQueryData(holdQuery(hold.hold_id).queryKey, { ...hold, status: 'released' });
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       setError(problem);

@@ -1,5 +1,5 @@
-import { Navigate, useLocation } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { useRouter } from '@tanstack/react-router';
+import { useEffect, type ReactNode } from 'react';
 import { restoreSession } from '@/api/http';
 import { ApiError } from '@/api/problem';
 import { hasRole, useSession } from '@/api/session';
@@ -15,7 +15,6 @@ interface Props {
 
 export function RequireSession({ roles, children }: Props) {
   const { status, user } = useSession();
-  const location = useLocation();
   if (status === 'starting') return <PageSkeleton />;
   if (status === 'unreachable') {
     return (
@@ -26,10 +25,20 @@ export function RequireSession({ roles, children }: Props) {
       />
     );
   }
-  if (status === 'anonymous') return <Navigate to="/sign-in" search={{ next: location.href }} />;
+  if (status === 'anonymous') return <ToSignIn />;
   if (roles && !hasRole(user, ...roles)) {
     const detail = `This part is for ${roles.filter((role) => role !== 'admin').join(' and ')} accounts. Ask an administrator for the role.`;
     return <ErrorState error={new ApiError(403, { detail })} what="This page" />;
   }
   return children;
+}
+
+/** Once, with the address that was asked for: while the sign-in page loads, the current address is already its own. */
+function ToSignIn() {
+  const router = useRouter();
+  useEffect(() => {
+    const next = router.state.location.href;
+    void router.navigate({ to: '/sign-in', search: { next }, replace: true });
+  }, [router]);
+  return <PageSkeleton />;
 }

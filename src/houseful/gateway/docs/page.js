@@ -12,8 +12,8 @@ function element(name, attributes = {}, ...children) {
 
 function example(schema, components, depth = 0) {
   if (depth > 6 || !schema) return null;
-  if (schema.$ref) return example(components[schema.$ref.split('/').pop()], components, depth + 1);
-  if ('default' in schema) return schema.default;
+  if (schema.$ref) return example(components[schema.$ref.split('/').pop()], components, depth);
+  if ('default' in schema && schema.default !== null) return schema.default;
   if ('const' in schema) return schema.const;
   if (schema.enum) return schema.enum[0];
   const oneOf = schema.anyOf || schema.oneOf;

@@ -1,7 +1,8 @@
 """The gate: each ticket admits once, and a scan always gets the answer that it got first."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -22,28 +23,46 @@ class ScanRequest(msgspec.Struct, frozen=True):
     event_id: str | None
 
 
+T = TypeVar("T")
+Scanned = tuple[Scan, Ticket | None]
+"""The verdict and the ticket where it is known."""
+Keep = Callable[[Transaction, list[Scanned]], T]
+
+
 class Gate:
     def __init__(self, store: Store, clock: Clock, keys: Sequence[bytes]) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys
 
-    async def check_in(self, user_id: str, request: ScanRequest) -> tuple[Scan, Ticket | None]:
-        """The verdict, kept, and the ticket where it is known."""
-        id = _scan_id(user_id, request.scan_id)
+    def events_of(self, requests: Sequence[ScanRequest]) -> set[str]:
+        """The events that these codes are for, as far as they are ours."""
+        read = (tickets.read_code(request.code, self._keys) for request in requests)
+        return {signed[1] for signed in read if signed is not None}
 
-        async def work(tx: Transaction) -> tuple[Scan, Ticket | None]:
-            earlier = await tx.get(Scan, id)
-            if earlier is not None:
-                return earlier, await tx.get(Ticket, earlier.ticket_id) if earlier.ticket_id else None
-            return await self._admit(tx, id, request)
+    async def check_in(self, user_id: str, requests: Sequence[ScanRequest], keep: Keep[T]) -> T:
+        """All scans in their order, in one transaction with the answer that `keep` makes of them."""
+
+        async def work(tx: Transaction) -> T:
+            return keep(tx, [await self._one(tx, _scan_id(user_id, one.scan_id), one) for one in requests])
 
         try:
             return await self._store.transact(work)
-        except Duplicate:  # the same scan arrived twice at once; the other one has been kept
-            return await self._store.transact(work)
+        except Duplicate as error:
+            if error.collection != Scan.collection:
+                raise
+            return await self._store.transact(
+                work
+            )  # a copy of a scan arrived at once; it has been kept by now
 
-    async def _admit(self, tx: Transaction, id: str, request: ScanRequest) -> tuple[Scan, Ticket | None]:
+    async def _one(self, tx: Transaction, id: str, request: ScanRequest) -> Scanned:
+        """A scan that was seen before gets the answer that it got."""
+        earlier = await tx.get(Scan, id)
+        if earlier is None:
+            return await self._admit(tx, id, request)
+        return earlier, await tx.get(Ticket, earlier.ticket_id) if earlier.ticket_id else None
+
+    async def _admit(self, tx: Transaction, id: str, request: ScanRequest) -> Scanned:
         signed = tickets.read_code(request.code, self._keys)
         ticket = await tx.get(Ticket, signed[0]) if signed is not None else None
         verdict, after = tickets.admit(

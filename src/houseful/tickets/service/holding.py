@@ -1,8 +1,8 @@
 """Holding: seats kept for a buyer for a while."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from houseful.common.documents import Millis
@@ -129,11 +129,14 @@ class Holding:
             use.keep(tx, 201, view)
             return view
 
-        async with self._gate(block_ids):
-            try:
-                view = await self.first_or_next(work)
-            except Conflict:
-                raise await self._lost(event_id, ordinals, layout) from None
+        locked = await self._lock(block_ids, hold_id)
+        try:
+            view = await self.first_or_next(work)
+        except Conflict:
+            raise await self._lost(event_id, ordinals, layout) from None
+        finally:
+            if locked:
+                await self._unlock(block_ids, hold_id)
         await self._availability.touch(event_id, wanted)
         return view
 
@@ -172,24 +175,20 @@ class Holding:
         ]
         return SeatsTaken(taken) if taken else Unavailable("these seats are too busy")
 
-    @asynccontextmanager
-    async def _gate(self, block_ids: Sequence[str]) -> AsyncIterator[None]:
+    async def _lock(self, block_ids: Sequence[str], owner: str) -> bool:
         """A short lock on the blocks keeps the herd off the database. It proves nothing: without it all still
         holds.
         """
-        owner = self._ids.new("lock")
         try:
-            locked = await self._coordination.acquire(
+            return await self._coordination.acquire(
                 block_ids, owner, ttl_seconds=_LOCK_SECONDS, wait_seconds=_LOCK_WAIT_SECONDS
             )
         except Unavailable:
-            locked = False
-        try:
-            yield
-        finally:
-            if locked:
-                with suppress(Unavailable):  # it expires by itself
-                    await self._coordination.release(block_ids, owner)
+            return False
+
+    async def _unlock(self, block_ids: Sequence[str], owner: str) -> None:
+        with suppress(Unavailable):  # it expires by itself
+            await self._coordination.release(block_ids, owner)
 
     async def hold(self, user_id: str, hold_id: str) -> views.HoldView:
         hold = await self._store.get(Hold, hold_id)

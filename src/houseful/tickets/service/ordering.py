@@ -81,6 +81,7 @@ class Ordering:
     async def _place(
         self, tx: Transaction, user_id: str, hold_id: str, name: str, email: str, use: Once
     ) -> Order:
+        await use.check(tx)
         now = self._clock.now()
         hold = await tx.get(Hold, hold_id)
         if hold is None or hold.user_id != user_id:

@@ -1,0 +1,23 @@
+"""A short run of the chaos script, and the proof that it can go red. The long one is for a release:
+`python -m tests.chaos.kills --kills 200`.
+"""
+
+import pytest
+
+from tests.chaos.kills import run
+
+pytestmark = pytest.mark.chaos
+
+
+def test_a_server_that_is_killed_again_and_again() -> None:
+    verdict = run(seed=20261122, kills=12)
+    assert verdict.sound, "\n".join(verdict.faults)
+    for what in ("holds", "orders", "payments", "confirmations", "requests without an answer"):
+        assert verdict.counts.get(what, 0) > 0, f"no {what}: that proves nothing"
+
+
+def test_without_the_guard_it_goes_red() -> None:
+    """The negative control: seats are sold twice, and both the clients and `houseful check` see it."""
+    verdict = run(seed=20261122, kills=2, broken=True)
+    assert any(fault.startswith("C1 ") for fault in verdict.faults), verdict.summary()
+    assert any("was sold to" in fault for fault in verdict.faults), verdict.summary()

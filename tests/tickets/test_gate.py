@@ -1,0 +1,166 @@
+"""The gate: each ticket admits once; the same scan always gets the same answer."""
+
+import asyncio
+import random
+
+import pytest
+
+from houseful.common.auth import Role
+from houseful.tickets.domain.tickets import CodeSigner, Scan, Ticket, TicketState, Verdict
+from houseful.tickets.service.gate import ScanRequest
+from tests.support import House
+from tests.tickets.stand_ins import Crash
+from tests.tickets.world import World
+
+
+async def codes(world: World, order_id: str) -> list[str]:
+    _, _, found = await world.tickets.ordering.tickets_of("usr_1", order_id)
+    return [ticket.code for ticket in found]
+
+
+async def scan(
+    world: World,
+    code: str,
+    scan_id: str = "scan",
+    *,
+    gate: str = "North",
+    at: int | None = None,
+    event: str | None = "evt_1",
+    staff: str = "usr_gate",
+) -> Scan:
+    moment = world.clock.now() if at is None else at
+    kept, _ = await world.tickets.gate.check_in(staff, ScanRequest(code, gate, scan_id, moment, event))
+    return kept
+
+
+async def test_a_ticket_admits_once_and_then_says_when_and_where(world: World) -> None:
+    await world.show()
+    [code] = await codes(world, await world.bought("A-1"))
+    first = await scan(world, code, "scan_1", gate="North", at=1_000)
+    assert first.verdict is Verdict.ADMITTED
+    second = await scan(world, code, "scan_2", gate="South", at=2_000)
+    assert (second.verdict, second.first_at, second.first_gate) == (Verdict.ALREADY_USED, 1_000, "North")
+    [ticket] = await world.every(Ticket)
+    assert (ticket.state, ticket.used_at, ticket.gate) == (TicketState.USED, 1_000, "North")
+
+
+async def test_the_same_scan_gets_the_same_answer_for_ever(world: World) -> None:
+    await world.show()
+    order_id = await world.bought("A-1", "A-2")
+    first, second = await codes(world, order_id)
+    asked = [(first, "1"), (first, "2"), (second, "3"), ("HF1.x.y", "4")]
+    answers = [await scan(world, *one) for one in asked]
+    await world.clock.advance(100)
+    assert [await scan(world, *one, gate="South") for one in asked] == answers
+    assert [one.verdict for one in answers] == ["admitted", "already_used", "admitted", "invalid"]
+
+
+async def test_a_scan_of_another_ticket_under_the_same_id_is_the_first_scan(world: World) -> None:
+    """An id names one use of a scanner: what it reads cannot change afterwards."""
+    await world.show()
+    first, second = await codes(world, await world.bought("A-1", "A-2"))
+    assert (await scan(world, first, "same")).verdict is Verdict.ADMITTED
+    kept = await scan(world, second, "same")
+    tickets = {one.id: one.state for one in await world.every(Ticket)}
+    assert kept.ticket_id is not None
+    assert tickets[kept.ticket_id] is TicketState.USED
+    assert sorted(tickets.values()) == ["used", "valid"]
+
+
+async def test_scanners_of_two_people_may_number_alike(world: World) -> None:
+    await world.show()
+    [code] = await codes(world, await world.bought("A-1"))
+    assert (await scan(world, code, "1", staff="usr_a")).verdict is Verdict.ADMITTED
+    assert (await scan(world, code, "1", staff="usr_b")).verdict is Verdict.ALREADY_USED
+
+
+async def test_tickets_of_another_event_or_refunded_or_forged_do_not_admit(world: World) -> None:
+    await world.show("evt_1")
+    order_id = await world.bought("A-1")
+    [code] = await codes(world, order_id)
+    assert (await scan(world, code, "1", event="evt_2")).verdict is Verdict.WRONG_EVENT
+    await world.cancel(order_id)
+    assert (await scan(world, code, "2")).verdict is Verdict.REFUNDED
+    for number, forged in enumerate(
+        (
+            CodeSigner(b"x" * 32).code("tkt_1", "evt_1"),  # another key
+            world.tickets.signer.code("tkt_unknown", "evt_1"),  # ours, of no ticket
+            "",
+            "tkt_1",
+        )
+    ):
+        assert (await scan(world, forged, f"forged {number}")).verdict is Verdict.INVALID
+    assert {one.state for one in await world.every(Ticket)} == {TicketState.REFUNDED}
+
+
+async def test_a_wrong_event_does_not_use_the_ticket(world: World) -> None:
+    await world.show()
+    [code] = await codes(world, await world.bought("A-1"))
+    await scan(world, code, "1", event="evt_2")
+    assert (await scan(world, code, "2", event=None)).verdict is Verdict.ADMITTED
+
+
+async def test_twenty_gates_at_one_instant_admit_one(world: World) -> None:
+    await world.show()
+    [code] = await codes(world, await world.bought("A-1"))
+    other = world.beside()
+    kept = await asyncio.gather(
+        *(scan(other if n % 2 else world, code, str(n), gate=f"Gate {n}") for n in range(20))
+    )
+    verdicts = [one.verdict for one in kept]
+    assert verdicts.count(Verdict.ADMITTED) == 1
+    assert verdicts.count(Verdict.ALREADY_USED) == 19
+    [ticket] = await world.every(Ticket)
+    assert {one.first_gate for one in kept if one.verdict is Verdict.ALREADY_USED} == {ticket.gate}
+
+
+async def test_one_scan_that_arrives_twice_at_once_is_one_scan(world: World) -> None:
+    await world.show()
+    [code] = await codes(world, await world.bought("A-1"))
+    other = world.beside()
+    kept = await asyncio.gather(*(scan(other if n % 2 else world, code, "same") for n in range(10)))
+    assert {one.verdict for one in kept} == {Verdict.ADMITTED}
+    assert len(await world.every(Scan)) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_offline_scanners_may_come_home_in_any_order(world: World, seed: int) -> None:
+    """Three scanners without a network saw some of the same tickets, and send everything twice."""
+    await world.show()
+    its = await codes(world, await world.bought("A-1", "A-2", "A-3", "A-4"))
+    chance = random.Random(seed)
+    seen = [(code, f"{scanner}-{n}", scanner) for n, code in enumerate(its) for scanner in ("x", "y", "z")]
+    seen = chance.sample(seen, 9) * 2
+    chance.shuffle(seen)
+    kept = [await scan(world, code, id, gate=gate, at=chance.randrange(1000)) for code, id, gate in seen]
+    admitted = {one.id: one.ticket_id for one in kept if one.verdict is Verdict.ADMITTED}
+    assert len(set(admitted.values())) == len(admitted) == len({code for code, _, _ in seen})
+    assert {one.verdict for one in kept} <= {Verdict.ADMITTED, Verdict.ALREADY_USED}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_death_at_the_gate_admits_once(world: World, when: str) -> None:
+    await world.show()
+    [code] = await codes(world, await world.bought("A-1"))
+    world.store.commits, world.store.dies_at = 0, (1, when)
+    with pytest.raises(Crash):
+        await scan(world, code, "1")
+    world = await world.again()
+    assert (await scan(world, code, "1")).verdict is Verdict.ADMITTED
+    assert (await scan(world, code, "2")).verdict is Verdict.ALREADY_USED
+
+
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "1999-12-31T00:00:00Z"]
+)
+async def test_a_moment_that_can_not_be_is_refused(house: House, moment: str) -> None:
+    """Beyond the years that can be written it would break every later look at the ticket."""
+    gate = await house.user("gate", Role.GATE)
+    body = {"code": "HF1.x.y", "gate": "North", "scan_id": "1", "scanned_at": moment}
+    problem = (await house.call("POST", "/api/checkins", body, token=gate)).refused(422, "validation_failed")
+    assert list(problem["errors"]) == ["scanned_at"]
+    batch = {"scans": [body | {"scanned_at": "2027-01-01T00:00:00Z"}, body]}
+    problem = (await house.call("POST", "/api/checkins/batch", batch, token=gate)).refused(
+        422, "validation_failed"
+    )
+    assert list(problem["errors"]) == ["scans[1].scanned_at"]
