@@ -32,6 +32,8 @@ class Book:
     """Scans that were told to let somebody in, by ticket."""
     sold: dict[tuple[str, str], str] = field(default_factory=dict)
     """The order of each seat that was seen confirmed and that nobody has begun to cancel."""
+    over: threading.Event = field(default_factory=threading.Event)
+    """There is no server any more, and none will come."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str) -> None:
@@ -84,7 +86,7 @@ class Insistent:
 
     def _answered(self, request: Callable[[], Answer]) -> Answer:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.book.over.is_set():
             try:
                 answer = request()
             except Cut:

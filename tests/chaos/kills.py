@@ -207,6 +207,9 @@ class Run:
                         f"{counts['payments']:,} payments, {len(self._book.wrong)} faults"
                     )
             time.sleep(CALM_SECONDS)
+        except BaseException:
+            self._book.over.set()
+            raise
         finally:
             stop.set()
             for thread in threads:

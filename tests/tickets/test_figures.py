@@ -46,7 +46,7 @@ async def test_who_is_inside_is_counted(world: World) -> None:
     await world.show()
     order_id = await world.bought("A-1", "A-2")
     _, _, tickets = await world.tickets.ordering.tickets_of("usr_1", order_id)
-    await world.tickets.gate.check_in("usr_gate", ScanRequest(tickets[0].code, "North", "1", 5, None))
+    await world.scans(ScanRequest(tickets[0].code, "North", "1", 5, None))
     assert (await sales(world)).admitted == 1
 
 

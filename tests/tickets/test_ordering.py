@@ -17,7 +17,7 @@ from tests.tickets.world import DAY, World, refusal
 async def scan(world: World, order_id: str, user: str = "usr_1") -> str:
     _, _, [ticket, *_] = await world.tickets.ordering.tickets_of(user, order_id)
     request = ScanRequest(ticket.code, "North", f"scan-{ticket.id}", world.clock.now(), None)
-    kept, _ = await world.tickets.gate.check_in("usr_gate", request)
+    [kept] = await world.scans(request)
     return kept.verdict
 
 

@@ -225,7 +225,8 @@ def test_the_gate_learns_of_a_first_admission_only_where_there_was_one(verdict: 
         first_at=NOW,
         first_gate="South",
     )
-    view = views.checkin_view("scan_1", scan, TICKET if known else None, show(), LAYOUT)
+    halls = {"evt_1": (show(), LAYOUT)}
+    view = views.checkin_view("scan_1", scan, TICKET if known else None, halls)
     assert (view.scan_id, view.result) == ("scan_1", verdict)
     assert (view.first_admission is not None) is (verdict is Verdict.ALREADY_USED)
     assert (view.ticket is not None) is known

@@ -22,8 +22,9 @@ from houseful.tickets import MANIFEST
 from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.tickets.domain.tickets import Scan, Ticket, TicketState
 from houseful.tickets.service import Tickets
+from houseful.tickets.service.gate import ScanRequest
 from houseful.tickets.views import HoldView, OrderView
 from tests.support import PRICES, plan
 from tests.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
@@ -170,6 +171,10 @@ class World:
         await self.webhooks()
         await self.tickets.settlement.look_at(order_id)
         return order_id
+
+    async def scans(self, *requests: ScanRequest, staff: str = "usr_gate") -> list[Scan]:
+        """What the gate says to a batch of scans."""
+        return await self.tickets.gate.check_in(staff, requests, lambda _, found: [scan for scan, _ in found])
 
     async def cancel(self, order_id: str, user: str = "usr_1") -> OrderView:
         return await self.tickets.ordering.cancel(user, order_id, self.use(user))

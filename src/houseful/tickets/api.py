@@ -345,23 +345,22 @@ async def webhook(tickets: Tickets, call: Call[None]) -> None:
 
 async def check_in(tickets: Tickets, call: Call[ScanInput]) -> views.CheckinView:
     """Admit a ticket, once."""
-    return (await _check_in(tickets, call, [call.body], lambda shown: shown[0]))[0]
+    requests = [_scan_request(call.body, "")]
+    return (await _check_in(tickets, call, requests, lambda shown: shown[0]))[0]
 
 
 async def check_in_batch(tickets: Tickets, call: Call[BatchInput]) -> BatchView:
     """Scans made without a network, in the order in which they were made."""
-    return BatchView(
-        scans=await _check_in(tickets, call, call.body.scans, lambda shown: BatchView(scans=shown))
-    )
+    requests = [_scan_request(scan, f"scans[{i}].") for i, scan in enumerate(call.body.scans)]
+    return BatchView(scans=await _check_in(tickets, call, requests, lambda shown: BatchView(scans=shown)))
 
 
 async def _check_in(
     tickets: Tickets,
     call: Call[Any],
-    scans: list[ScanInput],
+    requests: list[ScanRequest],
     answer: Callable[[list[views.CheckinView]], View],
 ) -> list[views.CheckinView]:
-    requests = [_scan_request(scan, f"scans[{i}]." if len(scans) > 1 else "") for i, scan in enumerate(scans)]
     halls = {
         event_id: await tickets.inventory.hall(event_id) for event_id in tickets.gate.events_of(requests)
     }
@@ -369,7 +368,7 @@ async def _check_in(
     def keep(tx: Transaction, scanned: list[Scanned]) -> list[views.CheckinView]:
         shown = [
             views.checkin_view(scan.scan_id, kept, ticket, halls)
-            for scan, (kept, ticket) in zip(scans, scanned, strict=True)
+            for scan, (kept, ticket) in zip(requests, scanned, strict=True)
         ]
         call.use.keep(tx, 200, answer(shown))
         return shown
@@ -382,6 +381,8 @@ def _scan_request(scan: ScanInput, place: str) -> ScanRequest:
         scanned_at = millis(scan.scanned_at)
     except ValueError as error:
         raise invalid({f"{place}scanned_at": str(error)}) from error
+    if not _YEAR_2000 <= scanned_at < _YEAR_2200:  # also: a year 10,000 in UTC could not be written again
+        raise invalid({f"{place}scanned_at": "has to be between the years 2000 and 2199"})
     return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
 
 

@@ -14,7 +14,7 @@ const kinds: Record<Kind, string> = {
 export function buttonClass(kind: Kind = 'primary', wide = false): string {
   return cx(
     'inline-flex min-h-11 items-center justify-center gap-2 rounded-md text-[0.9375rem] font-semibold',
-    'transition-[opacity,background-color] select-none',
+    'select-none',
     'disabled:cursor-not-allowed disabled:border-line disabled:bg-sunk disabled:text-soft disabled:opacity-100',
     kind !== 'plain' && 'px-5',
     kinds[kind],

@@ -53,6 +53,9 @@ class SeatsTaken(Exception):
         super().__init__(f"taken: {self.ordinals}")
 
 
+# An attribute of an enumeration is looked up slowly, and this is the hottest code there is.
+_AVAILABLE, _HELD, _SOLD = SeatState.AVAILABLE, SeatState.HELD, SeatState.SOLD
+
 BLOCKED = Claim(SeatState.BLOCKED)
 
 
@@ -65,30 +68,35 @@ def block_index(id: str) -> int:
 
 
 def state_at(claim: Claim | None, now: Millis) -> SeatState:
-    if claim is None or (claim.state is SeatState.HELD and claim.until <= now):
-        return SeatState.AVAILABLE
+    if claim is None or (claim.state is _HELD and claim.until <= now):
+        return _AVAILABLE
     return claim.state
 
 
 def _positions(block: Block, ordinals: Iterable[int]) -> list[int]:
-    positions = [ordinal - block.first for ordinal in ordinals]
-    assert all(0 <= position < block.count for position in positions), "seats of another block"
+    first = block.first
+    positions = [ordinal - first for ordinal in ordinals]
+    assert not positions or (min(positions) >= 0 and max(positions) < block.count), "seats of another block"
     return positions
 
 
 def _with(block: Block, claims: Mapping[int, Claim | None]) -> Block:
-    kept = {position: claim for position, claim in block.claims.items() if position not in claims}
-    kept |= {position: claim for position, claim in claims.items() if claim is not None}
+    kept = dict(block.claims)
+    for position, claim in claims.items():
+        if claim is None:
+            kept.pop(position, None)
+        else:
+            kept[position] = claim
     return msgspec.structs.replace(block, claims=kept)
 
 
 def hold(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis, now: Millis) -> Block:
     """Raises `SeatsTaken`."""
     positions = _positions(block, ordinals)
-    taken = [p for p in positions if state_at(block.claims.get(p), now) is not SeatState.AVAILABLE]
+    taken = [p for p in positions if state_at(block.claims.get(p), now) is not _AVAILABLE]
     if taken:
         raise SeatsTaken(block.first + position for position in taken)
-    return _with(block, {position: Claim(SeatState.HELD, hold_id, until) for position in positions})
+    return _with(block, dict.fromkeys(positions, Claim(_HELD, hold_id, until)))
 
 
 def extend(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis) -> Block:
@@ -99,7 +107,7 @@ def extend(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis) -
     lost = [p for p in positions if not _is_held_by(block.claims.get(p), hold_id)]
     if lost:
         raise SeatsTaken(block.first + position for position in lost)
-    return _with(block, {position: Claim(SeatState.HELD, hold_id, until) for position in positions})
+    return _with(block, dict.fromkeys(positions, Claim(_HELD, hold_id, until)))
 
 
 def sell(block: Block, ordinals: Iterable[int], hold_id: str, order_id: str, now: Millis) -> Block:
@@ -111,11 +119,11 @@ def sell(block: Block, ordinals: Iterable[int], hold_id: str, order_id: str, now
         position
         for position in positions
         if not _is_held_by(block.claims.get(position), hold_id)
-        and state_at(block.claims.get(position), now) is not SeatState.AVAILABLE
+        and state_at(block.claims.get(position), now) is not _AVAILABLE
     ]
     if taken:
         raise SeatsTaken(block.first + position for position in taken)
-    return _with(block, {position: Claim(SeatState.SOLD, order_id) for position in positions})
+    return _with(block, dict.fromkeys(positions, Claim(_SOLD, order_id)))
 
 
 def release(block: Block, ordinals: Iterable[int], by: str) -> Block:
@@ -131,7 +139,7 @@ def release(block: Block, ordinals: Iterable[int], by: str) -> Block:
 def close(block: Block, ordinals: Iterable[int], now: Millis) -> Block:
     """Take seats off sale. Raises `SeatsTaken` for those that are held or sold."""
     positions = _positions(block, ordinals)
-    taken = [p for p in positions if state_at(block.claims.get(p), now) in (SeatState.HELD, SeatState.SOLD)]
+    taken = [p for p in positions if state_at(block.claims.get(p), now) in (_HELD, _SOLD)]
     if taken:
         raise SeatsTaken(block.first + position for position in taken)
     return _with(block, dict.fromkeys(positions, BLOCKED))
@@ -144,4 +152,4 @@ def reopen(block: Block, ordinals: Iterable[int]) -> Block:
 
 
 def _is_held_by(claim: Claim | None, hold_id: str) -> bool:
-    return claim is not None and claim.state is SeatState.HELD and claim.by == hold_id
+    return claim is not None and claim.state is _HELD and claim.by == hold_id

@@ -157,7 +157,10 @@ function drawLabel(
 ): void {
   const short = shortName(name);
   const words = name.split(' ');
-  const choices = [[name, price], [...words, price], [short, price], [name], words, [short]];
+  const choices =
+    short === name
+      ? [[name, price], [...words, price], [name], words]
+      : [[name, price], [short, price], [name], [short]];
   for (const size of LABEL_SIZES_PX) {
     ctx.font = `600 ${String(size)}px 'Barlow Condensed', sans-serif`;
     const width = (text: string) => widthOf(ctx, text, size) + 4;
