@@ -27,9 +27,10 @@ from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
+from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
 from houseful.common.errors import Transient
-from houseful.common.http import App, Endpoint, ServiceApp
+from houseful.common.http import App, Endpoint
 from houseful.common.ports import Clock, Ids, Mailer
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger

@@ -14,7 +14,7 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
-from houseful.common.http import ServiceApp
+from houseful.common.dispatch import ServiceApp
 from houseful.common.ports import OutboxRow, ServiceAnswer
 from houseful.events import MANIFEST
 from houseful.events.domain import Event

@@ -13,8 +13,8 @@ from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds, SystemClock
 from houseful.common import webhooks
 from houseful.common.auth import TokenVerifier
+from houseful.common.dispatch import ServiceApp
 from houseful.common.errors import Unavailable
-from houseful.common.http import ServiceApp
 from houseful.common.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
 from houseful.common.service import Platform
 from houseful.payments import MANIFEST

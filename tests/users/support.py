@@ -13,8 +13,8 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SystemClock, SystemIds
 from houseful.common.auth import Identity, Role, TokenVerifier
+from houseful.common.dispatch import ServiceApp
 from houseful.common.errors import Refusal
-from houseful.common.http import ServiceApp
 from houseful.common.ports import Reader, ServiceAnswer
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST

@@ -1,0 +1,208 @@
+"""The ASGI application of a service's endpoints: find the endpoint, check who asks and what, call, answer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from houseful.common import idempotency
+from houseful.common.auth import Identity, TokenVerifier, bearer
+from houseful.common.errors import Duplicate, Refusal, Transient, invalid
+from houseful.common.http import (
+    USER,
+    Answer,
+    Call,
+    Cut,
+    Endpoint,
+    Input,
+    Receive,
+    Scope,
+    Send,
+    Stream,
+    decode,
+    headers_of,
+    not_authenticated,
+    peer,
+    problem,
+    read_body,
+    respond,
+    service_unavailable,
+)
+from houseful.common.idempotency import Answered, KeptAnswer, Once
+from houseful.common.ports import Clock, Coordination, Store
+from houseful.common.routing import RouteTable
+from houseful.common.telemetry import REFUSALS, get_logger
+
+log = get_logger(__name__)
+
+
+class ServiceApp:
+    """The ASGI application of one service's endpoints."""
+
+    def __init__(
+        self,
+        name: str,
+        service: Any,
+        endpoints: Sequence[Endpoint],
+        *,
+        store: Store,
+        coordination: Coordination,
+        clock: Clock,
+        verifier: TokenVerifier,
+    ) -> None:
+        self._name = name
+        self._service = service
+        self._store = store
+        self._coordination = coordination
+        self._clock = clock
+        self._verifier = verifier
+        self._routes: RouteTable[Endpoint] = RouteTable()
+        for endpoint in endpoints:
+            self._routes.add(endpoint.method, endpoint.path, endpoint)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(scope, receive)
+        except Refusal as refusal:
+            REFUSALS.labels(self._name, refusal.code).inc()
+            answer = problem(refusal)
+        except Transient as error:
+            log.warning(
+                "unavailable", extra={"service": self._name, "path": scope["path"], "error": str(error)}
+            )
+            answer = problem(service_unavailable())
+        except (Cut, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("bug", extra={"service": self._name, "path": scope["path"]})
+            answer = problem(
+                Refusal(
+                    500,
+                    "internal_error",
+                    "This is a fault of ours; it has been recorded with the request id.",
+                )
+            )
+        await respond(answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | Stream:
+        found = self._routes.find(scope["path"])
+        if found is None:
+            raise Refusal(404, "no_such_path", f"There is nothing at {scope['path']}.")
+        methods, path = found
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        endpoint = methods.get(method)
+        if endpoint is None:
+            allowed = ", ".join(sorted(methods))
+            raise Refusal(405, "method_not_allowed", f"Here one may {allowed}.", headers={"allow": allowed})
+        scope["route"] = endpoint.path
+        headers = headers_of(scope)
+        who = await self._who(headers, endpoint)
+        raw = await read_body(receive, headers, endpoint.body_bytes) if method != "GET" else b""
+        query = _query(endpoint.query, scope["query_string"])
+        body = decode(endpoint.body, raw) if endpoint.body is not None and not endpoint.raw else None
+        call = Call(
+            body, raw, query, {n: unquote(v) for n, v in path.items()}, headers, who, peer(scope), None
+        )
+        if endpoint.idempotent:
+            return await self._answer_once(endpoint, call, scope["path"])
+        return _rendered(await endpoint.handle(self._service, call), endpoint.status)
+
+    async def _who(self, headers: Mapping[str, str], endpoint: Endpoint) -> Identity | None:
+        reads_token = endpoint.public and endpoint.reads_token
+        token = bearer(headers.get("authorization")) if reads_token else None
+        who = await self._verifier.identity(token) if token is not None else None
+        if endpoint.who is None:
+            return who
+        if who is None:
+            raise not_authenticated()
+        if endpoint.who is not USER and endpoint.who.isdisjoint(who.roles):
+            needed = " or ".join(sorted(endpoint.who))
+            raise Refusal(403, "forbidden", f"This needs the role {needed}.")
+        return who
+
+    async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer:
+        key = call.headers.get("idempotency-key")
+        use = call.once = idempotency.once(
+            call.user.user_id, endpoint.method, path, key, call.raw, self._clock
+        )
+        if not await idempotency.claim(self._coordination, use):
+            raise Refusal(
+                409,
+                "still_running",
+                "A request with this Idempotency-Key is still running. Try again in a moment.",
+                headers={"retry-after": "1"},
+            )
+        try:
+            return await self._first_answer(endpoint, call, use)
+        finally:
+            await idempotency.unclaim(self._coordination, use)
+
+    async def _first_answer(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer:
+        """The answer is kept in the transaction that does what was asked. So a repetition fails at that, or
+        is refused for what the first one did, and only then is the first answer looked for."""
+        try:
+            await endpoint.handle(self._service, call)
+        except Refusal as refusal:
+            if refusal.status in (401, 403, 429) or refusal.status >= 500:
+                raise
+            return await self._replay(use) or await self._kept_refusal(refusal, use)
+        except (Duplicate, Answered) as error:
+            copy = (
+                None
+                if isinstance(error, Duplicate) and not idempotency.is_copy(error)
+                else await self._replay(use)
+            )
+            if copy is None:
+                raise
+            return copy
+        assert use.body is not None, f"{endpoint.path} is declared idempotent and keeps no answer"
+        return Answer(use.body, endpoint.status)
+
+    async def _kept_refusal(self, refusal: Refusal, use: Once) -> Answer:
+        REFUSALS.labels(self._name, refusal.code).inc()
+        answer = problem(refusal)
+        await use.keep_afterwards(self._store, answer.status, answer.body)
+        return answer
+
+    async def _replay(self, use: Once) -> Answer | None:
+        async with self._store.begin() as tx:
+            kept = await tx.get(KeptAnswer, use.id)
+        if kept is None:
+            return None
+        status, body = use.replay(kept)
+        media_type = "application/json" if status < 400 else "application/problem+json"
+        return Answer(body, status, media_type, [("idempotent-replayed", "true")])
+
+
+def _query(kind: type[Input], query_string: bytes) -> Any:
+    if not query_string:
+        values: dict[str, str] = {}
+    else:
+        values = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(_errors_in_query(kind, values, error), "The query needs a correction.") from error
+
+
+def _errors_in_query(
+    kind: type[Input], values: dict[str, str], error: msgspec.ValidationError
+) -> dict[str, str]:
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    unknown = {
+        name: f"is unknown here; known are {', '.join(sorted(known)) or 'none'}"
+        for name in values
+        if name not in known
+    }
+    message, _, place = str(error).partition(" - at `$.")
+    return unknown or {place.rstrip("`") or "query": message}
+
+
+def _rendered(result: Any, status: int) -> Answer | Stream:
+    if isinstance(result, (Answer, Stream)):
+        return result
+    if result is None:
+        return Answer(b"", 204)
+    return Answer(msgspec.json.encode(result), status)
