@@ -64,8 +64,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rate_limits: Literal["on", "off"] = "on"
     access_token_seconds: Annotated[int, Meta(ge=5, le=600)] = 600
     session_days: Annotated[int, Meta(ge=1, le=365)] = 30
-    payment_seconds: Annotated[int, Meta(ge=10, le=86400)] = 900
-    """How long an order waits for its payment."""
     sweep_seconds: Seconds = 1.0
     """How often what is due (expiry, reconciliation, mail) is looked for; nothing depends on it for
     correctness.

@@ -92,6 +92,9 @@ class Settlement:
         if order is None:
             log.warning("payment for no order of ours", extra={"order_id": order_id, "intent_id": intent.id})
             return None
+        if order.intent_id not in (None, intent.id):
+            log.error("payment by another intent", extra={"order_id": order_id, "intent_id": intent.id})
+            return None
         now = self._clock.now()
         if order.payment is PaymentState.NONE and order.due is Due.CREATE:
             order = orders.intent_made(order, intent.id, intent.client_secret)
