@@ -5,7 +5,7 @@ RUN := $(UV) run --frozen --no-sync
 PORT ?= 8000
 DATA ?= data
 
-.PHONY: run test check fmt setup bench clean
+.PHONY: run test check fmt setup types bench clean
 
 run: setup ## install, build the web app, start everything with demo data
 	@$(RUN) houseful up --demo --data $(DATA) --port $(PORT)
@@ -42,6 +42,10 @@ check: setup ## types, lint, format, import rules: what must be clean before a c
 fmt: setup ## format everything
 	@$(RUN) ruff check --fix-only --quiet . ; $(RUN) ruff format --quiet .
 	@cd web && npm run --silent fmt
+
+types: setup ## renew the API document and the web app's types after a change of the API
+	@$(RUN) python -m tests.test_openapi_document
+	@cd web && npm run --silent types
 
 test: setup ## every test that can run here, ending with one summary line
 	@$(RUN) python -m tests

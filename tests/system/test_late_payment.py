@@ -468,6 +468,7 @@ async def test_a_cancelled_event_gives_everything_back(sale: Sale) -> None:
     assert late.status in (200, 409)
     if late.status == 200:
         await sale.becomes(expired, "refunded", token=dee)
+        assert await sale.tickets(expired, dee) == []
     assert {ticket["status"] for ticket in await sale.tickets(paid)} == {"refunded"}
     assert "Refunded" in await sale.letter("refunded", paid)
     await must_be_sound(sale.house)

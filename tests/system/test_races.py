@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from houseful.adapters.system import ManualClock
+from houseful.tickets.domain.shows import Show
 from tests.support import House, Reply, plan, started
 from tests.system.outside_client import Answer, Client
 from tests.system.support import (
@@ -318,3 +319,45 @@ async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(tmp_pat
             await must_be_sound(house)
             assert (await kept_minor(house), await reserved_minor(house)) == (0, 0)
         assert await findings(house) == []
+
+
+async def test_confirmed_behind_the_cancellation_of_the_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order paid late is being confirmed, the event is cancelled and its orders are looked through, in
+    which this one is expired; then it is confirmed. It is found when they are looked through again."""
+    clock = ManualClock()
+    async with started(tmp_path / "data", clock=clock) as house:
+        organizer, buyer = organizer_of(house), token_of(house, "bea")
+        event_id = await on_sale(house, organizer, hold_seconds=5)
+        order = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
+
+        async def is_now(status: str) -> bool:
+            found = (await house.call("GET", f"/api/orders/{order['id']}", token=buyer)).ok()
+            return bool(found["status"] == status)
+
+        await house.until(lambda: is_now("expired"), advance_seconds=1)
+        ordering = house.app.services["tickets"].ordering
+        sell, selling, go_on = ordering.sell, asyncio.Event(), asyncio.Event()
+
+        async def slowly(*arguments: Any) -> None:
+            selling.set()
+            await go_on.wait()
+            await sell(*arguments)
+
+        monkeypatch.setattr(ordering, "sell", slowly)
+        (await house.pay(order)).ok(200)
+        await selling.wait()
+        (await house.call("POST", f"/api/events/{event_id}/cancel", token=organizer)).ok(202)
+
+        async def looked_through() -> bool:
+            show = await house.app.stores["tickets"].get(Show, event_id)
+            return show is not None and show.cancelled_at is not None and show.look_at != show.cancelled_at
+
+        await house.until(looked_through, advance_seconds=0.1)
+        go_on.set()
+        await house.order_that_is(buyer, order["id"], "confirmed")
+
+        await house.until(lambda: is_now("refunded"), advance_seconds=1)
+        await must_be_sound(house)
+        assert await kept_minor(house) == 0

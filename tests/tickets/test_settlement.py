@@ -82,6 +82,16 @@ async def test_news_of_an_order_that_is_not_ours_is_no_error(world: World) -> No
     assert (await world.order_of(order_id)).state is S.AWAITING_PAYMENT
 
 
+async def test_another_intent_that_names_the_order_pays_for_nothing(world: World) -> None:
+    await world.show()
+    order_id = await world.placed("A-1")
+    world.processor.pay(order_id)
+    news = world.processor.news.pop()
+    foreign = msgspec.structs.replace(news.intent, id="pi_other")
+    await world.tickets.settlement.on_webhook(*news._replace(intent=foreign))
+    assert (await world.order_of(order_id)).state is S.AWAITING_PAYMENT
+
+
 @pytest.mark.parametrize("wrong", [{"amount_minor": 4999}, {"amount_minor": 5001}, {"currency": "USD"}])
 async def test_another_amount_buys_nothing(world: World, wrong: dict[str, Any]) -> None:
     await world.show()

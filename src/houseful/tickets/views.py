@@ -1,29 +1,32 @@
 """What answers look like: documents turned into the shapes of the HTTP contract."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from houseful.common.documents import Millis
 from houseful.common.http import View
 from houseful.common.times import rfc3339
+from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Hold, HoldState
-from houseful.tickets.domain.layout import Layout, Section
-from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.layout import Kind, Layout, Section
+from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.seatmap import AVAILABLE, HELD
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.domain.tickets import CodeSigner, Scan, Ticket, Verdict
+from houseful.tickets.domain.tickets import CodeSigner, Scan, Ticket, TicketState, Verdict
 
 if TYPE_CHECKING:
     from houseful.tickets.service.availability import HallView
 
-_STATUS = ("available", "held", "sold", "blocked")
+_STATUS = (SeatState.AVAILABLE, SeatState.HELD, SeatState.SOLD, SeatState.BLOCKED)  # by the map's codes
+
+
+HoldStatus = Literal["active", "ordered", "released", "expired"]
 
 
 class InventoryView(View, frozen=True, kw_only=True):
     event_id: str
-    state: str
-    """generating, ready or failed"""
+    state: Literal["generating", "ready", "failed"]
     generated: int
     total: int
     detail: str | None
@@ -41,7 +44,7 @@ class CategoryView(View, frozen=True, kw_only=True):
 class SectionView(View, frozen=True, kw_only=True):
     id: str
     name: str
-    kind: str
+    kind: Kind
     categories: list[str]
     price_from_minor: int
     price_to_minor: int
@@ -51,8 +54,6 @@ class SectionView(View, frozen=True, kw_only=True):
 
 
 class SeatView(View, frozen=True, kw_only=True):
-    """`status` is available, held, sold or blocked."""
-
     id: str
     ordinal: int
     section_id: str
@@ -61,7 +62,7 @@ class SeatView(View, frozen=True, kw_only=True):
     category: str
     x: int
     y: int
-    status: str
+    status: SeatState
 
 
 class PricedSeatView(SeatView, frozen=True, kw_only=True):
@@ -70,13 +71,13 @@ class PricedSeatView(SeatView, frozen=True, kw_only=True):
 
 
 class HoldView(View, frozen=True, kw_only=True):
-    """`status` is active, ordered, released or expired. Count down from `server_time`, not from the device's
+    """Count down from `server_time`, not from the device's
     clock.
     """
 
     hold_id: str
     event_id: str
-    status: str
+    status: HoldStatus
     seats: list[PricedSeatView]
     expires_at: str
     server_time: str
@@ -93,7 +94,7 @@ class BuyerView(View, frozen=True, kw_only=True):
 class PaymentView(View, frozen=True, kw_only=True):
     intent_id: str | None
     client_secret: str | None
-    status: str
+    status: PaymentState
 
 
 class OrderView(View, frozen=True, kw_only=True):
@@ -103,7 +104,7 @@ class OrderView(View, frozen=True, kw_only=True):
     event_id: str
     event_title: str
     hold_id: str
-    status: str
+    status: OrderState
     seats: list[PricedSeatView]
     total_minor: int
     currency: str
@@ -130,7 +131,7 @@ class TicketView(View, frozen=True, kw_only=True):
     event_id: str
     seat: TicketSeatView
     code: str
-    status: str
+    status: TicketState
     used_at: str | None
     gate: str | None
 
@@ -148,12 +149,12 @@ class GateTicketView(View, frozen=True, kw_only=True):
     event_id: str
     event_title: str
     seat: TicketSeatView
-    status: str
+    status: TicketState
 
 
 class CheckinView(View, frozen=True, kw_only=True):
     scan_id: str
-    result: str
+    result: Verdict
     ticket: GateTicketView | None
     first_admission: AdmissionView | None
 
@@ -189,19 +190,29 @@ class SalesView(View, frozen=True, kw_only=True):
 
 
 def inventory_view(show: Show) -> InventoryView:
-    if show.state is ShowState.CANCELLED:
-        state = ShowState.READY if show.generated == show.seats_total else ShowState.FAILED
-    else:
-        state = show.state
     return InventoryView(
-        event_id=show.id, state=state, generated=show.generated, total=show.seats_total, detail=show.detail
+        event_id=show.id,
+        state=_inventory_state(show),
+        generated=show.generated,
+        total=show.seats_total,
+        detail=show.detail,
     )
+
+
+def _inventory_state(show: Show) -> Literal["generating", "ready", "failed"]:
+    match show.state:
+        case ShowState.GENERATING:
+            return "generating"
+        case ShowState.READY:
+            return "ready"
+        case ShowState.FAILED:
+            return "failed"
+        case ShowState.CANCELLED:
+            return "ready" if show.generated == show.seats_total else "failed"
 
 
 def announced_view(event_id: str, seats_total: int) -> InventoryView:
-    return InventoryView(
-        event_id=event_id, state=ShowState.GENERATING, generated=0, total=seats_total, detail=None
-    )
+    return InventoryView(event_id=event_id, state="generating", generated=0, total=seats_total, detail=None)
 
 
 def category_views(show: Show, hall: "HallView") -> list[CategoryView]:
@@ -261,7 +272,7 @@ def seat_views(hall: "HallView", section: Section) -> list[SeatView]:
     ]
 
 
-def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: str) -> PricedSeatView:
+def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: SeatState) -> PricedSeatView:
     section = layout.section_of(ordinal)
     return PricedSeatView(
         id=layout.seat_ids[ordinal],
@@ -278,15 +289,25 @@ def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: str) ->
     )
 
 
+def _hold_status(hold: Hold, now: Millis) -> HoldStatus:
+    match hold.state:
+        case HoldState.ACTIVE:
+            return "active" if now < hold.until else "expired"
+        case HoldState.ORDERED:
+            return "ordered"
+        case HoldState.RELEASED:
+            return "released"
+
+
 def hold_view(hold: Hold, layout: Layout, now: Millis) -> HoldView:
-    status = "expired" if hold.state is HoldState.ACTIVE and hold.until <= now else str(hold.state)
-    kept = status in ("active", "ordered")
+    status = _hold_status(hold, now)
+    seats = SeatState.HELD if status in ("active", "ordered") else SeatState.AVAILABLE
     return HoldView(
         hold_id=hold.id,
         event_id=hold.event_id,
         status=status,
         seats=[
-            _priced_seat(layout, ordinal, price, "held" if kept else "available")
+            _priced_seat(layout, ordinal, price, seats)
             for ordinal, price in zip(hold.seats, hold.prices_minor, strict=True)
         ],
         expires_at=rfc3339(hold.until),
@@ -297,11 +318,15 @@ def hold_view(hold: Hold, layout: Layout, now: Millis) -> HoldView:
     )
 
 
-_SEAT_STATUS = {"confirmed": "sold", "awaiting_payment": "held", "processing": "held"}
+_SEATS_OF = {
+    OrderState.CONFIRMED: SeatState.SOLD,
+    OrderState.AWAITING_PAYMENT: SeatState.HELD,
+    OrderState.PROCESSING: SeatState.HELD,
+}
 
 
 def order_view(order: Order, show: Show, layout: Layout, now: Millis) -> OrderView:
-    status = _SEAT_STATUS.get(order.state, "available")
+    status = _SEATS_OF.get(order.state, SeatState.AVAILABLE)
     return OrderView(
         id=order.id,
         event_id=order.event_id,

@@ -8,7 +8,20 @@ import { CardForm } from './CardForm';
 import { usePayment } from './usePayment';
 
 export function PayStep({ order }: { order: Order }) {
-  const { payment, pay, answer } = usePayment(order);
+  const { intent_id: intent, client_secret: secret } = order.payment;
+  if (!intent || !secret) {
+    return (
+      <Waiting title="The payment is being opened" testId="order-status">
+        The payment service does not answer just now. Your seats stay reserved; this page goes on by
+        itself.
+      </Waiting>
+    );
+  }
+  return <Payment order={order} intent={intent} secret={secret} />;
+}
+
+function Payment({ order, intent, secret }: { order: Order; intent: string; secret: string }) {
+  const { payment, pay, answer } = usePayment(order, intent, secret);
   const amount = formatMoney(order.total_minor, order.currency);
   // The server may already know more than this page's last answer.
   const step =

@@ -9,9 +9,9 @@ import { afterAnswer, afterError, afterLookUp, resumed, type Payment } from './p
 const LOOK_UP_MS = 2000;
 
 /** One order's payment: sends the card, answers the bank's challenge, and finds out what became of a lost answer. */
-export function usePayment(order: Order) {
+export function usePayment(order: Order, intent: string, secret: string) {
   const client = useQueryClient();
-  const { intent_id: intent, client_secret: secret, status } = order.payment;
+  const { status } = order.payment;
   const [payment, setPayment] = useState<Payment>(() => resumed(order.status, status));
 
   const attempt = async (send: () => Promise<PaymentAnswer>) => {
