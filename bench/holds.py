@@ -2,7 +2,8 @@
 
     python -m bench holds [--profile]
 
-The server has one core, the load the other. Empty requests and holds alternate in rounds, so that both see the same machine.
+The server has one core, the load the other. Empty requests and holds alternate in rounds, so that both see
+the same machine.
 """
 
 import asyncio
@@ -43,14 +44,10 @@ def main(arguments: list[str]) -> None:
 
 def start(folder: str, profile: str | None) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "bench.server", folder, str(SEATS), *([profile] if profile else [])]
-    log = Path(folder, "server.log").open("w")
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {0}),
-    )
+    with Path(folder, "server.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    os.sched_setaffinity(server.pid, {0})
+    return server
 
 
 async def measure(server: "subprocess.Popen[str]") -> None:
@@ -66,10 +63,10 @@ async def measure(server: "subprocess.Popen[str]") -> None:
     buyers = [tokens.token(f"usr_{i}") for i in range(ROUNDS * PER_ROUND // HOLDS_PER_BUYER + 1)]
     bodies = [json.dumps({"seats": pair}).encode() for pair in pairs]
     path = f"/api/events/{event['event_id']}/holds"
-    empty = [request("POST", "/api/empty", bodies[i], buyers[i % len(buyers)]) for i in range(PER_ROUND)]
-    holds = [
-        request("POST", path, bodies[i], buyers[i % len(buyers)], f"k{i}") for i in range(ROUNDS * PER_ROUND)
-    ]
+    who = [buyers[i % len(buyers)] for i in range(ROUNDS * PER_ROUND)]
+    who = [buyers[i % len(buyers)] for i in range(ROUNDS * PER_ROUND)]
+    empty = [request("POST", "/api/empty", bodies[i], who[i]) for i in range(PER_ROUND)]
+    holds = [request("POST", path, bodies[i], who[i], f"k{i}") for i in range(ROUNDS * PER_ROUND)]
     await send(event["port"], empty, CONNECTIONS)  # warms up, and has the tokens verified once
     await send(event["port"], [request("POST", "/api/empty", b"{}", token) for token in buyers], CONNECTIONS)
     ratios, rates = [], []
@@ -82,9 +79,8 @@ async def measure(server: "subprocess.Popen[str]") -> None:
         report(number, nothing, held, between - before, cpu_seconds(server.pid) - between)
         ratios.append(held.rate / nothing.rate)
         rates.append(held.rate)
-    print(
-        f"hold: median {statistics.median(rates):,.0f}/s, {statistics.median(ratios):.0%} of an empty request's rate"
-    )
+    rate, ratio = statistics.median(rates), statistics.median(ratios)
+    print(f"hold: median {rate:,.0f}/s, {ratio:.0%} of an empty request's rate")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -73,9 +73,8 @@ async def make_event(app: wiring.Running, seats: int) -> tuple[str, list[list[st
 
 
 async def publish(app: wiring.Running, organizer: Identity, body: bytes) -> str:
-    headers = {
-        "authorization": f"Bearer {Tokens(app.secrets.raw('token_key')).token(organizer.user_id, 'organizer')}"
-    }
+    token = Tokens(app.secrets.raw("token_key")).token(organizer.user_id, "organizer")
+    headers = {"authorization": f"Bearer {token}"}
     created = await app.client.request("POST", "/api/events", body=body, headers=headers)
     assert created.status == 201, created.body
     event_id: str = msgspec.json.decode(created.body)["id"]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -28,9 +29,9 @@ Start = Callable[..., LiveServer]
 
 def account(server: LiveServer, email: str, role: str) -> str:
     """Made on the command line beside the running server; its access token."""
+    command = f"{sys.executable} -m houseful create-admin --email={email} --role={role} --data={server.data}"
     subprocess.run(
-        [sys.executable, "-m", "houseful", "create-admin", "--email", email]
-        + ["--role", role, "--data", str(server.data)],
+        shlex.split(command),
         env={"HOUSEFUL_PASSWORD": PASSWORD, "PATH": ""},
         check=True,
         capture_output=True,
@@ -153,7 +154,7 @@ async def test_two_buyers_race_for_a_seat(live: Start, visit: Visit) -> None:
         visitor = await visit(server.url)
         page = await visitor.tab()
         await visitor.sign_in(page, f"{name}@example.com", PASSWORD)
-        # Neither hears of the other's change, or else the second would see the seat go before it can ask for it.
+        # Neither hears of the other's change, or the second would see the seat go before asking for it.
         await page.route("**/availability/stream", lambda route: route.abort())
         await open_map(page, server.url, event_id)
         await click_seat(page, 40)

@@ -14,6 +14,9 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from houseful.tickets import paper, views
+from houseful.tickets.domain.blocks import SeatState
+from houseful.tickets.domain.orders import OrderState, PaymentState
+from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import CodeSigner
 
@@ -59,7 +62,7 @@ def ticket(number: int = 12, **changes: Any) -> views.TicketView:
         event_id="evt_1",
         seat=views.TicketSeatView(**(seat | names)),
         code=CODE,
-        status="valid",
+        status=TicketState.VALID,
         used_at=None,
         gate=None,
     )
@@ -69,7 +72,7 @@ def ticket(number: int = 12, **changes: Any) -> views.TicketView:
 def order(*tickets: views.TicketView, name: str = "Bea Brandt", price: int = 123_450) -> views.OrderView:
     seats = [
         views.PricedSeatView(
-            **msgspec.structs.asdict(one.seat), ordinal=n, x=0, y=0, status="sold", price_minor=price
+            **msgspec.structs.asdict(one.seat), ordinal=n, x=0, y=0, status=SeatState.SOLD, price_minor=price
         )
         for n, one in enumerate(tickets)
     ]
@@ -78,7 +81,7 @@ def order(*tickets: views.TicketView, name: str = "Bea Brandt", price: int = 123
         event_id="evt_1",
         event_title="La Traviata",
         hold_id="hold_1",
-        status="confirmed",
+        status=OrderState.CONFIRMED,
         seats=seats,
         total_minor=price * len(seats),
         currency="EUR",
@@ -86,7 +89,7 @@ def order(*tickets: views.TicketView, name: str = "Bea Brandt", price: int = 123
         created_at="",
         expires_at="",
         server_time="",
-        payment=views.PaymentView(intent_id=None, client_secret=None, status="captured"),
+        payment=views.PaymentView(intent_id=None, client_secret=None, status=PaymentState.CAPTURED),
         detail=None,
     )
 

@@ -29,7 +29,7 @@ export function EventRow({ event }: { event: EventInfo }) {
         </p>
       </div>
       <div className="col-start-2 flex items-baseline gap-3 sm:col-start-auto sm:grid sm:justify-items-end sm:gap-1">
-        {event.price_from_minor !== null && event.state !== 'cancelled' && (
+        {event.state !== 'cancelled' && (
           <span className="text-[0.9375rem] font-semibold">
             from {formatMoney(event.price_from_minor, event.currency)}
           </span>

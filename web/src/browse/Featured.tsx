@@ -21,9 +21,7 @@ export function Featured({ event }: { event: EventInfo }) {
           <h2 className="display text-5xl uppercase md:text-8xl">{event.title}</h2>
           <p className="flex flex-wrap justify-between gap-x-6 gap-y-1 text-[0.9375rem] font-medium">
             <span>{event.venue}</span>
-            {event.price_from_minor !== null && (
-              <span>Tickets from {formatMoney(event.price_from_minor, event.currency)}</span>
-            )}
+            <span>Tickets from {formatMoney(event.price_from_minor, event.currency)}</span>
           </p>
         </div>
       </Poster>

@@ -69,7 +69,7 @@ function OnSale({ event }: { event: EventInfo }) {
       <p className="leading-tight">
         <span className="block text-sm text-soft">from</span>
         <span className="block display text-3xl">
-          {formatMoney(event.price_from_minor ?? 0, event.currency)}
+          {formatMoney(event.price_from_minor, event.currency)}
         </span>
       </p>
       <Link

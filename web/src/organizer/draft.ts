@@ -51,7 +51,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
   const local = (instant: string | null) => (instant ? toWallClock(instant, event.timezone) : '');
   return {
     title: event.title,
-    description: event.description ?? '',
+    description: event.description,
     venue: event.venue,
     timezone: event.timezone,
     startsAt: local(event.starts_at),
