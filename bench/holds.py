@@ -90,9 +90,11 @@ def cpu_seconds(pid: int) -> float:
 
 
 def report(number: int, nothing: Result, held: Result, nothing_cpu: float, held_cpu: float) -> None:
+    micros = 1e6 / PER_ROUND
     print(
-        f"round {number + 1}: empty {nothing.rate:,.0f}/s, {nothing_cpu / PER_ROUND * 1e6:.0f} µs CPU · "
-        f"hold {held.rate:,.0f}/s, {held_cpu / PER_ROUND * 1e6:.0f} µs CPU {dict(held.statuses)} p50 {held.percentile(0.5) * 1000:.1f} ms "
-        f"p99 {held.percentile(0.99) * 1000:.1f} ms · {held.rate / nothing.rate:.0%}",
+        f"round {number + 1}: empty {nothing.rate:,.0f}/s, {nothing_cpu * micros:.0f} µs CPU"
+        f" · hold {held.rate:,.0f}/s, {held_cpu * micros:.0f} µs CPU, {dict(held.statuses)}"
+        f" p50 {held.percentile(0.5) * 1000:.1f} ms p99 {held.percentile(0.99) * 1000:.1f} ms"
+        f" · {held.rate / nothing.rate:.0%}",
         flush=True,
     )

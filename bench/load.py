@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
-from functools import partial
 
 import jwt
 
@@ -103,7 +102,7 @@ class Result:
 
 
 async def run(port: int, requests: Sequence[bytes], connections: int) -> Result:
-    """Send all, `connections` at a time (a closed loop: this measures a rate, not what buyers wait at a given rate)."""
+    """Send all, `connections` at a time: a closed loop, which measures a rate."""
     result, shared = Result(), iter(requests)
     loop = asyncio.get_running_loop()
     done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]

@@ -58,7 +58,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visit(chromium: Browser) -> AsyncIterator[Visit]:
-    """`await visit(url)`: a visitor on a desktop, or `await visit(url, PHONE)`. None may have seen a fault."""
+    """`await visit(url)`: a visitor on a desktop, or `visit(url, PHONE)`. None may have seen a fault."""
     visitors: list[Visitor] = []
 
     async def come(url: str, size: dict[str, int] = DESKTOP) -> Visitor:

@@ -16,9 +16,8 @@ from PIL import Image, ImageDraw
 from houseful.tickets import paper, views
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.orders import OrderState, PaymentState
-from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.tickets import CodeSigner
+from houseful.tickets.domain.tickets import CodeSigner, TicketState
 
 STARTS = 1_797_102_000_000  # 2026-12-12T19:00:00Z
 CODE = CodeSigner(b"s" * 32).code(
