@@ -1,118 +1,22 @@
-"""What goes wrong between an order and its money: too late, twice, never, forged. Time moves by hand."""
+"""What goes wrong between an order and its money: too late, or nobody there. Time moves by hand."""
 
-import itertools
-import json
-import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from houseful.adapters.system import ManualClock
-from houseful.common import webhooks
 from houseful.payments.domain import State
 from houseful.tickets.domain import orders
-from tests.support import House, Reply, plan, started
 from tests.system import outside_client as cards
+from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale, StartSale
 from tests.system.support import (
-    WEBHOOKS,
-    Line,
     is_the_gateways,
     kept_minor,
     must_be_sound,
-    on_sale,
     organizer_of,
     payment_states,
     reserved_minor,
     token_of,
 )
-
-HOLD_SECONDS = 60
-AFTER_THE_DEADLINE = HOLD_SECONDS + 1
-
-
-class Sale:
-    """A hall of twelve seats, on sale, with a line on which things can go wrong."""
-
-    def __init__(self, house: House, clock: ManualClock, event_id: str) -> None:
-        self.house = house
-        self.clock = clock
-        self.event_id = event_id
-        self.line = Line(house)
-        self.bea = token_of(house, "bea")
-        self.cem = token_of(house, "cem")
-
-    async def hold(self, token: str, seats: list[str]) -> Reply:
-        path = f"/api/events/{self.event_id}/holds"
-        return await self.house.call("POST", path, {"seats": seats}, token=token)
-
-    async def placed(self, token: str | None = None, seats: int = 2) -> dict[str, Any]:
-        """An order that waits for its payment."""
-        token = token or self.bea
-        return await self.house.order(token, (await self.house.hold(token, self.event_id, seats))["hold_id"])
-
-    async def status(self, order: dict[str, Any], token: str | None = None) -> str:
-        reply = await self.house.call("GET", f"/api/orders/{order['id']}", token=token or self.bea)
-        return str(reply.ok()["status"])
-
-    async def becomes(
-        self, order: dict[str, Any], *statuses: str, token: str | None = None, step_seconds: float = 0.5
-    ) -> None:
-        async def look() -> bool:
-            return await self.status(order, token) in statuses
-
-        await self.house.until(look, advance_seconds=step_seconds)
-
-    async def tickets(self, order: dict[str, Any], token: str | None = None) -> list[dict[str, Any]]:
-        path = f"/api/orders/{order['id']}/tickets"
-        reply = await self.house.call("GET", path, token=token or self.bea)
-        return list(reply.ok()["items"])
-
-    async def seat_statuses(self, order: dict[str, Any]) -> set[str]:
-        mine = {seat["id"] for seat in order["seats"]}
-        seats = await self.house.seats(self.event_id)
-        return {seat["status"] for seat in seats if seat["id"] in mine}
-
-    async def caught(self, count: int) -> None:
-        async def look() -> bool:
-            return len(self.line.caught) >= count
-
-        await self.house.until(look, advance_seconds=0.1)
-
-    async def letter(self, kind: str, order: dict[str, Any]) -> str:
-        file = self.house.app.settings.data_folder / "mail" / f"{kind}-{order['id']}.eml"
-
-        async def look() -> bool:
-            return file.exists()
-
-        await self.house.until(look, advance_seconds=0.5)
-        return file.read_text()
-
-
-StartSale = Callable[..., AbstractAsyncContextManager[Sale]]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> StartSale:
-    @asynccontextmanager
-    async def open_sale(**settings: Any) -> AsyncIterator[Sale]:
-        clock = ManualClock()
-        async with started(tmp_path / "data", clock=clock, **settings) as house:
-            event_id = await on_sale(
-                house, organizer_of(house), plan=plan(rows=2, seats=6), hold_seconds=HOLD_SECONDS
-            )
-            yield Sale(house, clock, event_id)
-
-    return open_sale
-
-
-@pytest.fixture
-async def sale(start: StartSale) -> AsyncIterator[Sale]:
-    async with start() as sale:
-        yield sale
-
 
 both = pytest.mark.parametrize("sweepers", ["on", "off"])
 
@@ -235,143 +139,6 @@ async def test_much_too_late_is_refused_by_the_gateway(sale: Sale, monkeypatch: 
 
     await sale.house.until(ended, advance_seconds=10)
     (await sale.house.pay(order)).refused(409, "intent_not_payable")
-    await must_be_sound(sale.house)
-
-
-# Webhooks
-
-
-async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
-    """Three of one payment: declined, authorised, captured. Every order, each of them twice."""
-    for turn, places in enumerate(itertools.permutations(range(3))):
-        buyer = token_of(sale.house, f"b{turn}")
-        order = await sale.placed(buyer, 1)
-        sale.line.catches, sale.line.caught = True, []
-        assert (await sale.house.pay(order, cards.card(cards.DECLINED))).status == 402
-        (await sale.house.pay(order)).ok(200)
-        await sale.caught(2)
-        # The order does not know yet; the deadline's poll finds it, and takes the money.
-        await sale.becomes(order, "confirmed", token=buyer, step_seconds=HOLD_SECONDS)
-        await sale.caught(3)
-        sale.line.catches = False
-        for place in [*places, *random.Random(turn).sample(range(3), 3)]:
-            (await sale.line.deliver(sale.house, place)).ok(204)
-        assert await sale.status(order, buyer) == "confirmed"
-        assert len(await sale.tickets(order, buyer)) == 1
-        await must_be_sound(sale.house)
-        assert await kept_minor(sale.house) == sum(
-            [(await _total(sale, token_of(sale.house, f"b{number}"))) for number in range(turn + 1)]
-        )
-
-
-async def _total(sale: Sale, token: str) -> int:
-    items = (await sale.house.call("GET", "/api/orders", token=token)).ok()["items"]
-    return sum(order["total_minor"] for order in items)
-
-
-async def test_webhooks_shuffled_before_anything_is_known(sale: Sale) -> None:
-    for turn, places in enumerate(itertools.permutations(range(2))):
-        buyer = token_of(sale.house, f"b{turn}")
-        order = await sale.placed(buyer, 1)
-        sale.line.catches, sale.line.caught = True, []
-        assert (await sale.house.pay(order, cards.card(cards.DECLINED))).status == 402
-        (await sale.house.pay(order)).ok(200)
-        await sale.caught(2)
-        sale.line.catches = False
-        for place in (*places, *places):
-            (await sale.line.deliver(sale.house, place)).ok(204)
-        await sale.becomes(order, "confirmed", token=buyer)
-        assert len(await sale.tickets(order, buyer)) == 1
-    await must_be_sound(sale.house)
-
-
-async def test_webhooks_that_are_not_the_gateways(sale: Sale) -> None:
-    order = await sale.placed()
-    sale.line.catches = True
-    (await sale.house.pay(order)).ok(200)
-    await sale.caught(1)
-    sale.line.catches = False
-    body, headers = sale.line.caught[0]
-    signature = headers[webhooks.HEADER]
-    cheaper = json.loads(body)
-    cheaper["data"]["intent"]["amount_minor"] = 1
-    stamp, _, value = signature.partition(",v1=")
-    forged: list[tuple[bytes, dict[str, str]]] = [
-        (body, {}),
-        (body, {webhooks.HEADER: ""}),
-        (body, {webhooks.HEADER: f"{stamp},v1={'0' * 64}"}),
-        (body, {webhooks.HEADER: f"t={int(stamp[2:]) + 1},v1={value}"}),
-        (json.dumps(cheaper).encode(), {webhooks.HEADER: signature}),
-        (body + b" ", {webhooks.HEADER: signature}),
-        (body, {webhooks.HEADER: webhooks.sign([b"another key"], body, sale.clock.now())}),
-    ]
-    for altered, its_headers in forged:
-        reply = await sale.house.call("POST", WEBHOOKS, altered, headers=its_headers)
-        reply.refused(400, "bad_signature")
-    assert await sale.status(order) == "awaiting_payment"
-
-    await sale.clock.advance(webhooks.TOLERANCE_SECONDS + 1)
-    (await sale.line.deliver(sale.house)).refused(400, "bad_signature")  # a recording
-
-
-async def test_a_webhook_of_another_amount_sells_nothing(sale: Sale) -> None:
-    """Signed, and about our order, but not what it costs: nothing is sold, and the money goes back."""
-    order = await sale.placed()
-    sale.line.catches = True
-    (await sale.house.pay(order)).ok(200)
-    await sale.caught(1)
-    sale.line.catches = False
-    news = json.loads(sale.line.caught[0][0])
-    news["data"]["intent"]["amount_minor"] = 1
-    body = json.dumps(news).encode()
-    keys = webhooks.keys_of(sale.house.app.secrets.webhook_keys)
-    headers = {webhooks.HEADER: webhooks.sign(keys, body, sale.clock.now())}
-    (await sale.house.call("POST", WEBHOOKS, body, headers=headers)).ok(204)
-    await sale.becomes(order, "refunded")
-    assert await sale.tickets(order) == []
-    await must_be_sound(sale.house)
-    assert await kept_minor(sale.house) == 0
-
-
-async def test_a_replayed_webhook_does_not_bring_back_what_was_cancelled(sale: Sale) -> None:
-    order = await sale.placed()
-    sale.line.catches = True
-    (await sale.house.pay(order)).ok(200)
-    await sale.caught(1)
-    sale.line.catches = False
-    (await sale.line.deliver(sale.house)).ok(204)
-    await sale.becomes(order, "confirmed")
-    (await sale.house.call("POST", f"/api/orders/{order['id']}/cancel", token=sale.bea)).ok(200)
-    (await sale.line.deliver(sale.house)).ok(204)
-    await sale.becomes(order, "refunded")
-    (await sale.line.deliver(sale.house)).ok(204)
-    assert await sale.status(order) == "refunded"
-    assert {ticket["status"] for ticket in await sale.tickets(order)} == {"refunded"}
-    await must_be_sound(sale.house)
-    assert await kept_minor(sale.house) == 0
-
-
-async def test_a_webhook_that_never_comes(sale: Sale) -> None:
-    """The gateway believes that we have it. We ask at the deadline, and before the order is given up."""
-    order = await sale.placed()
-    sale.line.catches = True
-    (await sale.house.pay(order)).ok(200)
-    await sale.caught(1)
-    await sale.becomes(order, "confirmed", step_seconds=HOLD_SECONDS / 4)
-    sale.line.catches = False
-    await must_be_sound(sale.house)
-    assert await kept_minor(sale.house) == order["total_minor"]
-
-
-async def test_webhooks_do_not_get_through_for_ten_minutes(sale: Sale) -> None:
-    order = await sale.placed()
-    sale.line.down = lambda path: path == WEBHOOKS or is_the_gateways(path)
-    (await sale.house.pay(order)).ok(200)
-    await sale.clock.advance(600)
-    assert sale.line.cut > 10
-    sale.line.down = lambda path: False
-    await sale.becomes(order, "confirmed", "refunded", step_seconds=60)
-    assert await sale.status(order) == "confirmed"  # nobody else wanted the seats
     await must_be_sound(sale.house)
 
 

@@ -1,0 +1,76 @@
+"""A hall of twelve seats, on sale, in which things go wrong while time moves by hand."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from houseful.adapters.system import ManualClock
+from tests.support import House, Reply
+from tests.system.support import (
+    Line,
+    token_of,
+)
+
+HOLD_SECONDS = 60
+AFTER_THE_DEADLINE = HOLD_SECONDS + 1
+
+
+class Sale:
+    """A hall of twelve seats, on sale, with a line on which things can go wrong."""
+
+    def __init__(self, house: House, clock: ManualClock, event_id: str) -> None:
+        self.house = house
+        self.clock = clock
+        self.event_id = event_id
+        self.line = Line(house)
+        self.bea = token_of(house, "bea")
+        self.cem = token_of(house, "cem")
+
+    async def hold(self, token: str, seats: list[str]) -> Reply:
+        path = f"/api/events/{self.event_id}/holds"
+        return await self.house.call("POST", path, {"seats": seats}, token=token)
+
+    async def placed(self, token: str | None = None, seats: int = 2) -> dict[str, Any]:
+        """An order that waits for its payment."""
+        token = token or self.bea
+        return await self.house.order(token, (await self.house.hold(token, self.event_id, seats))["hold_id"])
+
+    async def status(self, order: dict[str, Any], token: str | None = None) -> str:
+        reply = await self.house.call("GET", f"/api/orders/{order['id']}", token=token or self.bea)
+        return str(reply.ok()["status"])
+
+    async def becomes(
+        self, order: dict[str, Any], *statuses: str, token: str | None = None, step_seconds: float = 0.5
+    ) -> None:
+        async def look() -> bool:
+            return await self.status(order, token) in statuses
+
+        await self.house.until(look, advance_seconds=step_seconds)
+
+    async def tickets(self, order: dict[str, Any], token: str | None = None) -> list[dict[str, Any]]:
+        path = f"/api/orders/{order['id']}/tickets"
+        reply = await self.house.call("GET", path, token=token or self.bea)
+        return list(reply.ok()["items"])
+
+    async def seat_statuses(self, order: dict[str, Any]) -> set[str]:
+        mine = {seat["id"] for seat in order["seats"]}
+        seats = await self.house.seats(self.event_id)
+        return {seat["status"] for seat in seats if seat["id"] in mine}
+
+    async def caught(self, count: int) -> None:
+        async def look() -> bool:
+            return len(self.line.caught) >= count
+
+        await self.house.until(look, advance_seconds=0.1)
+
+    async def letter(self, kind: str, order: dict[str, Any]) -> str:
+        file = self.house.app.settings.data_folder / "mail" / f"{kind}-{order['id']}.eml"
+
+        async def look() -> bool:
+            return file.exists()
+
+        await self.house.until(look, advance_seconds=0.5)
+        return file.read_text()
+
+
+StartSale = Callable[..., AbstractAsyncContextManager[Sale]]
