@@ -280,6 +280,27 @@ class TransactionContract(StoreContract):
         assert await store.get(Account, "c") is None
         assert await rows(store) == []
 
+    async def test_a_search_sees_at_least_what_was_read_before_it(self, store: Store) -> None:
+        """Else somebody reads that an order is confirmed, searches for its tickets, and finds none."""
+        await add(store, Account(id="a"))
+
+        async def confirm(number: int) -> None:
+            async def work(tx: Transaction) -> None:
+                tx.put(replace(await need(tx, "a"), balance=number))
+                tx.insert(Item(id=f"i{number:03}", shelf="s", rank=number))
+
+            await store.transact(work)
+
+        async def look(_number: int) -> None:
+            async with store.begin() as tx:
+                balance = (await need(tx, "a")).balance
+                found = {item.rank for item in await tx.find(Item, {"shelf": "s"}, by="rank", limit=100)}
+                assert balance == 0 or balance in found
+                assert balance == 0 or await tx.count(Item, {"shelf": "s"}) >= 1
+
+        for number in range(1, 41):
+            await asyncio.gather(confirm(number), *(look(number) for _ in range(4)))
+
     async def test_each_way_of_reading_remembers_the_version(self, store: Store) -> None:
         async def by_get_many(tx: Transaction) -> Item:
             return (await tx.get_many(Item, ["i"]))["i"]

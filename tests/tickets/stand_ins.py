@@ -119,8 +119,9 @@ class CardProcessor:
         self._keep(processor.confirm(self.of(order_id), card, self._clock.now(), 5_000, "challenge"))
 
     def settle(self, order_id: str) -> None:
-        """The bank makes up its mind about a slow card."""
-        self._keep(processor.settle(self.of(order_id), self._clock.now() + 5_000))
+        """The bank makes up its mind about a slow card, whatever became of our clock meanwhile."""
+        intent = self.of(order_id)
+        self._keep(processor.settle(intent, max(self._clock.now() + 5_000, intent.next_at or 0)))
 
     async def create_intent(
         self, *, key: str, amount_minor: int, currency: str, reference: str

@@ -5,7 +5,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from houseful.common.errors import Refusal, Unavailable
@@ -137,6 +137,7 @@ async def messages_agree(world: World, order_id: str) -> None:
         assert order.state is not OrderState.CONFIRMED
 
 
+@example([("pay", "4000000000000077"), ("jump", -600)])
 @given(steps)
 @settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_happens_money_and_seats_agree_in_the_end(life_steps: list[tuple[str, object]]) -> None:

@@ -55,16 +55,15 @@ async def test_the_same_scan_gets_the_same_answer_for_ever(world: World) -> None
     assert [one.verdict for one in answers] == ["admitted", "already_used", "admitted", "invalid"]
 
 
-async def test_a_scan_of_another_ticket_under_the_same_id_is_the_first_scan(world: World) -> None:
-    """An id names one use of a scanner: what it reads cannot change afterwards."""
+async def test_a_scanner_that_counts_from_the_beginning_again_lets_nobody_in(world: World) -> None:
+    """The same id with another code is another scan: it gets the verdict on what it read."""
     await world.show()
     first, second = await codes(world, await world.bought("A-1", "A-2"))
-    assert (await scan(world, first, "same")).verdict is Verdict.ADMITTED
-    kept = await scan(world, second, "same")
-    tickets = {one.id: one.state for one in await world.every(Ticket)}
-    assert kept.ticket_id is not None
-    assert tickets[kept.ticket_id] is TicketState.USED
-    assert sorted(tickets.values()) == ["used", "valid"]
+    assert (await scan(world, first, "1")).verdict is Verdict.ADMITTED
+    assert (await scan(world, "nonsense", "1")).verdict is Verdict.INVALID
+    assert (await scan(world, second, "1")).verdict is Verdict.ADMITTED
+    assert (await scan(world, first, "1")).verdict is Verdict.ADMITTED  # the first scan, repeated
+    assert (await scan(world, first, "2")).verdict is Verdict.ALREADY_USED
 
 
 async def test_scanners_of_two_people_may_number_alike(world: World) -> None:

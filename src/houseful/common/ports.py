@@ -56,7 +56,8 @@ class Transaction(Reader, Protocol):
     Each read remembers the version that it saw. At the end, what was put, deleted or locked is checked
     against that version; what was only read is not. A rule that spans documents locks the one that stands for
     it. `get` and `get_many` see this transaction's own writes, `find` and `count` do not. Nothing is written
-    before the end of the block; an exception in the block writes nothing.
+    before the end of the block; an exception in the block writes nothing. A search sees at least what this
+    transaction read before it.
 
     The first version counts: reading again after a rival has changed it does not help. A document that was
     deleted and inserted again has changed. `Conflict` goes before `Duplicate`: what was decided on a document

@@ -44,7 +44,7 @@ class Gate:
         """All scans in their order, in one transaction with the answer that `keep` makes of them."""
 
         async def work(tx: Transaction) -> T:
-            return keep(tx, [await self._one(tx, _scan_id(user_id, one.scan_id), one) for one in requests])
+            return keep(tx, [await self._one(tx, _scan_id(user_id, one), one) for one in requests])
 
         try:
             return await self._store.transact(work)
@@ -85,5 +85,7 @@ class Gate:
         return scan, after
 
 
-def _scan_id(user_id: str, scan_id: str) -> str:
-    return hashlib.blake2b(f"{user_id}\0{scan_id}".encode(), digest_size=20).hexdigest()
+def _scan_id(user_id: str, request: ScanRequest) -> str:
+    """Of this scanner and this code: one that counts from 1 again after a restart must not let in a stranger."""
+    name = f"{user_id}\0{request.scan_id}\0{request.code}"
+    return hashlib.blake2b(name.encode(), digest_size=20).hexdigest()
