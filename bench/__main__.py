@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import holds
+from bench import generation, holds
 
-BENCHMARKS = {"holds": holds.main}
+BENCHMARKS = {"holds": holds.main, "generation": generation.main}
 
 
 def main() -> None:

@@ -86,6 +86,8 @@ class Gate:
 
 
 def _scan_id(user_id: str, request: ScanRequest) -> str:
-    """Of this scanner and this code: one that counts from 1 again after a restart must not let in a stranger."""
+    """Of this scanner and this code: one that counts from 1 again after a restart must not let in a
+    stranger.
+    """
     name = f"{user_id}\0{request.scan_id}\0{request.code}"
     return hashlib.blake2b(name.encode(), digest_size=20).hexdigest()
