@@ -93,6 +93,7 @@ async def serve(settings: Settings, seats: int) -> None:
     wiring.MANIFESTS = (*wiring.MANIFESTS, EMPTY)
     async with wiring.running(settings) as app:
         event_id, rows, _ = await make_event(app, seats)
+        wiring.spare_the_collector()  # as `houseful up` does
         sock = listen(settings.host, settings.port)
         line = {
             "port": sock.getsockname()[1],
