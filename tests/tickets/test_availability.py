@@ -36,14 +36,14 @@ async def test_an_extended_hold_stays(world: World) -> None:
     assert (await shown(world))[0] == HELD
 
 
-async def test_other_processes_are_told_at_once(world: World) -> None:
+async def test_other_processes_are_told_with_the_next_tick(world: World) -> None:
     await world.show(areas=True)
     other = world.beside()
     await shown(other)
-    async with running(other.tickets.availability.listen):
+    async with running(other.tickets.availability.listen, world.tickets.availability.run):
         await world.clock.advance(0)
         await world.hold("A-1", "floor-3")
-        await world.clock.advance(0)
+        await world.clock.advance(1)
         assert await shown(other) == await stored(world)
 
 
@@ -112,16 +112,20 @@ async def test_a_read_that_fails_is_made_up_for(world: World, monkeypatch: pytes
         assert (await shown(world))[0] == HELD
 
 
-async def test_nothing_changed_is_nothing_told(world: World) -> None:
+async def test_others_are_told_once_a_tick_and_not_of_nothing(world: World) -> None:
     await world.show(areas=True)
     got = []
     async with world.coordination.subscribe(availability.CHANNEL) as signals:
-        await world.tickets.availability.touch("evt_1", [])
-        await world.tickets.availability.touch("evt_1", [2])
+        world.tickets.availability.touch("evt_1", [])
+        async with running(world.tickets.availability.run):
+            await world.clock.advance(1)
+            world.tickets.availability.touch("evt_1", [2])
+            world.tickets.availability.touch("evt_1", [2, 1])
+            await world.clock.advance(1)
         async for signal in signals:
             got.append(signal.decode().split(" ")[1:])
             break
-    assert got == [["evt_1", "2"]]
+    assert got == [["evt_1", "1,2"]]
 
 
 async def test_a_version_never_means_two_pictures(world: World) -> None:

@@ -211,9 +211,11 @@ async def test_a_watcher_in_another_process_sees_it_too(world: World) -> None:
     other = world.beside()
     watcher = Watcher(other)
     await watcher.connect()
-    async with running(other.tickets.availability.run, other.tickets.availability.listen):
+    jobs = (other.tickets.availability.run, other.tickets.availability.listen, world.tickets.availability.run)
+    async with running(*jobs):
         await world.clock.advance(0)
         await world.bought("A-1", "A-2")
+        await world.clock.advance(1)
         await agrees(watcher)
     assert watcher.statuses == await shown(other)
     await watcher.leave()

@@ -141,6 +141,7 @@ class Availability:
         self._origin = ids.new("view")
         self._nonce = int.from_bytes(self._origin[-8:].encode(), "little") & _NONCES
         self._views: dict[str, HallView] = {}
+        self._untold: dict[str, set[int]] = {}
         self._views_made = 0
         self._refreshing: dict[str, asyncio.Lock] = {}
 
@@ -157,15 +158,20 @@ class Availability:
         await self._refresh(view)
         return view
 
-    async def touch(self, event_id: str, indexes: Iterable[int]) -> None:
-        """These blocks have changed."""
-        indexes = list(indexes)
-        if not indexes:
-            return
+    def touch(self, event_id: str, indexes: Iterable[int]) -> None:
+        """These blocks have changed. In this process it counts at once; the others are told with the next
+        tick.
+        """
         self._mark(event_id, indexes)
-        signal = f"{self._origin} {event_id} {','.join(map(str, indexes))}"
-        with contextlib.suppress(Unavailable):  # others look again by themselves
-            await self._coordination.publish(CHANNEL, signal.encode())
+        self._untold.setdefault(event_id, set()).update(indexes)
+
+    async def _tell_others(self) -> None:
+        untold, self._untold = self._untold, {}
+        for event_id, indexes in untold.items():
+            if indexes:
+                signal = f"{self._origin} {event_id} {','.join(map(str, sorted(indexes)))}"
+                with contextlib.suppress(Unavailable):  # others look again by themselves
+                    await self._coordination.publish(CHANNEL, signal.encode())
 
     def _mark(self, event_id: str, indexes: Iterable[int]) -> None:
         view = self._views.get(event_id)
@@ -199,9 +205,12 @@ class Availability:
             await asyncio.sleep(0)  # a whole stadium is read in pages, with others in between
 
     async def run(self) -> None:
-        """The job: every quarter of a second, what changed goes out to the watchers."""
+        """The job: every quarter of a second, what changed goes out to the watchers and to the other
+        processes.
+        """
         while True:
             await self._clock.sleep(TICK_SECONDS)
+            await self._tell_others()
             for view in list(self._views.values()):
                 await self._tick(view)
 

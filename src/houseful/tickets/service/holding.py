@@ -137,7 +137,7 @@ class Holding:
         finally:
             if locked:
                 await self._unlock(block_ids, hold_id)
-        await self._availability.touch(event_id, wanted)
+        self._availability.touch(event_id, wanted)
         return view
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
@@ -248,7 +248,7 @@ class Holding:
     async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
         """Whoever shows these seats looks at them again."""
         layout = await self._inventory.layout(event_id)
-        await self._availability.touch(event_id, by_block(layout, list(ordinals)))
+        self._availability.touch(event_id, by_block(layout, list(ordinals)))
 
 
 def already_ordered(hold: Hold) -> Refusal:

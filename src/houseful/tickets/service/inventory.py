@@ -246,4 +246,4 @@ class Inventory:
             await self._store.transact(work)
         except Conflict as error:
             raise Refusal(409, "busy", "These seats are changing hands just now; try again.") from error
-        await self._availability.touch(show.id, indexes)
+        self._availability.touch(show.id, indexes)

@@ -9,13 +9,15 @@ from houseful.tickets.domain.layout import Layout
 
 def ordinals_of(layout: Layout, seat_ids: Sequence[str], field: str) -> list[int]:
     """Raises `Refusal` (422) naming the seats that the hall does not have."""
-    ordinals = [layout.ordinal_of(id) for id in seat_ids]
-    unknown = {
-        f"{field}[{i}]": "is no seat of this event" for i, ordinal in enumerate(ordinals) if ordinal is None
-    }
-    if unknown:
+    ordinals = [ordinal for id in seat_ids if (ordinal := layout.ordinal_of(id)) is not None]
+    if len(ordinals) < len(seat_ids):
+        unknown = {
+            f"{field}[{i}]": "is no seat of this event"
+            for i, id in enumerate(seat_ids)
+            if layout.ordinal_of(id) is None
+        }
         raise Refusal(422, "seat_not_found", "Some seats do not exist in this event.", errors=unknown)
-    return [ordinal for ordinal in ordinals if ordinal is not None]
+    return ordinals
 
 
 def by_block(layout: Layout, ordinals: Sequence[int]) -> dict[int, list[int]]:
