@@ -30,7 +30,7 @@ from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.documents import Document
 from houseful.common.errors import Transient
 from houseful.common.http import App, Endpoint, ServiceApp
-from houseful.common.ports import Clock, Ids, Mailer
+from houseful.common.ports import Clock, Coordination, Ids, Mailer
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger
 from houseful.gateway import AccessLog, Gateway, Operations, WebApp, find_folder
@@ -65,7 +65,7 @@ class Running:
     client: AsgiClient
     stores: dict[str, SqliteStore]
     bus: LocalBus
-    coordination: LocalCoordination
+    coordination: Coordination
     gateway: Gateway
     services: dict[str, Any]
     _work: "set[asyncio.Task[None]]" = field(default_factory=set)
@@ -107,6 +107,7 @@ async def running(
     ids: Ids | None = None,
     secrets: Secrets | None = None,
     mailer: Mailer | None = None,
+    coordination: Coordination | None = None,
     background: bool = True,
     access_log: bool = True,
 ) -> AsyncIterator[Running]:
@@ -127,8 +128,9 @@ async def running(
             stack.push_async_callback(stores[manifest.name].close)
         bus = LocalBus.open(bus_file(data), clock=clock)
         stack.push_async_callback(bus.close)
-        coordination = LocalCoordination(clock)
-        stack.push_async_callback(coordination.close)
+        if coordination is None:
+            coordination = LocalCoordination(clock)
+            stack.push_async_callback(coordination.close)
 
         client = AsgiClient()
         verifier = TokenVerifier(client, clock)
@@ -163,7 +165,7 @@ def _platform(
     settings: Settings,
     secrets: Secrets,
     store: SqliteStore,
-    coordination: LocalCoordination,
+    coordination: Coordination,
     clock: Clock,
     ids: Ids,
     client: AsgiClient,
@@ -202,7 +204,7 @@ def _gateway(
     settings: Settings,
     apps: Mapping[str, App],
     verifier: TokenVerifier,
-    coordination: LocalCoordination,
+    coordination: Coordination,
     ids: Ids,
     checks: Mapping[str, Callable[[], Awaitable[None]]],
     access_log: AccessLog | None,
