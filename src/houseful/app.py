@@ -32,7 +32,7 @@ from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
 from houseful.common.errors import Transient
 from houseful.common.http import App, Endpoint
-from houseful.common.ports import Clock, Ids, Mailer
+from houseful.common.ports import Clock, Coordination, Ids, Mailer
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger
 from houseful.gateway import AccessLog, Gateway, Operations, WebApp, find_folder
@@ -67,7 +67,7 @@ class Running:
     client: AsgiClient
     stores: dict[str, SqliteStore]
     bus: LocalBus
-    coordination: LocalCoordination
+    coordination: Coordination
     gateway: Gateway
     services: dict[str, Any]
     _work: "set[asyncio.Task[None]]" = field(default_factory=set)
@@ -109,6 +109,7 @@ async def running(
     ids: Ids | None = None,
     secrets: Secrets | None = None,
     mailer: Mailer | None = None,
+    coordination: Coordination | None = None,
     background: bool = True,
     access_log: bool = True,
 ) -> AsyncIterator[Running]:
@@ -129,8 +130,9 @@ async def running(
             stack.push_async_callback(stores[manifest.name].close)
         bus = LocalBus.open(bus_file(data), clock=clock)
         stack.push_async_callback(bus.close)
-        coordination = LocalCoordination(clock)
-        stack.push_async_callback(coordination.close)
+        if coordination is None:
+            coordination = LocalCoordination(clock)
+            stack.push_async_callback(coordination.close)
 
         client = AsgiClient()
         verifier = TokenVerifier(client, clock)
@@ -165,7 +167,7 @@ def _platform(
     settings: Settings,
     secrets: Secrets,
     store: SqliteStore,
-    coordination: LocalCoordination,
+    coordination: Coordination,
     clock: Clock,
     ids: Ids,
     client: AsgiClient,
@@ -204,7 +206,7 @@ def _gateway(
     settings: Settings,
     apps: Mapping[str, App],
     verifier: TokenVerifier,
-    coordination: LocalCoordination,
+    coordination: Coordination,
     ids: Ids,
     checks: Mapping[str, Callable[[], Awaitable[None]]],
     access_log: AccessLog | None,

@@ -1,0 +1,89 @@
+"""Envelopes as Kafka records: CloudEvents 1.0 in the binary mode of its Kafka protocol binding.
+
+The body is the record's value as it is, the attributes are headers `ce_…` in UTF-8. The aggregate's id is the
+record's key, by which Kafka orders, and so that others need not know that, `subject` and `partitionkey`.
+Extension attributes: `aggregatetype`, `seq` (decimal), and `traceparent` where there is one.
+"""
+
+from datetime import datetime
+
+from confluent_kafka import Message
+
+from houseful.common.ports import Delivery, Envelope
+from houseful.common.times import millis, rfc3339
+
+Headers = list[tuple[str, str | bytes | None]]
+
+_SPECVERSION = b"1.0"
+
+
+def headers_of(envelope: Envelope) -> Headers:
+    headers: Headers = [
+        ("content-type", "application/json"),
+        ("ce_specversion", _SPECVERSION),
+        ("ce_id", envelope.id),
+        ("ce_source", envelope.source),
+        ("ce_type", envelope.type),
+        ("ce_time", rfc3339(envelope.time)),
+        ("ce_subject", envelope.key),
+        ("ce_partitionkey", envelope.key),
+        ("ce_aggregatetype", envelope.aggregatetype),
+        ("ce_seq", str(envelope.seq)),
+    ]
+    if envelope.traceparent is not None:
+        headers.append(("ce_traceparent", envelope.traceparent))
+    return headers
+
+
+def delivery_of(topic: str, message: Message) -> Delivery:
+    """`topic` is the bus' own name for the message's topic."""
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    return Delivery(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        envelope=_envelope(message),
+        raw=message.value() or b"",
+    )
+
+
+def _envelope(message: Message) -> Envelope | None:
+    """None for what is no CloudEvent of ours: an attribute is missing or is not what it should be."""
+    headers = {name: _bytes(value) for name, value in _pairs(message)}
+    key = message.key()
+    if key is None or headers.get("ce_specversion") != _SPECVERSION:
+        return None
+    traceparent = headers.get("ce_traceparent")
+    try:
+        return Envelope(
+            id=headers["ce_id"].decode(),
+            source=headers["ce_source"].decode(),
+            type=headers["ce_type"].decode(),
+            aggregatetype=headers["ce_aggregatetype"].decode(),
+            key=key.decode(),
+            seq=_count(headers["ce_seq"]),
+            time=millis(datetime.fromisoformat(headers["ce_time"].decode())),
+            traceparent=None if traceparent is None else traceparent.decode(),
+            data=message.value() or b"",
+        )
+    except (KeyError, ValueError):  # UnicodeDecodeError is a ValueError
+        return None
+
+
+def _pairs(message: Message) -> Headers:
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else list(headers)
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+def _count(digits: bytes) -> int:
+    """A message's number, from 1."""
+    count = int(digits)
+    if count < 1:
+        raise ValueError(f"{count} is no number of a message")
+    return count

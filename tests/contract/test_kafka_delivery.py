@@ -1,0 +1,106 @@
+"""Relay and consumer over SQLite stores and a real Kafka: all arrives, once and in order, whatever dies."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from houseful.adapters.kafka import KafkaBus
+from houseful.adapters.system import SystemClock
+from houseful.common.delivery import Consumer, Relay, list_dead, list_parked
+from houseful.common.delivery.relay import LEASE_SECONDS
+from houseful.common.documents import Millis
+from houseful.common.errors import Unavailable
+from tests.common.delivery_world import FaultyBus, World, until
+from tests.contract.kafka_engine import kafka_servers
+
+__all__ = ["kafka_servers"]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, kafka_servers: str) -> AsyncIterator[World]:
+    world = World(tmp_path)
+    await world.bus.close()
+    prefix = f"delivery-{uuid.uuid4().hex}."
+    world.bus = FaultyBus(KafkaBus.open(kafka_servers, clock=SystemClock(), prefix=prefix))
+    yield world
+    await world.close()
+
+
+def copies() -> float:
+    return REGISTRY.get_sample_value("houseful_messages_copies_total", {"service": "tickets"}) or 0
+
+
+async def deliver(
+    world: World, relay: Relay, consumers: Sequence[Consumer], wanted: dict[str, list[int]]
+) -> None:
+    """Until what is wanted was applied, the bus has nothing left, and nothing else came."""
+
+    async def done() -> bool:
+        await relay.step()
+        for consumer in consumers:
+            await consumer.step(wait_seconds=0.1)
+            await consumer.retry()
+        subscription = consumers[0]._subscription
+        assert subscription is not None
+        unpublished = (await world.events.outbox.figures()).unpublished
+        return not unpublished and not await subscription.lag()
+
+    await until(done)
+    assert {event_id: await world.applied(event_id) for event_id in wanted} == wanted
+    assert {event_id: await world.reported(event_id) for event_id in wanted} == wanted
+    assert await list_parked(world.tickets) == []
+    assert await list_dead(world.tickets) == []
+
+
+async def test_messages_are_applied_once_and_in_order(world: World) -> None:
+    for title in range(10):
+        for number in range(20):
+            await world.send_titles(f"evt_{number}", title)
+    consumers = [world.consumer(batch=9), world.consumer(batch=200)]
+    wanted = {f"evt_{number}": list(range(10)) for number in range(20)}
+    await deliver(world, world.relay(batch=30), consumers, wanted)
+    for consumer in consumers:
+        await consumer.close()
+
+
+async def test_a_relay_killed_between_publish_and_mark(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.send_titles("evt_0", 1, 2, 3)
+    before = copies()
+
+    async def killed(ids: Sequence[str], at: Millis) -> None:
+        raise Unavailable("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.events.outbox, "mark_published", killed)
+        with pytest.raises(Unavailable, match="killed"):
+            await world.relay().step()
+    assert (await world.events.outbox.figures()).unpublished == 3
+    await world.clock.advance(LEASE_SECONDS)
+    await deliver(world, world.relay(), [world.consumer()], {"evt_0": [1, 2, 3]})
+    assert len(world.bus.published) == 6
+    assert copies() == before + 3
+
+
+async def test_a_consumer_killed_before_its_offsets_are_committed(world: World) -> None:
+    await world.send_titles("evt_0", 1, 2, 3)
+    relay, first = world.relay(), world.consumer()
+    await relay.step()
+    before = copies()
+    world.bus.commits_fail = True
+
+    async def applied() -> bool:
+        try:
+            await first.step(wait_seconds=0.1)
+        except Unavailable:
+            return True
+        return False
+
+    await until(applied)
+    await first.close()
+    world.bus.commits_fail = False
+    await world.send_titles("evt_0", 4)
+    await deliver(world, relay, [world.consumer()], {"evt_0": [1, 2, 3, 4]})
+    assert copies() > before

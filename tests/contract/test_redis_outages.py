@@ -1,0 +1,369 @@
+"""Redis emptied, killed, paused, full, loading: every method says `Unavailable` at once and works afterwards.
+
+Whoever waits here for ever has found a method that does; nothing looks at a watch.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from engines.valkey import RedisServer
+from houseful.adapters import redis_signals
+from houseful.adapters.redis import RedisCoordination
+from houseful.adapters.redis_line import Dialler
+from houseful.adapters.system import ManualClock, SystemClock
+from houseful.common.errors import Unavailable
+from tests.contract.coordination import PATIENCE_SECONDS
+from tests.contract.redis_engine import own_redis
+
+__all__ = ["own_redis"]
+
+
+@pytest.fixture
+async def coordination(own_redis: RedisServer) -> AsyncIterator[RedisCoordination]:
+    coordination = RedisCoordination.open(own_redis.url, clock=SystemClock())
+    yield coordination
+    await coordination.close()
+
+
+def every_method(coordination: RedisCoordination) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Calls that do well on an empty server."""
+    name, owner = uuid.uuid4().hex, uuid.uuid4().hex
+
+    async def listen() -> None:
+        async with coordination.subscribe(name):
+            pass
+
+    return {
+        "acquire": lambda: coordination.acquire([name, f"{name}-2"], owner, ttl_seconds=60),
+        "wait": lambda: coordination.acquire([name], owner, ttl_seconds=60, wait_seconds=60),
+        "release": lambda: coordination.release([name, f"{name}-2"], owner),
+        "take": lambda: coordination.take(name, per_second=1, burst=1000),
+        "increment": lambda: coordination.increment(name, ttl_seconds=60),
+        "publish": lambda: coordination.publish(name, b"signal"),
+        "subscribe": listen,
+        "ready": coordination.ready,
+    }
+
+
+async def must_all_fail(coordination: RedisCoordination) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for method, call in every_method(coordination).items():
+            try:
+                await call()
+            except Unavailable:
+                continue
+            pytest.fail(f"{method} did not say so")
+
+
+async def must_all_work(coordination: RedisCoordination) -> None:
+    """In a moment, once the pauses of the circuit are over."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for call in every_method(coordination).values():
+            while True:
+                try:
+                    await call()
+                except Unavailable:
+                    await asyncio.sleep(0.01)
+                else:
+                    break
+
+
+# Emptied
+
+
+async def test_every_method_works_on_an_emptied_server(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    for method, call in every_method(coordination).items():
+        await call()
+        own_redis.say("FLUSHALL")
+        own_redis.say("SCRIPT", "FLUSH")
+        await call()
+        assert method
+
+
+async def test_what_was_emptied_is_free_full_and_zero(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    assert await coordination.acquire(["a"], "ada", ttl_seconds=60)
+    assert await coordination.take("b", per_second=0.001, burst=1) == 0
+    assert await coordination.increment("c", ttl_seconds=60) == 1
+    own_redis.say("FLUSHALL")
+    await coordination.release(["a"], "ada")
+    assert await coordination.acquire(["a"], "bob", ttl_seconds=60)
+    assert await coordination.take("b", per_second=0.001, burst=1) == 0
+    assert await coordination.increment("c", ttl_seconds=60) == 1
+
+
+async def test_emptied_all_the_time_under_load(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    done = asyncio.Event()
+
+    async def empty() -> int:
+        times = 0
+        while not done.is_set():
+            await asyncio.to_thread(own_redis.say, "FLUSHALL")
+            await asyncio.to_thread(own_redis.say, "SCRIPT", "FLUSH")
+            times += 1
+        return times
+
+    async def work(number: int) -> None:
+        for turn in range(60):
+            await coordination.acquire([f"a{turn % 3}"], f"owner {number}", ttl_seconds=1)
+            await coordination.release([f"a{turn % 3}"], f"owner {number}")
+            await coordination.take("b", per_second=1, burst=1)
+            await coordination.increment("c", ttl_seconds=1)
+
+    emptying = asyncio.create_task(empty())
+    try:
+        await asyncio.gather(*(work(number) for number in range(20)))
+    finally:
+        done.set()
+    assert await emptying > 1
+
+
+# Gone
+
+
+async def test_killed_and_started_again(own_redis: RedisServer, coordination: RedisCoordination) -> None:
+    await must_all_work(coordination)
+    for _ in range(2):
+        own_redis.kill()
+        await must_all_fail(coordination)
+        own_redis.start()
+        await must_all_work(coordination)
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    for count in range(3):
+        assert await coordination.acquire(["a"], f"owner {count}", ttl_seconds=60)
+        own_redis.kill()
+        own_redis.start()
+
+
+async def test_not_there_yet_at_the_start(own_redis: RedisServer) -> None:
+    own_redis.kill()
+    coordination = RedisCoordination.open(own_redis.url, clock=SystemClock())
+    await must_all_fail(coordination)
+    own_redis.start()
+    await must_all_work(coordination)
+    await coordination.close()
+
+
+async def test_a_dead_server_costs_no_attempt_at_it(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While time stands still nobody looks whether it is back, and nobody waits."""
+    dialled = 0
+    dial = Dialler.dial
+
+    async def counted(self: Dialler) -> object:
+        nonlocal dialled
+        dialled += 1
+        return await dial(self)
+
+    monkeypatch.setattr(Dialler, "dial", counted)
+    clock = ManualClock()
+    coordination = RedisCoordination.open(own_redis.url, clock=clock)
+    own_redis.kill()
+    with pytest.raises(Unavailable):
+        await coordination.take("b", per_second=1, burst=1)
+    tried = dialled
+    for _ in range(1000):
+        with pytest.raises(Unavailable):
+            await coordination.take("b", per_second=1, burst=1)
+    assert dialled == tried
+    own_redis.start()
+    with pytest.raises(Unavailable):
+        await coordination.take("b", per_second=1, burst=1)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while dialled == tried:  # the half-open circuit
+            await clock.advance(0.1)
+        while True:
+            try:
+                assert await coordination.take("b", per_second=1, burst=1) == 0
+            except Unavailable:
+                await asyncio.sleep(0.002)
+            else:
+                break
+    assert dialled == tried + 1
+    await coordination.close()
+
+
+async def test_those_who_wait_for_a_lock_are_told(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    await coordination.acquire(["a"], "ada", ttl_seconds=600)
+    waiting = [
+        asyncio.create_task(coordination.acquire(["a"], f"owner {n}", ttl_seconds=600, wait_seconds=600))
+        for n in range(20)
+    ]
+    await asyncio.sleep(0.02)
+    own_redis.kill()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one, Unavailable) for one in results), results
+
+
+async def test_calls_in_flight_are_told(own_redis: RedisServer, coordination: RedisCoordination) -> None:
+    await coordination.ready()
+    own_redis.pause()
+    calls = [asyncio.create_task(coordination.increment("n", ttl_seconds=60)) for _ in range(1000)]
+    await asyncio.sleep(0.01)
+    own_redis.kill()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(one, Unavailable) for one in results), results
+
+
+async def test_what_is_said_does_not_tell_the_password(own_redis: RedisServer) -> None:
+    own_redis.kill()
+    url = own_redis.url.replace("redis://", "redis://houseful:hidden@")
+    coordination = RedisCoordination.open(url, clock=SystemClock())
+    with pytest.raises(Unavailable, match=rf"127\.0\.0\.1:{own_redis.port}") as told:
+        await coordination.ready()
+    assert "hidden" not in str(told.value)
+    await coordination.close()
+
+
+async def test_a_wrong_password_is_said(own_redis: RedisServer) -> None:
+    own_redis.say("CONFIG", "SET", "requirepass", "right")
+    for password, good in (("wrong", False), ("right", True)):
+        url = own_redis.url.replace("redis://", f"redis://:{password}@")
+        coordination = RedisCoordination.open(url, clock=SystemClock())
+        if good:
+            await coordination.ready()
+        else:
+            with pytest.raises(Unavailable, match=r"(?i)password|WRONGPASS"):
+                await coordination.ready()
+        await coordination.close()
+
+
+# Slow
+
+
+async def test_paused_and_resumed(own_redis: RedisServer, coordination: RedisCoordination) -> None:
+    await must_all_work(coordination)
+    own_redis.pause()
+    await must_all_fail(coordination)
+    own_redis.resume()
+    await must_all_work(coordination)
+
+
+async def test_a_lock_taken_late_by_a_paused_server_ends_by_itself(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    await coordination.ready()
+    own_redis.pause()
+    with pytest.raises(Unavailable):
+        await coordination.acquire(["a"], "ada", ttl_seconds=0.5)
+    own_redis.resume()
+    await must_all_work(coordination)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await coordination.acquire(["a"], "bob", ttl_seconds=60, wait_seconds=20)
+
+
+# Full
+
+
+async def test_out_of_memory(own_redis: RedisServer, coordination: RedisCoordination) -> None:
+    await coordination.ready()
+    assert await coordination.acquire(["mine"], "ada", ttl_seconds=600)
+    own_redis.say("CONFIG", "SET", "maxmemory", "1000")  # far less than there is in use
+    with pytest.raises(Unavailable, match="memory"):
+        await coordination.ready()
+    with pytest.raises(Unavailable):
+        await coordination.acquire(["a", "b"], "ada", ttl_seconds=60)
+    with pytest.raises(Unavailable):
+        await coordination.take("b", per_second=1, burst=1)
+    with pytest.raises(Unavailable):
+        await coordination.increment("n", ttl_seconds=60)
+    await coordination.release(["mine"], "ada")  # what frees memory or needs none goes on
+    async with coordination.subscribe("channel") as signals:
+        await coordination.publish("channel", b"heard")
+        assert await asyncio.wait_for(anext(signals), PATIENCE_SECONDS) == b"heard"
+    own_redis.say("CONFIG", "SET", "maxmemory", "8mb")
+    await coordination.ready()
+    assert await coordination.acquire(["a", "b", "mine"], "bob", ttl_seconds=60), "nothing was half taken"
+
+
+# Loading
+
+
+async def test_a_server_that_loads_its_data() -> None:
+    async def loading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(10_000):
+            writer.write(b"-LOADING Redis is loading the dataset in memory\r\n")
+        writer.close()
+
+    listener = await asyncio.start_server(loading, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    coordination = RedisCoordination.open(f"redis://127.0.0.1:{port}", clock=SystemClock())
+    await must_all_fail(coordination)
+    with pytest.raises(Unavailable, match="loading"):
+        await coordination.ready()
+    await coordination.close()
+    listener.close()
+
+
+# Signals
+
+
+async def heard_again(coordination: RedisCoordination, signals: AsyncIterator[bytes], word: bytes) -> None:
+    """Say it until it is heard; what was said in an outage is lost."""
+
+    async def hear() -> None:
+        while await anext(signals) != word:
+            pass
+
+    hearing = asyncio.create_task(hear())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not hearing.done():
+            with suppress(Unavailable):
+                await coordination.publish("channel", word)
+            await asyncio.wait({hearing}, timeout=0.01)
+    await hearing
+
+
+async def test_who_listens_hears_again_after_an_outage(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    async with coordination.subscribe("channel") as signals:
+        await heard_again(coordination, signals, b"before")
+        own_redis.kill()
+        with pytest.raises(Unavailable):
+            await coordination.publish("channel", b"lost")
+        own_redis.start()
+        await heard_again(coordination, signals, b"after")
+
+
+async def test_who_listens_hears_again_after_its_connection_was_cut(
+    own_redis: RedisServer, coordination: RedisCoordination
+) -> None:
+    async with coordination.subscribe("channel") as signals:
+        for number in range(3):
+            assert own_redis.say("CLIENT", "KILL", "TYPE", "pubsub") == b":1"
+            await heard_again(coordination, signals, b"%d" % number)
+
+
+async def test_a_listener_notices_that_nothing_comes_any_more(
+    own_redis: RedisServer, coordination: RedisCoordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_signals, "_QUIET_SECONDS", 0.05)
+    async with coordination.subscribe("channel") as signals:
+        await asyncio.sleep(0.2)  # quiet, but there
+        await coordination.publish("channel", b"still")
+        assert await asyncio.wait_for(anext(signals), PATIENCE_SECONDS) == b"still"
+        own_redis.pause()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while coordination._signals._trouble is None:  # noqa: ASYNC110 - it tells only who asks
+                await asyncio.sleep(0.01)
+        own_redis.resume()
+        await heard_again(coordination, signals, b"again")
