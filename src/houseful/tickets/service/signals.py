@@ -2,8 +2,8 @@
 process that something is due."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Coordination
@@ -32,17 +32,28 @@ class OrderSignals:
 
     async def watch(self, order_id: str) -> AsyncIterator[None]:
         """A beat at once, at every change, and every two seconds whatever happens."""
-        async with self._coordination.subscribe(f"order:{order_id}") as signals:
-            yield
-            waiting = asyncio.ensure_future(anext(signals))
-            try:
-                while True:
-                    done, _ = await asyncio.wait({waiting}, timeout=_LOOK_SECONDS)
-                    if done:
-                        waiting.result()
-                        waiting = asyncio.ensure_future(anext(signals))
+        try:
+            channel = self._coordination.subscribe(f"order:{order_id}")
+            async with channel as signals, aclosing(_beats(signals)) as beats:
+                async for _ in beats:
                     yield
-            finally:
-                waiting.cancel()
-                with suppress(asyncio.CancelledError, StopAsyncIteration):
-                    await waiting
+        except Unavailable:  # without signals, by the clock alone
+            while True:
+                yield
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _beats(signals: AsyncIterator[bytes]) -> AsyncGenerator[None, None]:
+    yield
+    waiting = asyncio.ensure_future(anext(signals))
+    try:
+        while True:
+            done, _ = await asyncio.wait({waiting}, timeout=_LOOK_SECONDS)
+            if done:
+                waiting.result()
+                waiting = asyncio.ensure_future(anext(signals))
+            yield
+    finally:
+        waiting.cancel()
+        with suppress(asyncio.CancelledError, StopAsyncIteration, Unavailable):
+            await waiting
