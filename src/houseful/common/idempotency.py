@@ -5,6 +5,7 @@ client that repeats its request after a crash gets either the first answer or a 
 """
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Duplicate, Refusal, Unavailable
 from houseful.common.ports import Clock, Coordination, Store, Transaction
+from houseful.common.telemetry import request_id
 
 KEPT_MILLIS = 48 * 3600 * 1000
 _RUNNING_SECONDS = 60.0
@@ -97,19 +99,21 @@ def once(user_id: str, method: str, path: str, key: str | None, body: bytes, clo
 
 async def claim(coordination: Coordination, use: Once) -> bool:
     """True while no other request with this key is running, as far as can be known; `keep` is what makes it
-    sure.
-    """
+    sure."""
     try:
-        return await coordination.acquire([f"once:{use.id}"], use.id, ttl_seconds=_RUNNING_SECONDS)
+        return await coordination.acquire([f"once:{use.id}"], _owner(use), ttl_seconds=_RUNNING_SECONDS)
     except Unavailable:
         return True
 
 
 async def unclaim(coordination: Coordination, use: Once) -> None:
-    try:
-        await coordination.release([f"once:{use.id}"], use.id)
-    except Unavailable:
-        return  # it expires by itself
+    with suppress(Unavailable):  # it expires by itself
+        await coordination.release([f"once:{use.id}"], _owner(use))
+
+
+def _owner(use: Once) -> str:
+    """The request: of two with one key, each is somebody else."""
+    return request_id.get() or use.id
 
 
 def is_copy(error: Duplicate) -> bool:
