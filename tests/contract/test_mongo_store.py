@@ -325,7 +325,8 @@ class TestConcerns:
         monkeypatch.setattr(
             mongo_connection, "_ALWAYS", {**mongo_connection._ALWAYS, "event_listeners": [listener]}
         )
-        store = await open_mongo(f"{mongo_url}&w=1&journal=false&readConcernLevel=local", mongo_database)
+        weak = ("&" if "?" in mongo_url else "/?") + "w=1&journal=false&readConcernLevel=local"
+        store = await open_mongo(mongo_url + weak, mongo_database)
         listener.commands.clear()
         await add(store, Account(id="a"))
         async with store.begin() as tx:
@@ -529,23 +530,27 @@ class TestBatches:
         assert (await need(store, "a")).balance == 6
         assert attempts.sizes == [1, 1, 2]
 
+    @pytest.mark.parametrize("first", [{}, {"live_seat": "B1"}])
     async def test_a_duplicate_is_that_of_the_change_that_made_it(
-        self, store: MongoStore, attempts: Attempts
+        self, store: MongoStore, attempts: Attempts, first: dict[str, Any]
     ) -> None:
-        """Also where several changes of a document became one."""
+        """Also where several changes of a document could become one."""
         await add(store, Ticket(id="taken", live_seat="A1"), Ticket(id="t"))
 
-        async def change_ticket(**changes: Any) -> None:
+        async def change_ticket(changes: dict[str, Any]) -> None:
             async with store.begin() as tx:
                 ticket = await tx.get(Ticket, "t")
                 assert ticket is not None
-                tx.put(replace(ticket, **changes))
+                if changes:
+                    tx.put(replace(ticket, **changes))
+                else:
+                    tx.lock(ticket)
 
         attempts.hold()
         tasks = [asyncio.create_task(outcome(add(store, Account(id="first"))))]
         await attempts.held.wait()
-        for n, changes in enumerate(({"live_seat": "B1"}, {"live_seat": "A1"}, {"event": "f"}), 1):
-            tasks.append(asyncio.create_task(outcome(change_ticket(**changes))))
+        for n, changes in enumerate((first, {"live_seat": "A1"}, {"event": "f"}), 1):
+            tasks.append(asyncio.create_task(outcome(change_ticket(changes))))
             await until(lambda n=n: len(store.writer._waiting) == n)  # type: ignore[misc]
         tasks.append(asyncio.create_task(outcome(add(store, Account(id="last")))))
         await until(lambda: len(store.writer._waiting) == 4)
@@ -555,7 +560,27 @@ class TestBatches:
         assert isinstance(results[2], Duplicate)
         assert isinstance(results[3], Conflict)
         assert results[4] is None
-        assert await store.get(Ticket, "t") == Ticket(id="t", live_seat="B1")
+        assert await store.get(Ticket, "t") == replace(Ticket(id="t"), **first)
+
+    async def test_an_ignored_insert_that_comes_second_is_ignored(
+        self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The server says that the id is taken where a rival commits between the snapshot and the insert."""
+        write = mongo_commit.Committer._write
+        lost = 0
+
+        async def lose_once(self: Any, session: Any, batch: Batch) -> Any:
+            nonlocal lost
+            lost += 1
+            if lost == 1:
+                return mongo_commit._Untrue(0, [(entry, "id") for entry in batch.entries.values()])
+            return await write(self, session, batch)
+
+        monkeypatch.setattr(mongo_commit.Committer, "_write", lose_once)
+        async with store.begin() as tx:
+            tx.insert_or_ignore(Account(id="a"))
+        assert lost == 2
+        assert await store.get(Account, "a") == Account(id="a")
 
     async def test_a_large_transaction_takes_several_commands(
         self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
@@ -570,6 +595,42 @@ class TestBatches:
         )  # more than one reply holds
         assert list(found.values()) == accounts
         assert await store.find(Account, {}, limit=99) == accounts
+
+    async def test_of_several_duplicates_the_first_is_told(self, store: MongoStore) -> None:
+        """As on SQLite: what was put goes before what was inserted, in the order in which it was. It does not
+        depend on what else is in the batch."""
+        await add(store, Account(id="a"), Item(id="i"), Ticket(id="t"), Ticket(id="u", live_seat="1"))
+
+        async def both(*documents: Document, take: bool = False) -> None:
+            async with store.begin() as tx:
+                for document in documents:
+                    tx.insert(document)
+                if take:
+                    ticket = await tx.get(Ticket, "t")
+                    assert ticket is not None
+                    tx.put(replace(ticket, live_seat="1"))
+
+        async def told(*work: Coroutine[Any, Any, None]) -> list[str]:
+            results = await asyncio.gather(*[outcome(one) for one in work])
+            return [result.collection for result in results]
+
+        account, item = Account(id="a"), Item(id="i")
+        assert await told(both(account, item), both(item, account)) == ["accounts", "items"]
+        assert await told(both(item, account), both(account, item)) == ["items", "accounts"]
+        assert await told(both(item, take=True)) == ["tickets"]
+
+    async def test_an_interrupted_writer_acknowledges_nothing(
+        self, store: MongoStore, attempts: Attempts
+    ) -> None:
+        attempts.hold()
+        task = asyncio.create_task(outcome(add(store, Account(id="a"))))
+        await attempts.held.wait()
+        assert store.writer._running is not None
+        store.writer._running.cancel()
+        assert isinstance(await task, Unavailable)
+        attempts.go_on()
+        await add(store, Account(id="b"))
+        assert await store.get_many(Account, ["a", "b"]) == {"b": Account(id="b")}
 
     async def test_the_writer_goes_on_when_who_asked_is_gone(
         self, store: MongoStore, attempts: Attempts
@@ -832,6 +893,17 @@ class TestCollections:
                     plan = server[mongo_database].command({"explain": find, "verbosity": "executionStats"})
                     assert plan["executionStats"]["totalDocsExamined"] <= 5
                     assert '"SORT"' not in str(plan["queryPlanner"]["winningPlan"]).replace("'", '"')
+
+
+class TestLog:
+    async def test_no_document_gets_into_the_log(
+        self, store: MongoStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The driver would log every command."""
+        caplog.set_level(logging.DEBUG)
+        await add(store, Account(id="secret-one", log=["secret-two"]))
+        await need(store, "secret-one")
+        assert "secret" not in caplog.text
 
 
 class TestReads:

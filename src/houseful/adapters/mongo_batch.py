@@ -172,12 +172,17 @@ class Batch:
                 yield Command({"update": name, "updates": [entry.update() for entry in some]}, some)
 
     def relied_on(self) -> dict[str, list[Entry]]:
-        """By collection: the documents that have to have the version that was seen."""
+        """By collection: the documents that have to have the version that was seen, or not to exist."""
         found: dict[str, list[Entry]] = {}
         for entry in self.entries.values():
-            if entry.basis == SEEN:
+            if entry.basis != MAYBE:
                 found.setdefault(entry.collection.name, []).append(entry)
         return found
+
+    def begun_by(self, writes: "WriteSet") -> list[Entry]:
+        """The documents to which this write set is the first of the batch to do something, in its order."""
+        entries = [self.entries[change.collection.name, change.id] for change in writes.changes]
+        return [entry for entry in entries if entry.owners[0] is writes]
 
 
 def _portions(entries: list[Entry]) -> Iterator[list[Entry]]:

@@ -9,7 +9,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from houseful.adapters.mongo_batch import MAYBE, Batch, Entry, numbered
+from houseful.adapters.mongo_batch import ABSENT, MAYBE, SEEN, Batch, Entry, numbered
 from houseful.adapters.mongo_collections import duplicate_index
 from houseful.adapters.mongo_connection import Client, Database, Row, is_our_fault
 from houseful.adapters.mongo_outbox import OUTBOX, highest_numbers
@@ -165,31 +165,39 @@ class Committer:
         if any(len(entry.owners) > 1 and index != "id" for entry, index in taken):
             return Mixed(_changed(None))
         try:
-            stale = await self._stale(batch)
+            stale, existing = await self._look(batch)
         except ConnectionFailure as error:
             return Lost(error)
         except PyMongoError as error:
             return Mixed(Unavailable(f"the store could not read: {error}"))
-        verdicts: dict[WriteSet, Exception] = {entry.owners[0]: _changed(None) for entry in stale}
-        refusals = {entry.owners[0]: entry.refusal(index) for entry, index in reversed(taken)}
+        refusing = dict.fromkeys(existing, "id") | dict(taken)
+        verdicts: dict[WriteSet, Exception] = {}
         for writes in batch.writes:
-            if writes in verdicts:
-                continue
-            if any(earlier in verdicts for earlier in writes.depends_on):
+            entries = batch.begun_by(writes)
+            built_on_failure = any(earlier in verdicts for earlier in writes.depends_on)
+            if built_on_failure or not stale.isdisjoint(entries):
                 verdicts[writes] = _changed(None)
-            elif writes in refusals:
-                verdicts[writes] = refusals[writes]
+            elif refused := next((entry for entry in entries if entry in refusing), None):
+                verdicts[writes] = refused.refusal(refusing[refused])
         return Refused(verdicts) if verdicts else Contended(_changed(None))
 
-    async def _stale(self, batch: Batch) -> list[Entry]:
-        stale = []
+    async def _look(self, batch: Batch) -> tuple[set[Entry], list[Entry]]:
+        """The documents that changed since they were seen, and those that exist and should be inserted."""
+        stale, existing = set(), []
         for name, entries in batch.relied_on().items():
             rows = self._database[name].find(
                 {"_id": {"$in": [entry.id for entry in entries]}}, {"_version": 1}
             )
             versions = {row["_id"]: row["_version"] async for row in rows}
-            stale += [entry for entry in entries if versions.get(entry.id) != entry.seen_version]
-        return stale
+            for entry in entries:
+                version = versions.get(entry.id)
+                if entry.basis == ABSENT and version is not None:
+                    existing.append(entry)
+                elif entry.basis != ABSENT and version != (
+                    entry.seen_version if entry.basis == SEEN else None
+                ):
+                    stale.add(entry)
+        return stale, existing
 
 
 class _Untrue(NamedTuple):

@@ -2,6 +2,7 @@
 there."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,9 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from houseful.common.errors import Unavailable
+
+# Below this the driver logs every command with the documents in it: people's names, addresses, secrets.
+logging.getLogger("pymongo").setLevel(logging.WARNING)
 
 T = TypeVar("T")
 

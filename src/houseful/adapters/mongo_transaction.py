@@ -5,6 +5,7 @@ its version.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=Document)
 
 LOCK, DELETE, PUT, CLAIM, INSERT, IGNORE, NOTHING = range(7)
-"""What is done to a document. CLAIM is an insert_or_ignore whose document this transaction has read back: if
-another has inserted it, that is a conflict. NOTHING is an insert that was deleted again."""
+"""What is done to a document; of several duplicates the first in this order is told. CLAIM is an
+insert_or_ignore whose document this transaction has read back: if another has inserted it, that is a
+conflict. NOTHING is an insert that was deleted again."""
+
+_order = itemgetter(0)
 
 _BASES = {CLAIM: CLAIMED, INSERT: ABSENT, IGNORE: MAYBE}
 
@@ -242,7 +246,11 @@ class MongoTransaction:
         depends_on = [writes for writes in self._depends_on if not writes.settled or writes.failed]
         if any(writes.failed for writes in depends_on):
             raise Conflict(FAILED_BASIS)
-        changes = [change for write in self._writes.values() if (change := self._change(write)) is not None]
+        changes = [
+            change
+            for write in sorted(self._writes.values(), key=_order)
+            if (change := self._change(write)) is not None
+        ]
         if self._failure is not None or not (changes or self._messages):
             return None
         store = self._store
