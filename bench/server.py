@@ -103,7 +103,7 @@ async def serve(settings: Settings, seats: int) -> None:
         }
         print(json.dumps(line), flush=True)
         await answer_requests(
-            app.gateway, sock, shutdown_seconds=1, on_ready=lambda: None, on_stopping=app.gateway.stop
+            app.entry, sock, shutdown_seconds=1, on_ready=lambda: None, on_stopping=app.entry.stop
         )
 
 

@@ -286,7 +286,7 @@ async def open_stream(
         "type": "http", "method": "GET", "path": path.partition("?")[0], "raw_path": path.encode(),
         "query_string": path.partition("?")[2].encode(), "headers": headers, "client": client,
     }  # fmt: skip
-    task = asyncio.create_task(house.app.gateway(scope, receive, send))
+    task = asyncio.create_task(house.app.entry(scope, receive, send))
     status, answered = await asyncio.wait_for(begun, PATIENCE_SECONDS)
     stream = OpenStream(status, answered, chunks, task, gone)
     try:

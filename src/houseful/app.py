@@ -9,7 +9,7 @@ and which adapter stands behind each port.
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,11 +19,12 @@ from typing import Any, Protocol, TypeVar
 from msgspec.structs import replace
 
 from houseful import events, payments, tickets, users
-from houseful.adapters import folder_lock
+from houseful.adapters import by_url
 from houseful.adapters.asgi_client import AsgiClient
+from houseful.adapters.by_url import bus_file as bus_file
+from houseful.adapters.by_url import store_file as store_file
 from houseful.adapters.gateway_client import HttpPaymentGateway
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.local_coordination import LocalCoordination
+from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.auth import TokenVerifier
@@ -32,22 +33,24 @@ from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
 from houseful.common.errors import Transient
 from houseful.common.http import App, Endpoint
-from houseful.common.ports import Clock, Coordination, Ids, Mailer
+from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger
-from houseful.gateway import AccessLog, Gateway, Operations, WebApp, find_folder
-from houseful.settings import Secrets, Settings, SettingsError, load_secrets
+from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
+from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 
 S = TypeVar("S")
 
 log = get_logger(__name__)
 
 MANIFESTS: tuple[Manifest[Any], ...] = (users.MANIFEST, events.MANIFEST, tickets.MANIFEST, payments.MANIFEST)
+GATEWAY = "gateway"
+PARTS = (GATEWAY, *SERVICES)
+"""What a process may run; one that runs them all needs no other."""
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
-_BUS_KEPT_MILLIS = 7 * 24 * 3600 * 1000
-_BUS_PRUNE_SECONDS = 3600.0
+_CALL_SECONDS = 15.0
 
 
 class WallAndStopwatch(Clock, Protocol):
@@ -58,17 +61,17 @@ class WallAndStopwatch(Clock, Protocol):
 
 @dataclass
 class Running:
-    """A started installation. `gateway` answers requests; `client` is the way to it from this process."""
+    """The started parts of an installation. `entry` answers requests; `client` is the way to the gateway."""
 
     settings: Settings
     secrets: Secrets
     clock: WallAndStopwatch
     ids: Ids
     client: AsgiClient
-    stores: dict[str, SqliteStore]
-    bus: LocalBus
+    stores: dict[str, Store]
+    bus: Bus | None
     coordination: Coordination
-    gateway: Gateway
+    entry: Gateway | ServiceDoor
     services: dict[str, Any]
     _work: "set[asyncio.Task[None]]" = field(default_factory=set)
 
@@ -80,14 +83,6 @@ class Running:
         return task
 
 
-def store_file(data: Path, service: str) -> Path:
-    return data / f"{service}.sqlite3"
-
-
-def bus_file(data: Path) -> Path:
-    return data / "bus.sqlite3"
-
-
 def documents_of(manifest: Manifest[Any]) -> tuple[type[Document], ...]:
     return tuple(dict.fromkeys((*manifest.documents, *DELIVERY_DOCUMENTS)))
 
@@ -95,49 +90,72 @@ def documents_of(manifest: Manifest[Any]) -> tuple[type[Document], ...]:
 def open_store(
     manifest: Manifest[Any], data: Path, clock: Clock, ids: Ids, *, read_only: bool = False
 ) -> SqliteStore:
-    """Raises `Unavailable`."""
     return SqliteStore.open(
         store_file(data, manifest.name), documents_of(manifest), clock=clock, ids=ids, read_only=read_only
     )
 
 
 @asynccontextmanager
+async def opened_store(
+    settings: Settings, manifest: Manifest[Any], *, clock: Clock, ids: Ids, read_only: bool = False
+) -> AsyncIterator[Store]:
+    """Raises `Unavailable`, and `SettingsError` where its driver is not installed."""
+    async with by_url.opened_store(
+        settings, manifest.name, documents_of(manifest), clock=clock, ids=ids, read_only=read_only
+    ) as store:
+        yield store
+
+
+@asynccontextmanager
 async def running(
     settings: Settings,
     *,
+    parts: Collection[str] = PARTS,
     clock: WallAndStopwatch | None = None,
     ids: Ids | None = None,
     secrets: Secrets | None = None,
     mailer: Mailer | None = None,
+    bus: Bus | None = None,
     coordination: Coordination | None = None,
     background: bool = True,
     access_log: bool = True,
 ) -> AsyncIterator[Running]:
-    """Start everything, and stop it in the reverse order: background work, messages, stores.
+    """Start these parts, and stop them in the reverse order: background work, messages, stores.
 
-    Without `background` no relay, consumer or job runs: for tests that take each step themselves. Raises
-    `FolderInUse`, `SettingsError`, and `Unavailable` for what can't be opened.
+    A `bus` and a `coordination` that are given are shared with others, and stay open. Without `background` no
+    relay, consumer or job runs: for tests that take each step themselves. Raises `FolderInUse`,
+    `SettingsError`, and `Unavailable` for what can't be opened.
     """
+    _refuse_what_can_not_work(settings, parts, has_bus=bus is not None, has_locks=coordination is not None)
     clock, ids = clock or SystemClock(), ids or SystemIds()
-    data = settings.data_folder
+    manifests = [manifest for manifest in MANIFESTS if manifest.name in parts]
+    whole = len(manifests) == len(MANIFESTS) and GATEWAY in parts
     async with AsyncExitStack() as stack:
-        stack.enter_context(folder_lock.hold(data))
-        secrets = secrets or load_secrets(settings)
+        if manifests:
+            stack.enter_context(by_url.folder_if_needed(settings))
+        secrets = secrets or load_secrets(settings, make=whole)
         mailer = mailer or _mailer(settings, clock)
-        stores = {}
-        for manifest in MANIFESTS:
-            stores[manifest.name] = open_store(manifest, data, clock, ids)
-            stack.push_async_callback(stores[manifest.name].close)
-        bus = LocalBus.open(bus_file(data), clock=clock)
-        stack.push_async_callback(bus.close)
+        stores = {
+            manifest.name: await stack.enter_async_context(
+                opened_store(settings, manifest, clock=clock, ids=ids)
+            )
+            for manifest in manifests
+        }
+        own_bus = bus is None and bool(manifests)
+        if own_bus:
+            bus = await stack.enter_async_context(by_url.opened_bus(settings, clock=clock))
         if coordination is None:
-            coordination = LocalCoordination(clock)
+            coordination = by_url.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
 
-        client = AsgiClient()
+        proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts)}
+        if GATEWAY in parts:
+            client = AsgiClient()
+        else:
+            client = AsgiClient(proxies.pop(GATEWAY), always={"x-internal-key": secrets.gateway_key})
         verifier = TokenVerifier(client, clock)
         services, apps = {}, {}
-        for manifest in MANIFESTS:
+        for manifest in manifests:
             store = stores[manifest.name]
             platform = _platform(settings, secrets, store, coordination, clock, ids, client, mailer)
             service = services[manifest.name] = manifest.build(platform)
@@ -146,27 +164,90 @@ async def running(
                 store=store, coordination=coordination, clock=clock, verifier=verifier,
             )  # fmt: skip
         checks = {f"{name} store": store.ready for name, store in stores.items()}
-        checks |= {"bus": bus.ready, "coordination": coordination.ready}
-        log_of_requests = (
-            AccessLog(settings.log_style) if access_log and settings.log_level in ("debug", "info") else None
+        if bus is not None:
+            checks["bus"] = bus.ready
+        watched = {"coordination": coordination.ready}
+        watched |= {f"{name} service": proxy.ready for name, proxy in proxies.items()}
+        offered: dict[str, tuple[App, tuple[Endpoint, ...]]] = {
+            manifest.name: (apps.get(manifest.name) or proxies[manifest.name], manifest.endpoints)
+            for manifest in MANIFESTS
+            if manifest.name in apps or manifest.name in proxies
+        }
+        operations = Operations(
+            [(name, endpoints) for name, (_, endpoints) in offered.items()], checks, watched
         )
-        if log_of_requests is not None:
-            stack.callback(log_of_requests.flush)
-        gateway = _gateway(settings, apps, verifier, coordination, ids, checks, log_of_requests)
-        client.bind(gateway)
+        entry: Gateway | ServiceDoor
+        if GATEWAY in parts:
+            entry = _gateway(
+                settings, secrets, offered, verifier, coordination, ids, operations,
+                _access_log(settings, stack) if access_log else None,
+            )  # fmt: skip
+            client.bind(entry)
+        else:
+            entry = ServiceDoor(offered, operations=operations)
 
-        app = Running(settings, secrets, clock, ids, client, stores, bus, coordination, gateway, services)
+        app = Running(settings, secrets, clock, ids, client, stores, bus, coordination, entry, services)
         if background:
             await _start_background(app, stack)
+            if own_bus and bus is not None:
+                app.start("bus", bus.keep_house)
         stack.push_async_callback(_stop_all, app._work)
-        stack.callback(gateway.stop)
+        stack.callback(entry.stop)
         yield app
+
+
+def _refuse_what_can_not_work(
+    settings: Settings, parts: Collection[str], *, has_bus: bool, has_locks: bool
+) -> None:
+    """Raises `SettingsError`, with one sentence for each thing that is missing."""
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown or not parts:
+        raise ValueError(f"a process runs some of {', '.join(PARTS)}, not {', '.join(unknown) or 'nothing'}")
+    errors: dict[str, str] = {}
+    for name in _elsewhere(parts):
+        if not settings.copies(name):
+            who = f"a gateway without the {name} service" if name != GATEWAY else "a service by itself"
+            errors[f"HOUSEFUL_{name.upper()}_URL"] = f"is missing: {who} has to know where one runs"
+    if _elsewhere(parts):
+        runs_services = set(parts) != {GATEWAY}
+        if runs_services and not has_bus and not by_url.is_shared(settings.store_url):
+            errors["HOUSEFUL_STORE_URL"] = (
+                "a service by itself needs a store for all copies of it: mongodb://…"
+            )
+        if runs_services and not has_bus and not by_url.is_shared(settings.bus_url):
+            errors["HOUSEFUL_BUS_URL"] = (
+                "a service by itself needs a bus that the others reach too: kafka://…"
+            )
+        if not has_locks and not by_url.is_shared(settings.coordination_url):
+            errors["HOUSEFUL_COORDINATION_URL"] = (
+                "a part by itself needs locks, limits and signals that the others see too: redis://…"
+            )
+    if errors:
+        raise SettingsError(errors)
+
+
+def _elsewhere(parts: Collection[str]) -> list[str]:
+    """What a process with these parts needs and does not run itself."""
+    if GATEWAY in parts:
+        return [name for name in SERVICES if name not in parts]
+    return [GATEWAY]
+
+
+def _proxy(name: str, settings: Settings, clock: WallAndStopwatch, stack: AsyncExitStack) -> ServiceProxy:
+    proxy = (
+        ServiceProxy(name, settings.copies(name), clock=clock)
+        if name != GATEWAY
+        else ServiceProxy(name, settings.copies(name), clock=clock, answer_seconds=_CALL_SECONDS)
+    )
+    proxy.start()
+    stack.push_async_callback(proxy.close)
+    return proxy
 
 
 def _platform(
     settings: Settings,
     secrets: Secrets,
-    store: SqliteStore,
+    store: Store,
     coordination: Coordination,
     clock: Clock,
     ids: Ids,
@@ -191,11 +272,11 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
     """One service on its store, for a tool that works whether the server runs or not. It can't call the
     others."""
     clock, ids = SystemClock(), SystemIds()
-    secrets = load_secrets(settings)
+    secrets = load_secrets(settings, make=not by_url.is_shared(settings.store_url))
     async with AsyncExitStack() as stack:
-        store = open_store(manifest, settings.data_folder, clock, ids)
-        stack.push_async_callback(store.close)
-        coordination = LocalCoordination(clock)
+        store = await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
+        coordination = by_url.open_coordination(settings, clock=clock)
+        stack.push_async_callback(coordination.close)
         mailer = _mailer(settings, clock)
         yield manifest.build(
             _platform(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer)
@@ -204,27 +285,33 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
 
 def _gateway(
     settings: Settings,
-    apps: Mapping[str, App],
+    secrets: Secrets,
+    offered: Mapping[str, tuple[App, tuple[Endpoint, ...]]],
     verifier: TokenVerifier,
     coordination: Coordination,
     ids: Ids,
-    checks: Mapping[str, Callable[[], Awaitable[None]]],
+    operations: Operations,
     access_log: AccessLog | None,
 ) -> Gateway:
-    offered: dict[str, tuple[App, tuple[Endpoint, ...]]] = {
-        manifest.name: (apps[manifest.name], manifest.endpoints) for manifest in MANIFESTS
-    }
-    described = [(name, endpoints) for name, (_, endpoints) in offered.items()]
     return Gateway(
         offered,
         settings=settings,
+        key=secrets.gateway_key,
         verifier=verifier,
         coordination=coordination,
         ids=ids,
-        operations=Operations(described, checks),
+        operations=operations,
         web_app=WebApp(find_folder(settings.web_folder)),
         access_log=access_log,
     )
+
+
+def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog | None:
+    if settings.log_level not in ("debug", "info"):
+        return None
+    access_log = AccessLog(settings.log_style)
+    stack.callback(access_log.flush)
+    return access_log
 
 
 def _mailer(settings: Settings, clock: Clock) -> Mailer:
@@ -241,25 +328,23 @@ def _mailer(settings: Settings, clock: Clock) -> Mailer:
 
 
 async def _start_background(app: Running, stack: AsyncExitStack) -> None:
+    if app.bus is None:
+        return
     delivery: set[asyncio.Task[None]] = set()
     stack.push_async_callback(_stop_all, delivery)
     for manifest in MANIFESTS:
+        if manifest.name not in app.services:
+            continue
         name, store, service = manifest.name, app.stores[manifest.name], app.services[manifest.name]
-        relay = Relay(store, app.bus, app.coordination, app.clock, app.ids, service=name)
         handlers = {message: partial(handle, service) for message, handle in manifest.handlers.items()}
-        consumer = Consumer(store, app.bus, app.clock, app.ids, service=name, handlers=handlers)
-        delivery.add(asyncio.create_task(_supervised(f"{name} relay", relay.run, app.clock)))
-        delivery.add(asyncio.create_task(_supervised(f"{name} consumer", consumer.run, app.clock)))
+        work = {"consumer": Consumer(store, app.bus, app.clock, app.ids, service=name, handlers=handlers).run}
+        if app.settings.relay == "on":
+            work["relay"] = Relay(store, app.bus, app.coordination, app.clock, app.ids, service=name).run
+            work["outbox watch"] = store.watch_outbox
+        for what, run in work.items():
+            delivery.add(asyncio.create_task(_supervised(f"{name} {what}", run, app.clock)))
         for job in manifest.jobs:
             app.start(f"{name} {job.__name__}", partial(job, service))
-    app.start("bus prune", partial(_prune_bus, app))
-
-
-async def _prune_bus(app: Running) -> None:
-    """Messages that everybody has, and that are older than what the outboxes keep, are only in the way."""
-    while True:
-        await app.clock.sleep(_BUS_PRUNE_SECONDS)
-        await app.bus.prune(app.clock.now() - _BUS_KEPT_MILLIS)
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]], clock: WallAndStopwatch) -> None:
@@ -295,17 +380,25 @@ def spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def serve(settings: Settings, *, announce: Callable[[str], None], say: Callable[[str], None]) -> None:
-    """The whole server, until a signal ends it. `announce` gets the URL once requests are answered; `say`
+async def serve(
+    settings: Settings,
+    *,
+    parts: Collection[str] = PARTS,
+    announce: Callable[[str], None],
+    say: Callable[[str], None],
+) -> None:
+    """These parts, until a signal ends them. `announce` gets the URL once requests are answered; `say`
     gets what else a person at the terminal wants to know. Raises what `running` does, and `PortTaken`.
     """
     from houseful.adapters.uvicorn_server import listen
     from houseful.adapters.uvicorn_server import serve as answer_requests
 
-    fresh = not any(store_file(settings.data_folder, manifest.name).exists() for manifest in MANIFESTS)
+    fresh = settings.demo and not any(
+        [await by_url.store_exists(settings, manifest.name) for manifest in MANIFESTS]
+    )
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
-        async with running(settings) as app:
+        async with running(settings, parts=parts) as app:
 
             def ready() -> None:
                 spare_the_collector()
@@ -316,15 +409,17 @@ async def serve(settings: Settings, *, announce: Callable[[str], None], say: Cal
                     app.start("demo", partial(demo.fill, app, fresh=fresh, say=say))
 
             await answer_requests(
-                app.gateway,
+                app.entry,
                 listener,
+                drain_seconds=settings.drain_seconds if _elsewhere(parts) else 0,
                 shutdown_seconds=settings.shutdown_seconds,
                 on_ready=ready,
-                on_stopping=app.gateway.stop,
+                on_draining=app.entry.drain,
+                on_stopping=app.entry.stop,
             )
 
 
 def _reachable(settings: Settings) -> str:
     """A URL for this machine; what listens on all addresses is reached on its own."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - it is compared, not bound
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    return replace(settings, host=host, public_url="").base_url

@@ -38,6 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `HOUSEFUL_`.
     """
 
+    installation: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,29}$")] = "houseful"
+    """Keeps installations on the same engines apart: begins the names of databases, topics, groups and
+    keys.
+    """
     data: str = "data"
     """Folder of the embedded store, bus, keys and mail."""
     host: str = "127.0.0.1"
@@ -45,10 +49,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: str = ""
     """Where browsers reach the gateway, such as https://tickets.example.org; by default http://host:port."""
     gateway_url: str = ""
-    """Where services reach the gateway; by default this process."""
+    """Where the services of a process without a gateway reach one; several with commas between."""
+    users_url: str = ""
+    """Where a gateway reaches the copies of a service that does not run in its process, with commas
+    between; the same for the next three.
+    """
+    events_url: str = ""
+    tickets_url: str = ""
+    payments_url: str = ""
     store_url: str = "sqlite:"
+    """Or `mongodb://host/?replicaSet=…`; each service has a database of its own there."""
     bus_url: str = "local:"
+    """Or `kafka://host:port,host:port`, or `kafka+ssl://user:password@host:port`."""
     coordination_url: str = "local:"
+    """Or `redis://host:port`, `rediss://…` (TLS), `unix://…`."""
+    relay: Literal["on", "off"] = "on"
+    """Whether services publish their outboxes themselves; off where Kafka Connect does it."""
     mail_url: str = "folder:"
     """`folder:` writes .eml files into the data folder; `smtp://user:password@host:587` sends."""
     mail_from: str = "Houseful <tickets@localhost>"
@@ -71,6 +87,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweepers: Literal["on", "off"] = "on"
     payments_delay_seconds: Annotated[float, Meta(ge=0)] = 5.0
     """How long the mocked gateway's slow card takes."""
+    drain_seconds: Annotated[float, Meta(ge=0)] = 2.0
+    """For how long a process of a split installation says that it is about to end, and still answers, before
+    it does; longer than the gateways' look at it takes.
+    """
     shutdown_seconds: Seconds = 10.0
 
     @property
@@ -79,7 +99,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def base_url(self) -> str:
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    def copies(self, name: str) -> list[str]:
+        """The base URLs of "gateway" or a service, as far as they are named."""
+        urls: str = getattr(self, f"{name}_url")
+        return [url.strip().rstrip("/") for url in urls.split(",") if url.strip()]
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +123,10 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the ticket service shows to the payment gateway."""
     webhook_keys: str
     """HMAC keys of payment webhooks, separated by commas: the first signs, all are accepted."""
+    gateway_key: str = ""
+    """What services in other processes show to the gateway, so that they are not limited as one client
+    would be. In one process nobody needs it.
+    """
 
     def raw(self, name: str) -> bytes:
         value: str = getattr(self, name)
@@ -151,9 +181,9 @@ def _read_toml(file: Path, names: set[str], secret_names: set[str], errors: dict
 def _contradictions(settings: Settings) -> dict[str, str]:
     errors: dict[str, str] = {}
     schemes = {
-        "store_url": ("sqlite",),
-        "bus_url": ("local",),
-        "coordination_url": ("local",),
+        "store_url": ("sqlite", "mongodb", "mongodb+srv"),
+        "bus_url": ("local", "kafka", "kafka+ssl"),
+        "coordination_url": ("local", "redis", "rediss", "unix"),
         "mail_url": ("folder", "smtp", "smtps"),
     }
     for name, allowed in schemes.items():
@@ -161,24 +191,34 @@ def _contradictions(settings: Settings) -> dict[str, str]:
         if scheme not in allowed:
             known = ", ".join(f"{one}:" for one in allowed)
             errors[PREFIX + name.upper()] = f"begins with {scheme!r}; it has to begin with one of {known}"
-    for name in ("public_url", "gateway_url"):
-        value = getattr(settings, name)
-        if value and urlsplit(value).scheme not in ("http", "https"):
-            errors[PREFIX + name.upper()] = f"{value!r} is no http:// or https:// URL"
+    named = {"public_url": [settings.public_url] if settings.public_url else []}
+    named |= {f"{name}_url": settings.copies(name) for name in ("gateway", *SERVICES)}
+    for name, urls in named.items():
+        for url in urls:
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+                errors[PREFIX + name.upper()] = f"{url!r} is no http:// or https:// URL"
     return errors
 
 
-def load_secrets(settings: Settings, environment: Mapping[str, str] | None = None) -> Secrets:
-    """From the environment; what is not there from `keys.toml` in the data folder, made at the first start
-    (mode 600).
+def load_secrets(
+    settings: Settings, environment: Mapping[str, str] | None = None, *, make: bool = True
+) -> Secrets:
+    """From the environment; what is not there from `keys.toml` in the data folder.
+
+    With `make` that file is written at the first start (mode 600). Without, as for a process that shares its
+    keys with others, missing keys raise `SettingsError`.
     """
     environment = os.environ if environment is None else environment
-    names = [field.name for field in msgspec.structs.fields(Secrets)]
-    given = {
-        name: environment[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environment
-    }
-    if len(given) < len(names):
-        given = _kept_secrets(settings.data_folder / "keys.toml", names) | given
+    fields = msgspec.structs.fields(Secrets)
+    needed = [field.name for field in fields if field.required or not make]
+    variables = {field.name: PREFIX + field.name.upper() for field in fields}
+    given = {name: environment[variable] for name, variable in variables.items() if variable in environment}
+    if any(name not in given for name in needed):
+        given = _kept_secrets(settings.data_folder / "keys.toml", make=make) | given
+    missing = [name for name in needed if not given.get(name)]
+    if missing:
+        fix = "is missing; every process needs the same keys, and `houseful keys` makes a set"
+        raise SettingsError({variables[name]: fix for name in missing})
     secrets = Secrets(**given)
     for name in ("token_key", "ticket_key", "session_key"):
         try:
@@ -190,10 +230,17 @@ def load_secrets(settings: Settings, environment: Mapping[str, str] | None = Non
     return secrets
 
 
-def _kept_secrets(file: Path, names: list[str]) -> dict[str, str]:
+def new_secrets() -> dict[str, str]:
+    """Fresh keys, by name."""
+    return {field.name: random_secrets.token_urlsafe(32) for field in msgspec.structs.fields(Secrets)}
+
+
+def _kept_secrets(file: Path, *, make: bool) -> dict[str, str]:
     if not file.exists():
+        if not make:
+            return {}
         file.parent.mkdir(parents=True, exist_ok=True)
-        lines = "".join(f'{name} = "{random_secrets.token_urlsafe(32)}"\n' for name in names)
+        lines = "".join(f'{name} = "{key}"\n' for name, key in new_secrets().items())
         draft = file.with_name(f"{file.name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
             output.write(
@@ -211,10 +258,11 @@ def _kept_secrets(file: Path, names: list[str]) -> dict[str, str]:
         kept = tomllib.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise SettingsError({str(file): f"can't be read ({error}); restore it from a copy"}) from error
-    missing = [name for name in names if not isinstance(kept.get(name), str)]
+    fields = msgspec.structs.fields(Secrets)
+    missing = [one.name for one in fields if one.required and not isinstance(kept.get(one.name), str)]
     if missing:
         raise SettingsError({str(file): f"has no {', '.join(missing)}; restore it from a copy"})
-    return {name: kept[name] for name in names}
+    return {one.name: kept[one.name] for one in fields if one.name in kept}
 
 
 def masked(settings: Settings) -> dict[str, Any]:

@@ -54,6 +54,7 @@ async def send_again(
     """How many. Raises `FolderInUse` where the server runs: the embedded bus has one writer."""
     async with running(settings, background=False) as app:
         since = None if since_hours is None else app.clock.now() - round(since_hours * _HOUR_MILLIS)
+        assert app.bus is not None, "it runs all services"
         return await replay(app.stores[service], app.bus, service, aggregate=aggregate, since=since)
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.http_client import HttpClient
+from houseful.adapters.proxy import ServiceProxy
+from houseful.adapters.system import SystemClock
 from houseful.adapters.uvicorn_server import CUT, listen, serve
 from houseful.common.errors import Unavailable
 from houseful.common.http import Answer, Cut, respond
@@ -23,6 +25,9 @@ class Echo:
         self.headers: dict[str, str] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/readyz":  # the proxy's look
+            await respond(Answer(), scope, receive, send)
+            return
         self.headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         body = (await receive())["body"]
         if scope["path"] == "/cut":
@@ -42,6 +47,14 @@ def echo() -> Echo:
     return Echo()
 
 
+@asynccontextmanager
+async def over_http(port: int, *, answer_seconds: float = 5) -> AsyncIterator[AsgiClient]:
+    url = f"http://127.0.0.1:{port}/"
+    proxy = ServiceProxy("gateway", [url], clock=SystemClock(), answer_seconds=answer_seconds)
+    yield AsgiClient(proxy)
+    await proxy.close()
+
+
 @pytest.fixture(params=["asgi", "http"])
 async def client(request: pytest.FixtureRequest, echo: Echo) -> AsyncIterator[ServiceClient]:
     if request.param == "asgi":
@@ -53,9 +66,8 @@ async def client(request: pytest.FixtureRequest, echo: Echo) -> AsyncIterator[Se
         serve(echo, listener, shutdown_seconds=1, on_ready=ready.set, on_stopping=lambda: None)
     )
     await ready.wait()
-    over_http = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout_seconds=0.5)
-    yield over_http
-    await over_http.close()
+    async with over_http(listener.getsockname()[1], answer_seconds=0.5) as client:
+        yield client
     server.cancel()
     await asyncio.gather(server, return_exceptions=True)
     listener.close()
@@ -96,20 +108,25 @@ async def test_many_at_once(client: ServiceClient) -> None:
 
 async def test_no_answer_in_time() -> None:
     listener = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
-    client = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=0.1)
-    with pytest.raises(Unavailable, match="no answer within"):
-        await client.request("GET", "/")
-    await client.close()
+    async with over_http(listener.getsockname()[1], answer_seconds=0.1) as client:
+        for method in ("GET", "POST"):
+            with pytest.raises(Unavailable):
+                await client.request(method, "/")
     listener.close()
 
 
 async def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    client = HttpClient(f"http://127.0.0.1:{port}")
-    with pytest.raises(Unavailable):
-        await client.request("GET", "/")
-    await client.close()
+    async with over_http(port) as client:
+        with pytest.raises(Unavailable):
+            await client.request("GET", "/")
+
+
+async def test_what_is_sent_with_every_call(echo: Echo) -> None:
+    client = AsgiClient(echo, always={"x-internal-key": "k"})
+    await client.request("GET", "/", headers={"x-internal-key": "other", "x-a": "1"})
+    assert (echo.headers["x-internal-key"], echo.headers["x-a"]) == ("k", "1")
 
 
 async def test_before_the_gateway_is_up() -> None:

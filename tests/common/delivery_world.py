@@ -117,6 +117,9 @@ class FaultyBus:
         self.must_be_up()
         return FaultySubscription(await self.inner.subscribe(group, topics), self)
 
+    async def keep_house(self) -> None:
+        await self.inner.keep_house()
+
     async def ready(self) -> None:
         self.must_be_up()
         await self.inner.ready()

@@ -121,5 +121,5 @@ async def test_a_hall_can_be_watched_until_the_end(house: House) -> None:
     async with open_stream(house, path, client=("192.0.2.1", 1)) as stream:
         assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
         assert (await stream.event())[0] == "snapshot"
-        house.app.gateway.stop()
+        house.app.entry.stop()
         await stream.ended()

@@ -4,15 +4,14 @@ request: `test_proxy_copies.py`."""
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from houseful.adapters.proxy import WHOLE_BYTES, ServiceProxy, behind_proxy
+from houseful.adapters.proxy import WHOLE_BYTES, ServiceProxy
 from houseful.adapters.proxy_request import KEPT_BYTES
 from houseful.adapters.system import ManualClock
 from houseful.common.http import Answer, Cut, Endpoint, Receive, Scope, Send, respond
-from houseful.common.telemetry import current_traceparent, request_id, trace
+from houseful.common.telemetry import request_id, trace
 from tests.gateway.upstreams import Client, Service, cut, echo, until, whole_body
 from tests.gateway.world import World, handle
 
@@ -121,26 +120,6 @@ async def test_the_service_learns_who_asks_from_the_gateway_alone(proxy: Service
     assert not {"x-forwarded-host", "forwarded"} & set(headers)
     inner = got(await Client(headers=forged, address=None).asks(proxy))
     assert not {"x-forwarded-for", "x-request-id", "traceparent"} & set(inner)
-
-
-async def test_behind_the_proxy_a_service_sees_what_it_would_in_the_gateways_process(
-    service: Service, proxy: ServiceProxy
-) -> None:
-    seen: list[Any] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append((scope["client"], request_id.get(), current_traceparent()))
-        await respond(Answer(), scope, receive, send)
-
-    service.handle = behind_proxy(app)
-    token = request_id.set("req_1")
-    try:
-        with trace(TRACE):
-            await Client().asks(proxy)
-            await Client(address=None).asks(proxy)
-    finally:
-        request_id.reset(token)
-    assert seen == [(("192.0.2.1", 0), "req_1", TRACE), (None, "req_1", TRACE)]
 
 
 async def test_answers_without_a_body(service: Service, proxy: ServiceProxy) -> None:

@@ -142,7 +142,6 @@ async def test_with_no_copy_ready_the_answer_is_a_quick_503(
     await looked(copies, clock)
     client = await Client("POST", body=b"x").asks(proxy)
     assert (client.status, client.header("retry-after"), client.json["code"]) == (503, "1", "unavailable")
-    assert "things" in client.json["detail"]
     assert not any(copy.paths for copy in copies)
     with pytest.raises(Unavailable, match="readyz says 503"):
         await proxy.ready()

@@ -9,7 +9,8 @@ from typing import Any, cast
 import uvicorn
 
 from houseful.adapters.uvicorn_server import CUT, _Protocol, _Server, listen
-from houseful.common.http import Answer, App, Receive, Scope, Send, respond
+from houseful.common.errors import Unavailable
+from houseful.common.http import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
 
 PATIENCE_SECONDS = 30.0
 
@@ -131,8 +132,12 @@ class Client:
         self._parts.put_nowait({"type": "http.disconnect"})
 
     async def asks(self, app: App) -> "Client":
+        """An application that raises `Unavailable` is answered for, as the gateway does."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await app(self.scope, self._parts.get, self._send)
+            try:
+                await app(self.scope, self._parts.get, self._send)
+            except Unavailable:
+                await respond(problem(service_unavailable()), self.scope, self._parts.get, self._send)
         return self
 
     async def _send(self, message: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from houseful.adapters.local_bus import LocalBus
 from houseful.checks import CHECKS, Installation, every
 from houseful.common.auth import Role
 from houseful.common.http import Answer, Cut, Receive, Scope, Send, respond
@@ -70,7 +71,7 @@ class Line:
     """
 
     def __init__(self, house: House) -> None:
-        self._gateway = house.app.gateway
+        self._gateway = house.app.entry
         self.down: Callable[[str], bool] = lambda path: False
         self.lost: Callable[[str], bool] = lambda path: False
         self.catches = False
@@ -135,6 +136,7 @@ async def must_be_sound(house: House) -> None:
 
 
 async def findings(house: House) -> list[str]:
+    assert isinstance(house.app.bus, LocalBus)
     installation = Installation(house.app.stores, house.app.bus, house.app.clock)
     return [
         f"{found.code} {found.subject}: {found.detail}"

@@ -1,5 +1,5 @@
-"""Calls between services of one process: the caller's coroutine runs the ASGI application itself, no socket
-in between."""
+"""Calls between services: the caller's coroutine runs an ASGI application, which is the gateway of this
+process or a proxy to one elsewhere."""
 
 import asyncio
 from collections.abc import Mapping, MutableMapping
@@ -13,14 +13,16 @@ from houseful.common.telemetry import current_traceparent
 
 
 class AsgiClient:
-    """A `ServiceClient` on an application in this process. The call belongs to the caller's trace.
+    """A `ServiceClient` on an ASGI application. The call belongs to the caller's trace, and carries the
+    headers of `always`.
 
     The gateway needs the services and the services need a way to the gateway, so the application may be given
     later by `bind`. Bodies are buffered: for an event stream this returns when the stream ends.
     """
 
-    def __init__(self, app: App | None = None) -> None:
+    def __init__(self, app: App | None = None, *, always: Mapping[str, str] | None = None) -> None:
         self._app = app
+        self._always = dict(always or {})
 
     def bind(self, app: App) -> None:
         self._app = app
@@ -31,8 +33,9 @@ class AsgiClient:
         if self._app is None:
             raise Unavailable("the gateway is not up yet")
         exchange = _Exchange(body)
+        sent = {**headers, **self._always} if headers else self._always
         try:
-            await self._app(_scope(method, path, len(body), headers or {}), exchange.receive, exchange.send)
+            await self._app(_scope(method, path, len(body), sent), exchange.receive, exchange.send)
         except Cut as error:
             raise Unavailable(f"{method} {path}: the connection was cut") from error
         return exchange.answer()

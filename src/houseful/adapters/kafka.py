@@ -88,6 +88,9 @@ class KafkaBus:
         self._subscriptions = {one for one in self._subscriptions if not one.closed} | {subscription}
         return subscription
 
+    async def keep_house(self) -> None:
+        """The retention of the topics is the brokers' business."""
+
     async def ready(self) -> None:
         self._must_be_open()
         await self._admin.check()

@@ -16,6 +16,8 @@ from houseful.common.ports import Clock, Delivery, Envelope, Subscription
 from houseful.common.waiting import poll_on
 
 _ROWS_PER_READ = 1_000
+_KEPT_MILLIS = 7 * 24 * 3600 * 1000
+_PRUNE_SECONDS = 3600.0
 
 
 class _Group:
@@ -186,6 +188,11 @@ class LocalBus:
         """How many messages each (group, topic) has not committed."""
         self.must_be_open()
         return self._file.lags()
+
+    async def keep_house(self) -> None:
+        while True:
+            await self.clock.sleep(_PRUNE_SECONDS)
+            await self.prune(self.clock.now() - _KEPT_MILLIS)
 
     async def prune(self, published_before: Millis) -> int:
         """Delete what is older and committed by every group of its topic; returns how many.

@@ -77,9 +77,17 @@ class MongoStore:
 
     @classmethod
     async def open(
-        cls, url: str, database: str, documents: Sequence[type[Document]], *, clock: Clock, ids: Ids
+        cls,
+        url: str,
+        database: str,
+        documents: Sequence[type[Document]],
+        *,
+        clock: Clock,
+        ids: Ids,
+        read_only: bool = False,
     ) -> Self:
-        """Connect, and bring the database to these documents' collections and indexes.
+        """Connect, and bring the database to these documents' collections and indexes, unless it is only for
+        reading.
 
         Raises `Unavailable` with what is wrong, in words for the operator: also where the server is not a
         member of a replica set, because then it has no transactions.
@@ -88,7 +96,8 @@ class MongoStore:
         store = cls(client, url, database, documents, clock, ids)
         try:
             await check_replica_set(client, url)
-            await evolve(store._database, list(store.collections.values()))
+            if not read_only:
+                await evolve(store._database, list(store.collections.values()))
         except PyMongoError as error:
             await client.close()
             raise unavailable(
@@ -102,6 +111,17 @@ class MongoStore:
     @property
     def outbox(self) -> Outbox:
         return self._outbox
+
+    @staticmethod
+    async def exists(url: str, database: str) -> bool:
+        """Whether anything was ever stored in it. Raises `Unavailable`."""
+        client = connect(url)
+        try:
+            return bool(await client[database].list_collection_names())
+        except PyMongoError as error:
+            raise unavailable(f"MongoDB at {hosts(url)} cannot be asked", error) from error
+        finally:
+            await client.close()
 
     # Reads
 

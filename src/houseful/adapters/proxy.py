@@ -7,14 +7,13 @@ slows down the other end instead of filling memory. A client that goes ends its 
     cut, and safe to repeat    goes to another copy: GET, HEAD, or with an Idempotency-Key, while nothing was
                                passed on
     cut otherwise              `Cut`: nobody knows whether it was done, and no status code would be true
-    silent for too long        `Cut`, or 503 where it is safe to repeat
-    no copy takes requests     503 at once
+    silent for too long        `Cut`, or `Unavailable` where it is safe to repeat
+    no copy takes requests     `Unavailable` at once
 """
 
 import asyncio
 import socket
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -29,8 +28,9 @@ from houseful.adapters.proxy_request import (
     sent_headers,
     target,
 )
-from houseful.common.http import App, Cut, Receive, Scope, Send, problem, respond, service_unavailable
-from houseful.common.telemetry import get_logger, request_id, trace
+from houseful.common.errors import Unavailable
+from houseful.common.http import Cut, Receive, Scope, Send
+from houseful.common.telemetry import get_logger
 
 log = get_logger(__name__)
 
@@ -113,16 +113,13 @@ class ServiceProxy:
             await self._session.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises `Cut` where the client is not to have an answer, or not the rest of one."""
+        """Raises `Unavailable` where nothing was done, or may be repeated; `Cut` where the client is not to
+        have an answer, or not the rest of one."""
         self.start()
         caller = Caller(scope, receive)
         try:
             if not await self._relay(scope, caller, _Answer(caller, send)):
-                caller.answered = True
-                refusal = service_unavailable(
-                    f"The {self._name} service does not answer just now. Try again."
-                )
-                await respond(problem(refusal), scope, receive, send)
+                raise Unavailable(f"no copy of the {self._name} service answers")
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not caller.gone or task is None:
@@ -145,7 +142,7 @@ class ServiceProxy:
                 break
             copy.outstanding += 1
             try:
-                await self._try(copy, scope, caller, answer)
+                await self._try(copy, scope, caller, answer, blame=copy not in broken)
                 return True
             except _NotSent:
                 not_there.add(copy)
@@ -163,15 +160,17 @@ class ServiceProxy:
                 copy.outstanding -= 1
         return False
 
-    async def _try(self, copy: Copy, scope: Scope, caller: Caller, answer: _Answer) -> None:
-        response = await self._sent(copy, scope, caller)
+    async def _try(self, copy: Copy, scope: Scope, caller: Caller, answer: _Answer, *, blame: bool) -> None:
+        """With `blame` a failure counts against the copy: once for each request, since one that breaks a
+        connection every time must not close a copy to the others."""
+        response = await self._sent(copy, scope, caller, blame=blame)
         copy.answered()
         answers, whole = copy.answers, False
         try:
             await self._pass_on(scope["method"], response, answer)
             whole = caller.complete
         except (aiohttp.ClientError, OSError) as error:
-            self._blame(copy, caller, answers, error)
+            self._failed(copy, caller, answers, error, blame=blame)
             raise _Broken from error
         finally:
             if whole:
@@ -179,7 +178,7 @@ class ServiceProxy:
             else:
                 response.close()  # the service would go on sending, or waiting for the rest of the request
 
-    async def _sent(self, copy: Copy, scope: Scope, caller: Caller) -> aiohttp.ClientResponse:
+    async def _sent(self, copy: Copy, scope: Scope, caller: Caller, *, blame: bool) -> aiohttp.ClientResponse:
         assert self._session is not None
         body = await caller.body()
         answers = copy.answers
@@ -199,13 +198,13 @@ class ServiceProxy:
             copy.failed(str(error))
             raise _NotSent from error
         except TimeoutError as error:
-            self._blame(copy, caller, answers, error)
+            self._failed(copy, caller, answers, error, blame=blame)
             raise _Slow from error
         except (aiohttp.ClientError, OSError) as error:
-            self._blame(copy, caller, answers, error)
+            self._failed(copy, caller, answers, error, blame=blame)
             raise _Broken from error
 
-    def _blame(self, copy: Copy, caller: Caller, answers: int, error: Exception) -> None:
+    def _failed(self, copy: Copy, caller: Caller, answers: int, error: Exception, *, blame: bool) -> None:
         """Unless it was the client that went or did not send the rest, or the copy has answered others since
         (the count was `answers`): nobody is to close a copy to the rest by requests that break it.
         """
@@ -216,7 +215,7 @@ class ServiceProxy:
             "a service did not answer to the end",
             extra={"service": self._name, "copy": copy.url, "error": reason},
         )
-        if caller.complete and copy.answers == answers:
+        if blame and caller.complete and copy.answers == answers:
             copy.failed(reason)
 
     async def _pass_on(self, method: str, response: aiohttp.ClientResponse, answer: _Answer) -> None:
@@ -274,24 +273,3 @@ def _socket(address: Any) -> socket.socket:
         if option is not None:
             made.setsockopt(socket.IPPROTO_TCP, option, value)
     return made
-
-
-def behind_proxy(app: App) -> App:
-    """The other end: what a service in a process of its own puts in front of its application.
-
-    Believes what `ServiceProxy` says of the request: its name, its trace, and the client's address (None for
-    a request from within). So its port must be reachable by gateways alone.
-    """
-    return partial(_behind_proxy, app)
-
-
-async def _behind_proxy(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    address = headers.get(b"x-forwarded-for")
-    scope["client"] = None if address is None else (address, 0)
-    token = request_id.set(headers.get(b"x-request-id"))
-    try:
-        with trace(headers.get(b"traceparent")):
-            await app(scope, receive, send)
-    finally:
-        request_id.reset(token)

@@ -174,6 +174,9 @@ class SqliteStore:
         if self._writer is not None:
             self._writer.wakes.append(wake)
 
+    async def watch_outbox(self) -> None:
+        """Nobody else sends: a database file has one writer."""
+
     # Life
 
     async def ready(self) -> None:

@@ -149,6 +149,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_stopping = on_stopping
+        self._draining = False
         self.answering = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -158,6 +159,18 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def drain(self, seconds: float, on_draining: Callable[[], None]) -> None:
+        """Go on as before for so long, then stop. The second call stops at once."""
+        if self._draining or seconds <= 0:
+            self.stop()
+            return
+        self._draining = True
+        on_draining()
+        asyncio.get_running_loop().call_later(seconds, self._drained)
+
+    def _drained(self) -> None:
+        self.should_exit = True
 
     def stop(self) -> None:
         """The second call does not wait for anybody any more."""
@@ -176,13 +189,15 @@ def listen(host: str, port: int) -> socket.socket:
     """A bound socket; port 0 takes a free one. Raises `PortTaken`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PortTaken(
             f"Can't listen on {host} port {port}: {reason}. "
             "Stop what is listening there, or choose another with --host and --port."
         ) from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+    return listener
 
 
 async def serve(
@@ -192,9 +207,14 @@ async def serve(
     shutdown_seconds: float,
     on_ready: Callable[[], None],
     on_stopping: Callable[[], None],
+    drain_seconds: float = 0,
+    on_draining: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer until SIGTERM or SIGINT; then refuse new connections, call `on_stopping` and let what runs come
     to its end.
+
+    Between SIGTERM and that are `drain_seconds`, which begin with `on_draining`: whoever sends requests here
+    has time to hear that this process is about to end. A second signal ends them.
 
     `on_ready` is called once connections are answered. What still runs after `shutdown_seconds` is cancelled.
     """
@@ -215,8 +235,8 @@ async def serve(
     )
     server = _Server(config, on_stopping)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGTERM, server.drain, drain_seconds, on_draining)
+    loop.add_signal_handler(signal.SIGINT, server.stop)
     watch = asyncio.create_task(_watch(server, on_ready))
     try:
         await server.serve(sockets=[listener])

@@ -18,6 +18,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(server.up)
+app.command("serve")(server.serve)
+app.command("keys")(server.keys)
 app.command("config")(server.config)
 app.command("doctor")(upkeep.doctor)
 app.command("check")(upkeep.check)

@@ -1,7 +1,8 @@
-"""`houseful up` and `houseful config`."""
+"""`houseful up`, `houseful serve`, `houseful config` and `houseful keys`."""
 
 import logging
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -9,6 +10,18 @@ import typer
 
 from houseful.cli.shared import AsJson, Data, console, print_json, run, settings_of
 from houseful.settings import Settings, masked
+
+Host = Annotated[Optional[str], typer.Option(help="Address to listen on; 0.0.0.0 for all.")]  # noqa: UP045
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+Config = Annotated[Optional[Path], typer.Option(help="A TOML file of settings.", metavar="FILE")]  # noqa: UP045
+
+
+class Part(StrEnum):
+    GATEWAY = "gateway"
+    USERS = "users"
+    EVENTS = "events"
+    TICKETS = "tickets"
+    PAYMENTS = "payments"
 
 
 def up(
@@ -19,11 +32,9 @@ def up(
         ),
     ] = False,
     data: Data = None,
-    host: Annotated[Optional[str], typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = None,  # noqa: UP045
-    port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
-    ] = None,
-    config: Annotated[Optional[Path], typer.Option(help="A TOML file of settings.", metavar="FILE")] = None,  # noqa: UP045
+    host: Host = None,
+    port: Port = None,
+    config: Config = None,
 ) -> None:
     """Start the whole system in this process: web app, API, stores. Ctrl-C or SIGTERM stops it cleanly."""
     from houseful.common.telemetry import configure_logging
@@ -31,9 +42,39 @@ def up(
     settings = settings_of(data, host=host, port=port, demo=True if demo else None, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)
     _log_settings(settings)
-    from houseful.app import serve
+    from houseful.app import serve as serve_parts
 
-    run(serve(settings, announce=_announce, say=_say))
+    run(serve_parts(settings, announce=_announce, say=_say))
+
+
+def serve(
+    parts: Annotated[
+        list[Part], typer.Argument(help="What this process runs.", metavar="PART…", show_choices=True)
+    ],
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    config: Config = None,
+) -> None:
+    """Start some parts of a split installation in this process: gateway, users, events, tickets, payments.
+
+    Any number of copies of each may run. SIGTERM lets gateways turn to the other copies before it ends.
+    """
+    from houseful.common.telemetry import configure_logging
+
+    settings = settings_of(data, host=host, port=port, file=config)
+    configure_logging(level=settings.log_level, style=settings.log_style)
+    _log_settings(settings)
+    from houseful.app import serve as serve_parts
+
+    run(serve_parts(settings, parts={part.value for part in parts}, announce=_announce, say=_say))
+
+
+def keys() -> None:
+    """Print a fresh set of keys for a split installation, as environment variables."""
+    from houseful.settings import new_secrets
+
+    sys.stdout.write("".join(f"HOUSEFUL_{name.upper()}={key}\n" for name, key in new_secrets().items()))
 
 
 def _log_settings(settings: Settings) -> None:

@@ -159,6 +159,12 @@ class Store(Reader, Protocol):
         """
         ...
 
+    async def watch_outbox(self) -> None:
+        """Wake also for what other processes send, until cancelled; returns at once where there are none. A
+        hint, faster than looking now and then. Raises `Unavailable`.
+        """
+        ...
+
     async def ready(self) -> None:
         """Raises `Unavailable` with what is wrong, in words for the operator."""
         ...
@@ -227,6 +233,12 @@ class Bus(Protocol):
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
         """A new group starts at the beginning."""
+        ...
+
+    async def keep_house(self) -> None:
+        """Forget, now and then, what everybody has had for a week, until cancelled; returns at once where the
+        broker does that by itself.
+        """
         ...
 
     async def ready(self) -> None: ...

@@ -7,7 +7,7 @@ A service is an ASGI application by name; whether that runs in this process or i
 known here.
 """
 
-import asyncio
+import hmac
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,10 +37,11 @@ from houseful.common.telemetry import (
     trace,
 )
 from houseful.gateway.access_log import AccessLog
-from houseful.gateway.exchange import Exchange, accepts_gzip
+from houseful.gateway.exchange import Exchange, accepts_gzip, cut
 from houseful.gateway.limits import Limits, Rate, per_user
 from houseful.gateway.operations import Operations
-from houseful.gateway.policy import names_somebody, security_headers
+from houseful.gateway.policy import CLOSE, KEY_HEADER, names_somebody, security_headers
+from houseful.gateway.streams import Streams
 from houseful.gateway.web_app import WebApp
 from houseful.settings import Settings
 
@@ -51,7 +52,6 @@ _SERVICE_PREFIXES = ("/api/", "/.well-known/")
 _NOT_LOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _EVENT_STREAM = "text/event-stream"
-_CUT = "houseful.cut"  # a server's way to end a connection without an answer, in the scope's extensions
 
 
 class _Route(NamedTuple):
@@ -69,17 +69,22 @@ class _Head(NamedTuple):
     gzip: bool
     if_none_match: str | None
     forwarded_for: bytes | None
+    key: bytes
 
 
 class Gateway:
-    """The ASGI application of a whole installation. `stop` ends open streams; other requests come to their
-    own end."""
+    """The ASGI application of a whole installation.
+
+    `key` is what a service in another process shows so that its calls are not taken for a client's; without
+    one nobody can.
+    """
 
     def __init__(
         self,
         services: Mapping[str, tuple[App, Sequence[Endpoint]]],
         *,
         settings: Settings,
+        key: str = "",
         verifier: TokenVerifier,
         coordination: Coordination,
         ids: Ids,
@@ -96,33 +101,38 @@ class Gateway:
         self._ids = ids
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
         self._proxies = settings.proxies
+        self._key = key.encode()
         self._operations = operations
         self._web_app = web_app
         self._access_log = access_log
-        self._security_headers = security_headers(https=settings.base_url.startswith("https:"))
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._added = security_headers(https=settings.base_url.startswith("https:"))
+        self._streams = Streams()
         self._seconds: dict[tuple[str, str, str, int], Callable[[float], None]] = {}
-        self._stopping = False
+
+    def drain(self) -> None:
+        """From now on this process says that it is not ready, and that every connection ends with its
+        answer. It answers as before."""
+        if not self._operations.stopping:
+            self._operations.stopping = True
+            self._added += CLOSE
 
     def stop(self) -> None:
-        """From now on this process is not ready, and event streams end; their clients connect again
-        elsewhere."""
-        self._stopping = True
-        self._operations.stopping = True
-        for task in list(self._streams):
-            task.cancel()
+        """Event streams end, and their clients connect again elsewhere; other requests come to their own
+        end."""
+        self.drain()
+        self._streams.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http", "the server offers HTTP only"
         started = time.perf_counter()
-        exchange = Exchange(send, self._ids.new("req"), self._security_headers)
+        exchange = Exchange(send, self._ids.new("req"), self._added)
         head = _read_head(scope)
         token = request_id.set(exchange.request_id)
         try:
             with trace(head.traceparent):
                 await self._answer(scope, receive, exchange, head)
         except Cut:
-            await _cut(scope, receive)
+            await cut(scope, receive)
         finally:
             request_id.reset(token)
             self._record(scope, exchange, time.perf_counter() - started)
@@ -195,15 +205,18 @@ class Gateway:
                 if limits is not None and route.rate is not None and address is not None:
                     await limits.admit_user(who.user_id, endpoint.path, route.rate)
         if endpoint.media_type == _EVENT_STREAM and address is not None:
-            await self._stream(route.app, scope, receive, exchange)
+            await self._streams.send(route.app, scope, receive, exchange)
         else:
             await route.app(scope, receive, exchange.send)
 
     def _client_address(self, scope: Scope, head: _Head) -> str | None:
-        """None for a call from this process, which nothing limits. Behind proxies it is what the outermost of
+        """None for a call from a service, which nothing limits. Behind proxies it is what the outermost of
         ours saw."""
         client = scope["client"]
         if client is None:
+            return None
+        if self._key and hmac.compare_digest(head.key, self._key):
+            scope["client"] = None
             return None
         if self._proxies and head.forwarded_for is not None:
             hops = head.forwarded_for.decode("latin-1").split(",")
@@ -224,26 +237,6 @@ class Gateway:
             {"type": "http.response.start", "status": 204, "headers": [(b"allow", allowed.encode())]}
         )
         await exchange.end()
-
-    async def _stream(self, app: App, scope: Scope, receive: Receive, exchange: Exchange) -> None:
-        if self._stopping:
-            raise service_unavailable("This process is about to end. Connect again.")
-        exchange.timed = False
-        task = asyncio.current_task()
-        assert task is not None
-        self._streams.add(task)
-        try:
-            await app(scope, receive, exchange.send)
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-            task.uncancel()
-            if not exchange.status:
-                raise service_unavailable("This process is about to end. Connect again.") from None
-            if not exchange.finished:
-                await exchange.end()
-        finally:
-            self._streams.discard(task)
 
     def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         path: str = scope["path"]
@@ -270,7 +263,7 @@ def _read_head(scope: Scope) -> _Head:
     last counts."""
     kept: list[tuple[bytes, bytes]] = []
     authorization = if_none_match = forwarded_for = None
-    traceparent = b""
+    traceparent = key = b""
     gzip = False
     for pair in scope["headers"]:
         name, value = pair
@@ -285,6 +278,8 @@ def _read_head(scope: Scope) -> _Head:
         elif names_somebody(name):
             if name == b"x-forwarded-for":
                 forwarded_for = value if forwarded_for is None else forwarded_for + b"," + value
+            elif name == KEY_HEADER:
+                key = value
             continue
         kept.append(pair)
     scope["headers"] = kept
@@ -295,19 +290,10 @@ def _read_head(scope: Scope) -> _Head:
         gzip,
         if_none_match,
         forwarded_for,
+        key,
     )
 
 
 def _only_get(method: str) -> None:
     if method not in ("GET", "HEAD"):
         raise Refusal(405, "method_not_allowed", "Here one may GET, HEAD.", headers={"allow": "GET, HEAD"})
-
-
-async def _cut(scope: Scope, receive: Receive) -> None:
-    """End the client's connection without an answer; a caller in this process gets the `Cut` itself."""
-    cut = scope.get("extensions", {}).get(_CUT)
-    if cut is None:
-        raise Cut
-    cut()
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -6,12 +6,13 @@ import zlib
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
-from houseful.common.http import Send
+from houseful.common.http import Cut, Receive, Scope, Send
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs
 _LEVEL = 5
 _GZIP = 31  # zlib's window bits for a gzip header
+_CUT = "houseful.cut"  # a server's way to end a connection without an answer, in the scope's extensions
 
 _TEXT_TYPES = (
     b"application/json",
@@ -143,3 +144,13 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
         if coding == b"gzip":
             return weight not in (b"0", b"0.0", b"0.00", b"0.000")
     return False
+
+
+async def cut(scope: Scope, receive: Receive) -> None:
+    """End the client's connection without an answer; a caller in this process gets the `Cut` itself."""
+    end = scope.get("extensions", {}).get(_CUT)
+    if end is None:
+        raise Cut
+    end()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,4 +1,4 @@
-"""What operators and developers ask a gateway: is it alive, is it ready, its figures, its API."""
+"""What operators and developers ask a process: is it alive, is it ready, its figures, its API."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,13 +18,21 @@ Check = Callable[[], Awaitable[None]]
 
 
 class Operations:
-    """The gateway's own pages. `checks` are what it needs to be ready, by name."""
+    """The pages that every process has of its own.
+
+    `checks` are what it needs to be ready, by name. `watched` is looked at too and only told: what this
+    process can do without, or what no other copy of it would have either.
+    """
 
     def __init__(
-        self, services: Sequence[tuple[str, Sequence[Endpoint]]], checks: Mapping[str, Check]
+        self,
+        services: Sequence[tuple[str, Sequence[Endpoint]]],
+        checks: Mapping[str, Check],
+        watched: Mapping[str, Check] | None = None,
     ) -> None:
         self._services = services
-        self._checks = checks
+        self._checks = {**checks, **(watched or {})}
+        self._needed = frozenset(checks)
         self._openapi: bytes | None = None
         self.stopping = False
         self.pages: dict[str, Callable[[], Awaitable[Answer]]] = {
@@ -46,7 +54,11 @@ class Operations:
             )
         results = await asyncio.gather(*(self._outcome(check) for check in self._checks.values()))
         outcomes = dict(zip(self._checks, results, strict=True))
-        wrong = [f"{name}: {outcome}" for name, outcome in outcomes.items() if outcome != "ready"]
+        wrong = [
+            f"{name}: {outcome}"
+            for name, outcome in outcomes.items()
+            if outcome != "ready" and name in self._needed
+        ]
         if wrong:
             return problem(
                 Refusal(503, "not_ready", "; ".join(wrong), headers={"retry-after": "1"}, checks=outcomes)

@@ -27,6 +27,13 @@ IDENTITY_HEADERS = frozenset(
 )
 
 
+KEY_HEADER = b"x-internal-key"
+"""By which a service in another process says that it is one."""
+
+CLOSE = ((b"connection", b"close"),)
+"""For answers of a process that is about to end: whoever has a connection to it makes another elsewhere."""
+
+
 def names_somebody(header: bytes) -> bool:
     """Whether a request's header claims an identity, or anything else that only the gateway may say. Lower
     case."""

@@ -1,0 +1,146 @@
+"""Which adapter a URL of the settings names.
+
+Drivers of engines that an installation does not use are never imported: they take a while, and need not be
+there.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from houseful.adapters import folder_lock
+from houseful.adapters.local_bus import LocalBus
+from houseful.adapters.local_coordination import LocalCoordination, Stopwatch
+from houseful.adapters.sqlite import SqliteStore
+from houseful.common.documents import Document
+from houseful.common.ports import Clock, Coordination, Ids
+from houseful.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from houseful.adapters.kafka import KafkaBus
+    from houseful.adapters.mongo import MongoStore
+
+
+def is_shared(url: str) -> bool:
+    """Whether processes on several machines can use what this URL names."""
+    return urlsplit(url).scheme not in ("sqlite", "local")
+
+
+def store_file(folder: Path, service: str) -> Path:
+    return folder / f"{service}.sqlite3"
+
+
+def bus_file(folder: Path) -> Path:
+    return folder / "bus.sqlite3"
+
+
+async def store_exists(settings: Settings, service: str) -> bool:
+    """Whether the service has ever stored anything. Raises `Unavailable`."""
+    if not is_shared(settings.store_url):
+        return store_file(settings.data_folder, service).exists()
+    with _driver("store_url"):
+        from houseful.adapters.mongo import MongoStore
+    return await MongoStore.exists(settings.store_url, _database(settings, service))
+
+
+@asynccontextmanager
+async def opened_store(
+    settings: Settings,
+    service: str,
+    documents: Sequence[type[Document]],
+    *,
+    clock: Clock,
+    ids: Ids,
+    read_only: bool = False,
+) -> "AsyncIterator[SqliteStore | MongoStore]":
+    """Raises `Unavailable`, and `SettingsError` where the driver is not installed."""
+    if is_shared(settings.store_url):
+        store: SqliteStore | MongoStore = await _mongo_store(
+            settings, service, documents, clock, ids, read_only=read_only
+        )
+    else:
+        file = store_file(settings.data_folder, service)
+        store = SqliteStore.open(file, documents, clock=clock, ids=ids, read_only=read_only)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_bus(
+    settings: Settings, *, clock: Clock, read_only: bool = False
+) -> "AsyncIterator[LocalBus | KafkaBus]":
+    """Raises `Unavailable`, and `SettingsError` for a URL that makes no sense."""
+    if is_shared(settings.bus_url):
+        bus: LocalBus | KafkaBus = _kafka_bus(settings, clock)
+    else:
+        bus = LocalBus.open(bus_file(settings.data_folder), clock=clock, read_only=read_only)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+def open_coordination(settings: Settings, *, clock: Stopwatch) -> Coordination:
+    """To be closed by the caller. Raises `SettingsError` for a URL that makes no sense."""
+    if not is_shared(settings.coordination_url):
+        return LocalCoordination(clock)
+    with _driver("coordination_url"):
+        from houseful.adapters.redis import RedisCoordination
+
+        return RedisCoordination.open(settings.coordination_url, clock=clock, prefix=settings.installation)
+
+
+@contextmanager
+def folder_if_needed(settings: Settings) -> Iterator[None]:
+    """The data folder belongs to this process, where it holds what only one may write. Raises
+    `FolderInUse`."""
+    if is_shared(settings.store_url) and is_shared(settings.bus_url):
+        yield
+        return
+    with folder_lock.hold(settings.data_folder):
+        yield
+
+
+async def _mongo_store(
+    settings: Settings,
+    service: str,
+    documents: Sequence[type[Document]],
+    clock: Clock,
+    ids: Ids,
+    *,
+    read_only: bool,
+) -> "MongoStore":
+    with _driver("store_url"):
+        from houseful.adapters.mongo import MongoStore
+    database = _database(settings, service)
+    return await MongoStore.open(
+        settings.store_url, database, documents, clock=clock, ids=ids, read_only=read_only
+    )
+
+
+def _kafka_bus(settings: Settings, clock: Clock) -> "KafkaBus":
+    with _driver("bus_url"):
+        from houseful.adapters.kafka import KafkaBus
+
+        servers = settings.bus_url.removeprefix("kafka://").partition("?")[0]
+        return KafkaBus.open(servers, clock=clock, prefix=f"{settings.installation}.")
+
+
+def _database(settings: Settings, service: str) -> str:
+    return f"{settings.installation}_{service}"
+
+
+@contextmanager
+def _driver(setting: str) -> Iterator[None]:
+    variable = f"HOUSEFUL_{setting.upper()}"
+    try:
+        yield
+    except ImportError as error:
+        fix = f"needs {error.name}, which is not installed: install houseful[split]"
+        raise SettingsError({variable: fix}) from error
+    except ValueError as error:
+        raise SettingsError({variable: str(error)}) from error

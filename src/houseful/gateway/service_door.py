@@ -1,0 +1,75 @@
+"""The way into a process that runs services and no gateway: for gateways alone.
+
+What they say of a request is believed: its name, its trace, and the client's address (none for a call from
+within). So nobody else may reach this port.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from houseful.common.errors import Refusal
+from houseful.common.http import App, Cut, Endpoint, Receive, Scope, Send, problem, respond
+from houseful.common.routing import RouteTable
+from houseful.common.telemetry import request_id, trace
+from houseful.gateway.exchange import Exchange, cut
+from houseful.gateway.operations import Operations
+from houseful.gateway.policy import CLOSE
+from houseful.gateway.streams import Streams
+
+_EVENT_STREAM = "text/event-stream"
+
+
+class ServiceDoor:
+    """The ASGI application in front of some services. `drain` and `stop` are as the gateway's."""
+
+    def __init__(
+        self, services: Mapping[str, tuple[App, Sequence[Endpoint]]], *, operations: Operations
+    ) -> None:
+        self._routes: RouteTable[tuple[App, Endpoint]] = RouteTable()
+        for app, endpoints in services.values():
+            for endpoint in endpoints:
+                self._routes.add(endpoint.method, endpoint.path, (app, endpoint))
+        self._operations = operations
+        self._streams = Streams()
+        self._added: tuple[tuple[bytes, bytes], ...] = ()
+
+    def drain(self) -> None:
+        self._operations.stopping = True
+        self._added = CLOSE
+
+    def stop(self) -> None:
+        self.drain()
+        self._streams.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http", "the server offers HTTP only"
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        address = headers.get(b"x-forwarded-for")
+        scope["client"] = None if address is None else (address, 0)
+        exchange = Exchange(send, headers.get(b"x-request-id", "-"), self._added)
+        token = request_id.set(exchange.request_id)
+        try:
+            with trace(headers.get(b"traceparent")):
+                await self._dispatch(scope, receive, exchange)
+        except Refusal as refusal:
+            await respond(problem(refusal), scope, receive, exchange.send)
+        except Cut:
+            await cut(scope, receive)
+        finally:
+            request_id.reset(token)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+        path: str = scope["path"]
+        page = self._operations.pages.get(path)
+        if page is not None:
+            await respond(await page(), scope, receive, exchange.send)
+            return
+        found = self._routes.find(path)
+        if found is None:
+            raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
+        targets = found[0]
+        target = targets.get("GET" if scope["method"] == "HEAD" else scope["method"])
+        app, endpoint = target or next(iter(targets.values()))  # the service itself refuses other methods
+        if endpoint.media_type == _EVENT_STREAM:
+            await self._streams.send(app, scope, receive, exchange)
+        else:
+            await app(scope, receive, exchange.send)

@@ -1,0 +1,47 @@
+"""Event streams, which never end by themselves: at the end of a process they are ended, so that their clients
+connect again elsewhere."""
+
+import asyncio
+from typing import Any
+
+from houseful.common.http import App, Receive, Scope, service_unavailable
+from houseful.gateway.exchange import Exchange
+
+
+class Streams:
+    """The streams that this process sends just now."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End them, and let none begin."""
+        self._stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def send(self, app: App, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+        """Raises `Refusal` (503) instead of beginning one that would end at once."""
+        if self._stopping:
+            raise _ends_soon()
+        exchange.timed = False
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await app(scope, receive, exchange.send)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            task.uncancel()
+            if not exchange.status:
+                raise _ends_soon() from None
+            if not exchange.finished:
+                await exchange.end()
+        finally:
+            self._tasks.discard(task)
+
+
+def _ends_soon() -> Exception:
+    return service_unavailable("This process is about to end. Connect again.")
