@@ -283,6 +283,18 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
         )
 
 
+@asynccontextmanager
+async def to_gateway(settings: Settings) -> AsyncIterator[AsgiClient]:
+    """The way to a running installation, for a tool on a machine that is part of it."""
+    secrets = load_secrets(settings, make=False)
+    urls = settings.copies(GATEWAY) or [_reachable(settings)]
+    proxy = ServiceProxy(GATEWAY, urls, clock=SystemClock(), answer_seconds=_CALL_SECONDS)
+    try:
+        yield AsgiClient(proxy, always={"x-internal-key": secrets.gateway_key})
+    finally:
+        await proxy.close()
+
+
 def _gateway(
     settings: Settings,
     secrets: Secrets,

@@ -15,9 +15,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from houseful import venues
-from houseful.app import Running
+from houseful.adapters.system import SystemClock, SystemIds
+from houseful.app import Running, beside, to_gateway
 from houseful.common.auth import Role
+from houseful.common.ports import Clock, Ids, ServiceClient
 from houseful.common.times import rfc3339
+from houseful.settings import Settings
+from houseful.users import MANIFEST as USERS
+from houseful.users.service import Users
 
 PASSWORD = "houseful-demo"  # noqa: S105 - the demo's, printed at its start
 ACCOUNTS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
@@ -112,12 +117,19 @@ async def fill(app: Running, *, fresh: bool, say: Say) -> None:
         pending.touch()
     if pending.exists():
         say("demo: making accounts, houses and events …")
-        await _Demo(app, say).make()
+        await _Demo(app.services["users"], app.client, app.clock, app.ids, say).make()
         await asyncio.to_thread(_finish, pending, done)
     elif not done.exists():
         say("demo: this data folder was not empty, so that nothing was added to it.")
         return
     say(_summary(app.settings.base_url))
+
+
+async def fill_from_outside(settings: Settings, *, say: Say) -> None:
+    """The same for an installation that runs already, by its gateway and beside its users service."""
+    async with beside(settings, USERS) as users, to_gateway(settings) as client:
+        await _Demo(users, client, SystemClock(), SystemIds(), say).make()
+    say(_summary(settings.base_url))
 
 
 def _finish(pending: Path, done: Path) -> None:
@@ -143,13 +155,16 @@ def _summary(url: str) -> str:
 
 
 class _Demo:
-    def __init__(self, app: Running, say: Say) -> None:
-        self._app = app
+    def __init__(self, users: Users, client: ServiceClient, clock: Clock, ids: Ids, say: Say) -> None:
+        self._users = users
+        self._client = client
+        self._clock = clock
+        self._ids = ids
         self._say = say
 
     async def make(self) -> None:
         for email, name, roles in (*ACCOUNTS, *_CROWD):
-            await self._app.services["users"].create_user(email, PASSWORD, name, roles)
+            await self._users.create_user(email, PASSWORD, name, roles)
         organizer = await self._sign_in("organizer@houseful.test")
         events = []
         for show in SHOWS:
@@ -174,7 +189,7 @@ class _Demo:
                 break
             cursor = f"&cursor={page['next_cursor']}"
         plan, areas, prices = await asyncio.to_thread(show.house)
-        now = self._app.clock.now()
+        now = self._clock.now()
         body = {
             "title": show.title,
             "description": show.description,
@@ -202,7 +217,7 @@ class _Demo:
                     return int(inventory["total"])
                 if inventory["state"] == "failed":
                     raise RuntimeError(f"the demo's hall can't be made: {inventory['detail']}")
-            await self._app.clock.sleep(_LOOK_SECONDS)
+            await self._clock.sleep(_LOOK_SECONDS)
         raise RuntimeError(f"the demo's hall is not ready after {_PATIENCE_SECONDS:g} s")
 
     async def _sell_out(self, event_id: str) -> None:
@@ -236,7 +251,7 @@ class _Demo:
     async def _pay(self, token: str, order: dict[str, Any]) -> None:
         if not order["payment"]["intent_id"]:  # it was interrupted; the reconciler opens the payment
             order = await self._order_with(token, order["id"], lambda one: bool(one["payment"]["intent_id"]))
-        year = datetime.fromtimestamp(self._app.clock.now() / 1000, UTC).year + 3
+        year = datetime.fromtimestamp(self._clock.now() / 1000, UTC).year + 3
         card = {"number": _CARD_NUMBER, "exp": f"12/{year % 100:02}", "cvc": "123"}
         body = {"client_secret": order["payment"]["client_secret"], "card": card}
         await self._call("POST", f"/api/payments/intents/{order['payment']['intent_id']}/confirm", None, body)
@@ -249,7 +264,7 @@ class _Demo:
             order = await self._call("GET", f"/api/orders/{order_id}", token)
             if wanted(order):
                 return order
-            await self._app.clock.sleep(_LOOK_SECONDS)
+            await self._clock.sleep(_LOOK_SECONDS)
         raise RuntimeError(f"the demo's order {order_id} is not settled but {order['status']}")
 
     async def _sign_in(self, email: str) -> str:
@@ -259,11 +274,11 @@ class _Demo:
     async def _call(
         self, method: str, path: str, token: str | None = None, body: Any = None
     ) -> dict[str, Any]:
-        headers = {"content-type": "application/json", "idempotency-key": self._app.ids.new("demo")}
+        headers = {"content-type": "application/json", "idempotency-key": self._ids.new("demo")}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         raw = b"" if body is None else msgspec.json.encode(body)
-        answer = await self._app.client.request(method, path, body=raw, headers=headers)
+        answer = await self._client.request(method, path, body=raw, headers=headers)
         result: dict[str, Any] = msgspec.json.decode(answer.body) if answer.body else {}
         if answer.status >= 400:
             raise _Refused(method, path, answer.status, result)

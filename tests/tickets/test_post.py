@@ -1,5 +1,6 @@
 """Post: every letter goes out, however long the mailer is down, and one bad letter stops no other."""
 
+import asyncio
 import email.utils
 import io
 
@@ -11,7 +12,7 @@ from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Letter
 from houseful.messages import OrderConfirmed
 from houseful.tickets import paper
-from houseful.tickets.service.post import QueuedLetter
+from houseful.tickets.service.post import Post, QueuedLetter
 from houseful.tickets.views import OrderView
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World
@@ -146,13 +147,27 @@ async def test_one_broken_letter_does_not_stop_the_others(
 async def test_after_a_crash_a_letter_may_come_twice_with_the_same_name(world: World) -> None:
     await world.show()
     await bought(world, "A-1")
-    world.store.commits, world.store.dies_at = 0, (1, "before")
+    world.store.commits, world.store.dies_at = 0, (2, "before")  # sent, and it was not written down
     with pytest.raises(Crash):
         await send(world)
     world = await world.again()
-    await send(world)
+    assert await send(world) == 0, "for all that one can know somebody is sending it"
+    await world.clock.advance(60)
+    assert await send(world) == 1
     assert len(world.letterbox.got) == 2
     assert len({letter.id for letter in world.letterbox.got}) == 1
+    assert await send(world) == 0
+
+
+async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> None:
+    await world.show()
+    for number in range(1, 6):
+        await bought(world, f"A-{number}")
+    other = Post(
+        world.store, world.tickets.inventory, world.letterbox, world.tickets.signer, world.clock, "https://x"
+    )
+    await asyncio.gather(world.tickets.post.send_due(), other.send_due())
+    assert len(world.letterbox.got) == 5
     assert await send(world) == 0
 
 

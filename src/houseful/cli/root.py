@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("up")(server.up)
 app.command("serve")(server.serve)
+app.command("demo")(server.demo)
 app.command("keys")(server.keys)
 app.command("config")(server.config)
 app.command("doctor")(upkeep.doctor)

@@ -70,6 +70,15 @@ def serve(
     run(serve_parts(settings, parts={part.value for part in parts}, announce=_announce, say=_say))
 
 
+def demo(data: Data = None) -> None:
+    """Fill a running installation with venues, events and accounts to play with. What is there already is
+    left alone.
+    """
+    from houseful.demo import fill_from_outside
+
+    run(fill_from_outside(settings_of(data), say=_say))
+
+
 def keys() -> None:
     """Print a fresh set of keys for a split installation, as environment variables."""
     from houseful.settings import new_secrets

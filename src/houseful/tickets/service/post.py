@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal, Transient
+from houseful.common.errors import Conflict, Refusal, Transient
 from houseful.common.ports import Attachment, Clock, Letter, Mailer, Store, Transaction
 from houseful.common.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
@@ -21,6 +21,8 @@ log = get_logger(__name__)
 _PAGE = 20
 _FIRST_PAUSE_MILLIS = 10_000
 _LONGEST_PAUSE_MILLIS = 3_600_000
+_SENDING_MILLIS = 60_000
+"""After so long a letter whose sender has not said what became of it is taken up again."""
 
 
 class QueuedLetter(Document, frozen=True, kw_only=True):
@@ -70,26 +72,43 @@ class Post:
         )
 
     async def send_due(self) -> int:
-        """Send what is due; how many were tried. A letter may arrive twice after a crash, with the same
-        Message-ID.
+        """Send what is due; how many were. Of several copies of this service one sends a letter. It may
+        arrive twice after a crash, with the same Message-ID.
         """
         now = self._clock.now()
         due = await self._store.find(QueuedLetter, {}, by="due_at", since=0, until=now + 1, limit=_PAGE)
         for queued in due:
-            try:
-                await self._mailer.send(await self._written(queued))
-            except Transient as error:
-                pause = min(_FIRST_PAUSE_MILLIS * 2**queued.tries, _LONGEST_PAUSE_MILLIS)
-                await self._mark(queued, now + pause, str(error))
-            except Refusal as refusal:
-                log.warning("letter refused", extra={"letter": queued.id, "error": refusal.detail})
-                await self._mark(queued, None, refusal.detail)
-            except Exception as error:  # a bug with one letter must not keep the others from going out
-                log.exception("letter can't be written", extra={"letter": queued.id})
-                await self._mark(queued, now + _LONGEST_PAUSE_MILLIS, repr(error))
-            else:
-                await self._mark(queued, None, None)
+            if await self._claim(queued):
+                await self._send(queued)
         return len(due)
+
+    async def _claim(self, queued: QueuedLetter) -> bool:
+        """Whether this letter is ours to send: for a while nobody else takes it up."""
+        try:
+            async with self._store.begin() as tx:
+                current = await tx.get(QueuedLetter, queued.id)
+                if current is None or current.due_at != queued.due_at:
+                    return False
+                tx.put(msgspec.structs.replace(current, due_at=self._clock.now() + _SENDING_MILLIS))
+        except Conflict:
+            return False
+        return True
+
+    async def _send(self, queued: QueuedLetter) -> None:
+        now = self._clock.now()
+        try:
+            await self._mailer.send(await self._written(queued))
+        except Transient as error:
+            pause = min(_FIRST_PAUSE_MILLIS * 2**queued.tries, _LONGEST_PAUSE_MILLIS)
+            await self._mark(queued, now + pause, str(error))
+        except Refusal as refusal:
+            log.warning("letter refused", extra={"letter": queued.id, "error": refusal.detail})
+            await self._mark(queued, None, refusal.detail)
+        except Exception as error:  # a bug with one letter must not keep the others from going out
+            log.exception("letter can't be written", extra={"letter": queued.id})
+            await self._mark(queued, now + _LONGEST_PAUSE_MILLIS, repr(error))
+        else:
+            await self._mark(queued, None, None)
 
     async def _mark(self, queued: QueuedLetter, due_at: Millis | None, error: str | None) -> None:
         async with self._store.begin() as tx:
