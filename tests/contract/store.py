@@ -280,6 +280,32 @@ class TransactionContract(StoreContract):
         assert await store.get(Account, "c") is None
         assert await rows(store) == []
 
+    async def test_what_is_expected_changes_no_answer(self, store: Store) -> None:
+        await add(store, Account(id="a", balance=1), Item(id="i", shelf="s", rank=1))
+        async with store.begin() as tx:
+            tx.expect(Account, ["a", "missing"])
+            tx.expect(Item, ["i", "never read"])
+            assert await tx.get_many(Account, ["missing", "a"]) == {"a": Account(id="a", balance=1)}
+            tx.put(Account(id="a", balance=2))
+            assert (await need(tx, "a")).balance == 2
+            item = await tx.get(Item, "i")
+            assert item is not None
+            tx.delete(item)
+            tx.expect(Item, ["i"])
+            assert await tx.get(Item, "i") is None
+        assert (await need(store, "a")).balance == 2
+        assert await store.get(Item, "i") is None
+
+    async def test_what_is_expected_and_changes_meanwhile_is_a_conflict(self, store: Store) -> None:
+        with pytest.raises(Conflict):
+            async with store.begin() as tx:
+                await add(store, Account(id="a", balance=1))
+                tx.expect(Account, ["a"])
+                account = await need(tx, "a")
+                await change(store, "a", 5)
+                tx.put(replace(account, balance=2))
+        assert (await need(store, "a")).balance == 5
+
     async def test_a_search_sees_at_least_what_was_read_before_it(self, store: Store) -> None:
         """Else somebody reads that an order is confirmed, searches for its tickets, and finds none."""
         await add(store, Account(id="a"))

@@ -13,6 +13,7 @@ from houseful.common.errors import Unavailable
 
 Found = tuple[int, str]
 """Version and body."""
+Asked = asyncio.Future[Found | None]
 
 _CALLS_AT_ONCE = 2
 _IDS_A_CALL = 500
@@ -25,9 +26,16 @@ class Reads:
         self._database = database
         self._name = collection.name
         self._rows = database.get_collection(collection.name, read_concern=ReadConcern("majority"))
-        self._waiting: dict[str, list[asyncio.Future[Found | None]]] = {}
+        self._waiting: dict[str, list[Asked]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._called_soon = False
+
+    def ask(self, ids: Sequence[str]) -> dict[str, Asked]:
+        """Begin to read these. Nobody has to wait for the answers."""
+        asked = {id: self._ask(id) for id in ids}
+        for future in asked.values():
+            future.add_done_callback(_heard)
+        return asked
 
     async def get(self, id: str) -> Found | None:
         return await self._ask(id)
@@ -63,9 +71,9 @@ class Reads:
         except PyMongoError as error:
             raise _unreadable(error) from error
 
-    def _ask(self, id: str) -> asyncio.Future[Found | None]:
+    def _ask(self, id: str) -> Asked:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Found | None] = loop.create_future()
+        future: Asked = loop.create_future()
         self._waiting.setdefault(id, []).append(future)
         if not self._called_soon and len(self._calls) < _CALLS_AT_ONCE:
             self._called_soon = True
@@ -85,7 +93,7 @@ class Reads:
         self._calls.discard(call)
         self._call()
 
-    async def _answer(self, asked: dict[str, list[asyncio.Future[Found | None]]]) -> None:
+    async def _answer(self, asked: dict[str, list[Asked]]) -> None:
         waiting = [(id, future) for id, futures in asked.items() for future in futures]
         try:
             found = await self._fetch(list(asked))
@@ -120,6 +128,12 @@ class Reads:
         except PyMongoError as error:
             raise _unreadable(error) from error
         return {row["_id"]: (row["_version"], row["_body"]) for row in rows}
+
+
+def _heard(asked: Asked) -> None:
+    """Otherwise asyncio would complain of an error that nobody waited for."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _unreadable(error: Exception) -> Unavailable:

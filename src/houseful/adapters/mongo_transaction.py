@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from houseful.adapters.mongo_batch import ABSENT, CLAIMED, MAYBE, SEEN, Change, Key
 from houseful.adapters.mongo_collections import Collection, Seen
 from houseful.adapters.mongo_outbox import stored_message
+from houseful.adapters.mongo_reads import Asked, Found
 from houseful.adapters.mongo_writer import WriteSet
 from houseful.common.documents import Document, Scalar
 from houseful.common.errors import Conflict, Duplicate
@@ -47,11 +48,12 @@ class MongoTransaction:
     """Implements `Transaction`. It also sees what other transactions of this process have handed over and not
     committed yet (the writer's overlay); it then depends on them, and ends only after they have."""
 
-    __slots__ = ("_depends_on", "_ended", "_failure", "_messages", "_reads", "_store", "_writes")
+    __slots__ = ("_depends_on", "_ended", "_expected", "_failure", "_messages", "_reads", "_store", "_writes")
 
     def __init__(self, store: "MongoStore") -> None:
         self._store = store
         self._reads: dict[Key, Seen] = {}
+        self._expected: dict[Key, Asked] = {}
         self._writes: dict[Key, Write] = {}
         self._messages: list[tuple[Message, str | None]] = []
         self._depends_on: dict[WriteSet, None] = {}
@@ -71,6 +73,11 @@ class MongoTransaction:
             await self._rely(error)
 
     # Reads
+
+    def expect(self, kind: type[Document], ids: Sequence[str]) -> None:
+        collection = self._store.collections[kind]
+        asked = self._store.reads(collection).ask(ids)
+        self._expected |= {(collection.name, id): future for id, future in asked.items()}
 
     async def get(self, kind: type[D], id: str) -> D | None:
         return (await self.get_many(kind, (id,))).get(id)
@@ -123,7 +130,7 @@ class MongoTransaction:
         left: Sequence[str] = ids
         while left:
             asked = [id for id in left if id not in overlay]
-            committed = await self._store.reads(collection).get_many(asked) if asked else {}
+            committed = await self._committed(collection, asked)
             again = []
             for id in left:
                 entry = overlay.get(id)  # also one that came while the others were read
@@ -141,6 +148,21 @@ class MongoTransaction:
                     self._remember((collection.name, id), version, body, document)
             left = again
         return found
+
+    async def _committed(self, collection: Collection, ids: Sequence[str]) -> dict[str, Found]:
+        """What is expected was asked for already; its answer counts once."""
+        reads = self._store.reads(collection)
+        if not self._expected:
+            return await reads.get_many(ids) if ids else {}
+        found: dict[str, Found] = {}
+        late = []
+        for id in ids:
+            asked = self._expected.pop((collection.name, id), None)
+            if asked is None:
+                late.append(id)
+            elif (answer := await asked) is not None:
+                found[id] = answer
+        return found | await reads.get_many(late) if late else found
 
     def _with_own(self, collection: Collection, id: str, read: Any) -> Any:
         own = self._writes.get((collection.name, id))

@@ -64,6 +64,12 @@ class Transaction(Reader, Protocol):
     that has changed is to be decided again.
     """
 
+    def expect(self, kind: type[Document], ids: Sequence[str]) -> None:
+        """These will be read next. A hint, by which documents of several kinds come in the time of one; it
+        changes no answer.
+        """
+        ...
+
     def put(self, document: Document) -> None:
         """Replace a document that this transaction has read or inserted.
 

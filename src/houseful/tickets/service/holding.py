@@ -106,6 +106,8 @@ class Holding:
 
         async def work(tx: Transaction) -> views.HoldView:
             now = self._clock.now()
+            tx.expect(Block, block_ids)
+            tx.expect(Allowance, [allowance_id(event_id, user_id)])
             show = check_on_sale(await tx.get(Show, event_id), now)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
