@@ -99,6 +99,7 @@ class TestTheWire:
             "ce_aggregatetype": "event",
             "ce_seq": "3",
             "ce_color": "red",
+            "ce_traceparent": "",  # Kafka Connect's way of saying that there is none
         }
         bad: list[dict[str, str | bytes]] = [
             {"content-type": "application/cloudevents+json"},

@@ -55,7 +55,7 @@ def _envelope(message: Message) -> Envelope | None:
     key = message.key()
     if key is None or headers.get("ce_specversion") != _SPECVERSION:
         return None
-    traceparent = headers.get("ce_traceparent")
+    traceparent = headers.get("ce_traceparent")  # whoever has none may say so with an empty one
     try:
         return Envelope(
             id=headers["ce_id"].decode(),
@@ -65,7 +65,7 @@ def _envelope(message: Message) -> Envelope | None:
             key=key.decode(),
             seq=_count(headers["ce_seq"]),
             time=millis(datetime.fromisoformat(headers["ce_time"].decode())),
-            traceparent=None if traceparent is None else traceparent.decode(),
+            traceparent=traceparent.decode() if traceparent else None,
             data=message.value() or b"",
         )
     except (KeyError, ValueError):  # UnicodeDecodeError is a ValueError
