@@ -1,6 +1,7 @@
 """The local bus: the contract, and what is its own."""
 
 import asyncio
+import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,6 +54,10 @@ async def bus(path: Path, clock: ManualClock) -> AsyncIterator[LocalBus]:
     bus = LocalBus.open(path, clock=clock)
     yield bus
     await bus.close()
+
+
+async def test_messages_are_the_owners_to_read(bus: LocalBus, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_members_of_a_group_divide_the_keys(bus: LocalBus) -> None:

@@ -256,7 +256,8 @@ class BusFile:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _lock_file(self._path.with_name(self._path.name + ".lock"))
         try:
-            writing = _connect(self._path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            self._path.touch(mode=0o600)
+            writing = _connect(self._path, apsw.SQLITE_OPEN_READWRITE)
             _prepare(writing, self._path)
         except BaseException:
             self._lock.close()
