@@ -1,12 +1,18 @@
-"""Kafka's topics and groups as an operator sees them: what exists, who is how far. On one event loop."""
+"""Kafka's topics and groups as an operator sees them: what exists, who is how far. On one event loop.
+
+Not everything that librdkafka's admin client can be asked is asked here. What it sends to a group's
+coordinator (`list_consumer_group_offsets`, `describe_consumer_groups`) ends the whole process when the broker
+goes away meanwhile, and `describe_cluster` does when a broker has just come back. Consumers ask for what
+their group has committed, and whether Kafka answers is found out by asking for a topic. Offsets are asked for
+behind a description of their topics: without it they would be asked of leaders of long ago.
+"""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -15,37 +21,50 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from houseful.adapters import kafka_settings
-from houseful.adapters.kafka_settings import unavailable
+from houseful.adapters.kafka_settings import Cluster, Place, unavailable
 
-_NO_GROUP = frozenset({KafkaError.GROUP_ID_NOT_FOUND})
+KEPT_MILLIS = 7 * 24 * 3600 * 1000
+"""For how long a topic keeps messages, at least: as long as a service may be away."""
+
+_CLUSTERS_CHOICE = -1
 
 
 class KafkaAdmin:
     """Every method raises `Unavailable` where the brokers can't be asked or refuse."""
 
-    def __init__(self, servers: str, patience_seconds: float, *, partitions: int, replication: int) -> None:
-        self._client = AdminClient(kafka_settings.client(servers))
+    def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
+        self._client = AdminClient(kafka_settings.client(cluster))
+        self._cluster = cluster
         self._patience_seconds = patience_seconds
-        self._partitions = partitions
-        self._replication = replication
 
-    async def check(self) -> None:
-        await self._answer(self._client.describe_cluster(request_timeout=self._patience_seconds))
+    async def check(self, topic: str) -> None:
+        """By asking for a topic, which need not exist."""
+        await self.describe([topic])
 
-    async def make_topics(self, topics: Sequence[str]) -> None:
+    async def make_topics(self, topics: Collection[str]) -> None:
         """Those that are missing. One that exists stays as it is: another number of partitions would move
         keys, and so break their order."""
         missing = [topic for topic, places in (await self.describe(topics)).items() if places is None]
         if not missing:
             return
-        wanted = [NewTopic(topic, self._partitions, self._replication) for topic in missing]
         made = self._client.create_topics(
-            wanted, operation_timeout=self._patience_seconds, request_timeout=self._patience_seconds
+            [self._new(topic) for topic in missing],
+            operation_timeout=self._patience_seconds,
+            request_timeout=self._patience_seconds,
         )
         for future in made.values():
             await self._answer(future, fine=frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
 
-    async def describe(self, topics: Sequence[str]) -> dict[str, list[TopicPartition] | None]:
+    def _new(self, topic: str) -> NewTopic:
+        """What the cluster keeps of topics by default is its operator's choice; what we rely on is not."""
+        replication = self._cluster.replication
+        config = {"cleanup.policy": "delete", "retention.ms": str(KEPT_MILLIS)}
+        if replication is not None and replication > 2:
+            config["min.insync.replicas"] = str(replication // 2 + 1)
+        every = _CLUSTERS_CHOICE if replication is None else replication
+        return NewTopic(topic, self._cluster.partitions, every, config=config)
+
+    async def describe(self, topics: Collection[str]) -> dict[str, list[TopicPartition] | None]:
         """The partitions of each topic; None where there is no such topic."""
         asked = self._client.describe_topics(
             TopicCollection(list(topics)), request_timeout=self._patience_seconds
@@ -57,27 +76,44 @@ class KafkaAdmin:
             for topic, description in found.items()
         }
 
-    async def lag(self, group: str, topics: Sequence[str]) -> int:
-        """How many messages of these topics the group has not committed."""
-        places = [place for found in (await self.describe(topics)).values() for place in found or ()]
-        committed = await self._committed(group, places)
+    async def places(self, topics: Collection[str]) -> list[TopicPartition]:
+        """All partitions of those topics that exist."""
+        found = await self.describe(topics) if topics else {}
+        return [place for places in found.values() for place in places or ()]
+
+    async def ends(self, places: Collection[TopicPartition]) -> dict[Place, int]:
+        """The offset that the next message of each partition will have."""
+        return await self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    async def lags(
+        self, places: Collection[TopicPartition], committed: Mapping[Place, int]
+    ) -> dict[str, int]:
+        """By topic, how many messages are not committed. A partition to which nothing was is read from its
+        beginning."""
         fresh = [place for place in places if (place.topic, place.partition) not in committed]
         starts = await self._offsets(fresh, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        ends = await self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        done = starts | committed
-        return sum(max(0, end - done[place]) for place, end in ends.items())
+        done = {**starts, **committed}
+        lags = dict.fromkeys((place.topic for place in places), 0)
+        for place, end in (await self.ends(places)).items():
+            lags[place[0]] += max(0, end - done[place])
+        return lags
 
-    async def _committed(self, group: str, places: list[TopicPartition]) -> dict[tuple[str, int], int]:
-        asked = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, places)], request_timeout=self._patience_seconds
-        )
-        answer = await self._answer(asked[group], fine=_NO_GROUP)
-        found = answer.topic_partitions if answer is not None else []
-        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+    async def topics(self, prefix: str) -> list[str]:
+        """Those whose names begin with that."""
+        try:
+            known = await asyncio.to_thread(self._client.list_topics, timeout=self._patience_seconds)
+        except KafkaException as error:
+            raise unavailable("Kafka did not answer", error) from error
+        return sorted(topic for topic in known.topics if topic.startswith(prefix))
 
-    async def _offsets(
-        self, places: Iterable[TopicPartition], which: OffsetSpec
-    ) -> dict[tuple[str, int], int]:
+    async def groups(self, prefix: str) -> list[str]:
+        """Those whose names begin with that. A broker that is away has none: others have taken them over."""
+        listed = await self._answer(self._client.list_consumer_groups(request_timeout=self._patience_seconds))
+        if listed.errors and not listed.valid:
+            raise unavailable("Kafka did not answer", listed.errors[0])
+        return sorted(one.group_id for one in listed.valid if one.group_id.startswith(prefix))
+
+    async def _offsets(self, places: Iterable[TopicPartition], which: OffsetSpec) -> dict[Place, int]:
         asked = dict.fromkeys(places, which)
         if not asked:
             return {}
