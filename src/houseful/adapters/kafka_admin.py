@@ -17,8 +17,16 @@ from confluent_kafka import (
     KafkaException,
     TopicCollection,
     TopicPartition,
+    TopicPartitionInfo,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ClusterMetadata,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_settings import Cluster, Place, unavailable
@@ -27,6 +35,7 @@ KEPT_MILLIS = 7 * 24 * 3600 * 1000
 """For how long a topic keeps messages, at least: as long as a service may be away."""
 
 _CLUSTERS_CHOICE = -1
+_NOT_PERMITTED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 
 class KafkaAdmin:
@@ -64,22 +73,38 @@ class KafkaAdmin:
         every = _CLUSTERS_CHOICE if replication is None else replication
         return NewTopic(topic, self._cluster.partitions, every, config=config)
 
-    async def describe(self, topics: Collection[str]) -> dict[str, list[TopicPartition] | None]:
+    async def describe(self, topics: Collection[str]) -> dict[str, list[TopicPartitionInfo] | None]:
         """The partitions of each topic; None where there is no such topic."""
+        if not topics:
+            return {}
         asked = self._client.describe_topics(
             TopicCollection(list(topics)), request_timeout=self._patience_seconds
         )
         missing = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
         found = {topic: await self._answer(future, fine=missing) for topic, future in asked.items()}
-        return {
-            topic: description and [TopicPartition(topic, one.id) for one in description.partitions]
-            for topic, description in found.items()
-        }
+        return {topic: description and description.partitions for topic, description in found.items()}
+
+    async def settings(self, topics: Collection[str]) -> dict[str, dict[str, str] | None]:
+        """Of topics that exist, whether they were set or are the cluster's; None where this user may not
+        read them."""
+        if not topics:
+            return {}
+        resources = {ConfigResource(ResourceType.TOPIC, topic): topic for topic in topics}
+        asked = self._client.describe_configs(list(resources), request_timeout=self._patience_seconds)
+        found = {}
+        for resource, future in asked.items():
+            entries = await self._answer(future, fine=_NOT_PERMITTED)
+            found[resources[resource]] = entries and {name: one.value for name, one in entries.items()}
+        return found
+
+    async def brokers(self) -> int:
+        """How many there are at present."""
+        return len((await self._metadata()).brokers)
 
     async def places(self, topics: Collection[str]) -> list[TopicPartition]:
         """All partitions of those topics that exist."""
-        found = await self.describe(topics) if topics else {}
-        return [place for places in found.values() for place in places or ()]
+        found = await self.describe(topics)
+        return [TopicPartition(topic, one.id) for topic, places in found.items() for one in places or ()]
 
     async def ends(self, places: Collection[TopicPartition]) -> dict[Place, int]:
         """The offset that the next message of each partition will have."""
@@ -100,11 +125,13 @@ class KafkaAdmin:
 
     async def topics(self, prefix: str) -> list[str]:
         """Those whose names begin with that."""
+        return sorted(topic for topic in (await self._metadata()).topics if topic.startswith(prefix))
+
+    async def _metadata(self) -> ClusterMetadata:
         try:
-            known = await asyncio.to_thread(self._client.list_topics, timeout=self._patience_seconds)
+            return await asyncio.to_thread(self._client.list_topics, timeout=self._patience_seconds)
         except KafkaException as error:
             raise unavailable("Kafka did not answer", error) from error
-        return sorted(topic for topic in known.topics if topic.startswith(prefix))
 
     async def groups(self, prefix: str) -> list[str]:
         """Those whose names begin with that. A broker that is away has none: others have taken them over."""

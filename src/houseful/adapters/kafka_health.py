@@ -1,0 +1,59 @@
+"""What `houseful doctor` asks of Kafka."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from houseful.adapters.kafka_admin import KafkaAdmin
+from houseful.adapters.kafka_settings import Cluster
+
+_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    name: str
+    """In the cluster."""
+    partitions: int
+    copies: int
+    """Of the partition that has the fewest."""
+    in_sync: int
+    """How many of those have everything, in the partition where it is the fewest."""
+    settings: Mapping[str, str] | None
+    """None where this user may not read them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    where: str
+    brokers: int
+    wanted_partitions: int
+    topics: Mapping[str, Topic | None]
+    """By the bus' own names; None for one that does not exist."""
+
+
+async def look(url: str, installation: str, topics: Collection[str]) -> Health:
+    """Raises `Unavailable`, and `ValueError` for a URL that makes no sense."""
+    cluster = Cluster.at(url)
+    admin = KafkaAdmin(cluster, _PATIENCE_SECONDS)
+    names = {topic: f"{installation}.{topic}" for topic in topics}
+    described = await admin.describe(names.values())
+    settings = await admin.settings([name for name, found in described.items() if found is not None])
+    found: dict[str, Topic | None] = {}
+    for topic, name in names.items():
+        partitions = described[name]
+        if partitions is None:
+            found[topic] = None
+            continue
+        found[topic] = Topic(
+            name=name,
+            partitions=len(partitions),
+            copies=min(len(one.replicas) for one in partitions),
+            in_sync=min(len(one.isr) for one in partitions),
+            settings=settings[name],
+        )
+    return Health(
+        where=cluster.servers,
+        brokers=await admin.brokers(),
+        wanted_partitions=cluster.partitions,
+        topics=found,
+    )
