@@ -1,5 +1,6 @@
 """What `houseful doctor` asks of the processes of a split installation, over HTTP."""
 
+import os
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -31,6 +32,10 @@ async def look(url: str) -> Health:
             response, before, after = await asked(lambda: _get(session, f"{url}/readyz"))
     except TimeoutError as error:
         raise Unavailable(f"no answer within {_SECONDS:g} s") from error
+    except aiohttp.ClientConnectorError as error:
+        number = error.os_error.errno or 0
+        reason = os.strerror(number) if number > 0 else str(error.os_error)
+        raise Unavailable(f"no connection: {reason}") from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unavailable(str(error) or type(error).__name__) from error
     status, headers, body = response

@@ -152,10 +152,18 @@ class KafkaAdmin:
 
     async def _answer(self, future: "Future[Any]", *, fine: frozenset[int] = frozenset()) -> Any:
         """None for an error in `fine`."""
+        answer = asyncio.wrap_future(future)
+        answer.add_done_callback(_hear)
         try:
             # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(answer)
         except KafkaException as error:
             if error.args[0].code() in fine:
                 return None
             raise unavailable("Kafka did not answer", error) from error
+
+
+def _hear(answer: "asyncio.Future[Any]") -> None:
+    """Whose caller has left is no bug: without this its error would be logged as one."""
+    if not answer.cancelled():
+        answer.exception()

@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from confluent_kafka import TopicPartitionInfo
+
 from houseful.adapters.kafka_admin import KafkaAdmin
 from houseful.adapters.kafka_settings import Cluster
+from houseful.common.errors import Unavailable
 
 _PATIENCE_SECONDS = 5.0
 
@@ -36,24 +39,31 @@ async def look(url: str, installation: str, topics: Collection[str]) -> Health:
     cluster = Cluster.at(url)
     admin = KafkaAdmin(cluster, _PATIENCE_SECONDS)
     names = {topic: f"{installation}.{topic}" for topic in topics}
-    described = await admin.describe(names.values())
-    settings = await admin.settings([name for name, found in described.items() if found is not None])
-    found: dict[str, Topic | None] = {}
-    for topic, name in names.items():
-        partitions = described[name]
-        if partitions is None:
-            found[topic] = None
-            continue
-        found[topic] = Topic(
-            name=name,
-            partitions=len(partitions),
-            copies=min(len(one.replicas) for one in partitions),
-            in_sync=min(len(one.isr) for one in partitions),
-            settings=settings[name],
-        )
+    try:
+        described = await admin.describe(names.values())
+        settings = await admin.settings([name for name, found in described.items() if found is not None])
+        brokers = await admin.brokers()
+    except Unavailable as error:
+        raise Unavailable(f"{cluster.servers}: {error}") from error
     return Health(
         where=cluster.servers,
-        brokers=await admin.brokers(),
+        brokers=brokers,
         wanted_partitions=cluster.partitions,
-        topics=found,
+        topics={topic: _topic(name, described[name], settings) for topic, name in names.items()},
+    )
+
+
+def _topic(
+    name: str,
+    partitions: list[TopicPartitionInfo] | None,
+    settings: Mapping[str, dict[str, str] | None],
+) -> Topic | None:
+    if partitions is None:
+        return None
+    return Topic(
+        name=name,
+        partitions=len(partitions),
+        copies=min(len(one.replicas) for one in partitions),
+        in_sync=min(len(one.isr) for one in partitions),
+        settings=settings[name],
     )

@@ -48,7 +48,7 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def kafka_findings(health: "Health") -> Iterator[Finding]:
-    yield ok("Kafka", f"{health.brokers} brokers at {health.where}")
+    yield ok("Kafka", f"at {health.where}, brokers: {health.brokers}")
     for name, topic in health.topics.items():
         if topic is None:
             yield ok(f"{name} topic", "will be made when it is first needed")
@@ -58,7 +58,7 @@ def kafka_findings(health: "Health") -> Iterator[Finding]:
 
 def _topic(name: str, topic: "Topic", health: "Health") -> Iterator[Finding]:
     wrong = [*_copies(name, topic, health.brokers), *_partitions(name, topic, health), *_kept(name, topic)]
-    yield from wrong or [ok(name, f"{topic.partitions} partitions, {topic.copies} copies of each")]
+    yield from wrong or [ok(name, f"partitions: {topic.partitions}, copies of each: {topic.copies}")]
 
 
 def _copies(name: str, topic: "Topic", brokers: int) -> Iterator[Finding]:
@@ -99,8 +99,8 @@ def _partitions(name: str, topic: "Topic", health: "Health") -> Iterator[Finding
     if topic.partitions < health.wanted_partitions:
         yield warning(
             name,
-            f"{topic.partitions} partitions, where the settings want {health.wanted_partitions}: no more copies "
-            "of a service than that share its work",
+            f"it has {topic.partitions} partitions, where the settings want {health.wanted_partitions}: "
+            "that is for how many copies of a service there is work",
             f"Say ?partitions={topic.partitions} in HOUSEFUL_BUS_URL if that will do; adding some to a topic "
             "that is in use breaks the order of messages.",
         )

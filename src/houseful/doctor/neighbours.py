@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from houseful.adapters import by_url
+from houseful.adapters.system import SystemClock
 from houseful.common.errors import Unavailable
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.settings import SERVICES, Settings
@@ -23,6 +24,7 @@ _FULL = 0.9
 async def redis(settings: Settings) -> AsyncIterator[Finding]:
     with by_url.driver("coordination_url"):
         from houseful.adapters import redis_health
+    await by_url.open_coordination(settings, clock=SystemClock()).close()  # complains of the URL itself
     try:
         health = await redis_health.look(settings.coordination_url, settings.installation)
     except Unavailable as error:
@@ -73,10 +75,9 @@ def _memory(health: "Health", limit: int) -> Finding:
 async def processes(settings: Settings) -> AsyncIterator[Finding]:
     """Those of other parts, as far as the settings name them."""
     for part in ("gateway", *SERVICES):
-        copies = [
-            await _process(f"{part} at {url}", url, f"HOUSEFUL_{part.upper()}_URL")
-            for url in settings.copies(part)
-        ]
+        variable = f"HOUSEFUL_{part.upper()}_URL"
+        urls = settings.copies(part)
+        copies = await asyncio.gather(*(_process(f"{part} at {url}", url, variable) for url in urls))
         one_is_ready = any(first.state != "problem" for first, *_ in copies)
         for first, *others in copies:
             if first.state == "problem" and one_is_ready:
@@ -100,8 +101,8 @@ async def _process(name: str, url: str, variable: str) -> list[Finding]:
         first = warning(name, f"ready, but {health.complaint}", log)
     else:
         first = ok(name, "ready")
-    clocks = [clock_of(name, health.ahead_seconds)] if health.ahead_seconds is not None else []
-    return [first, *clocks]
+    clock = clock_of(name, health.ahead_seconds or 0.0)
+    return [first] if clock.state == "ok" else [first, clock]
 
 
 async def mail(settings: Settings) -> Finding:
