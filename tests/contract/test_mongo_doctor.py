@@ -24,8 +24,8 @@ async def when_not_ok(url: str, name: str) -> Finding:
     """MongoDB's members notice it within some seconds."""
     async with asyncio.timeout(60):
         while True:
-            finding = (await examined(url))[name]
-            if finding.state != "ok":
+            finding = (await examined(url)).get(name)
+            if finding is not None and finding.state != "ok":
                 return finding
 
 
