@@ -77,3 +77,13 @@ async def test_one_that_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert set(found) == {"Kafka"}
     assert found["Kafka"].state == "problem"
     assert broker.servers in found["Kafka"].detail
+    assert "refused" in found["Kafka"].detail
+
+
+async def test_one_that_speaks_another_language(kafka_servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_health, "_PATIENCE_SECONDS", 1.0)
+    settings = load_settings({}, bus_url=f"kafka+ssl://houseful:s3cret@{kafka_servers}")
+    [finding] = [finding async for finding in kafka(settings)]
+    assert finding.state == "problem"
+    assert "SSL handshake failed" in finding.detail
+    assert "s3cret" not in finding.detail

@@ -30,11 +30,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_settings import Cluster, Place, unavailable
+from houseful.common.errors import Unavailable
 
 KEPT_MILLIS = 7 * 24 * 3600 * 1000
 """For how long a topic keeps messages, at least: as long as a service may be away."""
 
 _CLUSTERS_CHOICE = -1
+_MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
 _NOT_PERMITTED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 
@@ -42,13 +44,17 @@ class KafkaAdmin:
     """Every method raises `Unavailable` where the brokers can't be asked or refuse."""
 
     def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
-        self._client = AdminClient(kafka_settings.client(cluster))
+        self._report = kafka_settings.Reporter("asking Kafka")
+        self._client = AdminClient(kafka_settings.admin(cluster, self._report))
         self._cluster = cluster
         self._patience_seconds = patience_seconds
 
     async def check(self, topic: str) -> None:
         """By asking for a topic, which need not exist."""
-        await self.describe([topic])
+        [asked] = self._client.describe_topics(
+            TopicCollection([topic]), request_timeout=self._patience_seconds
+        ).values()
+        await self._answer(asked, fine=_MISSING | _NOT_PERMITTED)
 
     async def make_topics(self, topics: Collection[str]) -> None:
         """Those that are missing. One that exists stays as it is: another number of partitions would move
@@ -80,8 +86,7 @@ class KafkaAdmin:
         asked = self._client.describe_topics(
             TopicCollection(list(topics)), request_timeout=self._patience_seconds
         )
-        missing = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
-        found = {topic: await self._answer(future, fine=missing) for topic, future in asked.items()}
+        found = {topic: await self._answer(future, fine=_MISSING) for topic, future in asked.items()}
         return {topic: description and description.partitions for topic, description in found.items()}
 
     async def settings(self, topics: Collection[str]) -> dict[str, dict[str, str] | None]:
@@ -131,7 +136,7 @@ class KafkaAdmin:
         try:
             return await asyncio.to_thread(self._client.list_topics, timeout=self._patience_seconds)
         except KafkaException as error:
-            raise unavailable("Kafka did not answer", error) from error
+            raise self._unanswered(error) from error
 
     async def groups(self, prefix: str) -> list[str]:
         """Those whose names begin with that. A broker that is away has none: others have taken them over."""
@@ -160,7 +165,15 @@ class KafkaAdmin:
         except KafkaException as error:
             if error.args[0].code() in fine:
                 return None
-            raise unavailable("Kafka did not answer", error) from error
+            raise self._unanswered(error) from error
+
+    def _unanswered(self, error: KafkaException) -> Unavailable:
+        """A time that ran out says nothing: why there is no connection was said to `_report`."""
+        self._client.poll(0)
+        last, self._report.last = self._report.last, None
+        if error.args[0].code() == KafkaError._TIMED_OUT and last is not None:
+            return unavailable("Kafka did not answer", KafkaException(last))
+        return unavailable("Kafka did not answer", error)
 
 
 def _hear(answer: "asyncio.Future[Any]") -> None:

@@ -173,6 +173,10 @@ def consumer(
     return settings
 
 
+def admin(cluster: Cluster, report: Callable[[KafkaError], None]) -> Settings:
+    return client(cluster) | {"error_cb": report}
+
+
 def reader(
     cluster: Cluster, report: Callable[[KafkaError], None], *, group: str = "houseful-look"
 ) -> Settings:
@@ -196,10 +200,12 @@ class Reporter:
     def __init__(self, what: str) -> None:
         self._what = what
         self._quiet_until = 0.0
+        self.last: KafkaError | None = None
         self.fatal = False
         """True after an error from which the client instance never recovers."""
 
     def __call__(self, error: KafkaError) -> None:
+        self.last = error
         self.fatal = self.fatal or is_fatal(error)
         now = time.monotonic()
         if now >= self._quiet_until:

@@ -1,5 +1,5 @@
 """Is everything there that this installation needs? Each answer comes with what to do about it. Changes
-nothing.
+nothing, but for a key in Redis that is gone within a second.
 
 What is looked at follows from the settings' URLs. Beside `app.py` and `adapters/by_url.py` this is the one
 place that asks what kind of installation it is: what is not used is not to be looked at.
