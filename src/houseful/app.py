@@ -21,11 +21,8 @@ from msgspec.structs import replace
 from houseful import events, payments, tickets, users
 from houseful.adapters import by_url
 from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.by_url import bus_file as bus_file
-from houseful.adapters.by_url import store_file as store_file
 from houseful.adapters.gateway_client import HttpPaymentGateway
 from houseful.adapters.proxy import ServiceProxy
-from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
@@ -85,14 +82,6 @@ class Running:
 
 def documents_of(manifest: Manifest[Any]) -> tuple[type[Document], ...]:
     return tuple(dict.fromkeys((*manifest.documents, *DELIVERY_DOCUMENTS)))
-
-
-def open_store(
-    manifest: Manifest[Any], data: Path, clock: Clock, ids: Ids, *, read_only: bool = False
-) -> SqliteStore:
-    return SqliteStore.open(
-        store_file(data, manifest.name), documents_of(manifest), clock=clock, ids=ids, read_only=read_only
-    )
 
 
 @asynccontextmanager

@@ -12,12 +12,12 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from houseful.adapters.local_bus import LocalBus
+from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
-from houseful.app import MANIFESTS, bus_file, open_store, store_file
+from houseful.app import MANIFESTS, opened_store
 from houseful.common.documents import Document, Millis
 from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Envelope, Reader, Store
+from houseful.common.ports import BusLook, Clock, Reader, Store
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.settings import Settings
 from houseful.tickets.domain.blocks import Block, SeatState
@@ -58,10 +58,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Installation(NamedTuple):
-    """Stores by service; a service that has stored nothing yet has none."""
+    """Stores by service; a service that has stored nothing yet has none. `bus` is None where nothing was ever
+    published."""
 
     stores: Mapping[str, Store]
-    bus: LocalBus | None
+    bus: BusLook | None
     clock: Clock
 
 
@@ -79,26 +80,35 @@ class Check(NamedTuple):
 
 
 async def check_all(settings: Settings) -> Report:
-    """Raises `Unavailable` for a store that can't be read, and where there is nothing to check: that is no
-    good news."""
+    """Raises `Unavailable` for a store or a bus that can't be read, and where there is nothing to check: that
+    is no good news."""
     clock, ids = SystemClock(), SystemIds()
-    data = settings.data_folder
-    if not any(store_file(data, manifest.name).exists() for manifest in MANIFESTS):
-        raise Unavailable(f"there is no installation in {data.absolute()}; name its folder with --data")
     async with AsyncExitStack() as stack:
-        stores: dict[str, Store] = {}
-        for manifest in MANIFESTS:
-            if store_file(data, manifest.name).exists():
-                store = open_store(manifest, data, clock, ids, read_only=True)
-                stack.push_async_callback(store.close)
-                stores[manifest.name] = store
-        bus = None
-        if bus_file(data).exists():
-            bus = LocalBus.open(bus_file(data), clock=clock, read_only=True)
-            stack.push_async_callback(bus.close)
+        stores = {
+            manifest.name: await stack.enter_async_context(
+                opened_store(settings, manifest, clock=clock, ids=ids, read_only=True)
+            )
+            for manifest in MANIFESTS
+            if await by_url.store_exists(settings, manifest.name)
+        }
+        if not stores:
+            raise Unavailable(
+                f"there is no installation {settings.installation!r} where the settings say; --data names "
+                "another folder, and `houseful config` shows what is looked at"
+            )
+        bus: BusLook | None = None
+        if any([await _has_published(store) for store in stores.values()]):
+            bus = await stack.enter_async_context(by_url.opened_bus(settings, clock=clock, read_only=True))
         installation = Installation(stores, bus, clock)
         results = [await _persistent(check, installation) for check in CHECKS]
         return Report(ok=not any(result.findings for result in results), checks=results)
+
+
+async def _has_published(store: Store) -> bool:
+    async for row in store.outbox.rows():
+        if row.published_at is not None:
+            return True
+    return False
 
 
 async def _persistent(check: Check, installation: Installation) -> Result:
@@ -280,10 +290,9 @@ async def outbox_and_bus(installation: Installation) -> Look:
     return Look(findings, f"{count:,} messages")
 
 
-async def _missing_on_bus(bus: LocalBus | None, service: str, published: dict[str, str]) -> Iterable[Finding]:
+async def _missing_on_bus(bus: BusLook | None, service: str, published: dict[str, str]) -> Iterable[Finding]:
     # The bus is read after the outbox: what was marked as published by then was there before.
     if bus is not None and published:
-        entry: Envelope
         async for entry in bus.entries(service):
             published.pop(entry.id, None)
     return [

@@ -1,14 +1,14 @@
 """Messages that wait for a person, over all services of an installation."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
-from houseful.adapters.sqlite import SqliteStore
+from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
-from houseful.app import MANIFESTS, open_store, running, store_file
+from houseful.app import MANIFESTS, beside, opened_store
 from houseful.common.delivery import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
+from houseful.common.ports import Store
 from houseful.common.service import Manifest
 from houseful.settings import Settings
 
@@ -17,7 +17,7 @@ _HOUR_MILLIS = 3_600_000
 
 async def all_parked(settings: Settings) -> list[tuple[str, Parked]]:
     found = []
-    for manifest in _with_stores(settings):
+    for manifest in await _with_stores(settings):
         async with _opened(settings, manifest, read_only=True) as store:
             found += [(manifest.name, parked) for parked in await list_parked(store)]
     return found
@@ -25,7 +25,7 @@ async def all_parked(settings: Settings) -> list[tuple[str, Parked]]:
 
 async def all_dead(settings: Settings) -> list[tuple[str, DeadLetter]]:
     found = []
-    for manifest in _with_stores(settings):
+    for manifest in await _with_stores(settings):
         async with _opened(settings, manifest, read_only=True) as store:
             found += [(manifest.name, letter) for letter in await list_dead(store)]
     return found
@@ -38,40 +38,41 @@ async def try_again(settings: Settings, service: str, key: str, *, accept_gap: b
 
 
 async def apply_dead(settings: Settings, service: str, id: str) -> None:
-    """Raises `Refusal` where there is none or it still can't be understood, and `FolderInUse` where the
-    server runs."""
+    """Beside a running server too: a message is applied to documents, in one transaction, and asks nobody
+    else. Raises `Refusal` where there is none or it still can't be understood.
+    """
     manifest = _manifest(service)
-    async with running(settings, background=False) as app:
-        handlers = {
-            kind: partial(handle, app.services[service]) for kind, handle in manifest.handlers.items()
-        }
-        await retry_dead(app.stores[service], handlers, id)
+    async with beside(settings, manifest) as built, _opened(settings, manifest) as store:
+        handlers = {kind: partial(handle, built) for kind, handle in manifest.handlers.items()}
+        await retry_dead(store, handlers, id)
 
 
 async def send_again(
     settings: Settings, service: str, *, aggregate: tuple[str, str] | None, since_hours: float | None
 ) -> int:
-    """How many. Raises `FolderInUse` where the server runs: the embedded bus has one writer."""
-    async with running(settings, background=False) as app:
-        since = None if since_hours is None else app.clock.now() - round(since_hours * _HOUR_MILLIS)
-        assert app.bus is not None, "it runs all services"
-        return await replay(app.stores[service], app.bus, service, aggregate=aggregate, since=since)
+    """How many. Raises `FolderInUse` where a server runs on an embedded bus, which has one writer."""
+    manifest = _manifest(service)
+    if manifest not in await _with_stores(settings):
+        return 0
+    clock = SystemClock()
+    since = None if since_hours is None else clock.now() - round(since_hours * _HOUR_MILLIS)
+    with by_url.folder_if_needed(settings):
+        async with (
+            _opened(settings, manifest, read_only=True) as store,
+            by_url.opened_bus(settings, clock=clock) as bus,
+        ):
+            return await replay(store, bus, service, aggregate=aggregate, since=since)
 
 
 def _manifest(service: str) -> Manifest[Any]:
     return next(manifest for manifest in MANIFESTS if manifest.name == service)
 
 
-def _with_stores(settings: Settings) -> list[Manifest[Any]]:
-    return [manifest for manifest in MANIFESTS if store_file(settings.data_folder, manifest.name).exists()]
+async def _with_stores(settings: Settings) -> list[Manifest[Any]]:
+    return [manifest for manifest in MANIFESTS if await by_url.store_exists(settings, manifest.name)]
 
 
-@asynccontextmanager
-async def _opened(
+def _opened(
     settings: Settings, manifest: Manifest[Any], *, read_only: bool = False
-) -> AsyncIterator[SqliteStore]:
-    store = open_store(manifest, settings.data_folder, SystemClock(), SystemIds(), read_only=read_only)
-    try:
-        yield store
-    finally:
-        await store.close()
+) -> AbstractAsyncContextManager[Store]:
+    return opened_store(settings, manifest, clock=SystemClock(), ids=SystemIds(), read_only=read_only)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import pytest
 
 from houseful.common.errors import Unavailable
-from houseful.common.ports import Bus, Delivery, Envelope, Subscription
+from houseful.common.ports import Bus, BusLook, Delivery, Envelope, Subscription
 
-OpenBus = Callable[[], Awaitable[Bus]]
+OpenBus = Callable[[], Awaitable[BusLook]]
 """Opens the same bus once more, as another start of the program would, and closes what it opened before."""
 
 PATIENCE_SECONDS = 30
@@ -65,13 +65,17 @@ async def receive_all(subscription: Subscription, wanted: Sequence[Envelope]) ->
     return found
 
 
+async def everything(bus: BusLook, topic: str) -> list[Envelope]:
+    return [one async for one in bus.entries(topic)]
+
+
 class BusContract:
     @pytest.fixture
     async def open_bus(self) -> OpenBus:
         raise NotImplementedError
 
     @pytest.fixture
-    async def bus(self, open_bus: OpenBus) -> Bus:
+    async def bus(self, open_bus: OpenBus) -> BusLook:
         return await open_bus()
 
     @pytest.fixture
@@ -256,3 +260,76 @@ class BusContract:
             await subscription.receive(1, 0)
         with pytest.raises(Unavailable):
             await bus.ready()
+
+    async def test_a_look_shows_what_is_kept_and_changes_nothing(
+        self, bus: BusLook, topic: str, group: str
+    ) -> None:
+        traced = envelope(
+            "evt_Ω", 1, bytes(range(256)), traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+        )
+        sent = [traced, *(envelope(f"evt_{number % 20}", number // 20 + 1) for number in range(2_500))]
+        await bus.publish(topic, sent)
+        subscription = await bus.subscribe(group, [topic])
+        await subscription.commit(await receive(subscription, 100))
+        for _ in range(2):
+            found = await everything(bus, topic)
+            assert sorted(found, key=id_of) == sorted(sent, key=id_of)
+            assert by_key(found) == by_key(sent)
+        assert len(await receive(subscription, 2_401)) == 2_401
+
+    async def test_a_look_ends_while_others_go_on(self, bus: BusLook, topic: str) -> None:
+        first = [envelope(f"evt_{number}") for number in range(100)]
+        await bus.publish(topic, first)
+        over = asyncio.Event()
+
+        async def publish() -> None:
+            while not over.is_set():
+                await bus.publish(topic, [envelope(f"evt_{number}", 2) for number in range(10)])
+
+        publishing = asyncio.create_task(publish())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            found = await everything(bus, topic)
+        over.set()
+        await publishing
+        assert {one.id for one in first} <= {one.id for one in found}
+
+    async def test_a_look_may_be_broken_off(self, bus: BusLook, topic: str) -> None:
+        await bus.publish(topic, [envelope(seq=seq) for seq in range(1, 11)])
+        looking = bus.entries(topic)
+        assert (await anext(looking)).seq == 1
+        del looking
+        assert [one.seq for one in await everything(bus, topic)] == list(range(1, 11))
+
+    async def test_a_look_at_a_topic_that_is_not_there(self, bus: BusLook, topic: str) -> None:
+        assert await everything(bus, topic) == []
+
+    async def test_lags_of_all_groups(self, bus: BusLook, topic: str, group: str) -> None:
+        assert await bus.lags() == {}
+        other = f"{topic}-2"
+        await bus.publish(topic, [envelope(f"evt_{number}") for number in range(10)])
+        await bus.publish(other, [envelope(seq=1), envelope(seq=2)])
+        both = await bus.subscribe(f"{group}-1", [topic, other])
+        received = await receive(both, 12)
+        first = next(one for one in received if one.topic == other)
+        await both.commit([first, *(one for one in received if one.topic == topic)])
+        one = await bus.subscribe(f"{group}-2", [topic])
+        await one.commit(await receive(one, 10))
+        lags = {(f"{group}-1", topic): 0, (f"{group}-1", other): 1, (f"{group}-2", topic): 0}
+        assert await bus.lags() == lags
+        await both.close()
+        await one.close()
+        await bus.publish(topic, [envelope("evt_0", 2), envelope("evt_0", 3)])
+        lags[f"{group}-1", topic] = lags[f"{group}-2", topic] = 2
+        assert await bus.lags() == lags
+
+    async def test_a_closed_bus_shows_nothing(self, bus: BusLook, topic: str) -> None:
+        await bus.publish(topic, [envelope()])
+        await bus.close()
+        with pytest.raises(Unavailable):
+            await everything(bus, topic)
+        with pytest.raises(Unavailable):
+            await bus.lags()
+
+
+def id_of(envelope: Envelope) -> str:
+    return envelope.id

@@ -17,7 +17,7 @@ from houseful.adapters.kafka import KafkaBus
 from houseful.adapters.kafka_member import KafkaMember
 from houseful.adapters.system import SystemClock
 from houseful.common.errors import Unavailable
-from houseful.common.ports import Bus, Delivery, Subscription
+from houseful.common.ports import BusLook, Delivery, Subscription
 from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, receive
 from tests.contract.kafka_engine import kafka_servers
 
@@ -31,11 +31,14 @@ class TestKafkaBus(BusContract):
     @pytest.fixture
     async def open_bus(self, kafka_servers: str) -> AsyncIterator[OpenBus]:
         opened: list[KafkaBus] = []
+        installation = f"contract-{uuid.uuid4().hex}"
 
-        async def open_again() -> Bus:
+        async def open_again() -> BusLook:
             for bus in opened:
                 await bus.close()
-            opened.append(KafkaBus.open(kafka_servers, clock=SystemClock()))
+            opened.append(
+                KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=installation)
+            )
             return opened[-1]
 
         yield open_again
@@ -45,7 +48,7 @@ class TestKafkaBus(BusContract):
 
 @pytest.fixture
 async def bus(kafka_servers: str) -> AsyncIterator[KafkaBus]:
-    bus = KafkaBus.open(kafka_servers, clock=SystemClock())
+    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock())
     yield bus
     await bus.close()
 
@@ -152,7 +155,7 @@ class TestPublishing:
 
 class TestTopics:
     async def test_they_are_made_once(self, bus: KafkaBus, kafka_servers: str, topic: str) -> None:
-        other = KafkaBus.open(kafka_servers, clock=SystemClock(), partitions=5)
+        other = KafkaBus.open(f"kafka://{kafka_servers}?partitions=5", clock=SystemClock())
         await asyncio.gather(*(one.publish(topic, [envelope()]) for one in (bus, other) for _ in range(3)))
         await other.close()
         assert partitions_of(kafka_servers, f"houseful.{topic}") in (12, 5)
@@ -167,7 +170,7 @@ class TestTopics:
         assert partitions_of(kafka_servers, f"houseful.{topic}") == 2
 
     async def test_one_that_was_deleted_is_made_again(self, kafka_servers: str, topic: str) -> None:
-        bus = KafkaBus.open(kafka_servers, clock=SystemClock(), patience_seconds=1)
+        bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), patience_seconds=1)
         await bus.publish(topic, [envelope(seq=1)])
         operator = AdminClient({"bootstrap.servers": kafka_servers})
         for future in operator.delete_topics([f"houseful.{topic}"]).values():
@@ -301,7 +304,7 @@ from houseful.adapters.kafka_member import KafkaMember
 from houseful.adapters.system import SystemClock
 
 async def main():
-    bus = KafkaBus.open(sys.argv[1], clock=SystemClock())
+    bus = KafkaBus.open(f"kafka://{sys.argv[1]}", clock=SystemClock())
     subscription = await bus.subscribe(sys.argv[2], [sys.argv[3]])
     received = []
     while len(received) < 10:

@@ -23,8 +23,9 @@ __all__ = ["kafka_servers"]
 async def world(tmp_path: Path, kafka_servers: str) -> AsyncIterator[World]:
     world = World(tmp_path)
     await world.bus.close()
-    prefix = f"delivery-{uuid.uuid4().hex}."
-    world.bus = FaultyBus(KafkaBus.open(kafka_servers, clock=SystemClock(), prefix=prefix))
+    installation = f"delivery-{uuid.uuid4().hex}"
+    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=installation)
+    world.bus = FaultyBus(bus)
     yield world
     await world.close()
 

@@ -1,6 +1,8 @@
 """Kafka with brokers of the tests' own: one that dies and comes back, one of an older kind."""
 
 import asyncio
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,8 +28,8 @@ async def start_broker(data: Path, settings: Mapping[str, object] | None = None)
 
 async def test_the_broker_dies_and_comes_back(tmp_path: Path) -> None:
     broker = await start_broker(tmp_path / "kafka")
-    bus = KafkaBus.open(broker.servers, clock=SystemClock(), patience_seconds=2)
-    newcomer = KafkaBus.open(broker.servers, clock=SystemClock(), patience_seconds=2)
+    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock(), patience_seconds=2)
+    newcomer = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock(), patience_seconds=2)
     try:
         sent = [envelope(seq=seq) for seq in range(1, 11)]
         await bus.publish("events", sent)
@@ -68,7 +70,7 @@ async def test_the_broker_dies_and_comes_back(tmp_path: Path) -> None:
 
 async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None:
     broker = await start_broker(tmp_path / "kafka", {"group.coordinator.rebalance.protocols": "classic"})
-    bus = KafkaBus.open(broker.servers, clock=SystemClock())
+    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock())
     try:
         keys = [f"evt_{number}" for number in range(30)]
         await bus.publish("events", [envelope(key, 1) for key in keys])
@@ -91,4 +93,77 @@ async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None
                     shared |= {one.id for one in envelopes_of(received) if member is members[1]}
     finally:
         await bus.close()
+        await asyncio.to_thread(broker.stop)
+
+
+ONLOOKER = """
+import asyncio, sys
+from houseful.adapters.kafka import KafkaBus
+from houseful.adapters.system import SystemClock
+from houseful.common.errors import Unavailable
+
+async def main():
+    bus = KafkaBus.open(sys.argv[1], clock=SystemClock(), patience_seconds=1)
+    subscription = await bus.subscribe("tickets", ["events"])
+    while not (received := await subscription.receive(10, 1)):
+        pass
+    await subscription.commit(received)
+
+    async def everything():
+        return [one async for one in bus.entries("events")]
+
+    async def ask(question):
+        asked = worked = None
+        while True:
+            try:
+                await question()
+                asked = True
+            except Unavailable:
+                asked = False
+            if asked is not worked:
+                worked = asked
+                print(question.__name__, "works" if worked else "fails", flush=True)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(ask(question) for question in (bus.ready, subscription.lag, bus.lags, everything)))
+
+asyncio.run(main())
+"""
+
+
+async def test_nothing_that_is_asked_ends_the_process(tmp_path: Path) -> None:
+    """Some of librdkafka's questions do that, when the broker goes or comes while they are asked."""
+    broker = await start_broker(tmp_path / "kafka")
+    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock())
+    await bus.publish("events", [envelope()])
+    onlooker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        ONLOOKER,
+        f"kafka://{broker.servers}",
+        stdout=PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    states: dict[bytes, bytes] = {}
+
+    async def all_of_it(state: bytes) -> None:
+        assert onlooker.stdout is not None
+        async with asyncio.timeout(90):
+            while len(states) < 4 or set(states.values()) != {state}:
+                line = await onlooker.stdout.readline()
+                assert line, f"it ended with {await onlooker.wait()}"
+                question, answer = line.split()
+                states[question] = answer
+
+    try:
+        await all_of_it(b"works")
+        for _ in range(3):
+            await asyncio.to_thread(broker.kill)
+            await all_of_it(b"fails")
+            await asyncio.to_thread(broker.start)
+            await all_of_it(b"works")
+    finally:
+        if onlooker.returncode is None:
+            onlooker.kill()
+        await asyncio.gather(bus.close(), onlooker.wait())
         await asyncio.to_thread(broker.stop)

@@ -13,8 +13,8 @@ from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.local_bus_file import PARTITIONS, partition_of
 from houseful.adapters.system import ManualClock, SystemClock
 from houseful.common.errors import Unavailable
-from houseful.common.ports import Bus, Envelope
-from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, receive
+from houseful.common.ports import BusLook
+from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, everything, receive
 
 DAY_MILLIS = 24 * 3600 * 1000
 
@@ -24,16 +24,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "bus.db"
 
 
-async def everything(bus: LocalBus, topic: str) -> list[Envelope]:
-    return [one async for one in bus.entries(topic)]
-
-
 class TestLocalBus(BusContract):
     @pytest.fixture
     async def open_bus(self, path: Path) -> AsyncIterator[OpenBus]:
         opened: list[LocalBus] = []
 
-        async def open_again() -> Bus:
+        async def open_again() -> BusLook:
             for bus in opened:
                 await bus.close()
             opened.append(LocalBus.open(path, clock=SystemClock()))

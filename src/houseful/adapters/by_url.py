@@ -40,9 +40,9 @@ async def store_exists(settings: Settings, service: str) -> bool:
     """Whether the service has ever stored anything. Raises `Unavailable`."""
     if not is_shared(settings.store_url):
         return store_file(settings.data_folder, service).exists()
-    with _driver("store_url"):
+    with driver("store_url"):
         from houseful.adapters.mongo import MongoStore
-    return await MongoStore.exists(settings.store_url, _database(settings, service))
+    return await MongoStore.exists(settings.store_url, database_of(settings, service))
 
 
 @asynccontextmanager
@@ -88,7 +88,7 @@ def open_coordination(settings: Settings, *, clock: Stopwatch) -> Coordination:
     """To be closed by the caller. Raises `SettingsError` for a URL that makes no sense."""
     if not is_shared(settings.coordination_url):
         return LocalCoordination(clock)
-    with _driver("coordination_url"):
+    with driver("coordination_url"):
         from houseful.adapters.redis import RedisCoordination
 
         return RedisCoordination.open(settings.coordination_url, clock=clock, prefix=settings.installation)
@@ -114,28 +114,30 @@ async def _mongo_store(
     *,
     read_only: bool,
 ) -> "MongoStore":
-    with _driver("store_url"):
+    with driver("store_url"):
         from houseful.adapters.mongo import MongoStore
-    database = _database(settings, service)
+    database = database_of(settings, service)
     return await MongoStore.open(
         settings.store_url, database, documents, clock=clock, ids=ids, read_only=read_only
     )
 
 
 def _kafka_bus(settings: Settings, clock: Clock) -> "KafkaBus":
-    with _driver("bus_url"):
+    with driver("bus_url"):
         from houseful.adapters.kafka import KafkaBus
 
-        servers = settings.bus_url.removeprefix("kafka://").partition("?")[0]
-        return KafkaBus.open(servers, clock=clock, prefix=f"{settings.installation}.")
+        return KafkaBus.open(settings.bus_url, clock=clock, installation=settings.installation)
 
 
-def _database(settings: Settings, service: str) -> str:
+def database_of(settings: Settings, service: str) -> str:
+    """The name of a service's own, on engines that have names for that."""
     return f"{settings.installation}_{service}"
 
 
 @contextmanager
-def _driver(setting: str) -> Iterator[None]:
+def driver(setting: str) -> Iterator[None]:
+    """Import what a URL needs, and make sense of it, inside this. Raises `SettingsError` where one of the two
+    fails."""
     variable = f"HOUSEFUL_{setting.upper()}"
     try:
         yield

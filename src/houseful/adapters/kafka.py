@@ -3,13 +3,15 @@ receiving one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Self
 
 from houseful.adapters.kafka_admin import KafkaAdmin
 from houseful.adapters.kafka_member import KafkaMember
+from houseful.adapters.kafka_reader import commits, kept
 from houseful.adapters.kafka_sender import KafkaSender
+from houseful.adapters.kafka_settings import Cluster
 from houseful.adapters.kafka_subscription import KafkaSubscription
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Clock, Envelope, Subscription
@@ -25,9 +27,9 @@ class KafkaBus:
     """
 
     def __init__(
-        self, servers: str, clock: Clock, prefix: str, admin: KafkaAdmin, patience_seconds: float
+        self, cluster: Cluster, clock: Clock, prefix: str, admin: KafkaAdmin, patience_seconds: float
     ) -> None:
-        self._servers = servers
+        self._cluster = cluster
         self._clock = clock
         self._prefix = prefix
         self._admin = admin
@@ -39,23 +41,22 @@ class KafkaBus:
 
     @classmethod
     def open(
-        cls,
-        servers: str,
-        *,
-        clock: Clock,
-        prefix: str = "houseful.",
-        partitions: int = 12,
-        replication: int = 1,
-        patience_seconds: float = 10,
+        cls, url: str, *, clock: Clock, installation: str = "houseful", patience_seconds: float = 10
     ) -> Self:
         """To be called on the event loop that will use it. Asks nobody yet: `ready` does.
 
-        `servers` is "host:port", several with commas between. `prefix` begins the names of topics and groups.
-        `partitions` and `replication` are for topics that do not exist; a topic that exists stays as it is.
-        After `patience_seconds` without an answer, what was asked for counts as unavailable.
+        `url` is `kafka://host:port,host:port?replication=3&partitions=12`, or `kafka+ssl://…` for TLS, then
+        with `user:password@` in front of the hosts for SASL (`mechanism=`SCRAM-SHA-512, SCRAM-SHA-256 or
+        PLAIN), and `ca=` for a file of certificates. Raises `ValueError`, in words for the operator, where
+        it makes no sense. `replication` and `partitions` are for topics that do not exist; a topic that
+        exists stays as it is.
+
+        `installation` begins the names of topics and groups. After `patience_seconds` without an answer, what
+        was asked for counts as unavailable.
         """
-        admin = KafkaAdmin(servers, patience_seconds, partitions=partitions, replication=replication)
-        return cls(servers, clock, prefix, admin, patience_seconds)
+        cluster = Cluster.at(url)
+        admin = KafkaAdmin(cluster, patience_seconds)
+        return cls(cluster, clock, f"{installation}.", admin, patience_seconds)
 
     async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         self._must_be_open()
@@ -76,13 +77,13 @@ class KafkaBus:
         subscription = KafkaSubscription(
             partial(
                 KafkaMember,
-                self._servers,
+                self._cluster,
                 self._prefix + group,
                 {name: topic for topic, name in names.items()},
             ),
             self._clock,
             names,
-            partial(self._admin.lag, self._prefix + group, list(names.values())),
+            self._admin,
             self._patience_seconds,
         )
         self._subscriptions = {one for one in self._subscriptions if not one.closed} | {subscription}
@@ -93,7 +94,26 @@ class KafkaBus:
 
     async def ready(self) -> None:
         self._must_be_open()
-        await self._admin.check()
+        await self._admin.check(f"{self._prefix}ready")
+
+    async def entries(self, topic: str) -> AsyncIterator[Envelope]:
+        self._must_be_open()
+        name = self._prefix + topic
+        ends = await self._admin.ends(await self._admin.places([name]))
+        async for envelope in kept(self._cluster, ends, self._patience_seconds):
+            yield envelope
+
+    async def lags(self) -> dict[tuple[str, str], int]:
+        self._must_be_open()
+        places = await self._admin.places(await self._admin.topics(self._prefix))
+        found: dict[tuple[str, str], int] = {}
+        for group in await self._admin.groups(self._prefix):
+            committed = await commits(self._cluster, group, places, self._patience_seconds)
+            topics = {topic for topic, _ in committed}
+            own = [place for place in places if place.topic in topics]
+            for topic, lag in (await self._admin.lags(own, committed)).items():
+                found[group.removeprefix(self._prefix), topic.removeprefix(self._prefix)] = lag
+        return found
 
     async def close(self) -> None:
         """What was asked for before is still sent, where the cluster is there. Subscriptions close too."""
@@ -115,7 +135,7 @@ class KafkaBus:
             self._sender.abandon()
             self._sender = None
         if self._sender is None:
-            self._sender = KafkaSender(self._servers, self._patience_seconds)
+            self._sender = KafkaSender(self._cluster, self._patience_seconds)
         return self._sender
 
     def _must_be_open(self) -> None:

@@ -7,13 +7,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_events import delivery_of
-from houseful.adapters.kafka_settings import Protocol, unavailable
+from houseful.adapters.kafka_reader import committed
+from houseful.adapters.kafka_settings import Cluster, Place, Protocol, unavailable
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Delivery
 from houseful.common.telemetry import get_logger
-
-Place = tuple[str, int]
-"""A partition, with the name of the topic in the cluster."""
 
 _POLL_SECONDS = 0.1
 _NOT_OURS = frozenset(
@@ -67,9 +65,9 @@ class KafkaMember:
     new owner's.
     """
 
-    def __init__(self, servers: str, group: str, topics: Mapping[str, str]) -> None:
+    def __init__(self, cluster: Cluster, group: str, topics: Mapping[str, str]) -> None:
         """`topics`: from the names in the cluster to the bus' own."""
-        self._servers = servers
+        self._cluster = cluster
         self._group = group
         self._topics = dict(topics)
         self._tenures: dict[Place, _Tenure] = {}
@@ -103,6 +101,10 @@ class KafkaMember:
             for place, end in wanted.items():
                 self._tenures[place].done = end
 
+    def committed(self, places: Sequence[TopicPartition], patience_seconds: float) -> dict[Place, int]:
+        """How far the whole group is, in those of them where it has committed something."""
+        return committed(self._consumer, places, patience_seconds)
+
     def rewind(self) -> None:
         """The next `receive` begins behind what was committed."""
         self._must_seek = True
@@ -120,7 +122,7 @@ class KafkaMember:
 
     def _join(self) -> Consumer:
         report = kafka_settings.Reporter(f"receiving as {self._group}")
-        consumer = Consumer(kafka_settings.consumer(self._servers, self._group, self._protocol, report))
+        consumer = Consumer(kafka_settings.consumer(self._cluster, self._group, self._protocol, report))
         consumer.subscribe(
             list(self._topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_events import headers_of
+from houseful.adapters.kafka_settings import Cluster
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Envelope
 from houseful.common.telemetry import get_logger
@@ -56,10 +57,10 @@ class _Batch:
 class KafkaSender:
     """An idempotent producer. `send` belongs to one event loop."""
 
-    def __init__(self, servers: str, patience_seconds: float) -> None:
+    def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
         self._patience_seconds = patience_seconds
         self._report = kafka_settings.Reporter("publishing to Kafka")
-        self._producer = Producer(kafka_settings.producer(servers, patience_seconds, self._report))
+        self._producer = Producer(kafka_settings.producer(cluster, patience_seconds, self._report))
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="kafka-sender", daemon=True)
         self._thread.start()

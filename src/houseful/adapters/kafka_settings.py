@@ -1,8 +1,10 @@
-"""What Kafka's client library, librdkafka, is told; and what its errors mean."""
+"""What Kafka's client library, librdkafka, is told: by the bus' URL and by us; and what its errors mean."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -13,13 +15,108 @@ _QUIET_SECONDS = 30.0
 
 Protocol = Literal["consumer", "classic"]
 Settings = dict[str, Any]
+Place = tuple[str, int]
+"""A topic, with its name in the cluster, and one of its partitions."""
+
+_LIKE = (
+    "it should look like kafka://host:9092,host:9092?replication=3&partitions=12, "
+    "or kafka+ssl://user:password@host:9093"
+)
+_MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+_PORT = 9092
+_PARTITIONS = 12
+_OPTIONS = frozenset({"replication", "partitions"})
+_TLS_OPTIONS = _OPTIONS | {"mechanism", "ca"}
 
 log = get_logger(__name__)
 
 
-def client(servers: str) -> Settings:
-    return {
-        "bootstrap.servers": servers,
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Which Kafka, and how to get in. Made of the bus' URL by `at`; shows no password when it is printed."""
+
+    servers: str
+    """"host:port", several with commas between."""
+    tls: bool = False
+    ca: str | None = None
+    """A file with the certificates that vouch for the brokers; None: those that this machine trusts."""
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    mechanism: str = _MECHANISMS[0]
+    partitions: int = _PARTITIONS
+    replication: int | None = None
+    """For topics that do not exist yet; None leaves it to the cluster."""
+
+    @classmethod
+    def at(cls, url: str) -> "Cluster":
+        """Raises `ValueError` that says what is wrong with the URL, without what may be a password, and how
+        it should look.
+        """
+        try:
+            return _cluster(urlsplit(url))
+        except ValueError as error:
+            raise ValueError(f"{error}; {_LIKE}") from None
+
+
+def _cluster(url: SplitResult) -> Cluster:
+    if url.scheme not in ("kafka", "kafka+ssl"):
+        raise ValueError(f"it begins with {url.scheme!r}")
+    tls = url.scheme == "kafka+ssl"
+    who, _, where = url.netloc.rpartition("@")
+    user, _, password = (unquote(part) for part in who.partition(":"))
+    if url.path.strip("/") or url.fragment:
+        raise ValueError("there is more behind the hosts than options")
+    if who and not tls:
+        raise ValueError("with kafka:// the password would travel unencrypted: only kafka+ssl:// takes one")
+    if who and not (user and password):
+        raise ValueError("there has to be a user and a password, or neither")
+    options = _options(url.query, _TLS_OPTIONS if tls else _OPTIONS)
+    mechanism = options.get("mechanism", _MECHANISMS[0])
+    if mechanism not in _MECHANISMS:
+        raise ValueError(f"mechanism is {mechanism!r}; it can be {', '.join(_MECHANISMS)}")
+    return Cluster(
+        servers=",".join(_server(one, number) for number, one in enumerate(where.split(","), 1)),
+        tls=tls,
+        ca=options.get("ca"),
+        user=user or None,
+        password=password,
+        mechanism=mechanism,
+        partitions=_number(options, "partitions") or _PARTITIONS,
+        replication=_number(options, "replication"),
+    )
+
+
+def _server(text: str, number: int) -> str:
+    """Errors don't show the text: where an @ was forgotten, it is a password."""
+    try:
+        parts = urlsplit(f"//{text}")
+        port = parts.port or _PORT
+    except ValueError:
+        raise ValueError(f"host number {number} is no host:port") from None
+    if not parts.hostname:
+        raise ValueError(f"host number {number} is missing")
+    return f"[{parts.hostname}]:{port}" if ":" in parts.hostname else f"{parts.hostname}:{port}"
+
+
+def _options(query: str, known: frozenset[str]) -> dict[str, str]:
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if options.keys() - known:
+        raise ValueError(f"behind the ? are options that there are not; there are {', '.join(sorted(known))}")
+    return options
+
+
+def _number(options: dict[str, str], name: str) -> int | None:
+    text = options.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ValueError(f"{name} is {text!r}; it has to be a whole number from 1")
+    return int(text)
+
+
+def client(cluster: Cluster) -> Settings:
+    return _way_in(cluster) | {
+        "bootstrap.servers": cluster.servers,
         "client.id": "houseful",
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1_000,  # a broker that is back is noticed within a second
@@ -28,9 +125,25 @@ def client(servers: str) -> Settings:
     }
 
 
-def producer(servers: str, patience_seconds: float, report: Callable[[KafkaError], None]) -> Settings:
+def _way_in(cluster: Cluster) -> Settings:
+    """The broker's certificate is checked, and that it is the named host's: librdkafka's own default."""
+    settings: Settings = {}
+    if cluster.tls:
+        settings["security.protocol"] = "SSL" if cluster.user is None else "SASL_SSL"
+    if cluster.ca is not None:
+        settings["ssl.ca.location"] = cluster.ca
+    if cluster.user is not None:
+        settings |= {
+            "sasl.mechanism": cluster.mechanism,
+            "sasl.username": cluster.user,
+            "sasl.password": cluster.password,
+        }
+    return settings
+
+
+def producer(cluster: Cluster, patience_seconds: float, report: Callable[[KafkaError], None]) -> Settings:
     """Idempotent: what librdkafka itself sends again is neither doubled nor overtaken."""
-    return client(servers) | {
+    return client(cluster) | {
         "enable.idempotence": True,
         "acks": "all",
         "linger.ms": 1,  # callers bring batches; this is for those that publish one by one at the same time
@@ -40,8 +153,10 @@ def producer(servers: str, patience_seconds: float, report: Callable[[KafkaError
     }
 
 
-def consumer(servers: str, group: str, protocol: Protocol, report: Callable[[KafkaError], None]) -> Settings:
-    settings = client(servers) | {
+def consumer(
+    cluster: Cluster, group: str, protocol: Protocol, report: Callable[[KafkaError], None]
+) -> Settings:
+    settings = client(cluster) | {
         "group.id": group,
         "group.protocol": protocol,
         "auto.offset.reset": "earliest",
@@ -58,6 +173,24 @@ def consumer(servers: str, group: str, protocol: Protocol, report: Callable[[Kaf
     return settings
 
 
+def admin(cluster: Cluster, report: Callable[[KafkaError], None]) -> Settings:
+    return client(cluster) | {"error_cb": report}
+
+
+def reader(
+    cluster: Cluster, report: Callable[[KafkaError], None], *, group: str = "houseful-look"
+) -> Settings:
+    """For a look from outside. It does not join the group, but librdkafka wants a name."""
+    return client(cluster) | {
+        "group.id": group,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 100,
+        "error_cb": report,
+    }
+
+
 class Reporter:
     """Logs the errors that librdkafka deals with by itself, such as a connection that it makes again.
 
@@ -67,10 +200,12 @@ class Reporter:
     def __init__(self, what: str) -> None:
         self._what = what
         self._quiet_until = 0.0
+        self.last: KafkaError | None = None
         self.fatal = False
         """True after an error from which the client instance never recovers."""
 
     def __call__(self, error: KafkaError) -> None:
+        self.last = error
         self.fatal = self.fatal or is_fatal(error)
         now = time.monotonic()
         if now >= self._quiet_until:

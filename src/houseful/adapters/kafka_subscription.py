@@ -3,10 +3,12 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from houseful.adapters.kafka_member import KafkaMember, Place, Round
+from houseful.adapters.kafka_admin import KafkaAdmin
+from houseful.adapters.kafka_member import KafkaMember, Round
+from houseful.adapters.kafka_settings import Place
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Clock, Delivery
 from houseful.common.telemetry import get_logger
@@ -100,13 +102,13 @@ class KafkaSubscription:
         make: Callable[[], KafkaMember],
         clock: Clock,
         topics: Mapping[str, str],
-        lag: Callable[[], Awaitable[int]],
+        admin: KafkaAdmin,
         patience_seconds: float,
     ) -> None:
         """`topics`: from the bus' own names to those in the cluster."""
         self._clock = clock
         self._topics = dict(topics)
-        self._lag = lag
+        self._admin = admin
         self._thread = _MemberThread(make, patience_seconds)
         self._receiving: _Receiving | None = None
         self._held: list[Delivery] = []
@@ -151,7 +153,12 @@ class KafkaSubscription:
     async def lag(self) -> int:
         """Of the whole group, in the topics of this member."""
         self._must_be_open()
-        return await self._lag()
+        places = await self._admin.places(self._topics.values())
+        patience_seconds = self._thread.patience_seconds
+        committed = await self._ask(
+            self._thread.give(lambda member: member.committed(places, patience_seconds))
+        )
+        return sum((await self._admin.lags(places, committed)).values())
 
     async def close(self) -> None:
         if not self.closed:

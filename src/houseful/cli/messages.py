@@ -69,7 +69,7 @@ def retry(
     id: Annotated[str, typer.Argument(help="As `houseful messages dead` shows it.")],
     data: Data = None,
 ) -> None:
-    """Apply a dead letter that this version understands. The server has to be stopped."""
+    """Apply a dead letter that this version understands; beside a running server too."""
     from houseful.stuck import apply_dead
 
     _check(service)
@@ -88,7 +88,11 @@ def replay(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Send a service's messages once more; who has applied one skips it. The server has to be stopped."""
+    """Send a service's messages once more; who has applied one skips it.
+
+    Beside running servers; only one that has the embedded bus to itself (bus_url is local:) has to be
+    stopped.
+    """
     from houseful.stuck import send_again
 
     _check(service)

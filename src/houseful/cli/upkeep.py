@@ -30,6 +30,8 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
         from rich.table import Table
 
         table = Table(box=None, show_header=False, pad_edge=False)
+        for _ in range(3):
+            table.add_column(overflow="fold")  # a path or a URL that is cut off helps nobody
         for finding in findings:
             table.add_row(_MARKS[finding.state], finding.name, escape(finding.detail))
             if finding.fix:

@@ -252,6 +252,23 @@ class Bus(Protocol):
     async def close(self) -> None: ...
 
 
+class BusLook(Bus, Protocol):
+    """A bus as an operator looks at it, from outside and beside those who work with it. Looking leaves no
+    trace."""
+
+    def entries(self, topic: str) -> AsyncIterator[Envelope]:
+        """Everything of a topic that is kept when it begins, copies included, in order per key; nothing where
+        there is no such topic. What can't be understood is passed over.
+        """
+        ...
+
+    async def lags(self) -> dict[tuple[str, str], int]:
+        """How many messages each (group, topic) has not committed. Where a group has committed nothing of a
+        topic yet, the two may be left out.
+        """
+        ...
+
+
 class Coordination(Protocol):
     """Short agreements between processes. Never the truth about a seat: everything holds with it empty, slow
     or down.
