@@ -76,10 +76,11 @@ class ReplicaSet:
         self._cleanup = cleanup or ExitStack()
 
     @classmethod
-    def start(cls, program: Path, *, members: int = 1) -> Self:
-        """On free ports, in a folder that is removed by `stop`."""
+    def start(cls, program: Path, *, members: int = 1, data: Path | None = None) -> Self:
+        """On free ports; in `data`, or in a folder that is removed by `stop`."""
         with ExitStack() as cleanup:
-            data = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="houseful-mongo-")))
+            if data is None:
+                data = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="houseful-mongo-")))
             started = [
                 cleanup.enter_context(Member.start_new(program, data / str(n))) for n in range(members)
             ]

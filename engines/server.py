@@ -63,11 +63,21 @@ class Life:
         except ProcessLookupError:
             return False
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Nothing happens where it has ended."""
         if self.goes_on():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM, *, patience_seconds: float = STOP_SECONDS) -> None:
+        """Returns when it has ended, which it is made to after so long. Nothing happens where it has."""
+        self.send(number)
+        self.send(signal.SIGCONT)  # one that is paused does not hear the other
+        deadline = time.monotonic() + patience_seconds
+        while self.goes_on():
+            if time.monotonic() > deadline:
+                self.send(signal.SIGKILL)
+            time.sleep(_LOOK_SECONDS)
 
 
 class Server(ABC):
@@ -104,6 +114,7 @@ class Server(ABC):
         assert not self.running, "it runs already"
         with self.log.open("ab") as log:
             begin = log.tell()
+            self.life = None
             self._child = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -141,15 +152,10 @@ class Server(ABC):
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.life is not None, "it was started"
-        self.life.signal(number)
+        self.life.send(number)
 
     def _end(self, number: signal.Signals) -> None:
-        if not self.running:
-            return
-        self._signal(number)
-        self._signal(signal.SIGCONT)  # one that is paused does not hear the other
-        deadline = time.monotonic() + STOP_SECONDS
-        while self.running:
-            if time.monotonic() > deadline:
-                self._signal(signal.SIGKILL)
-            time.sleep(_LOOK_SECONDS)
+        if self.life is not None:
+            self.life.end(number)
+        if self._child is not None:
+            self._child.wait()
