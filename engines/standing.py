@@ -78,12 +78,12 @@ class Standing:
         """Those that were started, not stopped, and run no more."""
         return [name for name, entry in read(self._record).items() if entry.life and not entry.life.goes_on()]
 
-    def environment(self) -> dict[str, str] | None:
-        """The settings of a platform on it; None unless all of it runs."""
+    def url(self, variable: str) -> str | None:
+        """One of the settings of a platform on it; None unless all of it runs."""
         known = read(self._record)
         if not known or not all(entry.life and entry.life.goes_on() for entry in known.values()):
             return None
-        return _environment({name: entry.port for name, entry in known.items()})
+        return _environment({name: entry.port for name, entry in known.items()})[variable]
 
     def _known(self) -> dict[str, Server]:
         return self._servers(None) if self._record.exists() else {}

@@ -4,7 +4,6 @@ import asyncio
 import re
 import signal
 import sys
-import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from houseful.adapters.kafka_member import KafkaMember
 from houseful.adapters.system import SystemClock
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Bus, Delivery, Subscription
-from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, receive
+from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 
 __all__ = ["kafka_servers"]
@@ -52,12 +51,12 @@ async def bus(kafka_servers: str) -> AsyncIterator[KafkaBus]:
 
 @pytest.fixture
 def topic() -> str:
-    return f"topic-{uuid.uuid4().hex}"
+    return fresh("topic")
 
 
 @pytest.fixture
 def group() -> str:
-    return f"group-{uuid.uuid4().hex}"
+    return fresh("group")
 
 
 class TestTheWire:
