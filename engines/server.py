@@ -69,7 +69,7 @@ class Life:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, *, patience_seconds: float = STOP_SECONDS) -> None:
+    def end(self, number: signal.Signals, *, patience_seconds: float) -> None:
         """Returns when it has ended, which it is made to after so long. Nothing happens where it has."""
         self.send(number)
         self.send(signal.SIGCONT)  # one that is paused does not hear the other
@@ -156,6 +156,6 @@ class Server(ABC):
 
     def _end(self, number: signal.Signals) -> None:
         if self.life is not None:
-            self.life.end(number)
+            self.life.end(number, patience_seconds=STOP_SECONDS)
         if self._child is not None:
             self._child.wait()

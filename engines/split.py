@@ -120,7 +120,7 @@ class Split:
                 _say(f"{name}: stopping process {life.pid}, which an earlier run has left behind")
                 life.send(signal.SIGTERM)
         for life in left.values():
-            life.end(patience_seconds=LEFT_BEHIND_SECONDS)
+            life.end(signal.SIGTERM, patience_seconds=LEFT_BEHIND_SECONDS)
 
     def _choose_ports(self) -> None:
         """Those of the last time where they are free, so that settings in somebody's shell stay true."""
