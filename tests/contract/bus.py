@@ -17,6 +17,15 @@ PATIENCE_SECONDS = 30
 """How long a test waits for what has to come. Nothing is concluded from how long it took."""
 
 
+RUN = uuid.uuid4().hex[:12]
+"""In the name of all that this run of the tests makes on a broker, so that it can be found and removed."""
+
+
+def fresh(what: str) -> str:
+    """A name that nobody has used."""
+    return f"{what}-{RUN}-{uuid.uuid4().hex}"
+
+
 def envelope(
     key: str = "evt_1", seq: int = 1, data: bytes = b"{}", traceparent: str | None = None
 ) -> Envelope:
@@ -80,11 +89,11 @@ class BusContract:
 
     @pytest.fixture
     def topic(self) -> str:
-        return f"topic-{uuid.uuid4().hex}"
+        return fresh("topic")
 
     @pytest.fixture
     def group(self) -> str:
-        return f"group-{uuid.uuid4().hex}"
+        return fresh("group")
 
     async def test_what_is_published_arrives_unchanged(self, bus: Bus, topic: str, group: str) -> None:
         sent = [

@@ -1,4 +1,5 @@
-"""The broker of the Kafka tests: the one that `HOUSEFUL_TEST_KAFKA` names, else one of their own.
+"""The broker of the Kafka tests: the one that `HOUSEFUL_TEST_KAFKA` names, else that of `make engines`, else
+one of their own.
 
 Test modules import the fixture `kafka_servers`. Each test uses topics and groups of its own, so that one
 broker does for all.
@@ -12,30 +13,44 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
-from engines.kafka import Kafka, Missing
-
-ENGINES = Path(__file__).parents[2] / ".engines"
+from engines import PROGRAMS
+from engines.kafka import Kafka
+from engines.packages import Missing
+from engines.standing import Standing
+from tests.contract.bus import RUN
 
 
 @pytest.fixture(scope="session")
 def kafka_servers() -> str:
     """Skips where there is no Kafka to be had; in CI that is a failure (see `tests/__main__.py`)."""
-    named = os.environ.get("HOUSEFUL_TEST_KAFKA")
-    if named:
-        return named
     try:
-        return _own_broker().servers
+        return _servers()
     except Missing as missing:
         pytest.skip(str(missing))
 
 
 @cache
-def _own_broker() -> Kafka:
-    """Until the tests' process ends. Not until the fixture does: it has one life in every module."""
+def _servers() -> str:
+    """For the tests' process. Not for as long as the fixture lives: it has one life in every module."""
+    named = os.environ.get("HOUSEFUL_TEST_KAFKA") or Standing(PROGRAMS).url("HOUSEFUL_BUS_URL")
+    if named:
+        servers = named.removeprefix("kafka://")
+        atexit.register(_remove_topics, servers)
+        return servers
     data = Path(tempfile.mkdtemp(prefix="houseful-kafka-"))
     atexit.register(shutil.rmtree, data, ignore_errors=True)
-    broker = Kafka(ENGINES, data)
+    broker = Kafka(PROGRAMS, data)
     atexit.register(broker.stop)
     broker.start()
-    return broker
+    return broker.servers
+
+
+def _remove_topics(servers: str) -> None:
+    """Each has twelve partitions, which weigh upon a broker that goes on."""
+    operator = AdminClient({"bootstrap.servers": servers})
+    ours = [topic for topic in operator.list_topics(timeout=30).topics if RUN in topic]
+    if ours:
+        for future in operator.delete_topics(ours).values():
+            future.result(timeout=30)

@@ -1,4 +1,5 @@
-"""The MongoDB of the tests: the one that `HOUSEFUL_TEST_MONGO` names, else one of their own.
+"""The MongoDB of the tests: the one that `HOUSEFUL_TEST_MONGO` names, else that of `make engines`, else one
+of their own.
 
 Test modules import the fixtures. Every test uses a database of its own, so that one server does for all.
 """
@@ -15,24 +16,25 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from engines import mongo
+from engines import PROGRAMS, mongo
+from engines.packages import Missing
+from engines.standing import Standing
 from houseful.adapters.system import SystemIds
-
-ENGINES = Path(__file__).parents[2] / ".engines"
 
 
 def program() -> Path:
     """`mongod`. Skips where it is not to be had; in CI that is a failure (see `tests/__main__.py`)."""
     try:
-        return mongo.obtain(ENGINES)
-    except mongo.Missing as error:
+        return mongo.obtain(PROGRAMS)
+    except Missing as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
 def mongo_url() -> str:
     """The URL of a replica set."""
-    return os.environ.get("HOUSEFUL_TEST_MONGO") or _own(program()).url
+    named = os.environ.get("HOUSEFUL_TEST_MONGO") or Standing(PROGRAMS).url("HOUSEFUL_STORE_URL")
+    return named or _own(program()).url
 
 
 @cache

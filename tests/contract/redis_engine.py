@@ -1,4 +1,5 @@
-"""A real Redis for tests: every server that can be had here, with little memory and nothing on disk.
+"""A real Redis for tests: every server that can be had here, with little memory and nothing on disk. They
+start at once, so that also beside `make engines` each run has its own.
 
 `HOUSEFUL_TEST_REDIS` names a running one by its URL; then that is used, and only tests that kill, pause, fill
 or empty a server start one of their own.
@@ -6,15 +7,14 @@ or empty a server start one of their own.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from engines import PROGRAMS
+from engines.packages import Missing
 from engines.valkey import RedisServer, obtain
-
-ENGINES = Path(__file__).parents[2] / ".engines"
 
 SERVERS = ["valkey", *(["redis"] if shutil.which("redis-server") else [])]
 """Valkey can be had anywhere; Redis itself is used too where it is installed."""
@@ -24,9 +24,9 @@ def program(server: str) -> Path:
     if server == "redis":
         return Path(shutil.which("redis-server") or "redis-server")
     try:
-        return obtain(ENGINES)
-    except (OSError, subprocess.CalledProcessError, ValueError) as error:
-        pytest.skip(f"valkey-server can't be had: {error}")
+        return obtain(PROGRAMS)
+    except Missing as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session", params=["given"] if os.environ.get("HOUSEFUL_TEST_REDIS") else SERVERS)

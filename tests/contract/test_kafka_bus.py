@@ -4,7 +4,6 @@ import asyncio
 import re
 import signal
 import sys
-import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from houseful.adapters.kafka_member import KafkaMember
 from houseful.adapters.system import SystemClock
 from houseful.common.errors import Unavailable
 from houseful.common.ports import BusLook, Delivery, Subscription
-from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, receive
+from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 
 __all__ = ["kafka_servers"]
@@ -31,7 +30,7 @@ class TestKafkaBus(BusContract):
     @pytest.fixture
     async def open_bus(self, kafka_servers: str) -> AsyncIterator[OpenBus]:
         opened: list[KafkaBus] = []
-        installation = f"contract-{uuid.uuid4().hex}"
+        installation = fresh("contract")
 
         async def open_again() -> BusLook:
             for bus in opened:
@@ -55,12 +54,12 @@ async def bus(kafka_servers: str) -> AsyncIterator[KafkaBus]:
 
 @pytest.fixture
 def topic() -> str:
-    return f"topic-{uuid.uuid4().hex}"
+    return fresh("topic")
 
 
 @pytest.fixture
 def group() -> str:
-    return f"group-{uuid.uuid4().hex}"
+    return fresh("group")
 
 
 class TestTheWire:

@@ -1,6 +1,5 @@
 """Relay and consumer over SQLite stores and a real Kafka: all arrives, once and in order, whatever dies."""
 
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from houseful.common.delivery.relay import LEASE_SECONDS
 from houseful.common.documents import Millis
 from houseful.common.errors import Unavailable
 from tests.common.delivery_world import FaultyBus, World, until
+from tests.contract.bus import fresh
 from tests.contract.kafka_engine import kafka_servers
 
 __all__ = ["kafka_servers"]
@@ -23,8 +23,7 @@ __all__ = ["kafka_servers"]
 async def world(tmp_path: Path, kafka_servers: str) -> AsyncIterator[World]:
     world = World(tmp_path)
     await world.bus.close()
-    installation = f"delivery-{uuid.uuid4().hex}"
-    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=installation)
+    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=fresh("delivery"))
     world.bus = FaultyBus(bus)
     yield world
     await world.close()

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from engines.kafka import Kafka, Missing
+from engines import PROGRAMS
+from engines.kafka import Kafka
+from engines.packages import Missing
 from houseful.adapters.kafka import KafkaBus
 from houseful.adapters.system import SystemClock
 from houseful.common.errors import Unavailable
 from tests.contract.bus import envelope, envelopes_of, receive, receive_all
-from tests.contract.kafka_engine import ENGINES
 
 
 async def start_broker(data: Path, settings: Mapping[str, object] | None = None) -> Kafka:
     """Skips where there is no Kafka to be had, as in `kafka_engine`."""
     try:
-        broker = await asyncio.to_thread(Kafka, ENGINES, data, settings=settings)
+        broker = await asyncio.to_thread(Kafka, PROGRAMS, data, settings=settings)
     except Missing as missing:
         pytest.skip(str(missing))
     await asyncio.to_thread(broker.start)

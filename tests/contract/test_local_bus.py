@@ -53,7 +53,7 @@ async def bus(path: Path, clock: ManualClock) -> AsyncIterator[LocalBus]:
 
 
 async def test_messages_are_the_owners_to_read(bus: LocalBus, path: Path) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600  # noqa: ASYNC240
 
 
 async def test_members_of_a_group_divide_the_keys(bus: LocalBus) -> None:
