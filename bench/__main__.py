@@ -2,9 +2,14 @@
 
 import sys
 
-from bench import generation, holds
+from bench import generation, holds, hops, messages
 
-BENCHMARKS = {"holds": holds.main, "generation": generation.main}
+BENCHMARKS = {
+    "hops": hops.main,
+    "holds": holds.main,
+    "generation": generation.main,
+    "messages": messages.main,
+}
 
 
 def main() -> None:
