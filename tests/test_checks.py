@@ -194,6 +194,21 @@ async def test_c4_a_gap_and_a_message_that_waits(sold: House) -> None:
     assert "is not published after" in details
 
 
+async def test_c4_where_somebody_else_publishes(sold: House) -> None:
+    """Nobody marks rows then, and each has to be on the bus all the same."""
+    import apsw
+
+    connection = apsw.Connection(str(sold.app.settings.data_folder / "events.sqlite3"))
+    connection.execute("UPDATE outbox SET published_at = NULL, created_at = created_at - 60000")
+    assert "is not published after" in (await found(sold))["C4"][0]
+    without_relay = msgspec.structs.replace(sold.app.settings, relay="off")
+    assert (await check_all(without_relay)).ok
+    connection.execute("UPDATE outbox SET id = 'msg_lost' WHERE seq = 1")
+    connection.close()
+    [lost] = [one for result in (await check_all(without_relay)).checks for one in result.findings]
+    assert "is not on the bus" in lost.detail
+
+
 async def test_c7_money_that_nobody_moves(sold: House) -> None:
     late = sold.app.clock.now() - checks.LATE_MILLIS - 1000
 

@@ -62,6 +62,20 @@ def group() -> str:
     return fresh("group")
 
 
+def murmur2(data: bytes) -> int:
+    """As org.apache.kafka.common.utils.Utils: 32 bits, seed 0x9747b28c."""
+    mask, m = 0xFFFFFFFF, 0x5BD1E995
+    h = (0x9747B28C ^ len(data)) & mask
+    whole = len(data) - len(data) % 4
+    for at in range(0, whole, 4):
+        k = int.from_bytes(data[at : at + 4], "little") * m & mask
+        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
+    if tail := data[whole:]:
+        h = (h ^ int.from_bytes(tail, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
+
+
 class TestTheWire:
     async def test_messages_are_cloudevents(self, bus: KafkaBus, kafka_servers: str, topic: str) -> None:
         traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -87,6 +101,16 @@ class TestTheWire:
         attributes = [name for name in headers_of(record) if name != "content-type"]
         assert all(re.fullmatch(r"ce_[a-z0-9]{1,20}", name) for name in attributes)
         assert "ce_traceparent" not in headers_of(records[b"evt_1"])
+
+    async def test_a_keys_partition_is_the_one_that_javas_clients_choose(
+        self, bus: KafkaBus, kafka_servers: str, topic: str
+    ) -> None:
+        keys = [f"evt_{number}" for number in range(40)]
+        await bus.publish(topic, [envelope(key) for key in keys])
+        records = await asyncio.to_thread(raw_records, kafka_servers, f"houseful.{topic}", len(keys))
+        assert len({record.partition() for record in records.values()}) > 1
+        for key, record in records.items():
+            assert record.partition() == (murmur2(key) & 0x7FFFFFFF) % 12
 
     async def test_what_others_publish(
         self, bus: KafkaBus, kafka_servers: str, topic: str, group: str

@@ -146,6 +146,7 @@ def producer(cluster: Cluster, patience_seconds: float, report: Callable[[KafkaE
     return client(cluster) | {
         "enable.idempotence": True,
         "acks": "all",
+        "partitioner": "murmur2_random",  # as Java's clients do: Kafka Connect finds the same one for a key
         "linger.ms": 1,  # callers bring batches; this is for those that publish one by one at the same time
         "message.timeout.ms": round(patience_seconds * 1000),
         "compression.type": "lz4",
