@@ -2,10 +2,11 @@
 
 import sys
 
-from bench import generation, holds, hops, messages
+from bench import generation, holds, hops, messages, paper
 
 BENCHMARKS = {
     "hops": hops.main,
+    "paper": paper.main,
     "holds": holds.main,
     "generation": generation.main,
     "messages": messages.main,

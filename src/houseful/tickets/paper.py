@@ -5,8 +5,9 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import segno
@@ -16,16 +17,21 @@ from houseful.common.money import written
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.views import OrderView, TicketView
 
-if TYPE_CHECKING:  # both take a while to import, and a start does not need them
-    from fpdf import FPDF
-    from fpdf.fonts import TTFFont
+if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
+    from reportlab.pdfgen.canvas import Canvas
 
+_MM = 72 / 25.4
 _A4_WIDTH_MM = 210
+_A4_HEIGHT_MM = 297
 _MARGIN_MM = 20
 _QR_MM = 74
 _SHOW_HOURS = 2
-_REGULAR, _BOLD = "SourceSansPro-Regular.ttf", "SourceSansPro-Bold.ttf"
+_REGULAR, _BOLD = "Sans", "Sans-Bold"
+_FONTS = {_REGULAR: "SourceSansPro-Regular.ttf", _BOLD: "SourceSansPro-Bold.ttf"}
 _LINE_MM = 0.46  # the height of a line by the size of its letters in points
+_BASELINE = 0.75  # of a line's height
+_MASK = 3
+"""Of the eight patterns of a QR code any can be read; looking for the prettiest takes five times as long."""
 
 
 def qr_svg(code: str) -> bytes:
@@ -36,7 +42,7 @@ def qr_svg(code: str) -> bytes:
 
 
 def _qr(code: str) -> segno.QRCode:
-    return segno.make_qr(code, error="m")
+    return segno.make_qr(code, error="m", mask=_MASK)
 
 
 def local_time(show: Show) -> str:
@@ -61,16 +67,19 @@ def _font(name: str) -> Path:
         return path
 
 
-def _printable(text: str, font: "TTFFont") -> str:
+def _printable(text: str, font: str) -> str:
     """What the font can show: a related character where it lacks one (a full-width A is an A), a question
     mark for a letter of another script, nothing for an emoji and for what is invisible anyway.
     """
+    from reportlab.pdfbase.pdfmetrics import getFont
+
+    known = getFont(font).face.charToGlyph
     shown = []
     for character in unicodedata.normalize("NFC", text):
         related = unicodedata.normalize("NFKC", character)
-        if ord(character) in font.cmap:
+        if ord(character) in known:
             shown.append(character)
-        elif all(ord(one) in font.cmap for one in related):
+        elif all(ord(one) in known for one in related):
             shown.append(related)
         elif unicodedata.category(character)[0] in "LN":
             shown.append("?")
@@ -81,84 +90,126 @@ def _printable(text: str, font: "TTFFont") -> str:
 
 def tickets_pdf(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
     """A page a ticket, whatever the lengths and scripts of the names on it."""
-    from fpdf import FPDF
+    from reportlab.pdfgen.canvas import Canvas
 
-    pdf = FPDF(format="A4")
-    pdf.set_auto_page_break(False)
-    pdf.set_title(f"{show.title} – {order.id}")
-    pdf.set_creator("Houseful")
-    pdf.add_font("Sans", "", _font(_REGULAR))
-    pdf.add_font("Sans", "B", _font(_BOLD))
-    pdf.set_margin(_MARGIN_MM)
+    _register_fonts()
+    document = io.BytesIO()
+    canvas = Canvas(document, pagesize=(_A4_WIDTH_MM * _MM, _A4_HEIGHT_MM * _MM))
+    canvas.setTitle(f"{show.title} – {order.id}")
+    canvas.setCreator("Houseful")
     for ticket in tickets:
-        _page(pdf, show, order, ticket)
-    return bytes(pdf.output())
+        _draw_page(_Page(canvas), show, order, ticket)
+        canvas.showPage()
+    canvas.save()
+    return document.getvalue()
 
 
-def _page(pdf: "FPDF", show: Show, order: OrderView, ticket: TicketView) -> None:
-    pdf.add_page()
-    width = _A4_WIDTH_MM - 2 * _MARGIN_MM
-    pdf.set_fill_color(26, 26, 26)
-    pdf.rect(0, 0, _A4_WIDTH_MM, 14, style="F")
-    pdf.set_xy(_MARGIN_MM, 3)
-    pdf.set_text_color(255)
-    pdf.set_font("Sans", "B", 12)
-    pdf.cell(width, 8, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
-    pdf.set_text_color(20)
-    pdf.set_xy(_MARGIN_MM, 26)
-    _write(pdf, show.title, "B", (26, 19, 14), 44)
-    _write(pdf, local_time(show), "", (13, 10), 6)
-    _write(pdf, show.venue, "", (13, 10), 20)
-    pdf.ln(6)
-    _write(pdf, place(ticket), "B", (20, 15, 11, 8), 28)
+@cache
+def _register_fonts() -> None:
+    """Once a process: reading them takes longer than a document."""
+    from reportlab.pdfbase.pdfmetrics import registerFont
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    for name, file in _FONTS.items():
+        registerFont(TTFont(name, str(_font(file))))
+
+
+def _draw_page(page: "_Page", show: Show, order: OrderView, ticket: TicketView) -> None:
+    page.band(14, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
+    page.top_mm = 26
+    page.write(show.title, _BOLD, (26, 19, 14), 44)
+    page.write(local_time(show), _REGULAR, (13, 10), 6)
+    page.write(show.venue, _REGULAR, (13, 10), 20)
+    page.top_mm += 6
+    page.write(place(ticket), _BOLD, (20, 15, 11, 8), 28)
     price = next(seat.price_minor for seat in order.seats if seat.id == ticket.seat.id)
-    _write(pdf, f"{ticket.seat.category} · {written(price, order.currency)}", "", (13, 11, 8), 14)
-    pdf.ln(6)
-    _draw_qr(pdf, ticket.code, (_A4_WIDTH_MM - _QR_MM) / 2, pdf.get_y())
-    pdf.set_y(pdf.get_y() + _QR_MM + 2)
-    pdf.set_font("Sans", "", 8)
-    pdf.multi_cell(width, 4, ticket.code, align="C", new_x="LMARGIN", new_y="NEXT")
-    pdf.ln(8)
-    _write(pdf, f"Buyer: {order.buyer.name}", "", (11, 8), 11)
-    _write(pdf, f"Order: {order.id}", "", (11,), 6)
-    _write(pdf, f"Ticket: {ticket.id}", "", (11,), 6)
-    pdf.ln(4)
-    _write(pdf, "This code admits one person, once. Keep it to yourself.", "", (11,), 6)
+    page.write(f"{ticket.seat.category} · {written(price, order.currency)}", _REGULAR, (13, 11, 8), 14)
+    page.top_mm += 6
+    page.qr_code(ticket.code)
+    page.write(ticket.code, _REGULAR, (8,), 12, centred=True)
+    page.top_mm += 8
+    page.write(f"Buyer: {order.buyer.name}", _REGULAR, (11, 8), 11)
+    page.write(f"Order: {order.id}", _REGULAR, (11,), 6)
+    page.write(f"Ticket: {ticket.id}", _REGULAR, (11,), 6)
+    page.top_mm += 4
+    page.write("This code admits one person, once. Keep it to yourself.", _REGULAR, (11,), 6)
 
 
-def _write(pdf: "FPDF", text: str, style: str, sizes: tuple[int, ...], most_mm: float) -> None:
-    """In the first of these sizes (points) in which it takes at most that height; in the last one the rest is
-    left out. Without bounds a long title would push the code off the page.
-    """
-    width = _A4_WIDTH_MM - 2 * _MARGIN_MM
-    lines: list[str] = []
-    for size in sizes:
-        pdf.set_font("Sans", style, size)
-        font = cast("TTFFont", pdf.current_font)  # both were added from files
+class _Page:
+    """A page that is written from the top; `top_mm` is how far."""
+
+    def __init__(self, canvas: "Canvas") -> None:
+        self.top_mm = 0.0
+        self._canvas = canvas
+
+    def band(self, height_mm: float, text: str) -> None:
+        """Across the top, white on black."""
+        self._canvas.setFillGray(0.1)
+        self._rectangle(0, 0, _A4_WIDTH_MM, height_mm)
+        self._canvas.setFillGray(1)
+        self._canvas.setFont(_BOLD, 12)
+        self._line(text, _MARGIN_MM, 8.4)
+        self._canvas.setFillGray(0.08)
+
+    def write(
+        self, text: str, font: str, sizes: tuple[int, ...], most_mm: float, *, centred: bool = False
+    ) -> None:
+        """In the first of these sizes (points) in which it takes at most that height; in the last one the
+        rest is left out. Without bounds a long title would push the code off the page.
+        """
         shown = _printable(text, font)
-        lines = cast("list[str]", pdf.multi_cell(width, text=shown, align="L", dry_run=True, output="LINES"))
-        most_lines = int(most_mm / (size * _LINE_MM))
-        if len(lines) <= most_lines:
-            break
-    else:
-        lines = [*lines[: most_lines - 1], lines[most_lines - 1][:-1] + "…"]
-    for line in lines:
-        pdf.cell(width, size * _LINE_MM, line, new_x="LMARGIN", new_y="NEXT")
+        for size in sizes:
+            lines = _lines(shown, font, size)
+            most_lines = int(most_mm / (size * _LINE_MM))
+            if len(lines) <= most_lines:
+                break
+        else:
+            lines = [*lines[: most_lines - 1], lines[most_lines - 1][:-1] + "…"]
+        self._canvas.setFont(font, size)
+        for line in lines:
+            left_mm = _MARGIN_MM
+            if centred:
+                left_mm = (_A4_WIDTH_MM - self._canvas.stringWidth(line, font, size) / _MM) / 2
+            self._line(line, left_mm, self.top_mm + size * _LINE_MM * _BASELINE)
+            self.top_mm += size * _LINE_MM
+
+    def qr_code(self, code: str) -> None:
+        """As vector rectangles: sharp at any size, and no image library in between."""
+        rows = list(_qr(code).matrix_iter(border=2))
+        size = _QR_MM / len(rows)
+        left = (_A4_WIDTH_MM - _QR_MM) / 2
+        self._canvas.setFillGray(0)
+        for y, row in enumerate(rows):
+            x = 0
+            for dark, modules in groupby(row):
+                width = len(list(modules))
+                if dark:
+                    self._rectangle(left + x * size, self.top_mm + y * size, width * size, size)
+                x += width
+        self.top_mm += _QR_MM + 2
+
+    def _rectangle(self, left_mm: float, top_mm: float, width_mm: float, height_mm: float) -> None:
+        bottom = (_A4_HEIGHT_MM - top_mm - height_mm) * _MM
+        self._canvas.rect(left_mm * _MM, bottom, width_mm * _MM, height_mm * _MM, stroke=0, fill=1)
+
+    def _line(self, text: str, left_mm: float, baseline_mm: float) -> None:
+        self._canvas.drawString(left_mm * _MM, (_A4_HEIGHT_MM - baseline_mm) * _MM, text)
 
 
-def _draw_qr(pdf: "FPDF", code: str, left: float, top: float) -> None:
-    """As vector rectangles: sharp at any size, and no image library in between."""
-    rows = list(_qr(code).matrix_iter(border=2))
-    size = _QR_MM / len(rows)
-    pdf.set_fill_color(0)
-    for y, row in enumerate(rows):
-        start = None
-        for x, dark in enumerate([*row, 0]):
-            if dark and start is None:
-                start = x
-            elif not dark and start is not None:
-                pdf.rect(left + start * size, top + y * size, (x - start) * size, size, style="F")
-                start = None
+def _lines(text: str, font: str, size: int) -> list[str]:
+    """Broken between words, and within one that is longer than a line."""
+    from reportlab.lib.utils import simpleSplit
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    width = (_A4_WIDTH_MM - 2 * _MARGIN_MM) * _MM
+    lines: list[str] = []
+    for line in simpleSplit(text, font, size, width):
+        while stringWidth(line, font, size) > width:
+            fits = next(n for n in range(len(line), 0, -1) if stringWidth(line[:n], font, size) <= width)
+            lines.append(line[:fits])
+            line = line[fits:]
+        lines.append(line)
+    return lines
 
 
 def calendar_file(show: Show, order_id: str, seats: list[str], now: Millis) -> bytes:

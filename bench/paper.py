@@ -1,0 +1,29 @@
+"""What the tickets of one order cost as PDF, and a QR code by itself.
+
+python -m bench paper
+"""
+
+import time
+from collections.abc import Callable
+
+from houseful.tickets import paper
+from tests.tickets.test_paper import CODE, order, show, ticket
+
+_TIMES = 40
+
+
+def main(_arguments: list[str]) -> None:
+    tickets = [ticket(1), ticket(2)]
+    print(
+        f"a PDF with two tickets: {millis(lambda: paper.tickets_pdf(show(), order(*tickets), tickets)):.1f} ms"
+    )
+    print(f"a QR code: {millis(lambda: paper.qr_svg(CODE)):.1f} ms", flush=True)
+
+
+def millis(work: Callable[[], object]) -> float:
+    """Of CPU, on average; the first time, which loads fonts and libraries, does not count."""
+    work()
+    began = time.process_time()
+    for _ in range(_TIMES):
+        work()
+    return (time.process_time() - began) / _TIMES * 1000
