@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 import segno
@@ -18,6 +18,7 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.views import OrderView, TicketView
 
 if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
+    from reportlab.pdfbase.ttfonts import TTFont
     from reportlab.pdfgen.canvas import Canvas
 
 _MM = 72 / 25.4
@@ -73,7 +74,7 @@ def _printable(text: str, font: str) -> str:
     """
     from reportlab.pdfbase.pdfmetrics import getFont
 
-    known = getFont(font).face.charToGlyph
+    known = cast("TTFont", getFont(font)).face.charToGlyph
     shown = []
     for character in unicodedata.normalize("NFC", text):
         related = unicodedata.normalize("NFKC", character)
@@ -167,7 +168,7 @@ class _Page:
             lines = [*lines[: most_lines - 1], lines[most_lines - 1][:-1] + "…"]
         self._canvas.setFont(font, size)
         for line in lines:
-            left_mm = _MARGIN_MM
+            left_mm: float = _MARGIN_MM
             if centred:
                 left_mm = (_A4_WIDTH_MM - self._canvas.stringWidth(line, font, size) / _MM) / 2
             self._line(line, left_mm, self.top_mm + size * _LINE_MM * _BASELINE)
