@@ -1,4 +1,4 @@
-"""python -m engines start [--mongo-members N] | stop | status
+"""python -m engines [--folder FOLDER] start [--mongo-members N] | stop | status
 
 `start` leaves MongoDB, Kafka and Valkey running in `.engines/` and prints their URLs as settings. It
 completes a set of which some have died.
@@ -6,6 +6,7 @@ completes a set of which some have died.
 
 import argparse
 import sys
+from pathlib import Path
 
 from engines import PROGRAMS
 from engines.packages import Missing
@@ -20,8 +21,9 @@ def main() -> int:
     parser.add_argument(
         "--mongo-members", type=int, metavar="N", help="of the replica set that start makes; usually 1"
     )
+    parser.add_argument("--folder", type=Path, default=PROGRAMS, help="of their data; usually .engines")
     options = parser.parse_args()
-    standing = Standing(PROGRAMS)
+    standing = Standing(options.folder)
     try:
         if options.command == "stop":
             standing.stop(_say)

@@ -38,6 +38,7 @@ class Standing:
         """
         with alone(self._lock, wait=True):
             servers = self._servers(mongo_members)
+            self._need_ports(servers)
             try:
                 with ThreadPoolExecutor() as pool:
                     for line in pool.map(self._see_to, servers, servers.values()):
@@ -116,6 +117,14 @@ class Standing:
                 server.adopt(life)
         return servers
 
+    def _need_ports(self, servers: dict[str, Server]) -> None:
+        for name, server in servers.items():
+            if not server.running and not is_free(server.port):
+                raise Missing(
+                    f"{name} can't have its port {server.port} back, where another program listens by now; "
+                    f"stop that, or remove {self._folder / 'run'} and {self._record}"
+                )
+
     def _see_to(self, name: str, server: Server) -> str:
         done = "started"
         if server.running:
@@ -128,11 +137,6 @@ class Standing:
                 return f"{name}: already running, {self._where(name, server)}"
             server.kill()
             done = "did not answer, and was started again"
-        if not is_free(server.port):
-            raise Missing(
-                f"{name} can't have its port {server.port} back, where another program listens by now; "
-                f"stop that, or remove {self._folder / 'run'} and {self._record}"
-            )
         server.start()
         return f"{name}: {done}, {self._where(name, server)}"
 

@@ -99,7 +99,8 @@ def test_it_outlives_whoever_started_it_and_is_found_again(tmp_path: Path) -> No
 
 
 def test_another_process_with_the_number_is_left_alone() -> None:
-    with subprocess.Popen(["sleep", "600"]) as other:
+    other = subprocess.Popen(["sleep", "600"])
+    try:
         life = Life.of(other.pid)
         earlier = Life(other.pid, "another birth")
         assert life.goes_on()
@@ -108,7 +109,9 @@ def test_another_process_with_the_number_is_left_alone() -> None:
         assert other.poll() is None
         life.end(signal.SIGTERM, patience_seconds=30)
         assert not life.goes_on()  # though nobody has asked for its exit code yet
-        assert other.wait() == -signal.SIGTERM
+    finally:
+        other.kill()
+        other.wait()
     with pytest.raises(ProcessLookupError):
         Life.of(other.pid)
 
