@@ -120,6 +120,14 @@ class SystemHouse(House):
         assert isinstance(clock, (ManualClock, FlowingClock)), "time is not this test's to move"
         return clock
 
+    async def shows(self, look: Callable[[], Awaitable[T]], expected: T) -> None:
+        """What one sees when browsing is this; at once where one process does everything."""
+        assert await look() == expected
+
+    def rounds(self, count: int) -> int:
+        """How often to try what may go wrong."""
+        return count
+
     async def draft(self, organizer: str, **changes: Any) -> dict[str, Any]:
         event = await super().draft(organizer, **changes)
         self.events.add(event["id"])
@@ -158,6 +166,23 @@ class HouseOfParts(SystemHouse):
                 await asyncio.sleep(PACE_SECONDS)
             await asyncio.sleep(LOOK_SECONDS)
         return result
+
+    async def shows(self, look: Callable[[], Awaitable[T]], expected: T) -> None:
+        """Another copy of a service may be a moment behind the one that changed something."""
+        seen: T | None = None
+
+        async def comes() -> bool:
+            nonlocal seen
+            seen = await look()
+            return seen == expected
+
+        try:
+            await self.until(comes)
+        except AssertionError:
+            raise AssertionError(f"{seen} instead of {expected}") from None
+
+    def rounds(self, count: int) -> int:
+        return max(1, count // 4)
 
     @asynccontextmanager
     async def messages(self, path: str, token: str) -> AsyncIterator[AsyncIterator[str]]:

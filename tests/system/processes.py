@@ -11,11 +11,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from engines_free import free_port
+from engines import ROOT
+from engines.server import free_port
 from houseful.settings import SERVICES, new_secrets
 
-ROOT = Path(__file__).parents[2]
-PROGRAMS = ROOT / ".engines"
 COPIES = {"users": 1, "events": 1, "tickets": 2, "payments": 1, "gateway": 2}
 PATIENCE_SECONDS = 60.0
 

@@ -49,10 +49,14 @@ class Sale:
         reply = await self.house.call("GET", path, token=token or self.bea)
         return list(reply.ok()["items"])
 
-    async def seat_statuses(self, order: dict[str, Any]) -> set[str]:
+    async def seats_are(self, order: dict[str, Any], *expected: str) -> None:
+        """When one browses."""
         mine = {seat["id"] for seat in order["seats"]}
-        seats = await self.house.seats(self.event_id)
-        return {seat["status"] for seat in seats if seat["id"] in mine}
+
+        async def look() -> set[str]:
+            return {seat["status"] for seat in await self.house.seats(self.event_id) if seat["id"] in mine}
+
+        await self.house.shows(look, set(expected))
 
     async def caught(self, count: int) -> None:
         async def look() -> bool:

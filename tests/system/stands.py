@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from engines import valkey
-from tests.system.processes import PROGRAMS, Platform
+from engines import PROGRAMS, valkey
+from tests.system.processes import Platform
 from tests.system.serving import LineInAThread
 
 MOST_AT_ONCE = 2

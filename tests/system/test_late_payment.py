@@ -49,17 +49,16 @@ async def test_an_expired_hold_orders_nothing_even_if_its_seats_are_free(
         await sale.clock.advance(AFTER_THE_DEADLINE)
         body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
         (await sale.house.call("POST", "/api/orders", body, token=sale.bea)).refused(409, "hold_expired")
-        seats = await sale.house.seats(sale.event_id)
-        assert {seat["status"] for seat in seats} == {"available"}
+        await sale.seats_are(hold, "available")
 
 
 @both
 async def test_an_unpaid_order_gives_its_seats_back(start: StartSale, sweepers: str) -> None:
     async with start(sweepers=sweepers) as sale:
         order = await sale.placed()
-        assert await sale.seat_statuses(order) == {"held"}
+        await sale.seats_are(order, "held")
         await sale.clock.advance(AFTER_THE_DEADLINE)
-        assert await sale.seat_statuses(order) == {"available"}
+        await sale.seats_are(order, "available")
         (await sale.hold(sale.cem, [seat["id"] for seat in order["seats"]])).ok(201)
         if sweepers == "on":
             await sale.becomes(order, "expired")
@@ -76,7 +75,7 @@ async def test_late_and_the_seats_still_free(start: StartSale, sweepers: str) ->
         await sale.clock.advance(AFTER_THE_DEADLINE)
         (await sale.house.pay(order)).ok(200)
         await sale.becomes(order, "confirmed")
-        assert await sale.seat_statuses(order) == {"sold"}
+        await sale.seats_are(order, "sold")
         assert [ticket["status"] for ticket in await sale.tickets(order)] == ["valid", "valid"]
         await must_be_sound(sale.house)
         assert await kept_minor(sale.house) == order["total_minor"]

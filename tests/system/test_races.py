@@ -13,7 +13,7 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.service.ordering import Ordering
 from tests.support import Reply, plan
 from tests.system.faults import HeldSale
-from tests.system.houses import OpenHouse, SystemHouse
+from tests.system.houses import HouseOfParts, OpenHouse, SystemHouse
 from tests.system.line import Line
 from tests.system.outside_client import Answer, Client
 from tests.system.support import (
@@ -46,6 +46,10 @@ async def statuses(house: SystemHouse, event_id: str) -> Counter[str]:
     return Counter(seat["status"] for seat in await house.seats(event_id))
 
 
+async def held(house: SystemHouse, event_id: str) -> set[str]:
+    return {seat["id"] for seat in await house.seats(event_id) if seat["status"] == "held"}
+
+
 # One seat, many buyers
 
 
@@ -58,7 +62,7 @@ async def test_a_hundred_buyers_of_one_seat(house: SystemHouse) -> None:
     for reply in replies:
         if reply.status == 409:
             assert reply.refused(409, "seats_taken")["taken"] == [seat]
-    assert await statuses(house, event_id) == {"available": 29, "held": 1}
+    await house.shows(partial(statuses, house, event_id), Counter(available=29, held=1))
 
 
 def test_a_hundred_buyers_of_one_seat_over_the_network(world: World, event: dict[str, Any]) -> None:
@@ -102,7 +106,7 @@ async def test_overlapping_pairs_never_share_and_always_go_on(house: SystemHouse
     one, two, three = (seats[0], seats[1], seats[2]) if rows == 3 else (seats[0], seats[20], seats[40])
     wishes = [[one, two], [two, three], [three, one]]
     buyers = [token_of(house, f"b{number}") for number in range(3)]
-    for turn in range(30):
+    for turn in range(house.rounds(30)):
         order = random.Random(turn).sample(range(3), 3)
         replies = await asyncio.gather(
             *(hold(house, buyers[number], event_id, wishes[number]) for number in order)
@@ -110,8 +114,7 @@ async def test_overlapping_pairs_never_share_and_always_go_on(house: SystemHouse
         won = [reply for reply in replies if reply.status == 201]
         assert len(won) == 1, [reply.status for reply in replies]  # any two of them overlap
         assert all(reply.status in (201, 409) for reply in replies)
-        held = {seat["id"] for seat in await house.seats(event_id) if seat["status"] == "held"}
-        assert held == {seat["id"] for seat in won[0].json["seats"]}
+        await house.shows(partial(held, house, event_id), {seat["id"] for seat in won[0].json["seats"]})
         for buyer in buyers:
             for running in (await house.call("GET", "/api/holds", token=buyer)).ok()["items"]:
                 await house.call("DELETE", f"/api/holds/{running['hold_id']}", token=buyer)
@@ -128,7 +131,7 @@ async def test_a_crowd_with_overlapping_wishes(house: SystemHouse) -> None:
     assert {reply.status for reply in replies} == {201, 409}
     given = [seat["id"] for reply in replies if reply.status == 201 for seat in reply.json["seats"]]
     assert len(given) == len(set(given))
-    assert (await statuses(house, event_id))["held"] == len(given)
+    await house.shows(partial(held, house, event_id), set(given))
     for wish, reply in zip(wishes, replies, strict=True):
         if reply.status == 201:
             assert [seat["id"] for seat in reply.json["seats"]] == wish
@@ -146,7 +149,7 @@ async def test_the_best_seats_are_given_to_one_each(house: SystemHouse) -> None:
     assert len(given) == len(set(given))
     assert all(reply.json["code"] == "not_enough_seats" for reply in replies if reply.status != 201)
     assert len(given) == 39  # 13 threes of 40 seats: nobody is sent away while there is room
-    assert (await statuses(house, event_id)) == {"held": 39, "available": 1}
+    await house.shows(partial(statuses, house, event_id), Counter(held=39, available=1))
 
 
 async def test_nobody_holds_more_than_the_limit(house: SystemHouse) -> None:
@@ -157,7 +160,7 @@ async def test_nobody_holds_more_than_the_limit(house: SystemHouse) -> None:
     refused = next(reply for reply in replies if reply.status == 409)
     assert refused.refused(409, "hold_limit")["limit"] == 10
     assert len((await house.call("GET", "/api/holds", token=buyer)).ok()["items"]) == 10
-    assert (await statuses(house, event_id))["held"] == 10
+    await house.shows(partial(statuses, house, event_id), Counter(held=10, available=20))
 
 
 # The same order, the same payment, the same ticket
@@ -218,7 +221,7 @@ async def test_admitting_and_cancelling_at_one_instant(house: SystemHouse) -> No
     """Never both: who is in has no money back, who has the money back does not get in."""
     staff = organizer_of(house)
     event_id = await house.event(staff, plan=plan(rows=5, seats=20))
-    for turn in range(30):
+    for turn in range(house.rounds(30)):
         buyer = token_of(house, f"b{turn}")
         order = await house.buy(buyer, event_id, 1)
         path = f"/api/orders/{order['id']}/tickets"
@@ -251,7 +254,7 @@ async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse)
         orders_of_turns = itertools.cycle(itertools.permutations(range(3)))
         outcomes: Counter[str] = Counter()
         apart = (0, 5, 20, 60)
-        for turn in range(ROUNDS):
+        for turn in range(house.rounds(ROUNDS)):
             buyer = token_of(house, f"b{turn}")
             order = await house.order(buyer, (await house.hold(buyer, event_id, 2))["hold_id"])
             line.catches, line.caught = True, []
@@ -285,7 +288,8 @@ async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse)
             tickets = (await house.call("GET", path, token=buyer)).ok()["items"]
             assert {ticket["status"] for ticket in tickets} <= {"refunded"}
             outcomes["sold, then cancelled" if tickets else "cancelled first"] += 1
-        assert len(outcomes) == 2, outcomes  # else the instants were not close enough to prove anything
+        # Else they were not close enough to prove anything; over the network that is nobody's to choose.
+        assert len(outcomes) == 2 or isinstance(house, HouseOfParts), outcomes
 
 
 async def _caught(line: Line) -> bool:
@@ -295,7 +299,7 @@ async def _caught(line: Line) -> bool:
 async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(open_house: OpenHouse) -> None:
     async with open_house(manual=True) as house:
         organizer = organizer_of(house)
-        for turn in range(12):
+        for turn in range(house.rounds(12)):
             event_id = await on_sale(house, organizer)
             buyers = [token_of(house, f"b{turn}-{number}") for number in range(4)]
             orders = [
