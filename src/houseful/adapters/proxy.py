@@ -38,7 +38,7 @@ WHOLE_BYTES = 1024 * 1024
 """An answer of a known length up to this is passed on in one piece, so that the gateway can compress it."""
 
 _ATTEMPTS = 3
-_CONNECT_SECONDS = 1.0
+_CONNECT_SECONDS = 3.0  # a first packet that was lost is sent again after one
 _LOOK_ANSWER_SECONDS = 1.0
 _IDLE_SECONDS = 15.0  # less than a service keeps an idle connection, so that it is not closed under a request
 _HEAD_BYTES = 32 * 1024
@@ -195,7 +195,8 @@ class ServiceProxy:
             copy.failed(str(error), is_gone=True)
             raise _NotSent from error
         except aiohttp.ConnectionTimeoutError as error:
-            copy.failed(str(error))
+            if copy.answers == answers:  # else it is there, and many come at one instant
+                copy.failed(str(error))
             raise _NotSent from error
         except TimeoutError as error:
             self._failed(copy, caller, answers, error, blame=blame)
