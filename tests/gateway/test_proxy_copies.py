@@ -150,6 +150,26 @@ async def test_with_no_copy_ready_the_answer_is_a_quick_503(
         await proxy.ready()
 
 
+async def test_a_copy_that_is_about_to_end_is_asked_where_there_is_no_other(
+    copies: list[Service], proxy: ServiceProxy, clock: ManualClock
+) -> None:
+    """As in a rolling restart: the next one begins to end before it is seen that the last one is back."""
+    ending, other = copies
+    ending.stopping = True
+    await looked(copies, clock)
+    for _ in range(10):
+        assert (await Client().asks(proxy)).status == 200
+    assert (len(ending.paths), len(other.paths)) == (0, 10)
+    other.ready = 503
+    await looked(copies, clock)
+    await proxy.ready()
+    for _ in range(10):
+        assert (await Client().asks(proxy)).status == 200
+    assert (len(ending.paths), len(other.paths)) == (10, 10)
+    await ending.stop()
+    assert (await Client().asks(proxy)).status == 503
+
+
 async def test_a_service_needs_a_url() -> None:
     with pytest.raises(ValueError, match="things"):
         ServiceProxy("things", [], clock=ManualClock())

@@ -12,11 +12,13 @@ slows down the other end instead of filling memory. A client that goes ends its 
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from houseful.adapters.local_coordination import Stopwatch
@@ -238,15 +240,26 @@ class ServiceProxy:
                 await answer.part(part)
             await answer.end()
 
-    async def _look(self, url: str) -> int:
+    async def _look(self, url: str) -> str | None:
         assert self._session is not None
         try:
             async with asyncio.timeout(_LOOK_ANSWER_SECONDS), self._session.get(url) as response:
-                return response.status
+                return None if response.status == 200 else _said(response.status, await response.read())
         except aiohttp.ClientConnectorError as error:
             raise ConnectionRefusedError(str(error)) from error
         except aiohttp.ClientError as error:
             raise OSError(str(error) or type(error).__name__) from error
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+
+
+def _said(status: int, body: bytes) -> str:
+    """Why it is not ready; the status where its answer is no problem document."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(body, type=_Problem).code or str(status)
+    return str(status)
 
 
 def _session() -> aiohttp.ClientSession:
