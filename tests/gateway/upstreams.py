@@ -90,7 +90,9 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/readyz":
             self.looks += 1
-            answer = problem(Refusal(503, "stopping", "Soon.")) if self.stopping else Answer(b"{}", self.ready)
+            answer = (
+                problem(Refusal(503, "stopping", "Soon.")) if self.stopping else Answer(b"{}", self.ready)
+            )
             await respond(answer, scope, receive, send)
             return
         self.paths.append(scope["path"])

@@ -101,7 +101,8 @@ def world(
 def _site(topology: str, request: pytest.FixtureRequest, data: Path, settings: dict[str, str]) -> Site:
     if topology == SPLIT:
         stands: Stands = request.getfixturevalue("stands")
-        return OfProcesses(stands.new(**settings))
+        stand = stands.new(**settings)
+        return OfProcesses(stand.platform, stand)
     program = UP if topology == SINGLE else ("tests.system.together",)
     variables = {f"HOUSEFUL_{name.upper()}": value for name, value in settings.items()}
     return OneProcess(data, program, variables)

@@ -97,17 +97,22 @@ class Platform:
     """All of them, and the settings that they share. `engines` are those that name the engines."""
 
     def __init__(
-        self, folder: Path, engines: Mapping[str, str], settings: Mapping[str, str], module: str = "houseful"
+        self,
+        folder: Path,
+        engines: Mapping[str, str],
+        settings: Mapping[str, str],
+        *,
+        copies: Mapping[str, int] = COPIES,
+        module: str = "houseful",
     ) -> None:
-        """Services call the gateways by HOUSEFUL_GATEWAY_URL where `settings` has it."""
         self.folder = folder
         folder.mkdir(parents=True)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
         keys = {f"HOUSEFUL_{name.upper()}": key for name, key in new_secrets().items()}
         self.processes = [
             Process(part, number, module, {}, folder)
-            for part, copies in COPIES.items()
-            for number in range(copies)
+            for part, count in copies.items()
+            for number in range(count)
         ]
         self.gateways = [one.url for one in self.of("gateway")]
         urls = {

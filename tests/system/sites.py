@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tests.support import LiveServer
 from tests.system.houses import SystemHouse, house_on, single_house
+from tests.system.processes import Platform
 from tests.system.stands import Stand
 
 
@@ -74,11 +75,13 @@ class OneProcess:
 
 
 class OfProcesses:
-    def __init__(self, stand: Stand) -> None:
+    """Several gateways and services. Without a stand it has no clock and no stores for the test."""
+
+    def __init__(self, platform: Platform, stand: Stand | None = None) -> None:
+        self._platform = platform
         self._stand = stand
-        self._platform = stand.platform
-        self.url = ",".join(stand.platform.gateways)
-        self.mail = stand.platform.mail
+        self.url = ",".join(platform.gateways)
+        self.mail = platform.mail
 
     def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return _houseful(arguments, self._platform.environment | environment)
@@ -90,11 +93,12 @@ class OfProcesses:
         self._platform.start("tickets")
 
     def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+        assert self._stand is not None, "its stores are nobody's to see"
         assert set(self._platform.stop().values()) == {0}
         return house_on(self._stand)
 
     def close(self) -> None:
-        self._stand.close()
+        (self._stand or self._platform).close()
 
 
 def _houseful(arguments: Any, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -192,7 +192,8 @@ async def test_processes_die_at_every_chunk(stands: Stands) -> None:
                 break
             died_at.append(show.next_block)
             chunks.allow(1)
-            await asyncio.to_thread(stand.platform.start, "tickets")
+            for process in tickets:
+                process.start()
         chunks.go_on()
         await asyncio.to_thread(stand.platform.start, "tickets")
         assert died_at == sorted(set(died_at))

@@ -7,7 +7,7 @@ import random
 from houseful.common import webhooks
 from tests.system import outside_client as cards
 from tests.system.line import WEBHOOKS, is_the_gateways, nothing
-from tests.system.sale import HOLD_SECONDS, Sale
+from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale
 from tests.system.support import kept_minor, must_be_sound, token_of
 
 
@@ -21,7 +21,8 @@ async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
         (await sale.house.pay(order)).ok(200)
         await sale.caught(2)
         # The order does not know yet; the deadline's poll finds it, and takes the money.
-        await sale.becomes(order, "confirmed", token=buyer, step_seconds=HOLD_SECONDS)
+        await sale.clock.advance(AFTER_THE_DEADLINE)
+        await sale.becomes(order, "confirmed", token=buyer)
         await sale.caught(3)
         sale.line.catches = False
         for place in [*places, *random.Random(turn).sample(range(3), 3)]:
