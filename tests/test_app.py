@@ -48,11 +48,11 @@ SECRETS = Secrets(**new_secrets())
 async def test_what_can_not_work(
     tmp_path: Path, parts: set[str], settings: dict[str, str], wrong: dict[str, str]
 ) -> None:
-    chosen = load_settings({}, data=str(tmp_path / "data"), **settings)
+    chosen = load_settings(variables(settings), data=str(tmp_path / "data"))
     with pytest.raises(SettingsError) as raised:
         async with running(chosen, parts=parts, secrets=SECRETS):
             pass
-    assert list(tmp_path.iterdir()) == [], "nothing was opened"
+    assert os.listdir(tmp_path) == [], "nothing was opened"
     errors = raised.value.errors
     assert errors.keys() == {f"HOUSEFUL_{name}" for name in wrong}
     for name, text in wrong.items():

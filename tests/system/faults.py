@@ -77,6 +77,7 @@ class DeadlyChunks:
 
 def install(folder: Path) -> None:
     """For good: in a process of its own."""
-    ordering.Ordering.sell = HeldSale(folder).around(ordering.Ordering.sell)  # type: ignore[method-assign]
-    make = inventory.Inventory._generate_chunk
-    inventory.Inventory._generate_chunk = DeadlyChunks(folder).around(make)  # type: ignore[method-assign]
+    service: Any = ordering.Ordering
+    service.sell = HeldSale(folder).around(service.sell)
+    service = inventory.Inventory
+    service._generate_chunk = DeadlyChunks(folder).around(service._generate_chunk)

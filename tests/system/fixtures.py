@@ -13,7 +13,8 @@ from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import program
 from tests.support import UP
 from tests.system.houses import OpenHouse, SystemHouse, house_on, house_together, single_house
-from tests.system.sites import OfProcesses, OneProcess, Site
+from tests.system.sites import TOGETHER as TOGETHER_PROGRAM
+from tests.system.sites import OfProcesses, OneProcess, OwnSite
 from tests.system.stands import Stands
 from tests.system.world import World
 
@@ -28,7 +29,7 @@ in_processes = pytest.mark.parametrize("topology", TOPOLOGIES[2:], indirect=True
 
 WORLD = {"payments_delay_seconds": "0.2"}
 
-OpenSite = Callable[..., Site]
+OpenSite = Callable[..., OwnSite]
 
 
 @pytest.fixture(scope="session", params=TOPOLOGIES)
@@ -76,14 +77,14 @@ def open_house(topology: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 @pytest.fixture
 def open_site(topology: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSite]:
     """A site for this test alone."""
-    sites: list[Site] = []
+    opened: list[OwnSite] = []
 
-    def start(**settings: str) -> Site:
-        sites.append(_site(topology, request, tmp_path / f"site-{len(sites)}", settings))
-        return sites[-1]
+    def start(**settings: str) -> OwnSite:
+        opened.append(_site(topology, request, tmp_path / f"site-{len(opened)}", settings))
+        return opened[-1]
 
     yield start
-    for site in sites:
+    for site in opened:
         site.close()
 
 
@@ -98,11 +99,11 @@ def world(
     site.close()
 
 
-def _site(topology: str, request: pytest.FixtureRequest, data: Path, settings: dict[str, str]) -> Site:
+def _site(topology: str, request: pytest.FixtureRequest, data: Path, settings: dict[str, str]) -> OwnSite:
     if topology == SPLIT:
         stands: Stands = request.getfixturevalue("stands")
         stand = stands.new(**settings)
         return OfProcesses(stand.platform, stand)
-    program = UP if topology == SINGLE else ("tests.system.together",)
+    program = UP if topology == SINGLE else TOGETHER_PROGRAM
     variables = {f"HOUSEFUL_{name.upper()}": value for name, value in settings.items()}
     return OneProcess(data, program, variables)

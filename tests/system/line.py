@@ -87,14 +87,14 @@ class Line:
 
 
 async def _whole(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Cut
         body += message.get("body", b"")
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
 async def _nowhere(message: MutableMapping[str, Any]) -> None:

@@ -4,9 +4,10 @@ forward: the folder in TEST_FOLDER has the files of both.
 
 import os
 from pathlib import Path
+from typing import Any
 
 from houseful import app
-from houseful.__main__ import main
+from houseful.cli import main
 from tests.system import faults
 from tests.system.clocks import CLOCK_FILE, FlowingClock
 
@@ -16,6 +17,7 @@ def _clock() -> FlowingClock:
 
 
 if __name__ == "__main__":
-    app.SystemClock = _clock  # type: ignore[assignment,misc]
+    wiring: Any = app
+    wiring.SystemClock = _clock
     faults.install(Path(os.environ["TEST_FOLDER"]))
     main()

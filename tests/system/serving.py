@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -122,7 +122,7 @@ class Outside:
         await self._session.close()
 
 
-async def _data_of(lines: AsyncIterator[bytes]) -> AsyncIterator[str]:
+async def _data_of(lines: AsyncIterable[bytes]) -> AsyncIterator[str]:
     async for line in lines:
         if line.startswith(b"data: "):
             yield line.decode().removeprefix("data: ").rstrip("\n")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,12 @@ class Site(Protocol):
         """The command line on this installation, as an operator uses it."""
         ...
 
+    def close(self) -> None: ...
+
+
+class OwnSite(Site, Protocol):
+    """One that a test may do with what it likes."""
+
     def kill(self) -> None:
         """Whoever makes inventories ends in the middle of it."""
         ...
@@ -40,7 +46,9 @@ class Site(Protocol):
         """In order; its stores can be looked at."""
         ...
 
-    def close(self) -> None: ...
+
+TOGETHER = ("tests.system.together",)
+"""The program that starts every service by itself, in one process."""
 
 
 class OneProcess:
@@ -61,7 +69,7 @@ class OneProcess:
         return self._server.url
 
     def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return _houseful([*arguments, "--data", str(self._data)], environment)
+        return run_houseful([*arguments, "--data", str(self._data)], environment)
 
     def kill(self) -> None:
         self._server.close()
@@ -84,7 +92,7 @@ class OfProcesses:
         self.mail = platform.mail
 
     def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return _houseful(arguments, self._platform.environment | environment)
+        return run_houseful(arguments, self._platform.environment | environment)
 
     def kill(self) -> None:
         self._platform.kill("tickets")
@@ -101,11 +109,17 @@ class OfProcesses:
         (self._stand or self._platform).close()
 
 
-def _houseful(arguments: Any, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
+def clean_environment() -> dict[str, str]:
+    """Without the settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
+
+
+def run_houseful(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "houseful", *arguments],
-        env=clean | dict(environment),
+        env=clean_environment() | dict(environment),
         capture_output=True,
         text=True,
         timeout=120,

@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 from houseful.checks import CHECKS, Installation, every
 from houseful.common.auth import Role
+from houseful.common.ports import BusLook
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.users.domain import Session, User
@@ -89,7 +90,8 @@ async def must_be_sound(house: SystemHouse) -> None:
 async def findings(house: SystemHouse) -> list[str]:
     """What is amiss each time that one looks again: where others have used the installation before, what they
     left behind may be on its way."""
-    installation = Installation(house.app.stores, house.app.bus, house.app.clock)
+    bus = cast(BusLook | None, house.app.bus)  # both adapters can be looked at
+    installation = Installation(house.app.stores, bus, house.app.clock)
     found = await _look(installation)
     for _ in range(house.looks - 1):
         if not found:

@@ -19,7 +19,7 @@ from tests.system.faults import DeadlyChunks
 from tests.system.fixtures import OpenSite, in_one_process, in_processes
 from tests.system.houses import OpenHouse, SystemHouse, house_on
 from tests.system.outside_client import Client
-from tests.system.sites import Site, make_account
+from tests.system.sites import OwnSite, make_account
 from tests.system.stands import Stands
 from tests.system.support import findings, organizer_of
 from tests.system.world import event_body
@@ -80,7 +80,7 @@ def wait_for(olga: Client, event_id: str, moment: int) -> None:
     olga.until(look)
 
 
-def signed_in(site: Site) -> Client:
+def signed_in(site: OwnSite) -> Client:
     client = Client(site.url)
     client.login("olga@example.org", PASSWORD)
     return client
@@ -90,7 +90,7 @@ def is_ready(client: Client, path: str) -> bool:
     return bool(client.get(path)["state"] == "ready")
 
 
-async def every_block_once(site: Site, made: list[str]) -> None:
+async def every_block_once(site: OwnSite, made: list[str]) -> None:
     async with site.stop() as house:
         assert await findings(house) == []
         counts: Counter[str] = Counter()
