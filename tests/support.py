@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +92,7 @@ def plan(rows: int = 3, seats: int = 10) -> dict[str, Any]:
 PRICES = {"Premium": 5000, "Standard": 3000}
 
 
-@dataclass
+@dataclass(kw_only=True)
 class House:
     """A running installation and short ways to use it, all through the gateway."""
 
@@ -116,7 +116,11 @@ class House:
         if method in ("POST", "PATCH", "DELETE"):
             sent.setdefault("idempotency-key", key or f"test-{next(self._keys)}")
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        answer = await self.app.client.request(method, path, body=raw, headers=sent)
+        return await self.request(method, path, raw, sent)
+
+    async def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        """The call itself."""
+        answer = await self.app.client.request(method, path, body=body, headers=headers)
         return Reply(answer.status, answer.headers, answer.body)
 
     async def user(self, name: str = "buyer", *roles: Role) -> str:
@@ -208,7 +212,7 @@ async def started(
     """An installation in `data`; settings by their names. Rates are not limited unless `rate_limits="on"`."""
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
     async with running(chosen, clock=clock, background=background, access_log=False) as app:
-        yield House(app)
+        yield House(app=app)
 
 
 @pytest.fixture
@@ -295,15 +299,19 @@ async def open_stream(
         await stream.close()
 
 
-class LiveServer:
-    """`houseful up` as a process of its own. `url` once it has said `ready:`."""
+UP = ("houseful", "up", "--port", "0")
 
-    def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
+
+class LiveServer:
+    """`houseful up`, or another module that is started like it, as a process of its own. `url` once it has
+    said `ready:`."""
+
+    def __init__(self, data: Path, *arguments: str, program: Sequence[str] = UP, **environment: str) -> None:
         self.data = data
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
         self._log = (data.parent / f"{data.name}.log").open("ab+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "houseful", "up", "--data", str(data), "--port", "0", *arguments],
+            [sys.executable, "-m", *program, "--data", str(data), *arguments],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

@@ -2,12 +2,18 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
+
+from tests.support import UP
+from tests.system.command import ByCommand
+from tests.system.fixtures import SINGLE, SPLIT
+from tests.system.sites import TOGETHER, OneProcess, Site, must_pass_the_check
+from tests.system.world import World
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -40,6 +46,24 @@ class Visitor:
         await page.get_by_test_id("sign-in-password").fill(password)
         await page.get_by_test_id("sign-in-submit").click()
         await page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+@pytest.fixture(scope="module")
+def box_office(
+    topology: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Each topology as people start it."""
+    data = tmp_path_factory.mktemp("box-office") / "data"
+    if topology == SPLIT:
+        request.getfixturevalue("engines")  # skips where they are not to be had
+        site: Site = ByCommand(data)
+    else:
+        site = OneProcess(data, UP if topology == SINGLE else TOGETHER, {})
+    world = World(site)
+    yield world
+    must_pass_the_check(site)
+    world.close()
+    site.close()
 
 
 Visit = Callable[..., Awaitable[Visitor]]

@@ -17,13 +17,13 @@ from playwright.async_api import Page, expect
 
 from houseful.venues import theatre
 from tests.browser.conftest import PHONE, Visit, picture
-from tests.support import LiveServer, live
+from tests.support import PASSWORD, LiveServer, live
+from tests.system.world import World
 
 __all__ = ["live"]
 
 pytestmark = pytest.mark.browser
 
-PASSWORD = "correct horse battery"
 Start = Callable[..., LiveServer]
 
 
@@ -94,16 +94,17 @@ def wait_until_on_sale(server: LiveServer, event_id: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-async def test_a_seat_bought_by_clicking_admits_once(live: Start, visit: Visit, size: str) -> None:
-    server = live()
-    event_id = put_on_sale(server, account(server, "olga@example.com", "organizer"))
-    account(server, "gil@example.com", "gate")
-    buyer(server, "bo@example.com")
-    wait_until_on_sale(server, event_id)
-    visitor = await visit(server.url, PHONE) if size == "phone" else await visit(server.url)
+async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: Visit, size: str) -> None:
+    """Where there are several gateways, the buyer comes by the first and the gate by the last."""
+    plan, areas, prices = theatre(300)
+    title, urls = f"The Glass Harbour on the {size}", box_office.site.url.split(",")
+    box_office.event(title=title, plan=plan, areas=areas, prices=prices)
+    address = box_office.address()
+    box_office.client().register(address, PASSWORD, "Bo Buyer")
+    visitor = await visit(urls[0], PHONE) if size == "phone" else await visit(urls[0])
     page = await visitor.tab()
-    await visitor.sign_in(page, "bo@example.com", PASSWORD)
-    await page.get_by_test_id("event-card").first.click()
+    await visitor.sign_in(page, address, PASSWORD)
+    await page.get_by_test_id("event-card").filter(has_text=title).first.click()
     await page.get_by_test_id("choose-seats").first.click()
     await page.wait_for_selector('[data-testid="seat-canvas"][data-ready="true"]')
     for ordinal in (40, 41):
@@ -131,10 +132,10 @@ async def test_a_seat_bought_by_clicking_admits_once(live: Start, visit: Visit, 
     assert seen.text == code
     await picture(page, f"purchase-{size}-4-tickets")
 
-    gate = await visit(server.url)
+    gate = await visit(urls[-1])
     door = await gate.tab()
-    await gate.sign_in(door, "gil@example.com", PASSWORD)
-    await door.goto(f"{server.url}/gate")
+    await gate.sign_in(door, "gate@example.org", PASSWORD)
+    await door.goto(f"{urls[-1]}/gate")
     await door.get_by_test_id("gate-name").fill("North")
     for verdict in ("admitted", "already_used"):
         await door.get_by_test_id("gate-code").fill(code)

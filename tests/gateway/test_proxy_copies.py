@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import ManualClock, SystemClock
@@ -147,6 +150,26 @@ async def test_with_no_copy_ready_the_answer_is_a_quick_503(
         await proxy.ready()
 
 
+async def test_a_copy_that_is_about_to_end_is_asked_where_there_is_no_other(
+    copies: list[Service], proxy: ServiceProxy, clock: ManualClock
+) -> None:
+    """As in a rolling restart: the next one begins to end before it is seen that the last one is back."""
+    ending, other = copies
+    ending.stopping = True
+    await looked(copies, clock)
+    for _ in range(10):
+        assert (await Client().asks(proxy)).status == 200
+    assert (len(ending.paths), len(other.paths)) == (0, 10)
+    other.ready = 503
+    await looked(copies, clock)
+    await proxy.ready()
+    for _ in range(10):
+        assert (await Client().asks(proxy)).status == 200
+    assert (len(ending.paths), len(other.paths)) == (10, 10)
+    await ending.stop()
+    assert (await Client().asks(proxy)).status == 503
+
+
 async def test_a_service_needs_a_url() -> None:
     with pytest.raises(ValueError, match="things"):
         ServiceProxy("things", [], clock=ManualClock())
@@ -263,6 +286,35 @@ async def test_requests_that_break_a_copy_do_not_close_it_to_others(
     results = await asyncio.gather(*bad, return_exceptions=True)
     assert all(isinstance(one, Cut) for one in results)
     assert (await Client("GET", "/good").asks(proxy)).status == 200
+
+
+async def test_who_is_not_let_in_in_time_does_not_close_a_copy_that_answers_others(
+    copies: list[Service], proxy: ServiceProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await copies[1].stop()
+    for _ in range(3):
+        assert (await Client().asks(proxy)).status == 200
+    assert proxy._session is not None
+    request, too_late, waiting = proxy._session._request, asyncio.Event(), 0
+
+    async def crowded(method: str, url: URL, **named: Any) -> object:
+        nonlocal waiting
+        if url.path == "/late":
+            waiting += 1
+            await too_late.wait()
+            raise aiohttp.ConnectionTimeoutError
+        return await request(method, url, **named)
+
+    monkeypatch.setattr(proxy._session, "_request", crowded)
+    late = [asyncio.create_task(Client("POST", "/late", body=b"x").asks(proxy)) for _ in range(10)]
+    await until(lambda: waiting == 10)
+    assert (await Client().asks(proxy)).status == 200
+    too_late.set()
+    assert {client.status for client in await asyncio.gather(*late)} == {503}
+    assert (await Client().asks(proxy)).status == 200
+    for _ in range(3):  # nobody has been answered since these came
+        assert (await Client("POST", "/late", body=b"x").asks(proxy)).status == 503
+    assert (await Client().asks(proxy)).status == 503
 
 
 async def test_clients_that_stall_do_not_close_a_copy_to_others(copies: list[Service]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import uvicorn
 
 from houseful.adapters.uvicorn_server import CUT, _Protocol, _Server, listen
-from houseful.common.errors import Unavailable
+from houseful.common.errors import Refusal, Unavailable
 from houseful.common.http import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
 
 PATIENCE_SECONDS = 30.0
@@ -44,11 +44,13 @@ def cut(scope: Scope) -> None:
 
 
 class Service:
-    """One copy, on a port of its own. Counts what it is asked; says at /readyz what `ready` is."""
+    """One copy, on a port of its own. Counts what it is asked; says at /readyz what `ready` is, or that it is
+    `stopping`."""
 
     def __init__(self, handle: Handler = echo) -> None:
         self.handle = handle
         self.ready = 200
+        self.stopping = False
         self.looks = 0
         self.paths: list[str] = []
         self._port = 0
@@ -88,7 +90,10 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/readyz":
             self.looks += 1
-            await respond(Answer(b"{}", self.ready), scope, receive, send)
+            answer = (
+                problem(Refusal(503, "stopping", "Soon.")) if self.stopping else Answer(b"{}", self.ready)
+            )
+            await respond(answer, scope, receive, send)
             return
         self.paths.append(scope["path"])
         await self.handle(scope, receive, send)

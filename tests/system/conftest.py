@@ -1,25 +1,17 @@
-"""A real server for all the tests from outside, and who uses it; and a sale in this process."""
+"""A world for all the tests from outside; a house, and a sale, for those from within."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from houseful.adapters.system import ManualClock
-from tests.support import plan, started
+from tests.support import plan
+from tests.system.houses import OpenHouse, SystemHouse
 from tests.system.outside_client import Client
 from tests.system.sale import HOLD_SECONDS, Sale, StartSale
 from tests.system.support import on_sale, organizer_of
 from tests.system.world import World, hall
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("world") / "data", HOUSEFUL_PAYMENTS_DELAY_SECONDS="0.2")
-    yield world
-    world.close()
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +33,20 @@ def order(buyer: Client, event: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> StartSale:
+async def house(open_house: OpenHouse) -> AsyncIterator[SystemHouse]:
+    async with open_house() as house:
+        yield house
+
+
+@pytest.fixture
+def start(open_house: OpenHouse) -> StartSale:
     @asynccontextmanager
     async def open_sale(**settings: Any) -> AsyncIterator[Sale]:
-        clock = ManualClock()
-        async with started(tmp_path / "data", clock=clock, **settings) as house:
+        async with open_house(manual=True, **settings) as house:
             event_id = await on_sale(
                 house, organizer_of(house), plan=plan(rows=2, seats=6), hold_seconds=HOLD_SECONDS
             )
-            yield Sale(house, clock, event_id)
+            yield Sale(house, event_id)
 
     return open_sale
 

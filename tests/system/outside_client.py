@@ -5,7 +5,9 @@ script of somebody else can do too.
 """
 
 import http.client
+import itertools
 import json
+import select
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -71,23 +73,26 @@ class Answer:
 
 
 class Client:
-    """One user of one installation. Keeps a connection and the tokens; not for several threads at once."""
+    """One user of one installation. Keeps connections and the tokens; not for several threads at once.
+
+    `url` may be that of several gateways, with commas between: each request goes to the next.
+    """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        assert parts.hostname is not None
-        self._host, self._port = parts.hostname, parts.port or 80
-        self._connection: http.client.HTTPConnection | None = None
+        self._ways = itertools.cycle([_Way(one) for one in url.split(",")])
         self.access_token: str | None = None
         self.refresh_token: str | None = None
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE_SECONDS)
+        return next(self._ways).connect()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        first = way = next(self._ways)
+        while True:
+            way.close()
+            way = next(self._ways)
+            if way is first:
+                return
 
     def call(
         self,
@@ -106,20 +111,7 @@ class Client:
         if signed_in and self.access_token is not None:
             sent["authorization"] = f"Bearer {self.access_token}"
         raw = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        fresh = self._connection is None
-        self._connection = self._connection or self.connect()
-        try:
-            self._connection.request(method, path, body=raw, headers=sent | dict(headers or {}))
-            answer = self._connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            if not fresh and method == "GET":  # the server may close a connection that was idle
-                return self.call(method, path, body, key=key, headers=headers, signed_in=signed_in)
-            raise Cut(f"{method} {path}: {error!r}") from error
-        if answer.will_close:
-            self.close()
-        return Answer(answer.status, dict(answer.getheaders()), content)
+        return next(self._ways).call(method, path, raw, sent | dict(headers or {}))
 
     def get(self, path: str) -> Any:
         return self.call("GET", path).ok()
@@ -239,6 +231,45 @@ class Client:
             assert answer.status == 200
             assert answer.getheader("content-type") == "text/event-stream"
             yield _messages(answer)
+
+
+class _Way:
+    """The connection to one gateway."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        self._host, self._port = parts.hostname, parts.port or 80
+        self._connection: http.client.HTTPConnection | None = None
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        if self._connection is None or _has_ended(self._connection):
+            self.close()
+            self._connection = self.connect()
+        try:
+            self._connection.request(method, path, body=body, headers=dict(headers))
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Cut(f"{method} {path}: {error!r}") from error
+        if answer.will_close:
+            self.close()
+        return Answer(answer.status, dict(answer.getheaders()), content)
+
+
+def _has_ended(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed it, as it may do with one that was idle: there is something to read, and
+    it is the end."""
+    return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
 
 
 def _messages(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str]]:

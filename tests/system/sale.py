@@ -4,25 +4,22 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from houseful.adapters.system import ManualClock
-from tests.support import House, Reply
-from tests.system.support import (
-    Line,
-    token_of,
-)
+from tests.support import Reply
+from tests.system.houses import SystemHouse
+from tests.system.support import token_of
 
-HOLD_SECONDS = 60
+HOLD_SECONDS = 120
 AFTER_THE_DEADLINE = HOLD_SECONDS + 1
 
 
 class Sale:
     """A hall of twelve seats, on sale, with a line on which things can go wrong."""
 
-    def __init__(self, house: House, clock: ManualClock, event_id: str) -> None:
+    def __init__(self, house: SystemHouse, event_id: str) -> None:
         self.house = house
-        self.clock = clock
+        self.clock = house.clock
+        self.line = house.line
         self.event_id = event_id
-        self.line = Line(house)
         self.bea = token_of(house, "bea")
         self.cem = token_of(house, "cem")
 
@@ -52,10 +49,14 @@ class Sale:
         reply = await self.house.call("GET", path, token=token or self.bea)
         return list(reply.ok()["items"])
 
-    async def seat_statuses(self, order: dict[str, Any]) -> set[str]:
+    async def seats_are(self, order: dict[str, Any], *expected: str) -> None:
+        """When one browses."""
         mine = {seat["id"] for seat in order["seats"]}
-        seats = await self.house.seats(self.event_id)
-        return {seat["status"] for seat in seats if seat["id"] in mine}
+
+        async def look() -> set[str]:
+            return {seat["status"] for seat in await self.house.seats(self.event_id) if seat["id"] in mine}
+
+        await self.house.shows(look, set(expected))
 
     async def caught(self, count: int) -> None:
         async def look() -> bool:
@@ -63,8 +64,16 @@ class Sale:
 
         await self.house.until(look, advance_seconds=0.1)
 
+    async def fails(self, times: int) -> None:
+        """Until so many requests did not get through the line."""
+
+        async def look() -> bool:
+            return self.line.cut >= times
+
+        await self.house.until(look, advance_seconds=10)
+
     async def letter(self, kind: str, order: dict[str, Any]) -> str:
-        file = self.house.app.settings.data_folder / "mail" / f"{kind}-{order['id']}.eml"
+        file = self.house.mail / f"{kind}-{order['id']}.eml"
 
         async def look() -> bool:
             return file.exists()

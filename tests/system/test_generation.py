@@ -2,9 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from functools import partial, partialmethod
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +14,17 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.service import inventory
 from houseful.tickets.service.inventory import Inventory
 from houseful.venues import stadium, theatre
-from tests.support import PASSWORD, House, LiveServer, started
-from tests.system.outside_client import Client, Cut
-from tests.system.support import findings, make_account, organizer_of
+from tests.support import PASSWORD
+from tests.system.faults import DeadlyChunks
+from tests.system.fixtures import OpenSite, in_one_process, in_processes
+from tests.system.houses import OpenHouse, SystemHouse, house_on
+from tests.system.outside_client import Client
+from tests.system.sites import OwnSite, make_account
+from tests.system.stands import Stands
+from tests.system.support import findings, organizer_of
 from tests.system.world import event_body
 
 SEATS = 60_000
-StartServer = Callable[..., LiveServer]
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +38,21 @@ MOMENTS: tuple[int, ...] = (0, 1, SEATS // 2, SEATS - 5000)
 
 
 def test_a_stadium_made_by_a_server_that_is_killed_again_and_again(
-    live: StartServer, big_event: dict[str, Any], tmp_path: Path
+    open_site: OpenSite, big_event: dict[str, Any]
 ) -> None:
-    data = tmp_path / "data"
-    make_account(data, "olga@example.org", PASSWORD, "organizer")
+    site = open_site()
+    make_account(site, "olga@example.org", PASSWORD, "organizer")
     made = []
     for moment in MOMENTS:
-        server = live(data=data)
-        olga = signed_in(server)
+        olga = signed_in(site)
         event = olga.call("POST", "/api/events", big_event).ok(201)
         olga.call("POST", f"/api/events/{event['id']}/publish").ok(202)
-        kill_at(server, olga, event["id"], moment)
+        wait_for(olga, event["id"], moment)
+        site.kill()
+        olga.close()
+        site.start_again()
         made.append(event["id"])
-    server = live(data=data)
-    olga = signed_in(server)
+    olga = signed_in(site)
     for event_id in made:
         path = f"/api/events/{event_id}/inventory"
         olga.until(partial(is_ready, olga, path))
@@ -64,27 +67,21 @@ def test_a_stadium_made_by_a_server_that_is_killed_again_and_again(
         len(seats) == len({seat["id"] for seat in seats}) == len({seat["ordinal"] for seat in seats}) == SEATS
     )
     olga.close()
-    assert server.stop() == 0
-    asyncio.run(every_block_once(data, made))
+    asyncio.run(every_block_once(site, made))
 
 
-def kill_at(server: LiveServer, olga: Client, event_id: str, moment: int) -> None:
-    """As soon as so many seats are there; or when it is done, for a machine that is faster than we look."""
+def wait_for(olga: Client, event_id: str, moment: int) -> None:
+    """Until so many seats are there; or until it is done, for a machine that is faster than we look."""
 
     def look() -> bool:
         inventory: dict[str, Any] = olga.get(f"/api/events/{event_id}/inventory")
         return bool(inventory["generated"] >= moment or inventory["state"] == "ready")
 
     olga.until(look)
-    server.process.kill()
-    server.process.wait()
-    olga.close()
-    with pytest.raises(Cut):
-        olga.call("GET", "/healthz")
 
 
-def signed_in(server: LiveServer) -> Client:
-    client = Client(server.url)
+def signed_in(site: OwnSite) -> Client:
+    client = Client(site.url)
     client.login("olga@example.org", PASSWORD)
     return client
 
@@ -93,8 +90,8 @@ def is_ready(client: Client, path: str) -> bool:
     return bool(client.get(path)["state"] == "ready")
 
 
-async def every_block_once(data: Path, made: list[str]) -> None:
-    async with started(data, background=False) as house:
+async def every_block_once(site: OwnSite, made: list[str]) -> None:
+    async with site.stop() as house:
         assert await findings(house) == []
         counts: Counter[str] = Counter()
         spans: set[tuple[str, int]] = set()
@@ -127,7 +124,8 @@ class Mortal:
         return await self._make(service, event_id, layout)
 
 
-async def test_it_dies_at_every_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@in_one_process
+async def test_it_dies_at_every_chunk(open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by chance but one after the other: before the first chunk, after it, after the second, …"""
     plan, areas, prices = theatre(900)
     body = event_body(plan=plan, areas=areas, prices=prices)
@@ -135,17 +133,17 @@ async def test_it_dies_at_every_chunk(tmp_path: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(inventory, "CHUNK_BLOCKS", 10)
         patch.setattr(Inventory, "_generate_chunk", partialmethod(mortal))
-        async with started(tmp_path / "data") as house:
+        async with open_house() as house:
             olga = organizer_of(house)
             event_id = (await house.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
             (await house.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
             assert not await lives_to_the_end(house, event_id, mortal)
         for _ in range(50):
             mortal.born_again()
-            async with started(tmp_path / "data") as house:
+            async with open_house() as house:
                 if await lives_to_the_end(house, event_id, mortal):
                     break
-    async with started(tmp_path / "data") as house:
+    async with open_house() as house:
         blocks = await house.app.stores["tickets"].count(Block, {"event_id": event_id})
         assert mortal.died_at == list(range(0, blocks, 10))
         seats = await house.seats(event_id)
@@ -153,7 +151,7 @@ async def test_it_dies_at_every_chunk(tmp_path: Path, monkeypatch: pytest.Monkey
         assert await findings(house) == []
 
 
-async def lives_to_the_end(house: House, event_id: str, mortal: Mortal) -> bool:
+async def lives_to_the_end(house: SystemHouse, event_id: str, mortal: Mortal) -> bool:
     """False where it died before everything was made."""
 
     async def look() -> str:
@@ -163,3 +161,44 @@ async def lives_to_the_end(house: House, event_id: str, mortal: Mortal) -> bool:
         return "dead" if mortal.died.is_set() else ""
 
     return await house.until(look) == "ready"
+
+
+@in_processes
+@pytest.mark.usefixtures("topology")
+async def test_processes_die_at_every_chunk(stands: Stands) -> None:
+    """The same by real kills: each life of the two ticket services is one chunk, the first not even that."""
+    plan, areas, prices = theatre(900)
+    body = event_body(plan=plan, areas=areas, prices=prices)
+    stand = stands.get()
+    tickets = stand.platform.of("tickets")
+    chunks = DeadlyChunks(stand.folder)
+    chunks.allow(0)
+    async with house_on(stand) as house:
+        olga = organizer_of(house)
+        event_id = (await house.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
+        (await house.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
+        died_at = []
+
+        async def over() -> bool:
+            show = await house.app.stores["tickets"].get(Show, event_id)
+            is_ready = show is not None and show.state is ShowState.READY
+            return is_ready or not any(process.is_running for process in tickets)
+
+        while True:
+            await house.until(over)
+            show = await house.app.stores["tickets"].get(Show, event_id)
+            assert show is not None
+            if show.state is ShowState.READY:
+                break
+            died_at.append(show.next_block)
+            chunks.allow(1)
+            for process in tickets:
+                process.start()
+        chunks.go_on()
+        await asyncio.to_thread(stand.platform.start, "tickets")
+        assert died_at == sorted(set(died_at))
+        assert died_at[0] == 0
+        assert len(died_at) > 3
+        seats = await house.seats(event_id)
+        assert len({seat["id"] for seat in seats}) == len(seats) == 900
+        assert await findings(house) == []

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support import PASSWORD
 from tests.system.outside_client import Answer, Client, new_key
-from tests.system.support import must_pass_the_check
+from tests.system.sites import must_pass_the_check
 from tests.system.world import World, at_once, event_body
 
 # Repeating
@@ -264,5 +264,5 @@ def test_operations_answer(world: World) -> None:
 
 def test_all_of_this_left_everything_sound(world: World) -> None:
     """The last one here: what all the others have done holds together."""
-    report = must_pass_the_check(world.data)
+    report = must_pass_the_check(world.site)
     assert {check["code"] for check in report["checks"]} >= {"C1", "C2", "C4", "C7", "C9"}

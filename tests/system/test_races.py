@@ -5,17 +5,18 @@ import itertools
 import random
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from houseful.adapters.system import ManualClock
 from houseful.tickets.domain.shows import Show
-from tests.support import House, Reply, plan, started
+from houseful.tickets.service.ordering import Ordering
+from tests.support import Reply, plan
+from tests.system.faults import HeldSale
+from tests.system.houses import HouseOfParts, OpenHouse, SystemHouse
+from tests.system.line import Line
 from tests.system.outside_client import Answer, Client
 from tests.system.support import (
-    Line,
     a_few_turns,
     findings,
     kept_minor,
@@ -25,28 +26,34 @@ from tests.system.support import (
     reserved_minor,
     token_of,
 )
-from tests.system.world import World, at_once
+from tests.system.world import World, at_once, moment
 
 ROUNDS = 48
 
 
-async def hold(house: House, token: str, event_id: str, seats: list[str], key: str | None = None) -> Reply:
+async def hold(
+    house: SystemHouse, token: str, event_id: str, seats: list[str], key: str | None = None
+) -> Reply:
     path = f"/api/events/{event_id}/holds"
     return await house.call("POST", path, {"seats": seats}, token=token, key=key)
 
 
-async def seat_ids(house: House, event_id: str) -> list[str]:
+async def seat_ids(house: SystemHouse, event_id: str) -> list[str]:
     return [seat["id"] for seat in await house.seats(event_id)]
 
 
-async def statuses(house: House, event_id: str) -> Counter[str]:
+async def statuses(house: SystemHouse, event_id: str) -> Counter[str]:
     return Counter(seat["status"] for seat in await house.seats(event_id))
+
+
+async def held(house: SystemHouse, event_id: str) -> set[str]:
+    return {seat["id"] for seat in await house.seats(event_id) if seat["status"] == "held"}
 
 
 # One seat, many buyers
 
 
-async def test_a_hundred_buyers_of_one_seat(house: House) -> None:
+async def test_a_hundred_buyers_of_one_seat(house: SystemHouse) -> None:
     event_id = await house.event(organizer_of(house))
     seat = (await seat_ids(house, event_id))[0]
     buyers = [token_of(house, f"b{number}") for number in range(100)]
@@ -55,7 +62,7 @@ async def test_a_hundred_buyers_of_one_seat(house: House) -> None:
     for reply in replies:
         if reply.status == 409:
             assert reply.refused(409, "seats_taken")["taken"] == [seat]
-    assert await statuses(house, event_id) == {"available": 29, "held": 1}
+    await house.shows(partial(statuses, house, event_id), Counter(available=29, held=1))
 
 
 def test_a_hundred_buyers_of_one_seat_over_the_network(world: World, event: dict[str, Any]) -> None:
@@ -76,13 +83,14 @@ def test_a_hundred_buyers_of_one_seat_over_the_network(world: World, event: dict
     assert sum(client.call("DELETE", f"/api/holds/{held}").status == 204 for client in signed_in) == 1
 
 
-async def test_one_key_a_hundred_times_is_one_hold(house: House) -> None:
+async def test_one_key_a_hundred_times_is_one_hold(house: SystemHouse) -> None:
     event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
     seat = (await seat_ids(house, event_id))[0]
     replies = await asyncio.gather(*(hold(house, buyer, event_id, [seat], "the key") for _ in range(100)))
     done = [reply for reply in replies if reply.status == 201]
     assert len({reply.content for reply in done}) == 1
-    assert len(done) < len(replies), "all of them ran"
+    ran = [reply for reply in done if "idempotent-replayed" not in reply.headers]
+    assert len(ran) == 1
     assert {reply.json["code"] for reply in replies if reply.status != 201} <= {"still_running"}
     assert (await hold(house, buyer, event_id, [seat], "the key")).content == done[0].content
 
@@ -91,14 +99,14 @@ async def test_one_key_a_hundred_times_is_one_hold(house: House) -> None:
 
 
 @pytest.mark.parametrize("rows", [3, 20], ids=["in one row", "over three rows"])
-async def test_overlapping_pairs_never_share_and_always_go_on(house: House, rows: int) -> None:
+async def test_overlapping_pairs_never_share_and_always_go_on(house: SystemHouse, rows: int) -> None:
     """{1,2}, {2,3}, {3,1} at once: any two overlap, so exactly one is served, and wholly."""
     event_id = await house.event(organizer_of(house), plan=plan(rows=3, seats=20))
     seats = await seat_ids(house, event_id)
     one, two, three = (seats[0], seats[1], seats[2]) if rows == 3 else (seats[0], seats[20], seats[40])
     wishes = [[one, two], [two, three], [three, one]]
     buyers = [token_of(house, f"b{number}") for number in range(3)]
-    for turn in range(30):
+    for turn in range(house.rounds(30)):
         order = random.Random(turn).sample(range(3), 3)
         replies = await asyncio.gather(
             *(hold(house, buyers[number], event_id, wishes[number]) for number in order)
@@ -106,14 +114,13 @@ async def test_overlapping_pairs_never_share_and_always_go_on(house: House, rows
         won = [reply for reply in replies if reply.status == 201]
         assert len(won) == 1, [reply.status for reply in replies]  # any two of them overlap
         assert all(reply.status in (201, 409) for reply in replies)
-        held = {seat["id"] for seat in await house.seats(event_id) if seat["status"] == "held"}
-        assert held == {seat["id"] for seat in won[0].json["seats"]}
+        await house.shows(partial(held, house, event_id), {seat["id"] for seat in won[0].json["seats"]})
         for buyer in buyers:
             for running in (await house.call("GET", "/api/holds", token=buyer)).ok()["items"]:
                 await house.call("DELETE", f"/api/holds/{running['hold_id']}", token=buyer)
 
 
-async def test_a_crowd_with_overlapping_wishes(house: House) -> None:
+async def test_a_crowd_with_overlapping_wishes(house: SystemHouse) -> None:
     event_id = await house.event(organizer_of(house), plan=plan(rows=4, seats=10))
     seats = await seat_ids(house, event_id)
     chance = random.Random(7)
@@ -124,7 +131,7 @@ async def test_a_crowd_with_overlapping_wishes(house: House) -> None:
     assert {reply.status for reply in replies} == {201, 409}
     given = [seat["id"] for reply in replies if reply.status == 201 for seat in reply.json["seats"]]
     assert len(given) == len(set(given))
-    assert (await statuses(house, event_id))["held"] == len(given)
+    await house.shows(partial(held, house, event_id), set(given))
     for wish, reply in zip(wishes, replies, strict=True):
         if reply.status == 201:
             assert [seat["id"] for seat in reply.json["seats"]] == wish
@@ -132,7 +139,7 @@ async def test_a_crowd_with_overlapping_wishes(house: House) -> None:
             assert set(reply.refused(409, "seats_taken")["taken"]) <= set(wish) & set(given)
 
 
-async def test_the_best_seats_are_given_to_one_each(house: House) -> None:
+async def test_the_best_seats_are_given_to_one_each(house: SystemHouse) -> None:
     event_id = await house.event(organizer_of(house), plan=plan(rows=4, seats=10))
     path, body = f"/api/events/{event_id}/holds", {"best_available": {"quantity": 3}}
     replies = await asyncio.gather(
@@ -142,10 +149,10 @@ async def test_the_best_seats_are_given_to_one_each(house: House) -> None:
     assert len(given) == len(set(given))
     assert all(reply.json["code"] == "not_enough_seats" for reply in replies if reply.status != 201)
     assert len(given) == 39  # 13 threes of 40 seats: nobody is sent away while there is room
-    assert (await statuses(house, event_id)) == {"held": 39, "available": 1}
+    await house.shows(partial(statuses, house, event_id), Counter(held=39, available=1))
 
 
-async def test_nobody_holds_more_than_the_limit(house: House) -> None:
+async def test_nobody_holds_more_than_the_limit(house: SystemHouse) -> None:
     event_id, buyer = await house.event(organizer_of(house)), token_of(house, "greedy")
     seats = await seat_ids(house, event_id)
     replies = await asyncio.gather(*(hold(house, buyer, event_id, [seat]) for seat in seats))
@@ -153,13 +160,13 @@ async def test_nobody_holds_more_than_the_limit(house: House) -> None:
     refused = next(reply for reply in replies if reply.status == 409)
     assert refused.refused(409, "hold_limit")["limit"] == 10
     assert len((await house.call("GET", "/api/holds", token=buyer)).ok()["items"]) == 10
-    assert (await statuses(house, event_id))["held"] == 10
+    await house.shows(partial(statuses, house, event_id), Counter(held=10, available=20))
 
 
 # The same order, the same payment, the same ticket
 
 
-async def test_a_hold_becomes_one_order(house: House) -> None:
+async def test_a_hold_becomes_one_order(house: SystemHouse) -> None:
     event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
     held = await house.hold(buyer, event_id)
     body = {"hold_id": held["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
@@ -172,7 +179,7 @@ async def test_a_hold_becomes_one_order(house: House) -> None:
     assert len((await house.call("GET", "/api/orders", token=buyer)).ok()["items"]) == 1
 
 
-async def test_paying_at_once_takes_the_money_once(house: House) -> None:
+async def test_paying_at_once_takes_the_money_once(house: SystemHouse) -> None:
     event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
     order = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
     replies = await asyncio.gather(*(house.pay(order) for _ in range(20)))
@@ -182,7 +189,7 @@ async def test_paying_at_once_takes_the_money_once(house: House) -> None:
     assert await kept_minor(house) == order["total_minor"]
 
 
-async def test_a_ticket_at_all_gates_at_once(house: House) -> None:
+async def test_a_ticket_at_all_gates_at_once(house: SystemHouse) -> None:
     staff, buyer = organizer_of(house), token_of(house, "bea")
     event_id = await house.event(staff)
     order = await house.buy(buyer, event_id, 1)
@@ -210,11 +217,11 @@ async def test_a_ticket_at_all_gates_at_once(house: House) -> None:
     assert [reply.json["result"] for reply in again] == [reply.json["result"] for reply in replies]
 
 
-async def test_admitting_and_cancelling_at_one_instant(house: House) -> None:
+async def test_admitting_and_cancelling_at_one_instant(house: SystemHouse) -> None:
     """Never both: who is in has no money back, who has the money back does not get in."""
     staff = organizer_of(house)
     event_id = await house.event(staff, plan=plan(rows=5, seats=20))
-    for turn in range(30):
+    for turn in range(house.rounds(30)):
         buyer = token_of(house, f"b{turn}")
         order = await house.buy(buyer, event_id, 1)
         path = f"/api/orders/{order['id']}/tickets"
@@ -237,25 +244,25 @@ async def test_admitting_and_cancelling_at_one_instant(house: House) -> None:
 # Webhook, cancel and deadline at one instant
 
 
-async def test_webhook_cancel_and_deadline_at_one_instant(tmp_path: Path) -> None:
+async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse) -> None:
     """In any order: either the seats are sold and paid for, or neither."""
-    clock = ManualClock()
-    async with started(tmp_path / "data", clock=clock) as house:
+    async with open_house(manual=True) as house:
+        clock, line = house.clock, house.line
         event_id = await on_sale(
-            house, organizer_of(house), plan=plan(rows=10, seats=30), hold_seconds=5, max_seats_per_order=2
+            house, organizer_of(house), plan=plan(rows=10, seats=30), hold_seconds=10, max_seats_per_order=2
         )
-        line = Line(house)
         orders_of_turns = itertools.cycle(itertools.permutations(range(3)))
         outcomes: Counter[str] = Counter()
         apart = (0, 5, 20, 60)
-        for turn in range(ROUNDS):
+        for turn in range(house.rounds(ROUNDS)):
             buyer = token_of(house, f"b{turn}")
             order = await house.order(buyer, (await house.hold(buyer, event_id, 2))["hold_id"])
             line.catches, line.caught = True, []
             (await house.pay(order)).ok(200)
             await house.until(lambda: _caught(line))
             line.catches = False
-            await clock.advance(4.9)  # the deadline is about to be
+            left = moment(order["expires_at"]).timestamp() - clock.now() / 1000
+            await clock.advance(left - 0.1)  # the deadline is about to be
 
             async def webhook(turns: int) -> None:
                 await a_few_turns(turns)
@@ -281,18 +288,18 @@ async def test_webhook_cancel_and_deadline_at_one_instant(tmp_path: Path) -> Non
             tickets = (await house.call("GET", path, token=buyer)).ok()["items"]
             assert {ticket["status"] for ticket in tickets} <= {"refunded"}
             outcomes["sold, then cancelled" if tickets else "cancelled first"] += 1
-        assert len(outcomes) == 2, outcomes  # else the instants were not close enough to prove anything
+        # Else they were not close enough to prove anything; over the network that is nobody's to choose.
+        assert len(outcomes) == 2 or isinstance(house, HouseOfParts), outcomes
 
 
 async def _caught(line: Line) -> bool:
     return bool(line.caught)
 
 
-async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(tmp_path: Path) -> None:
-    clock = ManualClock()
-    async with started(tmp_path / "data", clock=clock) as house:
+async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(open_house: OpenHouse) -> None:
+    async with open_house(manual=True) as house:
         organizer = organizer_of(house)
-        for turn in range(12):
+        for turn in range(house.rounds(12)):
             event_id = await on_sale(house, organizer)
             buyers = [token_of(house, f"b{turn}-{number}") for number in range(4)]
             orders = [
@@ -324,12 +331,11 @@ async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(tmp_pat
 
 
 async def test_confirmed_behind_the_cancellation_of_the_event(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An order paid late is being confirmed, the event is cancelled and its orders are looked through, in
     which this one is expired; then it is confirmed. It is found when they are looked through again."""
-    clock = ManualClock()
-    async with started(tmp_path / "data", clock=clock) as house:
+    async with open_house(manual=True) as house:
         organizer, buyer = organizer_of(house), token_of(house, "bea")
         event_id = await on_sale(house, organizer, hold_seconds=5)
         order = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
@@ -339,17 +345,11 @@ async def test_confirmed_behind_the_cancellation_of_the_event(
             return bool(found["status"] == status)
 
         await house.until(lambda: is_now("expired"), advance_seconds=1)
-        ordering = house.app.services["tickets"].ordering
-        sell, selling, go_on = ordering.sell, asyncio.Event(), asyncio.Event()
-
-        async def slowly(*arguments: Any) -> None:
-            selling.set()
-            await go_on.wait()
-            await sell(*arguments)
-
-        monkeypatch.setattr(ordering, "sell", slowly)
+        sales = HeldSale(house.faults)
+        monkeypatch.setattr(Ordering, "sell", sales.around(Ordering.sell))
+        sales.hold()
         (await house.pay(order)).ok(200)
-        await selling.wait()
+        await house.until(sales.begun)
         (await house.call("POST", f"/api/events/{event_id}/cancel", token=organizer)).ok(202)
 
         async def looked_through() -> bool:
@@ -357,7 +357,7 @@ async def test_confirmed_behind_the_cancellation_of_the_event(
             return show is not None and show.cancelled_at is not None and show.look_at != show.cancelled_at
 
         await house.until(looked_through, advance_seconds=0.1)
-        go_on.set()
+        sales.go_on()
         await house.order_that_is(buyer, order["id"], "confirmed")
 
         await house.until(lambda: is_now("refunded"), advance_seconds=1)

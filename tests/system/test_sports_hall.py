@@ -9,7 +9,7 @@ from typing import Any
 
 from houseful.venues import theatre
 from tests.system.outside_client import Answer, Client
-from tests.system.support import must_pass_the_check
+from tests.system.sites import must_pass_the_check
 from tests.system.world import World, at_once, event_body
 
 PLAN = Path(__file__).parents[3] / "shared" / "data" / "plans" / "sportshall.json"
@@ -77,7 +77,7 @@ def test_the_hall_is_sold_and_given_back(world: World) -> None:
     )
     assert gross_minor == sum(prices[category] * count for category, count in everything.items())
     buyers[0].hold(event_id, best_available={"quantity": 1}).refused(409, "not_enough_seats")
-    must_pass_the_check(world.data)
+    must_pass_the_check(world.site)
 
     given_back = [give_back_half(buyer, orders) for buyer, orders in zip(buyers, bought, strict=True)]
     back = [order for orders in given_back for order in orders]
@@ -103,7 +103,7 @@ def test_the_hall_is_sold_and_given_back(world: World) -> None:
         refunded_minor=gross_minor,
         by_category=dict.fromkeys(everything, 0),
     )
-    must_pass_the_check(world.data)
+    must_pass_the_check(world.site)
 
 
 def give_back_half(buyer: Client, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:

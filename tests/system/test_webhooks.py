@@ -6,14 +6,9 @@ import random
 
 from houseful.common import webhooks
 from tests.system import outside_client as cards
-from tests.system.sale import HOLD_SECONDS, Sale
-from tests.system.support import (
-    WEBHOOKS,
-    is_the_gateways,
-    kept_minor,
-    must_be_sound,
-    token_of,
-)
+from tests.system.line import WEBHOOKS, is_the_gateways, nothing
+from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale
+from tests.system.support import kept_minor, must_be_sound, token_of
 
 
 async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
@@ -26,7 +21,8 @@ async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
         (await sale.house.pay(order)).ok(200)
         await sale.caught(2)
         # The order does not know yet; the deadline's poll finds it, and takes the money.
-        await sale.becomes(order, "confirmed", token=buyer, step_seconds=HOLD_SECONDS)
+        await sale.clock.advance(AFTER_THE_DEADLINE)
+        await sale.becomes(order, "confirmed", token=buyer)
         await sale.caught(3)
         sale.line.catches = False
         for place in [*places, *random.Random(turn).sample(range(3), 3)]:
@@ -143,8 +139,8 @@ async def test_webhooks_do_not_get_through_for_ten_minutes(sale: Sale) -> None:
     sale.line.down = lambda path: path == WEBHOOKS or is_the_gateways(path)
     (await sale.house.pay(order)).ok(200)
     await sale.clock.advance(600)
-    assert sale.line.cut > 10
-    sale.line.down = lambda path: False
+    await sale.fails(11)
+    sale.line.down = nothing
     await sale.becomes(order, "confirmed", "refunded", step_seconds=60)
     assert await sale.status(order) == "confirmed"  # nobody else wanted the seats
     await must_be_sound(sale.house)

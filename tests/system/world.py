@@ -1,14 +1,13 @@
-"""A real server, its staff, and as many buyers and events as a test wants."""
+"""A site, its staff, and as many buyers and events as a test wants."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.support import PASSWORD, LiveServer
+from tests.support import PASSWORD
 from tests.system.outside_client import Client
-from tests.system.support import make_account
+from tests.system.sites import Site, make_account
 
 T = TypeVar("T")
 
@@ -70,11 +69,10 @@ def event_body(**changes: Any) -> dict[str, Any]:
 
 
 class World:
-    def __init__(self, data: Path, **environment: str) -> None:
-        self.data = data
+    def __init__(self, site: Site) -> None:
+        self.site = site
         for role in ("admin", "organizer", "gate"):
-            make_account(data, f"{role}@example.org", PASSWORD, role)
-        self.server = LiveServer(data, **environment)
+            make_account(site, f"{role}@example.org", PASSWORD, role)
         self._count = 0
         self._counting = threading.Lock()
         self._clients: list[Client] = []
@@ -84,7 +82,7 @@ class World:
 
     def client(self) -> Client:
         """Somebody who has not signed in."""
-        client = Client(self.server.url)
+        client = Client(self.site.url)
         self._clients.append(client)
         return client
 
@@ -110,13 +108,12 @@ class World:
 
     def mail(self, name: str) -> bytes | None:
         """A letter in the folder of mail, as soon as it is there."""
-        file = self.data / "mail" / name
+        file = self.site.mail / name
         return file.read_bytes() if file.exists() else None
 
     def close(self) -> None:
         for client in self._clients:
             client.close()
-        self.server.close()
 
 
 def code_with(code: str, place: int) -> str:

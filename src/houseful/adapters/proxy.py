@@ -12,11 +12,13 @@ slows down the other end instead of filling memory. A client that goes ends its 
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from houseful.adapters.local_coordination import Stopwatch
@@ -38,7 +40,7 @@ WHOLE_BYTES = 1024 * 1024
 """An answer of a known length up to this is passed on in one piece, so that the gateway can compress it."""
 
 _ATTEMPTS = 3
-_CONNECT_SECONDS = 1.0
+_CONNECT_SECONDS = 3.0  # a first packet that was lost is sent again after one
 _LOOK_ANSWER_SECONDS = 1.0
 _IDLE_SECONDS = 15.0  # less than a service keeps an idle connection, so that it is not closed under a request
 _HEAD_BYTES = 32 * 1024
@@ -195,7 +197,8 @@ class ServiceProxy:
             copy.failed(str(error), is_gone=True)
             raise _NotSent from error
         except aiohttp.ConnectionTimeoutError as error:
-            copy.failed(str(error))
+            if copy.answers == answers:  # else it is there, and many come at one instant
+                copy.failed(str(error))
             raise _NotSent from error
         except TimeoutError as error:
             self._failed(copy, caller, answers, error, blame=blame)
@@ -237,15 +240,26 @@ class ServiceProxy:
                 await answer.part(part)
             await answer.end()
 
-    async def _look(self, url: str) -> int:
+    async def _look(self, url: str) -> str | None:
         assert self._session is not None
         try:
             async with asyncio.timeout(_LOOK_ANSWER_SECONDS), self._session.get(url) as response:
-                return response.status
+                return None if response.status == 200 else _said(response.status, await response.read())
         except aiohttp.ClientConnectorError as error:
             raise ConnectionRefusedError(str(error)) from error
         except aiohttp.ClientError as error:
             raise OSError(str(error) or type(error).__name__) from error
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+
+
+def _said(status: int, body: bytes) -> str:
+    """Why it is not ready; the status where its answer is no problem document."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(body, type=_Problem).code or str(status)
+    return str(status)
 
 
 def _session() -> aiohttp.ClientSession:

@@ -3,7 +3,9 @@
 Two things decide. What happens to requests (passive): a copy that is not there, or fails three times running,
 gets none until a pause is over that grows with every time. And what the copy says at `/readyz`, asked every
 second (active): only one that says that it is ready gets new requests, so that one which is about to end can
-finish what it has. Requests that a copy has already are left alone by either.
+finish what it has. Where there is no other yet, as when the next copy ends just after the one before has come
+back, it still gets them: until it has ended, it answers. Requests that a copy has already are left alone by
+either.
 """
 
 import asyncio
@@ -27,9 +29,12 @@ MOST_AT_ONCE = 5000
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
 
-Look = Callable[[str], Awaitable[int]]
-"""The status of the answer to GET of a URL. Raises `ConnectionRefusedError` where nobody listens, `OSError`
-or `TimeoutError` where no answer comes."""
+STOPPING = "stopping"
+"""What a copy says of itself that is about to end."""
+
+Look = Callable[[str], Awaitable[str | None]]
+"""GET of a URL: None where the answer is good, else the `code` of the problem, or its status. Raises
+`ConnectionRefusedError` where nobody listens, `OSError` or `TimeoutError` where no answer comes."""
 
 
 class Copy:
@@ -42,6 +47,7 @@ class Copy:
         """How many requests it has answered, well or not."""
         self.trouble: str | None = None
         """Why it gets no requests, if so."""
+        self._stopping = False
         self._service = service
         self._clock = clock
         self._failures = 0
@@ -52,6 +58,11 @@ class Copy:
     @property
     def able(self) -> bool:
         return self.trouble is None and self.outstanding < MOST_AT_ONCE
+
+    @property
+    def still_able(self) -> bool:
+        """It is about to end, and answers until then."""
+        return self._stopping and not self._circuit_open and self.outstanding < MOST_AT_ONCE
 
     def answered(self) -> None:
         """Whatever it said: it is there."""
@@ -79,10 +90,12 @@ class Copy:
                 return
             self._circuit_open = False
             self._failures = FAILURES - 1
+        self._stopping = False
         self._say(None)
 
     def not_ready(self, reason: str) -> None:
-        self._say(reason)
+        self._stopping = reason == STOPPING
+        self._say(f"/readyz says {reason}")
 
     def _say(self, trouble: str | None) -> None:
         if (trouble is None) != (self.trouble is None):
@@ -106,13 +119,14 @@ class Copies:
 
     def choose(self, *, never: Collection[Copy], rather_not: Collection[Copy]) -> Copy | None:
         """Of those that are able the one with the fewest requests."""
-        able = [copy for copy in self._all if copy.able and copy not in never]
+        others = [copy for copy in self._all if copy not in never]
+        able = [copy for copy in others if copy.able] or [copy for copy in others if copy.still_able]
         best = [copy for copy in able if copy not in rather_not] or able
         return min(best, key=lambda copy: (copy.outstanding, self._chance.random()), default=None)
 
     def check(self) -> None:
         """Raises `Unavailable` where no copy takes requests."""
-        if not any(copy.able for copy in self._all):
+        if not any(copy.able or copy.still_able for copy in self._all):
             raise Unavailable("; ".join(f"{copy.url}: {copy.trouble or 'is full'}" for copy in self._all))
 
     async def watch(self, look: Look) -> None:
@@ -124,7 +138,7 @@ class Copies:
     async def _watch(self, copy: Copy, look: Look) -> None:
         while True:
             try:
-                status = await look(f"{copy.url}/readyz")
+                wrong = await look(f"{copy.url}/readyz")
             except ConnectionRefusedError as error:
                 copy.failed(str(error) or "refused", is_gone=True)
             except (OSError, TimeoutError) as error:
@@ -133,8 +147,8 @@ class Copies:
                 log.exception("a bug while looking at a copy", extra={"copy": copy.url})
                 copy.failed(type(error).__name__)
             else:
-                if status == 200:
+                if wrong is None:
                     copy.ready()
                 else:
-                    copy.not_ready(f"/readyz says {status}")
+                    copy.not_ready(wrong)
             await self._clock.sleep(LOOK_SECONDS)

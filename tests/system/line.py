@@ -1,0 +1,101 @@
+"""The line between the services and the gateway, on which things go wrong."""
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from houseful.adapters.uvicorn_server import CUT
+from houseful.common.errors import Unavailable
+from houseful.common.http import (
+    Answer,
+    App,
+    Cut,
+    Receive,
+    Scope,
+    Send,
+    problem,
+    respond,
+    service_unavailable,
+)
+from houseful.common.webhooks import HEADER
+from tests.support import House, Reply
+
+WEBHOOKS = "/api/tickets/webhooks/payments"
+_KEPT_HEADERS = ("content-type", HEADER)
+
+
+def nothing(path: str) -> bool:
+    return False
+
+
+def is_the_gateways(path: str) -> bool:
+    """What the ticket service asks of the payment gateway (and no buyer does)."""
+    if not path.startswith("/api/payments/intents"):
+        return False
+    return path.rpartition("/")[2] in ("intents", "details", "capture", "cancel", "refunds")
+
+
+class Line:
+    """Stands before the gateway, and does to requests what a network may.
+
+    `down` says of a path whether nothing gets through to it, `lost` whether the work is done and the answer
+    lost. While `catches` is set, webhooks end here: acknowledged, and kept in `caught`.
+    """
+
+    def __init__(self, gateway: App) -> None:
+        self._gateway = gateway
+        self.caught: list[tuple[bytes, dict[str, str]]] = []
+        self.mend()
+
+    def mend(self) -> None:
+        """As new."""
+        self.down: Callable[[str], bool] = nothing
+        self.lost: Callable[[str], bool] = nothing
+        self.catches = False
+        self.caught = []
+        self.cut = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if self.down(path):
+            self.cut += 1
+            raise Cut
+        if self.lost(path):
+            self.cut += 1
+            await self._gateway(scope, receive, _nowhere)
+            raise Cut
+        if self.catches and path == WEBHOOKS:
+            headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+            kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+            self.caught.append((await _whole(receive), kept))
+            await respond(Answer(b"", 204), scope, receive, send)
+            return
+        await self._gateway(scope, receive, send)
+
+    async def at_a_port(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application behind a real port: cutting is done to the connection."""
+        try:
+            await self(scope, receive, send)
+        except Cut:
+            scope["extensions"][CUT]()
+        except Unavailable:
+            await respond(problem(service_unavailable()), scope, receive, send)
+
+    async def deliver(self, house: House, index: int = 0) -> Reply:
+        """A webhook that was caught, just as it came."""
+        body, headers = self.caught[index]
+        return await house.call("POST", WEBHOOKS, body, headers=headers)
+
+
+async def _whole(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Cut
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _nowhere(message: MutableMapping[str, Any]) -> None:
+    pass

@@ -1,0 +1,142 @@
+"""A site in each topology: an installation as the world sees it, behind real ports."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.support import LiveServer
+from tests.system.houses import SystemHouse, house_on, single_house
+from tests.system.processes import Platform
+from tests.system.stands import Stand
+
+
+class Site(Protocol):
+    @property
+    def url(self) -> str:
+        """Of the gateways, with commas between."""
+        ...
+
+    @property
+    def mail(self) -> Path:
+        """The folder of letters."""
+        ...
+
+    def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The command line on this installation, as an operator uses it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class OwnSite(Site, Protocol):
+    """One that a test may do with what it likes."""
+
+    def kill(self) -> None:
+        """Whoever makes inventories ends in the middle of it."""
+        ...
+
+    def start_again(self) -> None: ...
+
+    def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+        """In order; its stores can be looked at."""
+        ...
+
+
+TOGETHER = ("tests.system.together",)
+"""The program that starts every service by itself, in one process."""
+
+
+class OneProcess:
+    """`houseful up`, or the program that starts all services together."""
+
+    def __init__(self, data: Path, program: tuple[str, ...], settings: Mapping[str, str]) -> None:
+        self.mail = data / "mail"
+        self._data = data
+        self._program = program
+        self._settings = dict(settings)
+        self.start_again()
+
+    def start_again(self) -> None:
+        self._server = LiveServer(self._data, program=self._program, **self._settings)
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return run_houseful([*arguments, "--data", str(self._data)], environment)
+
+    def kill(self) -> None:
+        self._server.close()
+
+    def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+        assert self._server.stop() == 0
+        return single_house(self._data, background=False)
+
+    def close(self) -> None:
+        self._server.close()
+
+
+class OfProcesses:
+    """Several gateways and services. Without a stand it has no clock and no stores for the test."""
+
+    def __init__(self, platform: Platform, stand: Stand | None = None) -> None:
+        self._platform = platform
+        self._stand = stand
+        self.url = ",".join(platform.gateways)
+        self.mail = platform.mail
+
+    def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return run_houseful(arguments, self._platform.environment | environment)
+
+    def kill(self) -> None:
+        self._platform.kill("tickets")
+
+    def start_again(self) -> None:
+        self._platform.start("tickets")
+
+    def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+        assert self._stand is not None, "its stores are nobody's to see"
+        assert set(self._platform.stop().values()) == {0}
+        return house_on(self._stand)
+
+    def close(self) -> None:
+        (self._stand or self._platform).close()
+
+
+def clean_environment() -> dict[str, str]:
+    """Without the settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
+
+
+def run_houseful(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "houseful", *arguments],
+        env=clean_environment() | dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def must_pass_the_check(site: Site) -> dict[str, Any]:
+    """`houseful check`: its report."""
+    done = site.houseful("check", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert report["ok"] is True
+    assert all(not check["findings"] for check in report["checks"])
+    return report
+
+
+def make_account(site: Site, email: str, password: str, role: str) -> None:
+    done = site.houseful("create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=password)
+    assert done.returncode == 0, done.stdout + done.stderr

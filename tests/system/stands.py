@@ -1,0 +1,87 @@
+"""Platforms of separate processes for tests that move their clock and break their line, started once."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from engines import PROGRAMS, valkey
+from tests.system.processes import Platform
+from tests.system.serving import LineInAThread
+
+MOST_AT_ONCE = 2
+"""Stands. Each takes about 600 MB."""
+
+
+class Stand:
+    """A platform with its line; `folder` has its clock, its faults and its logs."""
+
+    def __init__(
+        self, folder: Path, engines: Mapping[str, str], settings: Mapping[str, str], coordination: str | None
+    ) -> None:
+        self._stack = ExitStack()
+        self.folder = folder
+        self.platform = Platform(folder, engines, settings, module="tests.system.process")
+        line = LineInAThread(self.platform.gateways)
+        self._stack.callback(line.close)
+        self.line = line.line
+        self.platform.change(HOUSEFUL_GATEWAY_URL=line.url, TEST_FOLDER=str(folder))
+        if coordination is not None:
+            self.platform.change(HOUSEFUL_COORDINATION_URL=self._coordination_that_is(coordination))
+        self._stack.callback(self.platform.close)
+        try:
+            self.platform.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _coordination_that_is(self, what: str) -> str:
+        if what == "down":
+            return "redis://127.0.0.1:1"
+        program = valkey.obtain(PROGRAMS)
+        server = self._stack.enter_context(valkey.RedisServer.start_new(program, self.folder / "redis"))
+        over = threading.Event()
+        thread = threading.Thread(target=_empty_for_ever, args=(server, over), daemon=True)
+        self._stack.callback(thread.join)
+        self._stack.callback(over.set)
+        thread.start()
+        return server.url
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def _empty_for_ever(server: valkey.RedisServer, over: threading.Event) -> None:
+    while not over.wait(0.002):
+        server.say("FLUSHALL")
+
+
+class Stands:
+    """By their settings. Those that were not used for the longest time make room."""
+
+    def __init__(self, folder: Path, engines: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._engines = engines
+        self._stands: OrderedDict[tuple[object, ...], Stand] = OrderedDict()
+        self._count = 0
+
+    def get(self, *, coordination: str | None = None, **settings: object) -> Stand:
+        key = (coordination, *sorted(settings.items()))
+        if key not in self._stands:
+            while len(self._stands) >= MOST_AT_ONCE:
+                self._stands.popitem(last=False)[1].close()
+            self._stands[key] = self.new(coordination, **settings)
+        self._stands.move_to_end(key)
+        return self._stands[key]
+
+    def new(self, coordination: str | None = None, **settings: object) -> Stand:
+        """For one test alone, which closes it."""
+        self._count += 1
+        chosen: dict[str, object] = {"rate_limits": "off", **settings}
+        variables = {f"HOUSEFUL_{name.upper()}": str(value) for name, value in chosen.items()}
+        return Stand(self._folder / f"stand-{self._count}", self._engines, variables, coordination)
+
+    def close(self) -> None:
+        while self._stands:
+            self._stands.popitem()[1].close()

@@ -1,0 +1,226 @@
+"""What only separate processes have to stand: that one after the other is started anew while others buy, and
+that who calls is told apart by what it shows."""
+
+import asyncio
+import http.client
+import itertools
+import random
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import PASSWORD, Reply
+from tests.system.fixtures import in_processes
+from tests.system.houses import HouseOfParts, house_on
+from tests.system.outside_client import Answer, Client, Cut
+from tests.system.processes import COPIES, Platform
+from tests.system.sites import OfProcesses, make_account, must_pass_the_check
+from tests.system.stands import Stands
+from tests.system.world import event_body, hall
+
+pytestmark = [in_processes, pytest.mark.usefixtures("topology")]
+
+BUYERS = 3
+SEATS = 600
+
+
+# Started anew, one after the other
+
+
+class Steady(Client):
+    """Uses all gateways; where one is not there, the next. Nothing else is done again."""
+
+    def call(self, *arguments: Any, **named: Any) -> Answer:
+        try:
+            answer = super().call(*arguments, **named)
+        except Cut as cut:
+            if not isinstance(cut.__cause__, ConnectionRefusedError):
+                raise
+            answer = super().call(*arguments, **named)
+        assert answer.status < 500, f"{answer.status}: {answer.content.decode()}"
+        return answer
+
+    def connect(self) -> http.client.HTTPConnection:
+        connection = super().connect()
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            connection = super().connect()
+            connection.connect()
+        return connection
+
+
+Life = Callable[[Steady], Iterator[str]]
+
+
+class Crowd:
+    """People who go on until they are asked to leave. What went wrong for one of them is in `faults`."""
+
+    def __init__(self, url: str) -> None:
+        self.done: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self._url = url
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def add(self, name: str, life: Life) -> None:
+        self._threads.append(threading.Thread(target=self._live, args=(name, life)))
+        self._threads[-1].start()
+
+    def _live(self, name: str, life: Life) -> None:
+        client = Steady(self._url)
+        try:
+            client.register(f"{name}@example.org", PASSWORD, name.title())
+            client.login(f"{name}@example.org", PASSWORD)
+            while not self._over.is_set():
+                for what in life(client):
+                    self.done[what] += 1
+        except Exception as error:
+            self.faults.append(f"{name}: {error!r}")
+        finally:
+            client.close()
+
+    def leave(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def buying(event_id: str, chance: random.Random) -> Life:
+    def life(client: Steady) -> Iterator[str]:
+        order = client.buy(event_id, best_available={"quantity": chance.randint(1, 3)})
+        yield "bought"
+        assert len(client.tickets(order["id"])) == len(order["seats"])
+        client.cancel(order["id"]).ok()
+        client.order_that_is(order["id"], "refunded")
+        yield "given back"
+
+    return life
+
+
+def holding(event_id: str) -> Life:
+    def life(client: Steady) -> Iterator[str]:
+        hold = client.hold(event_id, best_available={"quantity": 2}).ok(201)
+        assert client.get(f"/api/holds/{hold['hold_id']}")["status"] == "active"
+        client.call("DELETE", f"/api/holds/{hold['hold_id']}").ok(204)
+        yield "held"
+
+    return life
+
+
+def reading(event_id: str) -> Life:
+    def life(client: Steady) -> Iterator[str]:
+        assert event_id in [event["id"] for event in client.items("/api/events")]
+        assert len(client.seats(event_id)) == SEATS
+        assert client.get("/api/me")["name"]
+        client.refresh()
+        yield "read"
+
+    return life
+
+
+def watching(event_id: str) -> Life:
+    """A stream that ends is begun again, as browsers do."""
+
+    def life(client: Steady) -> Iterator[str]:
+        with client.stream(f"/api/events/{event_id}/availability/stream") as messages:
+            assert next(messages)[0] == "snapshot"
+            yield "watched"
+            for name, _ in itertools.islice(messages, 20):
+                assert name == "delta"
+
+    return life
+
+
+@pytest.fixture
+def platform(engines: dict[str, str], tmp_path: Path) -> Iterator[Platform]:
+    """Two of each, which drain before they end."""
+    settings = {"HOUSEFUL_RATE_LIMITS": "off", "HOUSEFUL_DRAIN_SECONDS": "2"}
+    platform = Platform(tmp_path / "platform", engines, settings, copies=dict.fromkeys(COPIES, 2))
+    platform.start()
+    yield platform
+    platform.close()
+
+
+def test_started_anew_one_after_the_other(platform: Platform) -> None:
+    site = OfProcesses(platform)
+    make_account(site, "olga@example.org", PASSWORD, "organizer")
+    olga = Client(site.url)
+    olga.login("olga@example.org", PASSWORD)
+    event_id = olga.publish(event_body(plan=hall(rows=20, seats=30)))["id"]
+    crowd, watchers = Crowd(site.url), Crowd(site.url)
+    for number in range(BUYERS):
+        crowd.add(f"buyer{number}", buying(event_id, random.Random(number)))
+    crowd.add("holder", holding(event_id))
+    crowd.add("reader", reading(event_id))
+    watchers.add("watcher", watching(event_id))
+    try:
+        for process in [platform.of(part)[0] for part in ("users", "events", "payments")] + [
+            *platform.of("tickets"),
+            *platform.of("gateway"),
+        ]:
+            assert process.stop() == 0
+            process.start()
+            process.wait_until_ready()
+    finally:
+        watchers.leave()  # the others show them something to the last
+        crowd.leave()
+    assert crowd.faults + watchers.faults == []
+    assert crowd.done.keys() | watchers.done.keys() == {"bought", "given back", "held", "read", "watched"}
+    must_pass_the_check(site)
+
+
+# Who calls
+
+
+@pytest.fixture
+async def limited(stands: Stands) -> AsyncIterator[HouseOfParts]:
+    """Rates are limited, and a proxy in front says who the client is."""
+    async with house_on(stands.get(rate_limits="on", proxies=1)) as house:
+        yield house
+
+
+async def test_a_service_is_not_limited_as_a_client_is(limited: HouseOfParts) -> None:
+    """All from one address: who shows the key, and who shows none or another one."""
+    inside, guessed = limited.app.client, {"x-internal-key": "guessed"}
+    outside = [limited.outside.request("GET", "/api/nothing") for _ in range(150)]
+    outside += [limited.outside.request("GET", "/api/nothing", headers=guessed) for _ in range(150)]
+    answers = await asyncio.gather(*outside, *(inside.request("GET", "/api/nothing") for _ in range(300)))
+    assert {answer.status for answer in answers[300:]} == {404}
+
+    async def limits(headers: dict[str, str]) -> bool:
+        refused = await asyncio.gather(
+            *(limited.outside.request("GET", "/api/nothing", headers=headers) for _ in range(100))
+        )
+        return 429 in {answer.status for answer in refused}
+
+    await limited.until(lambda: limits({}))
+    await limited.until(lambda: limits(guessed))
+
+
+async def test_services_know_the_clients_address(limited: HouseOfParts) -> None:
+    """Who guesses passwords is stopped by the user service, and only where they come from."""
+
+    async def guesses(address: str, name: str) -> Reply:
+        body = {"email": f"{name}-{limited.tag}@example.org", "password": PASSWORD}
+        headers = {"x-forwarded-for": f"198.51.100.99, {address}"}
+        return await limited.call("POST", "/api/auth/login", body, headers=headers)
+
+    number = 0
+
+    async def stopped() -> bool:
+        nonlocal number
+        number += 1
+        reply = await guesses("203.0.113.7", f"somebody{number}")
+        if reply.status == 401:
+            return False
+        reply.refused(429, "too_many_attempts")
+        return True
+
+    await limited.until(stopped)
+    assert number > 5
+    (await guesses("203.0.113.8", "another")).refused(401, "bad_credentials")
