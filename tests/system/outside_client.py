@@ -74,12 +74,17 @@ class Client:
     """One user of one installation. Keeps a connection and the tokens; not for several threads at once."""
 
     def __init__(self, url: str) -> None:
+        self._connection: http.client.HTTPConnection | None = None
+        self.aim(url)
+        self.access_token: str | None = None
+        self.refresh_token: str | None = None
+
+    def aim(self, url: str) -> None:
+        """Whom to ask from the next request on."""
+        self.close()
         parts = urlsplit(url)
         assert parts.hostname is not None
         self._host, self._port = parts.hostname, parts.port or 80
-        self._connection: http.client.HTTPConnection | None = None
-        self.access_token: str | None = None
-        self.refresh_token: str | None = None
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE_SECONDS)
