@@ -1,9 +1,9 @@
-"""The negative control: Houseful with guards taken out of it. A check that stays green on this proves nothing.
+"""The negative control: Houseful with guards taken out. A check that stays green on this proves nothing.
 
     CHAOS_WITHOUT=seats,bus python -m tests.chaos.broken_server up --data DIR …
 
-It takes the commands of `houseful`. Without the guard of the seats whoever asks gets them; without that of the
-bus a message counts as published although Kafka has not taken it.
+It takes the commands of `houseful`. Without the guard of the seats whoever asks gets them; without that of
+the bus a message counts as published although Kafka has not taken it.
 """
 
 import os

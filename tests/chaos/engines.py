@@ -1,11 +1,11 @@
-"""Break what a split installation stands on, one thing after the other while it sells: the primary of MongoDB,
+"""Break what a split installation stands on, one thing after the other while it sells: MongoDB's primary,
 Kafka, Redis, each of its own processes. See how long it takes to recover, and whether all that it said is so.
 
     python -m tests.chaos.engines --seconds 60 --seed 1 [--faults mongo,kafka,redis-kill,redis-flush,services]
 
 The last lines are a table of what was done and how it showed; exit code 0 where all is sound, 1 where it is
-not. Times are told, not judged. `--without seats,bus` is the negative control: processes that sell seats twice
-and forget messages, which has to end with 1.
+not. Times are told, not judged. `--without seats,bus` is the negative control: processes that sell seats
+twice and forget messages, which has to end with 1.
 """
 
 import argparse
@@ -26,8 +26,9 @@ from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
 from houseful.common.errors import Unavailable
 from houseful.settings import load_settings
-from tests.chaos.buyers import CUT, PASSWORD, PUT_OFF, REFUSED, Book, Gate, Keeper, Regular, open_halls
+from tests.chaos.buyers import Gate, Keeper, Regular, open_halls
 from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.insistent import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.ledger import take_report, traces, verify
 from tests.chaos.recovery import WINDOW_SECONDS, as_usual_at, longest_gap, rate
 from tests.chaos.split import BROKEN, SOUND, Engines, Split
@@ -151,8 +152,8 @@ class Run:
                 verify(crowd.buyers, crowd.gates, self._book)
         for copy in self._split.copies:
             if copy.log.exists():
-                for trace in traces([copy.log.read_text()]):
-                    self._book.fault(f"the log of {copy.name} has a trace:{trace}")
+                for trace in traces(copy.log.read_text()):
+                    self._book.fault(f"in the log of {copy.name}: {trace}")
         return Verdict(
             seed=self._seed,
             seconds=time.monotonic() - began,
@@ -247,12 +248,12 @@ class Run:
             for what in BUSINESS:
                 if not rate(self._book.moments[what], began, mending):
                     self._book.fault(f"{fault.name}: no {what} for {mending - began:.1f} s")
-        after_fault = self._wait(f"{fault.name}: business as usual", lambda: self._as_usual(began))
-        after_mending = self._wait(f"{fault.name}: business as usual", lambda: self._as_usual(mended))
         drained = self._wait(
             f"{fault.name}: what was sent meanwhile to arrive",
             lambda: asyncio.run(self._nothing_waits_since(mended_at)) and self._is_on_sale(published),
         )
+        after_fault = self._wait(f"{fault.name}: business as usual", lambda: self._as_usual(began))
+        after_mending = self._wait(f"{fault.name}: business as usual", lambda: self._as_usual(mended))
         now = time.monotonic()
         return Shown(
             name=fault.name,

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.buyers import PASSWORD, Book, Buyer, Gate, open_halls
+from tests.chaos.buyers import Buyer, Gate, open_halls
+from tests.chaos.insistent import PASSWORD, Book
 from tests.chaos.ledger import take_report, traces, verify
 from tests.system.outside_client import Client
 
@@ -146,7 +147,7 @@ class Run:
                 self._say(line)
         finally:
             self._server.kill()
-        for trace in traces([self._server.log.read_text()]):
+        for trace in traces(self._server.log.read_text()):
             self._book.fault(f"the server's log has a trace:{trace}")
         return Verdict(
             seed=self._seed,

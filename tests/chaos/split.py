@@ -149,8 +149,9 @@ class Copy:
                 yield json.loads(line)
 
     def relies_on(self, other: "Copy") -> bool | None:
-        """Whether it would send a request there, by what it last said of that. None if it said nothing: then it
-        would."""
+        """Whether it would send a request there, by what it last said of that. None if it said nothing: then
+        it would.
+        """
         last = None
         for line in self.says(other.url):
             if line["message"] == "a copy takes requests":
