@@ -13,11 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from engines import kafka, mongo, valkey
-from engines.kafka import free_port
+from engines import PROGRAMS, kafka, mongo, valkey
+from engines.server import free_port
 from houseful.settings import new_secrets
 
-ENGINES = Path(__file__).parents[2] / ".engines"
 SOUND = "houseful"
 BROKEN = "tests.chaos.broken_server"
 
@@ -53,11 +52,11 @@ class Engines:
             starting_kafka = pool.submit(self._start_kafka)
             starting_mongo = pool.submit(
                 mongo.ReplicaSet.start,
-                mongo.obtain(ENGINES),
+                mongo.obtain(PROGRAMS),
                 members=self._mongo_members,
                 data=self._folder / "mongo",
             )
-            self.redis = valkey.RedisServer.start_new(valkey.obtain(ENGINES), self._folder / "redis")
+            self.redis = valkey.RedisServer.start_new(valkey.obtain(PROGRAMS), self._folder / "redis")
             stack.callback(self.redis.stop)
             self.mongo = starting_mongo.result()
             stack.callback(self.mongo.stop)
@@ -70,7 +69,7 @@ class Engines:
         self._stack.close()
 
     def _start_kafka(self) -> kafka.Kafka:
-        broker = kafka.Kafka(ENGINES, self._folder / "kafka")
+        broker = kafka.Kafka(PROGRAMS, self._folder / "kafka")
         broker.start()
         return broker
 
