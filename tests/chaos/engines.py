@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -27,7 +27,7 @@ from houseful.app import MANIFESTS, opened_store
 from houseful.common.errors import Unavailable
 from houseful.settings import load_settings
 from tests.chaos.buyers import Gate, Keeper, Regular, open_halls
-from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults import FAULTS, USUAL, Fault
 from tests.chaos.insistent import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.ledger import take_report, traces, verify
 from tests.chaos.recovery import WINDOW_SECONDS, as_usual_at, longest_gap, rate
@@ -142,10 +142,11 @@ class Run:
         self._shown: list[Shown] = []
         self._usual: dict[str, float] = {}
 
-    def verdict(self, faults: Sequence[str]) -> Verdict:
+    def verdict(self, faults: Sequence[str], *, at_once: bool) -> Verdict:
+        """Each kind of fault with a crowd and checks of its own; or `at_once` all with one."""
         began = time.monotonic()
         self._make_staff()
-        crowds = [self._endure(name) for name in faults]
+        crowds = [self._endure(names) for names in ([faults] if at_once else [[name] for name in faults])]
         if len(crowds) > 1:
             self._say("all faults are over; looking once more at what was acknowledged")
             for crowd in crowds:
@@ -200,14 +201,14 @@ class Run:
 
     # Meanwhile
 
-    def _endure(self, name: str) -> Crowd:
-        """One kind of fault, from steady business to the checks."""
+    def _endure(self, names: Sequence[str]) -> Crowd:
+        """From steady business to the checks."""
         began = time.monotonic()
         crowd = self._crowd()
         with crowd:
             self._watch_business()
             windows = []
-            for fault in FAULTS[name](self._engines, self._split, self._seconds):
+            for fault in self._faults(names):
                 since = time.monotonic()
                 self._shown.append(self._suffer(fault, since))
                 if not fault.unnoticed:
@@ -221,6 +222,10 @@ class Run:
         for line in take_report(self._split.command("check", "--json"), self._book):
             self._say(line)
         return crowd
+
+    def _faults(self, names: Sequence[str]) -> Iterator[Fault]:
+        for name in names:
+            yield from FAULTS[name](self._engines, self._split, self._seconds)
 
     def _watch_business(self) -> None:
         """How many a second there usually are, once everybody is at it."""
@@ -329,7 +334,8 @@ def run(
     engines: Engines,
     folder: Path,
     *,
-    faults: Sequence[str] = tuple(FAULTS),
+    faults: Sequence[str] = USUAL,
+    at_once: bool = False,
     seed: int,
     seconds: float,
     without: str = "",
@@ -339,12 +345,12 @@ def run(
     """`folder` gets the logs of the processes. `without` are guards to take out of them, for a control."""
     program = BROKEN if without else SOUND
     with Split(folder, engines.settings(), program=program, CHAOS_WITHOUT=without) as split:
-        return Run(engines, split, seed, seconds, patience_seconds, tell).verdict(faults)
+        return Run(engines, split, seed, seconds, patience_seconds, tell).verdict(faults, at_once=at_once)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.engines", description=__doc__)
-    parser.add_argument("--faults", default=",".join(FAULTS), help="some of them, with commas between")
+    parser.add_argument("--faults", default=",".join(USUAL), help="some of them, with commas between")
     parser.add_argument("--seconds", type=float, default=60, help="for how long an engine is away")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--without", default="", help="the negative control: seats, bus")

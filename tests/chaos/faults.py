@@ -1,12 +1,13 @@
 """What is done to a split installation while it sells: `FAULTS`, by name."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from engines.mongo import Member
-from tests.chaos.split import Engines, Split, until
+from houseful.app import PARTS
+from tests.chaos.split import Copy, Engines, Split, until
 
 FLUSH_SECONDS = 1.0
 RESTART_SECONDS = 1.0
@@ -90,9 +91,23 @@ def redis_flush(engines: Engines, split: Split, seconds: float) -> Iterator[Faul
 
 def services(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
     """Each process killed and started again; then each replaced."""
-    for copy in [copy for copy in split.copies if copy.running]:
+    yield from _killed(copy for copy in split.copies if copy.running)
+    yield from _rolled(split, [copy for copy in split.copies if copy.running])
+
+
+def parts(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    """The same for one process of each part."""
+    yield from _killed(split.of(part)[0] for part in PARTS)
+    yield from _rolled(split, [split.of(part)[-1] for part in PARTS])
+
+
+def _killed(copies: Iterable[Copy]) -> Iterator[Fault]:
+    for copy in copies:
         yield Fault(f"{copy.name}: killed", copy.kill, copy.start, down_seconds=RESTART_SECONDS)
-    for copy in [copy for copy in split.copies if copy.running]:
+
+
+def _rolled(split: Split, copies: Iterable[Copy]) -> Iterator[Fault]:
+    for copy in copies:
         yield Fault(f"{copy.name}: rolled", partial(split.roll, copy), _nothing, unnoticed=True)
 
 
@@ -106,4 +121,6 @@ FAULTS: Mapping[str, Callable[[Engines, Split, float], Iterator[Fault]]] = {
     "redis-kill": redis_kill,
     "redis-flush": redis_flush,
     "services": services,
+    "parts": parts,
 }
+USUAL = ("mongo", "kafka", "redis-kill", "redis-flush", "services")

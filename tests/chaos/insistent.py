@@ -110,7 +110,7 @@ class Insistent:
         self._email = email
         self._urls = len(urls)
         self._think_seconds = think_seconds
-        self._pause_seconds = max(PAUSE_SECONDS, think_seconds / 3)
+        self._pause_seconds = max(PAUSE_SECONDS, think_seconds / 2)
 
     def sign_in(self) -> None:
         body = {"email": self._email, "password": PASSWORD, "token_transport": "body"}

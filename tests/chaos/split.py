@@ -40,38 +40,33 @@ class Engines:
     """Their data is in `folder`. For a `with`."""
 
     def __init__(self, folder: Path, *, mongo_members: int = 3) -> None:
+        """Raises `Missing`."""
         self._folder = folder
         self._mongo_members = mongo_members
+        self._mongod, self._valkey = mongo.obtain(PROGRAMS), valkey.obtain(PROGRAMS)
         self._stack = ExitStack()
         self.mongo: mongo.ReplicaSet
-        self.kafka: kafka.Kafka
+        self.kafka = kafka.Kafka(PROGRAMS, folder / "kafka")
         self.redis: valkey.RedisServer
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, ThreadPoolExecutor() as pool:
-            starting_kafka = pool.submit(self._start_kafka)
-            starting_mongo = pool.submit(
+            starting = pool.submit(
                 mongo.ReplicaSet.start,
-                mongo.obtain(PROGRAMS),
+                self._mongod,
                 members=self._mongo_members,
                 data=self._folder / "mongo",
             )
-            self.redis = valkey.RedisServer.start_new(valkey.obtain(PROGRAMS), self._folder / "redis")
-            stack.callback(self.redis.stop)
-            self.mongo = starting_mongo.result()
-            stack.callback(self.mongo.stop)
-            self.kafka = starting_kafka.result()
-            stack.callback(self.kafka.stop)
+            self.redis = stack.enter_context(
+                valkey.RedisServer.start_new(self._valkey, self._folder / "redis")
+            )
+            stack.enter_context(self.kafka)
+            self.mongo = stack.enter_context(starting.result())
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def _start_kafka(self) -> kafka.Kafka:
-        broker = kafka.Kafka(PROGRAMS, self._folder / "kafka")
-        broker.start()
-        return broker
 
     def settings(self) -> dict[str, str]:
         return {
@@ -126,14 +121,24 @@ class Copy:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """In order; the exit code."""
         return self._end(signal.SIGTERM)
 
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, f"{self.name} was started"
+        self._process.send_signal(number)
+
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0
-        self._process.send_signal(number)
+        self._signal(number)
         try:
             return self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -170,12 +175,15 @@ class Split:
         *,
         program: str = SOUND,
         copies: Mapping[str, int] = COPIES,
+        addresses: int = ADDRESSES,
         **environment: str,
     ) -> None:
-        """`engines` are the settings that name them."""
+        """`engines` are the settings that name them. Of each part `copies` are started, and have so many
+        addresses.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
-        ports = {part: [free_port() for _ in range(max(ADDRESSES, copies[part]))] for part in copies}
+        ports = {part: [free_port() for _ in range(addresses)] for part in copies}
         keys = {f"HOUSEFUL_{name.upper()}": key for name, key in new_secrets().items()}
         urls = {f"HOUSEFUL_{part.upper()}_URL": ",".join(map(_url, ports[part])) for part in ports}
         self.environment = {
