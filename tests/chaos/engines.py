@@ -145,7 +145,8 @@ class Run:
     def verdict(self, faults: Sequence[str], *, at_once: bool) -> Verdict:
         """Each kind of fault with a crowd and checks of its own; or `at_once` all with one."""
         began = time.monotonic()
-        self._make_staff()
+        for role in ("organizer", "gate"):
+            self._split.staff(role)
         crowds = [self._endure(names) for names in ([faults] if at_once else [[name] for name in faults])]
         if len(crowds) > 1:
             self._say("all faults are over; looking once more at what was acknowledged")
@@ -168,14 +169,6 @@ class Run:
             print(text, file=sys.stderr, flush=True)
 
     # Before
-
-    def _make_staff(self) -> None:
-        for role in ("organizer", "gate"):
-            email = f"{role}@example.org"
-            made = self._split.command(
-                "create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=PASSWORD
-            )
-            assert made.returncode == 0, made.stderr
 
     def _organizer(self) -> Client:
         organizer = Client(self._split.of("gateway")[0].url)

@@ -16,6 +16,7 @@ from typing import Any, Self
 from engines import PROGRAMS, kafka, mongo, valkey
 from engines.server import free_port
 from houseful.settings import new_secrets
+from tests.chaos.insistent import PASSWORD
 
 SOUND = "houseful"
 BROKEN = "tests.chaos.broken_server"
@@ -260,6 +261,13 @@ class Split:
             f"{copy.name} {word} relied on by {', '.join(caller.name for caller in callers)}",
             lambda: all((caller.relies_on(copy) is not False) == wanted for caller in callers),
         )
+
+    def staff(self, role: str) -> str:
+        """The address of somebody with that role, whose password is everybody's."""
+        email = f"{role}@example.org"
+        made = self.command("create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=PASSWORD)
+        assert made.returncode == 0, made.stderr
+        return email
 
     def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """`houseful …` on this installation."""

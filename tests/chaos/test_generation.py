@@ -55,12 +55,8 @@ def split(mongo_url: str, kafka_servers: str, tmp_path: Path) -> Iterator[Split]
 
 @pytest.fixture
 def organizer(split: Split) -> Iterator[Client]:
-    made = split.command(
-        "create-admin", "--email", "olga@example.org", "--role", "organizer", HOUSEFUL_PASSWORD=PASSWORD
-    )
-    assert made.returncode == 0, made.stderr
     client = Client(split.of("gateway")[0].url)
-    client.login("olga@example.org", PASSWORD)
+    client.login(split.staff("organizer"), PASSWORD)
     yield client
     client.close()
 
