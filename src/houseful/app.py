@@ -153,9 +153,9 @@ async def running(
                 store=store, coordination=coordination, clock=clock, verifier=verifier,
             )  # fmt: skip
         checks = {f"{name} store": store.ready for name, store in stores.items()}
-        if bus is not None:
-            checks["bus"] = bus.ready
         watched = {"coordination": coordination.ready}
+        if bus is not None:
+            watched["bus"] = bus.ready  # what is sent waits in its outbox, and sales go on
         watched |= {f"{name} service": proxy.ready for name, proxy in proxies.items()}
         offered: dict[str, tuple[App, tuple[Endpoint, ...]]] = {
             manifest.name: (apps.get(manifest.name) or proxies[manifest.name], manifest.endpoints)

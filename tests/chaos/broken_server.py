@@ -1,14 +1,19 @@
-"""The negative control: Houseful with the guard of its seats taken out, so that whoever asks gets them.
+"""The negative control: Houseful with guards taken out. A check that stays green on this proves nothing.
 
-    python -m tests.chaos.broken_server up --data DIR …
+    CHAOS_WITHOUT=seats,bus python -m tests.chaos.broken_server up --data DIR …
 
-It takes the commands of `houseful`. A check that stays green on this proves nothing.
+It takes the commands of `houseful`. Without the guard of the seats whoever asks gets them; without that of
+the bus a message counts as published although Kafka has not taken it.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from houseful.cli import root
 from houseful.common.documents import Index, Millis
+from houseful.common.errors import Unavailable
+from houseful.common.ports import Envelope
 from houseful.tickets.domain import blocks
 from houseful.tickets.domain.blocks import Block, Claim, SeatState
 from houseful.tickets.domain.tickets import Ticket
@@ -30,12 +35,27 @@ def _claimed(block: Block, ordinals: Iterable[int], claim: Claim) -> Block:
     return blocks._with(block, {ordinal - block.first: claim for ordinal in ordinals})
 
 
-def take_out_the_guards() -> None:
-    """Both: that of the seats, and the unique index of living tickets behind it."""
+def sell_to_everybody() -> None:
+    """Both guards: that of the seats, and the unique index of living tickets behind it."""
     blocks.hold, blocks.extend, blocks.sell = _hold, _extend, _sell
     setattr(Ticket, "indexes", tuple(Index(index.fields) for index in Ticket.indexes))  # noqa: B010
 
 
+def forget_what_fails() -> None:
+    from houseful.adapters.kafka import KafkaBus
+
+    publish = KafkaBus.publish
+
+    async def publish_or_not(self: KafkaBus, topic: str, envelopes: Sequence[Envelope]) -> None:
+        with suppress(Unavailable):
+            await publish(self, topic, envelopes)
+
+    setattr(KafkaBus, "publish", publish_or_not)  # noqa: B010
+
+
+GUARDS = {"seats": sell_to_everybody, "bus": forget_what_fails}
+
 if __name__ == "__main__":
-    take_out_the_guards()
+    for guard in os.environ.get("CHAOS_WITHOUT", "seats").split(","):
+        GUARDS[guard]()
     root.main()

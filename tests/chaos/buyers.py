@@ -1,104 +1,23 @@
-"""Buyers and gates who don't mind that the server dies: they repeat what got no answer, with the same key,
-and remember every word they were given.
-"""
+"""Buyers, gates and others who don't mind that the server dies, and remember every word they were given."""
 
 import queue
 import random
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos.insistent import Book, Insistent
 from tests.system import outside_client as cards
-from tests.system.outside_client import Answer, Client, Cut
+from tests.system.outside_client import Answer, Client
+from tests.system.world import event_body, hall
 
-PASSWORD = "correct horse battery"
-PATIENCE_SECONDS = 120.0
-PAUSE_SECONDS = 0.02
 LOOKS_SECONDS = 6.0
+GRACE_SECONDS = 10.0
+"""For how long a refresh token whose reply was lost is good for the same reply."""
 
 _CARDS = [cards.SUCCEEDS] * 5 + [cards.DECLINED, cards.ANSWER_LOST, cards.SLOW, cards.THREE_D_SECURE]
-
-
-@dataclass
-class Book:
-    """What was acknowledged, to whomever. Safe for threads, as each entry is one step of a built-in type."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    admitted: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Scans that were told to let somebody in, by ticket."""
-    sold: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The order of each seat that was seen confirmed and that nobody has begun to cancel."""
-    over: threading.Event = field(default_factory=threading.Event)
-    """There is no server any more, and none will come."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self, what: str) -> None:
-        with self.lock:
-            self.counts[what] += 1
-
-    def fault(self, what: str) -> None:
-        with self.lock:
-            self.wrong.append(what)
-
-    def sell(self, order: dict[str, Any]) -> None:
-        """Called when the order was seen confirmed: no seat of it may be another's at this moment."""
-        for seat in order["seats"]:
-            place = (order["event_id"], seat["id"])
-            with self.lock:
-                other = self.sold.setdefault(place, order["id"])
-            if other != order["id"]:
-                self.fault(f"{place} was sold to {other} and to {order['id']}")
-
-    def give_back(self, order: dict[str, Any]) -> None:
-        """Called before the order's cancellation is asked for."""
-        with self.lock:
-            for seat in order["seats"]:
-                place = (order["event_id"], seat["id"])
-                if self.sold.get(place) == order["id"]:
-                    del self.sold[place]
-
-
-class Insistent:
-    """Repeats a request until it is answered."""
-
-    def __init__(self, url: str, email: str, book: Book) -> None:
-        self.client = Client(url)
-        self.book = book
-        self._email = email
-
-    def sign_in(self) -> None:
-        body = {"email": self._email, "password": PASSWORD, "token_transport": "body"}
-        answer = self._answered(lambda: self.client.call("POST", "/api/auth/login", body, signed_in=False))
-        self.client.access_token = answer.ok()["access_token"]
-
-    def ask(self, what: str, request: Callable[[], Answer]) -> Answer:
-        answer = self._answered(request)
-        if answer.status == 401 and answer.json["code"] == "token_expired":
-            self.sign_in()
-            answer = self._answered(request)
-        if answer.status >= 500:
-            self.book.fault(f"{what}: {answer.status} {answer.content[:300].decode(errors='replace')}")
-        return answer
-
-    def _answered(self, request: Callable[[], Answer]) -> Answer:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline and not self.book.over.is_set():
-            try:
-                answer = request()
-            except Cut:
-                self.book.count("requests without an answer")
-                time.sleep(PAUSE_SECONDS)
-                continue
-            if answer.status == 503:
-                self.book.count("requests told to come again")
-            elif answer.status != 409 or answer.json["code"] != "still_running":
-                return answer
-            time.sleep(PAUSE_SECONDS)
-        raise TimeoutError("nobody answers any more")
 
 
 @dataclass
@@ -110,18 +29,26 @@ class Halls:
     large: str
 
 
+def open_halls(organizer: Client, hold_seconds: int) -> Halls:
+    small = organizer.publish(event_body(hold_seconds=hold_seconds, plan=hall(rows=2, seats=12)))
+    large = organizer.publish(event_body(hold_seconds=hold_seconds, plan=hall(rows=26, seats=200)))
+    return Halls(small["id"], [seat["id"] for seat in organizer.seats(small["id"])], large["id"])
+
+
 class Buyer(Insistent):
     def __init__(
         self,
-        url: str,
+        urls: Sequence[str],
         number: int,
         seed: int,
         halls: Halls,
         doors: "queue.Queue[tuple[str, str]]",
         book: Book,
+        *,
+        think_seconds: float = 0,
     ) -> None:
         self.email = f"buyer{number}@example.org"
-        super().__init__(url, self.email, book)
+        super().__init__(urls, self.email, book, think_seconds=think_seconds)
         self._name = f"{seed}-{number}"
         self._chance = random.Random(self._name)
         self._halls = halls
@@ -147,10 +74,15 @@ class Buyer(Insistent):
         self._keys += 1
         return f"{self._name}-{self._keys}"
 
+    def _think(self) -> None:
+        if self._think_seconds:
+            time.sleep(self._chance.uniform(0, self._think_seconds))
+
     def story(self, stop: threading.Event) -> None:
         """One purchase, or what becomes of it. What everybody wants is given back, except at the end."""
         popular = self._chance.random() < 0.6
         hold_id = self._hold(popular)
+        self._think()
         if hold_id is None or self._chance.random() < 0.1:
             return
         order = self._order(hold_id)
@@ -199,7 +131,8 @@ class Buyer(Insistent):
     def _pay(self, order: dict[str, Any]) -> bool:
         """False where it was too late."""
         number = self._chance.choice(_CARDS)
-        answer = self.ask("pay", lambda: self.client.pay(order, number))
+        asked_for = {"cut": "answers lost at the payment gateway"} if number == cards.ANSWER_LOST else {}
+        answer = self.ask("pay", lambda: self.client.pay(order, number), **asked_for)
         if answer.status == 402:
             answer = self.ask("pay again", lambda: self.client.pay(order))
         elif answer.status == 200 and answer.json["status"] == "requires_action":
@@ -229,7 +162,7 @@ class Buyer(Insistent):
             if answer.json["status"] in ("refunding", "refunded"):
                 self.book.count("late payments given back")
                 return False
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(self._pause_seconds)
         return False
 
     def _take_tickets(self, order_id: str) -> list[tuple[str, str]]:
@@ -259,11 +192,72 @@ class Buyer(Insistent):
             self.book.fault(f"{what}: unexpected {answer.status} {code}")
 
 
+class Regular(Buyer):
+    """Looks at the event before each purchase, signs in for some, and takes some time for it."""
+
+    def story(self, stop: threading.Event) -> None:
+        self._think()
+        self.ask("event", lambda: self.client.call("GET", f"/api/events/{self._halls.large}")).ok()
+        if self._chance.random() < 0.1:
+            self.sign_in()
+        super().story(stop)
+
+
+class Keeper(Insistent):
+    """Stays signed in by its refresh token, for as long as it may (C11)."""
+
+    def __init__(self, urls: Sequence[str], email: str, book: Book, *, think_seconds: float) -> None:
+        super().__init__(urls, email, book, think_seconds=think_seconds)
+        self.spent: list[str] = []
+        """Refresh tokens of the session that it is in, each of which got the next."""
+
+    def run(self, stop: threading.Event) -> None:
+        try:
+            self.sign_in()
+            while not stop.wait(self._think_seconds):
+                self._refresh()
+        except Exception as error:
+            self.book.fault(f"{self._email} gave up: {error!r}")
+
+    def _refresh(self) -> None:
+        began = time.monotonic()
+        answer = self.ask("refresh", self._present)
+        if answer.status == 200:
+            self.spent.append(str(self.client.refresh_token))
+            self.client.refresh_token = answer.json["refresh_token"]
+            self.book.count("refreshed sessions")
+            return
+        code = answer.json.get("code")
+        if code != "refresh_reused" or time.monotonic() - began < GRACE_SECONDS:
+            self.book.fault(f"{self._email} was signed out: {answer.status} {code}")
+        self.book.count("sessions ended since a reply was lost for too long")
+        self.spent.clear()
+        self.sign_in()
+
+    def _present(self) -> Answer:
+        body = {"refresh_token": self.client.refresh_token}
+        return self.client.call("POST", "/api/auth/refresh", body, signed_in=False)
+
+    def verify(self) -> None:
+        """Of all tokens of the family only the last is good; and an old one ends it."""
+        if len(self.spent) < 2:
+            return
+        newest, old = self.client.refresh_token, self.spent[-2]
+        for token in (old, newest):
+            self.client.refresh_token = token
+            answer = self.ask("refresh", self._present)
+            if answer.status != 401 or answer.json["code"] != "refresh_reused":
+                self.book.fault(f"{self._email}: a second living refresh token: {answer.status}")
+        self.spent.clear()
+
+
 class Gate(Insistent):
     """Scans whatever comes to the doors."""
 
-    def __init__(self, url: str, number: int, doors: "queue.Queue[tuple[str, str]]", book: Book) -> None:
-        super().__init__(url, "gate@example.org", book)
+    def __init__(
+        self, urls: Sequence[str], number: int, doors: "queue.Queue[tuple[str, str]]", book: Book
+    ) -> None:
+        super().__init__(urls, "gate@example.org", book)
         self._number = number
         self._doors = doors
         self._scans = 0

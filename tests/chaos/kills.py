@@ -21,18 +21,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.chaos.buyers import PASSWORD, Book, Buyer, Gate, Halls
+from tests.chaos.buyers import Buyer, Gate, open_halls
+from tests.chaos.insistent import PASSWORD, Book
+from tests.chaos.ledger import take_report, traces, verify
 from tests.system.outside_client import Client
-from tests.system.world import event_body, hall
 
 BUYERS = 14
 GATES = 2
 HOLD_SECONDS = 4
 CALM_SECONDS = 2.0  # at the end, so that what was open can go on
-SETTLE_SECONDS = 90.0
-FINAL = ("confirmed", "expired", "cancelled", "refunded")
 
 SOUND = "houseful"
 BROKEN = "tests.chaos.broken_server"
@@ -144,11 +142,13 @@ class Run:
             buyers, gates = self._prepared()
             self._rush(buyers, gates)
             self._say("no more kills; looking at what is there")
-            self._verify(buyers, gates)
-            self._check()
+            verify(buyers, gates, self._book)
+            for line in take_report(self._server.command("check", "--json"), self._book):
+                self._say(line)
         finally:
             self._server.kill()
-        self._look_for_bugs()
+        for trace in traces(self._server.log.read_text()):
+            self._book.fault(f"the server's log has a trace:{trace}")
         return Verdict(
             seed=self._seed,
             kills=self._kills,
@@ -174,15 +174,13 @@ class Run:
         self._start()
         organizer = Client(self._server.url)
         organizer.login("organizer@example.org", PASSWORD)
-        small = organizer.publish(event_body(hold_seconds=HOLD_SECONDS, plan=hall(rows=2, seats=12)))
-        large = organizer.publish(event_body(hold_seconds=HOLD_SECONDS, plan=hall(rows=26, seats=200)))
-        halls = Halls(small["id"], [seat["id"] for seat in organizer.seats(small["id"])], large["id"])
-        book, url = self._book, self._server.url
-        buyers = [Buyer(url, number, self._seed, halls, self._doors, book) for number in range(BUYERS)]
+        halls = open_halls(organizer, HOLD_SECONDS)
+        book, urls = self._book, [self._server.url]
+        buyers = [Buyer(urls, number, self._seed, halls, self._doors, book) for number in range(BUYERS)]
         for buyer in buyers:
             organizer.register(buyer.email, PASSWORD, "Bea Brandt")
         organizer.close()
-        return buyers, [Gate(url, number, self._doors, book) for number in range(GATES)]
+        return buyers, [Gate(urls, number, self._doors, book) for number in range(GATES)]
 
     def _start(self) -> None:
         self._starts_seconds.append(self._server.start())
@@ -214,92 +212,6 @@ class Run:
             stop.set()
             for thread in threads:
                 thread.join()
-
-    # After: C3 and C10 as the clients see it
-
-    def _verify(self, buyers: Sequence[Buyer], gates: Sequence[Gate]) -> None:
-        owners: dict[tuple[str, str], str] = {}
-        for buyer in buyers:
-            for order in self._settled(buyer).values():
-                if order["status"] == "confirmed":
-                    for seat in order["seats"]:
-                        place = (order["event_id"], seat["id"])
-                        if place in owners:
-                            self._book.fault(f"{place} was sold to {owners[place]} and to {order['id']}")
-                        owners[place] = order["id"]
-        for ticket_id, scans in self._book.admitted.items():
-            if len(scans) > 1:
-                self._book.fault(f"{ticket_id} was admitted {len(scans)} times: {scans}")
-        for gate in gates:
-            for ticket_id, code, scan_id in list(gate.admitted):
-                again = gate.scan(ticket_id, code, scan_id)
-                if again != "admitted":
-                    self._book.fault(f"{ticket_id} was admitted by {scan_id}, which now says {again}")
-
-    def _settled(self, buyer: Buyer) -> dict[str, dict[str, Any]]:
-        """The buyer's orders when all of them have come to an end; what is missing or wrong is noted."""
-        deadline = time.monotonic() + SETTLE_SECONDS
-        buyer.sign_in()
-        while True:
-            orders = {order["id"]: order for order in buyer.client.items("/api/orders?limit=100")}
-            open_ones = [order["id"] for order in orders.values() if order["status"] not in FINAL]
-            if not open_ones:
-                break
-            if time.monotonic() > deadline:
-                self._book.fault(f"still open: {open_ones}")
-                break
-            time.sleep(0.2)
-        for hold_id in buyer.holds:
-            if buyer.client.call("GET", f"/api/holds/{hold_id}").status != 200:
-                self._book.fault(f"{hold_id} was acknowledged and is gone")
-        for order_id, placed in buyer.orders.items():
-            if order_id not in orders:
-                self._book.fault(f"{order_id} was acknowledged and is gone")
-            else:
-                self._compare(buyer, placed, orders[order_id])
-        return orders
-
-    def _compare(self, buyer: Buyer, placed: dict[str, Any], found: dict[str, Any]) -> None:
-        order_id, status = placed["id"], found["status"]
-
-        def complain(what: str) -> None:
-            self._book.fault(f"{order_id} {what}, and is {status}: {found['detail']}")
-
-        seats = [seat["id"] for seat in placed["seats"]]
-        if seats != [seat["id"] for seat in found["seats"]] or placed["total_minor"] != found["total_minor"]:
-            complain("has other seats or another price than it had")
-        if order_id in buyer.paid and status not in ("confirmed", "refunded"):
-            complain("was paid")
-        if order_id in buyer.cancelled and status not in ("cancelled", "refunded"):
-            complain("was cancelled")
-        if order_id in buyer.confirmed - buyer.cancelled and status != "confirmed":
-            complain("was confirmed")
-        known = buyer.tickets.get(order_id)
-        if known is not None:
-            there = {ticket["id"] for ticket in buyer.client.tickets(order_id)}
-            if not there >= set(known):
-                complain(f"has lost the tickets {set(known) - there}")
-
-    # After: the installation's own check, C1 C2 C4 C7 C9
-
-    def _check(self) -> None:
-        done = self._server.command("check", "--json")
-        if done.returncode not in (0, 1):
-            self._book.fault(f"the check can't be made: {done.stdout}{done.stderr}")
-            return
-        report = json.loads(done.stdout)
-        for check in report["checks"]:
-            self._say(f"{check['code']} {len(check['findings'])} findings in {check['looked_at']}")
-            for finding in check["findings"]:
-                self._book.fault(f"{finding['code']} {finding['subject']}: {finding['detail']}")
-        if done.returncode == 1 and report["ok"]:
-            self._book.fault("the check says both yes and no")
-
-    def _look_for_bugs(self) -> None:
-        """What the server itself took for a bug of its own, whether or not anybody noticed."""
-        log = self._server.log.read_text()
-        for trace in log.split("Traceback (most recent call last):")[1:4]:
-            self._book.fault(f"the server's log has a trace:{trace[-1500:]}")
 
 
 def run(seed: int, kills: int, *, broken: bool = False, tell: bool = False) -> Verdict:

@@ -41,6 +41,28 @@ async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem["checks"]["coordination"] == "ready"
 
 
+async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it does not wait for that: a gateway takes a late answer for none, and would send no requests."""
+    monkeypatch.setattr(operations, "_READY_SECONDS", 600)
+    monkeypatch.setattr(operations, "_WATCHED_SECONDS", 0.05)
+    gateway = World().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
+    async with asyncio.timeout(30):
+        reply = await gateway.call("GET", "/readyz")
+    assert reply.ok()["checks"] == {
+        "store": "ready",
+        "bus": "no answer within 0.05 s",
+        "coordination": "the disk is full",
+    }
+
+
+async def test_sales_need_no_bus(house: House) -> None:
+    assert house.app.bus is not None
+    await house.app.bus.close()
+    reply = (await house.call("GET", "/readyz")).ok()
+    assert reply["checks"]["bus"] != "ready"
+    assert {name for name, outcome in reply["checks"].items() if outcome != "ready"} == {"bus"}
+
+
 async def test_figures_count_requests_by_route_and_not_by_path() -> None:
     front = World().gateway()
     for number in range(3):

@@ -66,6 +66,7 @@ class World:
         web_app: WebApp | None = None,
         access_log: AccessLog | None = None,
         checks: dict[str, Any] | None = None,
+        watched: dict[str, Any] | None = None,
         **settings: Any,
     ) -> "Front":
         offered: Sequence[Endpoint] = endpoints or (
@@ -81,7 +82,7 @@ class World:
             verifier=TokenVerifier(AsgiClient(self._keys), self.clock),
             coordination=self.coordination,
             ids=self.ids,
-            operations=Operations([("things", offered)], checks or {}),
+            operations=Operations([("things", offered)], checks or {}, watched),
             web_app=web_app or WebApp(None),
             access_log=access_log,
         )

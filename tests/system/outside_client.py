@@ -79,9 +79,14 @@ class Client:
     """
 
     def __init__(self, url: str) -> None:
-        self._ways = itertools.cycle([_Way(one) for one in url.split(",")])
+        self._ways = _ways_to(url)
         self.access_token: str | None = None
         self.refresh_token: str | None = None
+
+    def aim(self, url: str) -> None:
+        """Whom to ask from the next request on."""
+        self.close()
+        self._ways = _ways_to(url)
 
     def connect(self) -> http.client.HTTPConnection:
         return next(self._ways).connect()
@@ -286,3 +291,7 @@ def _messages(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str]]:
 
 def new_key() -> str:
     return uuid.uuid4().hex
+
+
+def _ways_to(url: str) -> "itertools.cycle[_Way]":
+    return itertools.cycle([_Way(one) for one in url.split(",")])

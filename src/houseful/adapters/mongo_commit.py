@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 from houseful.adapters.mongo_batch import ABSENT, MAYBE, SEEN, Batch, Entry, numbered
 from houseful.adapters.mongo_collections import duplicate_index
 from houseful.adapters.mongo_connection import Client, Database, Row, is_our_fault
+from houseful.adapters.mongo_orphans import Orphans
 from houseful.adapters.mongo_outbox import OUTBOX, highest_numbers
 from houseful.common.errors import Conflict, Unavailable
 
@@ -68,6 +69,7 @@ class Committer:
         self._client = client
         self._database = database
         self._session: AsyncClientSession | None = None
+        self._orphans = Orphans(client)
 
     async def attempt(self, batch: Batch) -> Attempt:
         """Raises `Unavailable` where it can't be known whether the batch was committed."""
@@ -86,6 +88,10 @@ class Committer:
             return None
         await session.abort_transaction()
         return await self._verdict(batch, untrue)
+
+    async def make_way(self) -> None:
+        """After a `Contended`: if that is because of a process that died, others need not wait for it."""
+        await self._orphans.end()
 
     async def close(self) -> None:
         if self._session is not None:

@@ -71,8 +71,15 @@ async def apart(work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.create_task(work)
     _apart.add(task)
-    task.add_done_callback(_apart.discard)
+    task.add_done_callback(_over)
     return await asyncio.shield(task)
+
+
+def _over(task: "asyncio.Task[Any]") -> None:
+    """Where the caller has left, nobody else would hear of its error, and asyncio would call that a bug."""
+    _apart.discard(task)
+    if not task.cancelled():
+        task.exception()
 
 
 def connect(url: str) -> Client:

@@ -159,6 +159,7 @@ class Writer:
                     for writes, error in refusals.items():
                         writes.fail(error)
                 case Contended(error):
+                    await self._committer.make_way()
                     tries += 1
                     if tries == _CONTENDED_TRIES:
                         await self._one_by_one(left, error)

@@ -12,6 +12,9 @@ from houseful.common.http import Answer, Endpoint, problem
 from houseful.common.openapi import document
 
 _READY_SECONDS = 3.0
+_WATCHED_SECONDS = 0.5
+"""What is not needed must not make those wait who ask whether this process is ready: they take a late answer
+for none."""
 
 Check = Callable[[], Awaitable[None]]
 """Raises `Unavailable` with what is wrong."""
@@ -52,7 +55,7 @@ class Operations:
             return problem(
                 Refusal(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
             )
-        results = await asyncio.gather(*(self._outcome(check) for check in self._checks.values()))
+        results = await asyncio.gather(*(self._outcome(name) for name in self._checks))
         outcomes = dict(zip(self._checks, results, strict=True))
         wrong = [
             f"{name}: {outcome}"
@@ -66,12 +69,13 @@ class Operations:
         body = msgspec.json.encode({"status": "ready", "checks": outcomes})
         return Answer(body, headers=[("cache-control", "no-store")])
 
-    async def _outcome(self, check: Check) -> str:
+    async def _outcome(self, name: str) -> str:
+        seconds = _READY_SECONDS if name in self._needed else _WATCHED_SECONDS
         try:
-            async with asyncio.timeout(_READY_SECONDS):
-                await check()
+            async with asyncio.timeout(seconds):
+                await self._checks[name]()
         except TimeoutError:
-            return f"no answer within {_READY_SECONDS:g} s"
+            return f"no answer within {seconds:g} s"
         except Exception as error:
             return str(error) or type(error).__name__
         return "ready"

@@ -120,6 +120,7 @@ class Inventory:
                 raise PlanUnusable(
                     f"The plan has {layout.seats_total} seats where {show.seats_total} were published."
                 )
+            log.info("makes an inventory", extra={"event_id": show.id, "block": show.next_block})
             while show.state is ShowState.GENERATING and show.next_block < len(layout.blocks):
                 show = await self._generate_chunk(show.id, layout)
             if show.state is ShowState.GENERATING:

@@ -1,0 +1,126 @@
+"""What is done to a split installation while it sells: `FAULTS`, by name."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from engines.mongo import Member
+from houseful.app import PARTS
+from tests.chaos.split import Copy, Engines, Split, until
+
+FLUSH_SECONDS = 1.0
+RESTART_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`harm` is done, then for `down_seconds` nothing, then `mend`."""
+
+    name: str
+    harm: Callable[[], None]
+    mend: Callable[[], None]
+    down_seconds: float = 0
+    sells_on: bool = False
+    """Holds and purchases go on while it lasts."""
+    unnoticed: bool = False
+    """No request may be refused for it, or go without an answer."""
+    publishes: bool = False
+    """An event is published while it lasts, and has its seats soon afterwards."""
+
+
+def mongo_primary(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    primary = engines.mongo.primary()
+
+    def mend() -> None:
+        primary.start()
+        until("all members of the replica set are well", partial(_all_well, engines))
+
+    yield Fault("MongoDB: primary killed", primary.kill, mend, down_seconds=seconds)
+
+
+def _all_well(engines: Engines) -> bool:
+    return sorted(state(member) for member in engines.mongo.members) == sorted(
+        ["PRIMARY", *["SECONDARY"] * (len(engines.mongo.members) - 1)]
+    )
+
+
+def state(member: Member) -> str:
+    """PRIMARY, SECONDARY, RECOVERING, …"""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    with MongoClient(member.url, serverSelectionTimeoutMS=1000) as client:  # type: ignore[var-annotated]
+        try:
+            found = client.admin.command("replSetGetStatus")
+        except PyMongoError:
+            return "away"
+    return str(next(one["stateStr"] for one in found["members"] if one.get("self")))
+
+
+def kafka(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    yield Fault(
+        "Kafka: stopped",
+        engines.kafka.stop,
+        engines.kafka.start,
+        down_seconds=seconds,
+        sells_on=True,
+        publishes=True,
+    )
+
+
+def redis_kill(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    yield Fault(
+        "Redis: killed, comes back empty",
+        engines.redis.kill,
+        engines.redis.start,
+        down_seconds=seconds,
+        sells_on=True,
+    )
+
+
+def redis_flush(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    def harm() -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert engines.redis.say("FLUSHALL") == b"+OK"
+            time.sleep(FLUSH_SECONDS)
+
+    yield Fault("Redis: emptied every second", harm, _nothing, sells_on=True, unnoticed=True)
+
+
+def services(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    """Each process killed and started again; then each replaced."""
+    yield from _killed(copy for copy in split.copies if copy.running)
+    yield from _rolled(split, [copy for copy in split.copies if copy.running])
+
+
+def parts(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
+    """The same for one process of each part."""
+    yield from _killed(split.of(part)[0] for part in PARTS)
+    yield from _rolled(split, [split.of(part)[-1] for part in PARTS])
+
+
+def _killed(copies: Iterable[Copy]) -> Iterator[Fault]:
+    for copy in copies:
+        yield Fault(f"{copy.name}: killed", copy.kill, copy.start, down_seconds=RESTART_SECONDS)
+
+
+def _rolled(split: Split, copies: Iterable[Copy]) -> Iterator[Fault]:
+    for copy in copies:
+        yield Fault(f"{copy.name}: rolled", partial(split.roll, copy), _nothing, unnoticed=True)
+
+
+def _nothing() -> None:
+    pass
+
+
+FAULTS: Mapping[str, Callable[[Engines, Split, float], Iterator[Fault]]] = {
+    "mongo": mongo_primary,
+    "kafka": kafka,
+    "redis-kill": redis_kill,
+    "redis-flush": redis_flush,
+    "services": services,
+    "parts": parts,
+}
+USUAL = ("mongo", "kafka", "redis-kill", "redis-flush", "services")
