@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA ?= data
 MONGO_MEMBERS ?=
 
-.PHONY: run split engines engines-stop test check fmt setup types bench clean
+.PHONY: run split engines engines-stop test test-split check fmt setup types bench clean
 
 run: setup ## install, build the web app, start everything with demo data
 	@$(RUN) houseful up --demo --data $(DATA) --port $(PORT)
@@ -59,6 +59,9 @@ types: setup ## renew the API document and the web app's types after a change of
 
 test: setup ## every test that can run here, on real engines too, ending with one summary line
 	@$(RUN) python -m tests
+
+test-split: setup ## the system suite, a purchase in the browser and the faults on separate processes and real engines
+	@$(RUN) pytest -q -m split tests/system tests/browser tests/chaos
 
 bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
 	@$(RUN) python -m bench

@@ -2,7 +2,6 @@
 another gateway if there is one.
 """
 
-import select
 import threading
 import time
 from collections import Counter, defaultdict
@@ -87,17 +86,10 @@ class Roamer(Client):
         headers: Mapping[str, str] | None = None,
         signed_in: bool = True,
     ) -> Answer:
-        if self._connection is not None and _is_over(self._connection.sock):
-            self.close()
         answer = super().call(method, path, body, key=key, headers=headers, signed_in=signed_in)
         if answer.headers.get("connection") == "close":
             self.move_on()
         return answer
-
-
-def _is_over(connection: Any) -> bool:
-    """Whether an idle connection has been closed at the other end."""
-    return connection is not None and bool(select.select([connection], [], [], 0)[0])
 
 
 class Insistent:

@@ -11,7 +11,7 @@ from engines.packages import Missing
 from tests.chaos.engines import Verdict, run
 from tests.chaos.split import Engines
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.split]
 
 FAULTS = ("mongo", "kafka", "redis-kill", "redis-flush", "parts")
 

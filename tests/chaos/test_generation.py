@@ -33,7 +33,7 @@ from tests.system.world import event_body
 
 __all__ = ["kafka_servers", "mongo_url"]
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.split]
 
 SEATS = 60_000
 EVENTS = 20
