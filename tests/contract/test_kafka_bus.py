@@ -200,7 +200,7 @@ class TestTopics:
             await asyncio.wrap_future(future)
         with pytest.raises(Unavailable):
             await bus.publish(topic, [envelope(seq=2)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while True:
                 try:
                     await bus.publish(topic, [envelope(seq=3)])
