@@ -61,7 +61,7 @@ test: setup ## every test that can run here, on real engines too, ending with on
 	@$(RUN) python -m tests
 
 test-split: setup ## the system suite, a purchase in the browser and the faults on separate processes and real engines
-	@$(RUN) pytest -q -m split tests/system tests/browser tests/chaos
+	@$(RUN) pytest -q -m split tests/system tests/browser tests/chaos tests/engines
 
 bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
 	@$(RUN) python -m bench

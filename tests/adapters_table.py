@@ -8,13 +8,18 @@ from pathlib import Path
 SUITES: dict[str, tuple[str, str]] = {
     "test_sqlite_store": ("Store", "sqlite"),
     "test_mongo_store": ("Store", "mongo"),
+    "test_mongo_orphans": ("Store", "mongo"),
+    "test_mongo_tools": ("Store", "mongo"),
+    "test_mongo_doctor": ("Store", "mongo"),
     "test_local_bus": ("Bus", "local"),
     "test_kafka_bus": ("Bus", "kafka"),
     "test_kafka_delivery": ("Bus", "kafka"),
     "test_kafka_outages": ("Bus", "kafka"),
+    "test_kafka_doctor": ("Bus", "kafka"),
     "test_local_coordination": ("Coordination", "local"),
     "test_redis_coordination": ("Coordination", "no server"),
     "test_redis_outages": ("Coordination", "no server"),
+    "test_redis_doctor": ("Coordination", "no server"),
     "test_mail": ("Mailer", "folder, smtp"),
     "test_http_payment_gateway": ("PaymentGateway", "http"),
 }

@@ -22,6 +22,8 @@ from engines.record import read
 from engines.server import Life, free_port
 from engines.standing import Standing
 
+pytestmark = pytest.mark.split
+
 PATIENCE_SECONDS = 120
 
 
