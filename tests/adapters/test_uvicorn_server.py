@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from houseful.adapters import uvicorn_server
 from houseful.adapters.uvicorn_server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
@@ -59,9 +60,9 @@ class Running:
     def __init__(self, app: Any) -> None:
         self.app = app
         self.stopping = 0
+        self.listener = listen("127.0.0.1", 0)
 
     async def __aenter__(self) -> Server:
-        self.listener = listen("127.0.0.1", 0)
         ready = asyncio.Event()
 
         def on_stopping() -> None:
@@ -190,6 +191,44 @@ async def test_what_is_no_http_is_a_problem(server: Server, sent: bytes) -> None
     said = await server.said(sent)
     assert said.startswith(b"HTTP/1.1 400 "), said
     assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "not_http"
+
+
+def test_newcomers_are_let_in_by_the_dozen() -> None:
+    """Not one in each turn of the loop: turns are long when many buy."""
+    many = 200
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def come_together() -> None:
+        answered = 0
+        everybody = asyncio.Event()
+
+        async def count(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal answered
+            await respond(Answer(b""), scope, receive, send)
+            answered += 1
+            if answered == many:
+                everybody.set()
+
+        running = Running(count)
+        clients = []
+        for _ in range(many):
+            clients.append(socket.create_connection(running.listener.getsockname()))
+            clients[-1].sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        turning = asyncio.create_task(count_turns())
+        async with running:
+            await asyncio.wait_for(everybody.wait(), 60)
+        turning.cancel()
+        for client in clients:
+            client.close()
+
+    uvloop.run(come_together())
+    assert turns < many / 2
 
 
 def test_a_port_in_use_is_said_in_a_sentence() -> None:

@@ -32,6 +32,7 @@ READER_SECONDS = 30.0  # for how long a client may leave an answer unread when t
 KEEP_ALIVE_SECONDS = 30
 _LOOK_SECONDS = 1.0
 _BACKLOG = 2048
+_ACCEPTED_AT_ONCE = 32
 
 
 class PortTaken(Exception):
@@ -239,7 +240,10 @@ async def serve(
     loop.add_signal_handler(signal.SIGINT, server.stop)
     watch = asyncio.create_task(_watch(server, on_ready))
     try:
-        await server.serve(sockets=[listener])
+        # uvloop accepts one connection in each turn of the loop for each socket that listens. While turns are
+        # long, newcomers would be kept out by those who are in.
+        more = [listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)]
+        await server.serve(sockets=[listener, *more])
         if server.server_state.tasks:  # those that have just been cancelled
             await asyncio.wait(server.server_state.tasks, timeout=1)
     finally:
