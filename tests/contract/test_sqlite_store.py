@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.adapters.sqlite import SqliteStore
+from houseful.adapters.sqlite_tables import ABSENT_BYTES, KNOWN_BODY_BYTES
 from houseful.adapters.sqlite_writer import WriteSet
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.documents import Document, Index
@@ -610,6 +611,128 @@ class TestFullDisk:
         await store.ready()
         await add(store, Account(id="after", log=["x" * 5000]))
         assert nothing_on_its_way(store)
+
+
+class TestKnown:
+    """What was read or written is not read from the file again, unless somebody else may have written."""
+
+    async def test_it_is_read_once(
+        self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, rival: Rival
+    ) -> None:
+        await add(store, Account(id="a"))
+        await need(store, "a")
+        assert await store.get(Account, "nobody") is None
+
+        def connection() -> apsw.Connection:
+            raise AssertionError("the file is read")
+
+        monkeypatch.setattr(store, "_connection", connection)
+        assert (await need(store, "a")).balance == 0
+        assert await store.get(Account, "nobody") is None
+        await change(store, "a", 5)
+        await add(store, Account(id="nobody", balance=1))
+        assert (await need(store, "a")).balance == 5
+        assert (await need(store, "nobody")).balance == 1
+        async with store.begin() as tx:
+            tx.delete(await need(tx, "a"))
+        assert await store.get(Account, "a") is None
+        rival.begin()
+        rival.commit()  # which has written nothing
+        await asyncio.sleep(0)
+        assert (await need(store, "nobody")).balance == 1
+
+    @pytest.mark.parametrize("in_a_transaction", [False, True])
+    async def test_what_another_process_writes_is_seen(
+        self, store: SqliteStore, rival: Rival, in_a_transaction: bool
+    ) -> None:
+        async def balance() -> int:
+            if not in_a_transaction:
+                return (await need(store, "a")).balance
+            async with store.begin() as tx:
+                return (await need(tx, "a")).balance
+
+        await add(store, Account(id="a"))
+        for expected in range(1, 4):
+            assert await balance() == expected - 1
+            rival.begin()
+            rival.overwrite("a", expected)
+            rival.commit()
+            await asyncio.sleep(0)
+            assert await balance() == expected
+
+    async def test_who_begins_to_write_looks_too(self, store: SqliteStore, rival: Rival) -> None:
+        """Also where the look of this turn was before the rival wrote."""
+        await add(store, Account(id="a"), Account(id="b"))
+        await need(store, "a")
+        writes = WriteSet([], [])
+        rival.begin()
+        rival.overwrite("a", 7)
+        rival.commit()
+        store.writer.put(writes)
+        while not store.writer._has_lock:  # noqa: ASYNC110 - it lasts for a turn of the loop
+            await asyncio.sleep(0)
+        assert (await need(store, "a")).balance == 7
+        await writes.wait()
+
+    async def test_failed_writes_are_not_known(self, store: SqliteStore, commits: Commits) -> None:
+        await add(store, Account(id="a"))
+        await need(store, "a")
+        assert await store.get(Account, "b") is None
+        commits.fail = 1
+        lost = await asyncio.gather(
+            put(store, "a", 9), add(store, Account(id="b", balance=9)), return_exceptions=True
+        )
+        assert [type(error) for error in lost] == [Unavailable, Unavailable]
+        assert (await need(store, "a")).balance == 0
+        assert await store.get(Account, "b") is None
+
+    async def test_it_has_a_limit(self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("houseful.adapters.sqlite_tables.KNOWN_BYTES", 50 * ABSENT_BYTES)
+        long = Account(id="long", log=["x" * KNOWN_BODY_BYTES])
+        await add(store, long, *[Account(id=f"a{i}") for i in range(100)])
+        for i in range(1000):
+            await store.get(Account, f"a{i}")
+            assert await store.get(Account, "long") == long
+            assert len(store.tables[Account].known) <= 500
+            assert "long" not in store.tables[Account].known
+
+    async def test_two_writers_and_every_kind_of_write(self, store: SqliteStore, path: Path) -> None:
+        """Whatever either does, both see it; a search, which always reads the file, says the same."""
+        other = open_sqlite(path)
+        chance = random.Random(5)
+        known: dict[str, Ticket] = {}
+        for step in range(1500):
+            writer = chance.choice((store, other))
+            ids = chance.sample(["a", "b", "c", "d"], 2)
+            work = [
+                (chance.choice(("put", "delete", "insert", "ignore", "lock")), id, f"{step}") for id in ids
+            ]
+            try:
+                async with writer.begin() as tx:
+                    for what, id, seat in work:
+                        await self.do(tx, what, id, seat if chance.random() < 0.9 else "same")
+            except (Duplicate, Conflict):
+                pass
+            else:
+                known = {ticket.id: ticket for ticket in await writer.find(Ticket, {}, limit=10)}
+            for reader in (store, other):
+                for id in "abcd":
+                    assert await reader.get(Ticket, id) == known.get(id), (step, work)
+        await other.close()
+
+    async def do(self, tx: Transaction, what: str, id: str, seat: str) -> None:
+        found = await tx.get(Ticket, id)
+        ticket = Ticket(id=id, live_seat=seat)
+        if what == "insert":
+            tx.insert(ticket)
+        elif what == "ignore":
+            tx.insert_or_ignore(ticket)
+        elif found is not None and what == "put":
+            tx.put(ticket)
+        elif found is not None and what == "delete":
+            tx.delete(found)
+        elif found is not None:
+            tx.lock(found)
 
 
 class TestOtherProcesses:

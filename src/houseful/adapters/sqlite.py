@@ -1,8 +1,8 @@
 """The store on SQLite: one file per service.
 
 Reads run on the event loop's thread, where a point read takes less than the way to another thread; long
-searches run in a thread of their own. All writes go through the writer, see `sqlite_writer`. Other processes
-may use the file too.
+searches run in a thread of their own. What was read is kept decoded for as long as nobody else has written.
+All writes go through the writer, see `sqlite_writer`. Other processes may use the file too.
 """
 
 import asyncio
@@ -16,7 +16,15 @@ import apsw
 import msgspec
 
 from houseful.adapters.sqlite_outbox import SqliteOutbox
-from houseful.adapters.sqlite_tables import Row, Seen, Statement, Table, differences, evolve
+from houseful.adapters.sqlite_tables import (
+    ABSENT_BYTES,
+    Row,
+    Seen,
+    Statement,
+    Table,
+    differences,
+    evolve,
+)
 from houseful.adapters.sqlite_transaction import SqliteTransaction
 from houseful.adapters.sqlite_writer import BUSY_TIMEOUT_MS, ENGINE_ERRORS, Writer, WriteSet
 from houseful.common.documents import Document, Scalar
@@ -109,7 +117,7 @@ class SqliteStore:
         except BaseException:
             connection.close()
             raise
-        store._writer = Writer(connection, f"write {path.name}")
+        store._writer = Writer(connection, tables.values(), f"write {path.name}")
         return store
 
     @property
@@ -120,8 +128,8 @@ class SqliteStore:
 
     async def get(self, kind: type[D], id: str) -> D | None:
         table = self.tables[kind]
-        row = self.row(table, id)
-        document: D | None = None if row is None else table.decode(row[1])
+        seen = self.seen(table, id)
+        document: D | None = None if seen is None else seen[1]
         return document
 
     async def get_many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
@@ -144,7 +152,7 @@ class SqliteStore:
     ) -> list[D]:
         table = self.tables[kind]
         found = await self.search(table, table.search(equal, by, since, until, after, descending), limit)
-        return [document for _, _, document in found]
+        return [document for _, document in found]
 
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
         [(count,)] = await self._rows(*self.tables[kind].count_search(equal))
@@ -212,13 +220,19 @@ class SqliteStore:
         self._last_version += 1 << 16
         return self._last_version
 
-    def row(self, table: Table, id: str) -> tuple[int, bytes] | None:
-        """Version and body, as committed."""
+    def seen(self, table: Table, id: str) -> Seen | None:
+        """As committed."""
+        knows = self._writer is not None and self._writer.knows
+        if knows and id in table.known:
+            return table.known[id]
         try:
             row: tuple[int, bytes] | None = self._connection().execute(table.select, (id,)).get
         except _READ_ERRORS as error:
             raise _unreadable(error) from error
-        return row
+        seen = None if row is None else (row[0], table.decode(row[1]))
+        if knows:
+            table.learn(id, seen, ABSENT_BYTES if row is None else len(row[1]))
+        return seen
 
     def _connection(self) -> apsw.Connection:
         """For a short read. The writer's, whenever it has nothing uncommitted: its pages are still in its
@@ -271,7 +285,7 @@ def _rows(connection: apsw.Connection, sql: str, bindings: Sequence[Scalar]) -> 
 
 def _found(connection: apsw.Connection, table: Table, sql: str, bindings: Sequence[Scalar]) -> list[Seen]:
     decode = table.decode
-    return [(version, body, decode(body)) for version, body, _, _ in _rows(connection, sql, bindings)]
+    return [(version, decode(body)) for version, body, _, _ in _rows(connection, sql, bindings)]
 
 
 def _many(connection: apsw.Connection, table: Table, ids: Sequence[str]) -> dict[str, D]:

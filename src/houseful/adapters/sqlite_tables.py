@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Binding = str | int | bytes | None
 Row = tuple[Any, ...]
 
-Seen = tuple[int, bytes, Any]
-"""A document as a transaction read it: version, body, document."""
+Seen = tuple[int, Any]
+"""A document as it was read: version, document."""
 
 Statement = tuple[str, tuple[Binding, ...], bool, str | None]
 """SQL; its bindings; whether it has to change a row (else it is a conflict); and SQL that finds the document
@@ -38,8 +38,17 @@ OUTBOX = (
 )
 
 
+KNOWN_BYTES = 8 << 20
+"""Of a collection so much is known at a time, as its bodies were when they were read."""
+
+KNOWN_BODY_BYTES = 8192
+"""What is longer is not worth keeping."""
+
+ABSENT_BYTES = 200
+
+
 class Table:
-    """One collection: its SQL, its codecs, and what is on its way into it."""
+    """One collection: its SQL, its codecs, what is on its way into it, and what is known to be in it."""
 
     def __init__(self, kind: type[Document]) -> None:
         self.name = kind.collection
@@ -49,8 +58,11 @@ class Table:
         )
         self._check(kind)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
-        self.overlay: dict[str, tuple[int, bytes | None, WriteSet]] = {}
-        """Documents handed to the writer and not yet committed: version, body (None if deleted), whose."""
+        self.overlay: dict[str, tuple[int, Document | None, WriteSet]] = {}
+        """What was handed to the writer and is not committed: version, document (None if deleted), whose."""
+        self.known: dict[str, Seen | None] = {}
+        """Documents as they are on disk (None where there is none), as far as the writer is sure of it."""
+        self._known_bytes = 0
 
         table = self.quoted = _quote(self.name)
         self.select = f"SELECT _version, _body FROM {table} WHERE id = ?"
@@ -75,18 +87,32 @@ class Table:
     def columns(self, document: Document) -> tuple[Binding, ...]:
         return tuple([getattr(document, field) for field in self.fields])
 
+    # What is known
+
+    def learn(self, id: str, seen: Seen | None, size: int) -> None:
+        if size > KNOWN_BODY_BYTES:
+            return
+        self._known_bytes += size
+        if self._known_bytes > KNOWN_BYTES:
+            self.forget()
+        self.known[id] = seen
+
+    def forget(self) -> None:
+        self.known.clear()
+        self._known_bytes = 0
+
     # What a transaction hands to the writer. `seen` is always what it had read.
 
     def lock_statement(self, seen: Seen) -> Statement:
-        return self._lock, (seen[2].id, seen[0]), True, self._verify
+        return self._lock, (seen[1].id, seen[0]), True, self._verify
 
     def delete_statement(self, seen: Seen) -> Statement:
-        return self._delete, (seen[2].id, seen[0]), True, self._verify
+        return self._delete, (seen[1].id, seen[0]), True, self._verify
 
     def put_statement(self, document: Document, body: bytes, seen: Seen) -> Statement:
         """Sets only the columns that change: SQLite rewrites the index entry of every column that is set."""
         new = self.columns(document)
-        old = self.columns(seen[2])
+        old = self.columns(seen[1])
         if new == old:
             return self._put(()), (body, document.id, seen[0]), True, self._verify
         changed = tuple([i for i, value in enumerate(new) if value != old[i]])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import msgspec
 
 from houseful.adapters.sqlite_outbox import append_statement
-from houseful.adapters.sqlite_tables import Seen, Statement, Table
+from houseful.adapters.sqlite_tables import Seen, Table
 from houseful.adapters.sqlite_writer import WriteSet
 from houseful.common.documents import Document, Scalar
 from houseful.common.errors import Conflict, Duplicate
@@ -106,9 +106,9 @@ class SqliteTransaction:
         search = table.search(equal, by, since, until, after, descending)
         await self._rely(None)  # a search sees what is on disk: at least as much as was read before it
         found: list[D] = []
-        for version, body, document in await self._store.search(table, search, limit):
-            self._remember((table.name, document.id), version, body, document)
-            found.append(document)
+        for seen in await self._store.search(table, search, limit):
+            self._remember((table.name, seen[1].id), seen)
+            found.append(seen[1])
         return found
 
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
@@ -118,19 +118,17 @@ class SqliteTransaction:
     def _read(self, table: Table, id: str) -> Any:
         entry = table.overlay.get(id)
         if entry is None:
-            row = self._store.row(table, id)
-            if row is None:
+            seen = self._store.seen(table, id)
+            if seen is None:
                 return None
-            version, body = row
         else:
             version, waiting, writes = entry
             self._depends_on[writes] = None
             if waiting is None:
                 return None
-            body = waiting
-        document = table.decode(body)
-        self._remember((table.name, id), version, body, document)
-        return document
+            seen = (version, waiting)
+        self._remember((table.name, id), seen)
+        return seen[1]
 
     def _read_own(self, table: Table, id: str, own: Write) -> Any:
         action, _, document, _ = own
@@ -143,11 +141,11 @@ class SqliteTransaction:
             self._writes[table.name, id] = (CLAIM, table, document, None)
         return document
 
-    def _remember(self, key: Key, version: int, body: bytes, document: Document) -> None:
+    def _remember(self, key: Key, seen: Seen) -> None:
         earlier = self._reads.get(key)
-        if earlier is not None and earlier[0] != version:
-            version = TORN
-        self._reads[key] = (version, body, document)
+        if earlier is not None and earlier[0] != seen[0]:
+            seen = (TORN, seen[1])
+        self._reads[key] = seen
 
     # Writes
 
@@ -232,26 +230,21 @@ class SqliteTransaction:
         depends_on = [writes for writes in self._depends_on if not writes.settled or writes.failed]
         if any(writes.failed for writes in depends_on):
             raise Conflict(FAILED_BASIS)
-        statements: list[Statement] = []
-        overlay: list[tuple[Table, str, int, bytes | None]] = []
+        writes = WriteSet([], depends_on, sends=bool(self._messages))
         for write in sorted(self._writes.values(), key=_order):
-            self._add(write, statements, overlay)
+            self._add(write, writes)
         if self._failure is not None:
             return None
         store = self._store
         for message, traceparent in self._messages:
-            statements.append(append_statement(message, traceparent, store.clock, store.ids))
-        if not statements:
+            writes.statements.append(append_statement(message, traceparent, store.clock, store.ids))
+        if not writes.statements:
             return None
-        writes = WriteSet(statements, depends_on, sends=bool(self._messages))
         store.writer.put(writes)
-        for entry in overlay:
-            writes.overlay(*entry)
+        writes.show()
         return writes
 
-    def _add(
-        self, write: Write, statements: list[Statement], overlay: list[tuple[Table, str, int, bytes | None]]
-    ) -> None:
+    def _add(self, write: Write, writes: WriteSet) -> None:
         action, table, document, seen = write
         id = document.id
         waiting = table.overlay.get(id)
@@ -260,21 +253,24 @@ class SqliteTransaction:
             if version == TORN or (waiting is not None and waiting[0] != version):
                 raise Conflict(f"{table.name} {id} was changed by another transaction")
             if action == PUT:
-                body = _encode(document)
-                statements.append(table.put_statement(document, body, seen))
-                overlay.append((table, id, version + 1, body))
+                writes.statements.append(table.put_statement(document, _encode(document), seen))
+                writes.overlaid.append((table, id, version + 1, document))
             elif action == LOCK:
-                statements.append(table.lock_statement(seen))
-                overlay.append((table, id, version + 1, seen[1]))
+                writes.statements.append(table.lock_statement(seen))
+                writes.overlaid.append((table, id, version + 1, seen[1]))
             else:
-                statements.append(table.delete_statement(seen))
-                overlay.append((table, id, GONE, None))
+                writes.statements.append(table.delete_statement(seen))
+                writes.overlaid.append((table, id, GONE, None))
         elif action != NOTHING:
             version, body = self._store.new_version(), _encode(document)
             if action == INSERT:
-                statements.append(table.insert_statement(document, body, version))
+                writes.statements.append(table.insert_statement(document, body, version))
             else:
-                statements.append(table.insert_if_absent_statement(document, body, version, action == CLAIM))
+                writes.statements.append(
+                    table.insert_if_absent_statement(document, body, version, action == CLAIM)
+                )
             # Where another one is there or may come first, later transactions must not build on this one.
             if action != IGNORE and (waiting is None or waiting[1] is None):
-                overlay.append((table, id, version, body))
+                writes.overlaid.append((table, id, version, document))
+            else:
+                writes.unsure.append((table, id))

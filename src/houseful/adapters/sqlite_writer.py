@@ -16,18 +16,22 @@ check alone would not do: what another process writes may happen to have the ver
 would have made.
 
 The overlay is only a hint. Whatever is missing from it costs a `Conflict`, never a wrong result.
+
+What is on disk is known without reading it again, as far as it was read before: nobody else can have changed
+it while the write lock is ours, and when it is not, one look a turn of the loop tells whether somebody has.
 """
 
 import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from queue import SimpleQueue
 
 import apsw
 
 from houseful.adapters.sqlite_tables import Statement, Table
+from houseful.common.documents import Document
 from houseful.common.errors import Conflict, Duplicate, Unavailable
 
 BATCH_LIMIT = 128
@@ -70,16 +74,19 @@ class WriteSet:
         "sends",
         "settled",
         "statements",
+        "unsure",
         "waiters",
     )
 
     def __init__(
-        self, statements: Sequence[Statement], depends_on: Sequence["WriteSet"] = (), *, sends: bool = False
+        self, statements: list[Statement], depends_on: Sequence["WriteSet"] = (), *, sends: bool = False
     ) -> None:
         self.statements = statements
         self.depends_on = depends_on
         self.sends = sends
-        self.overlaid: list[tuple[Table, str]] = []
+        self.overlaid: list[tuple[Table, str, int, Document | None]] = []
+        self.unsure: list[tuple[Table, str]] = []
+        """Inserts of which it is not certain which one will be there in the end."""
         self.waiters: list[asyncio.Future[None]] = []
         self.error: Exception | None = None
         self.changed = 0
@@ -88,10 +95,10 @@ class WriteSet:
         self.failed = False
         """It is certain that it will not be committed, although it may not be settled yet."""
 
-    def overlay(self, table: Table, id: str, version: int, body: bytes | None) -> None:
-        """Let the following transactions see this document, or that it is gone."""
-        table.overlay[id] = (version, body, self)
-        self.overlaid.append((table, id))
+    def show(self) -> None:
+        """Let the following transactions see these documents, or that they are gone."""
+        for table, id, version, document in self.overlaid:
+            table.overlay[id] = (version, document, self)
 
     async def wait(self) -> None:
         """Until it is settled. Each waiter has a future of its own, so that one is cancelled without the
@@ -105,12 +112,19 @@ class WriteSet:
 class Writer:
     """Everything but the thread's work belongs to one event loop."""
 
-    def __init__(self, connection: apsw.Connection, name: str) -> None:
+    def __init__(self, connection: apsw.Connection, tables: Collection[Table], name: str) -> None:
         self.trouble: str | None = None
         """Why the last commit failed, if it did."""
         self.wakes: list[Callable[[], None]] = []
         """Called after a commit with messages."""
         self._connection = connection
+        self._execute = (
+            connection.cursor().execute
+        )  # one for all that is applied: a new one costs as much as an insert
+        self._tables = tables
+        self._data_version: int | None = None
+        self._has_looked = False
+        self._has_lock = False
         self._waiting: deque[WriteSet] = deque()
         self._batch: list[WriteSet] = []
         self._in_flight: deque[WriteSet] = deque()
@@ -138,6 +152,33 @@ class Writer:
         if self._with_thread or self._closed or self._connection.in_transaction:
             return None
         return self._connection
+
+    @property
+    def knows(self) -> bool:
+        """Whether what the tables know is what is on disk, or was so in this turn of the loop."""
+        if self._has_looked:
+            return True
+        if not self._has_lock:
+            if self._with_thread or self._closed:
+                return False
+            try:
+                self._look()
+            except ENGINE_ERRORS:
+                return False
+        self._has_looked = True
+        asyncio.get_running_loop().call_soon(self._look_again)
+        return True
+
+    def _look(self) -> None:
+        """Forget all if another connection has written (https://www.sqlite.org/pragma.html#pragma_data_version)."""
+        version = self._connection.execute("PRAGMA data_version").get
+        if version != self._data_version:
+            self._data_version = version
+            for table in self._tables:
+                table.forget()
+
+    def _look_again(self) -> None:
+        self._has_looked = False
 
     def put(self, writes: WriteSet) -> None:
         """Hand over. Raises `Unavailable` after `close`. What comes in one turn of the loop is committed
@@ -176,6 +217,8 @@ class Writer:
         try:
             if error is not None:
                 raise error
+            self._look()
+            self._has_lock = True
             for writes in self._batch:
                 self._apply(writes)
         except Exception as trouble:
@@ -185,6 +228,7 @@ class Writer:
             self._give(self._commit)
 
     def _committed(self, error: Exception | None) -> None:
+        self._has_lock = False
         if error is None:
             self.trouble = None
         else:
@@ -200,6 +244,7 @@ class Writer:
             writes.settled = True
             if writes.error is None:
                 sent = sent or writes.sends
+                _learn(writes)
             else:
                 failed = writes.failed = True
             _clear(writes)
@@ -207,7 +252,7 @@ class Writer:
                 if not future.done():
                     future.set_result(None)
             # Each depends on the one before; kept, a hot document's past would never be freed.
-            writes.depends_on = writes.statements = ()
+            writes.depends_on, writes.statements = (), []
         if failed:
             self._doom()
         if sent:
@@ -267,9 +312,7 @@ class Writer:
             if earlier.error is not None:
                 writes.error = Conflict("this built on a transaction that failed")
                 return
-        connection = self._connection
-        execute = connection.execute
-        changes = connection.changes
+        execute, changes = self._execute, self._connection.changes
         execute("SAVEPOINT one")
         try:
             for sql, bindings, must_change, _ in writes.statements:
@@ -298,6 +341,7 @@ class Writer:
         return Duplicate(table, "_".join(columns))
 
     def _roll_back(self) -> None:
+        self._has_lock = False
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -362,9 +406,18 @@ class Writer:
         self._connection.close()
 
 
+def _learn(writes: WriteSet) -> None:
+    """What was known of these documents is no longer so; the rest need not be known before somebody asks."""
+    for table, id, version, document in writes.overlaid:
+        if id in table.known:
+            table.known[id] = None if document is None else (version, document)
+    for table, id in writes.unsure:
+        table.known.pop(id, None)
+
+
 def _clear(writes: WriteSet) -> None:
     """Take out of the overlay what is still this write set's there."""
-    for table, id in writes.overlaid:
+    for table, id, _, _ in writes.overlaid:
         entry = table.overlay.get(id)
         if entry is not None and entry[2] is writes:
             del table.overlay[id]
