@@ -74,18 +74,14 @@ class SqliteTransaction:
         """A read takes no longer by itself than with others."""
 
     async def get(self, kind: type[D], id: str) -> D | None:
-        table = self._store.tables[kind]
-        own = self._writes.get((table.name, id)) if self._writes else None
-        if own is None or own[0] == LOCK:
-            document: D | None = self._read(table, id)
-        else:
-            document = self._read_own(table, id, own)
+        document: D | None = self._get(self._store.tables[kind], id)
         return document
 
     async def get_many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
+        table = self._store.tables[kind]
         found: dict[str, D] = {}
         for id in ids:
-            document = await self.get(kind, id)
+            document = self._get(table, id)
             if document is not None:
                 found[id] = document
         return found
@@ -114,6 +110,12 @@ class SqliteTransaction:
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
         await self._rely(None)
         return await self._store.count(kind, equal)
+
+    def _get(self, table: Table, id: str) -> Any:
+        own = self._writes.get((table.name, id)) if self._writes else None
+        if own is None or own[0] == LOCK:
+            return self._read(table, id)
+        return self._read_own(table, id, own)
 
     def _read(self, table: Table, id: str) -> Any:
         entry = table.overlay.get(id)
