@@ -28,7 +28,7 @@ $(UV):
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
 	@echo "→ Python packages"
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json
