@@ -10,7 +10,7 @@ from engines import ROOT
 from engines.server import free_port, is_free
 from tests.system.sites import clean_environment, run_houseful
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 class ByCommand:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.01
 
 SUCCEEDS = "4242424242424242"
@@ -175,6 +175,16 @@ class Client:
             for section in sections
             for seat in self.items(f"/api/events/{event_id}/sections/{section['id']}/seats")
         ]
+
+    def seats_that_are(self, event_id: str, statuses: Mapping[str, str]) -> None:
+        """Returns when these seats are shown like that. Of several copies of a service, one may be a moment
+        behind the one that has changed something."""
+        self.until(
+            lambda: (
+                {seat["id"]: seat["status"] for seat in self.seats(event_id) if seat["id"] in statuses}
+                == dict(statuses)
+            )
+        )
 
     # Buying
 

@@ -16,7 +16,7 @@ from engines.server import free_port
 from houseful.settings import SERVICES, new_secrets
 
 COPIES = {"users": 1, "events": 1, "tickets": 2, "payments": 1, "gateway": 2}
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 class Process:

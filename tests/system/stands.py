@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from engines import PROGRAMS, valkey
+from houseful.settings import Settings
 from tests.system.processes import Platform
 from tests.system.serving import LineInAThread
 
@@ -67,7 +68,7 @@ class Stands:
         self._count = 0
 
     def get(self, *, coordination: str | None = None, **settings: object) -> Stand:
-        key = (coordination, *sorted(settings.items()))
+        key = (coordination, *sorted(_unusual(settings).items()))
         if key not in self._stands:
             while len(self._stands) >= MOST_AT_ONCE:
                 self._stands.popitem(last=False)[1].close()
@@ -78,10 +79,16 @@ class Stands:
     def new(self, coordination: str | None = None, **settings: object) -> Stand:
         """For one test alone, which closes it."""
         self._count += 1
-        chosen: dict[str, object] = {"rate_limits": "off", **settings}
-        variables = {f"HOUSEFUL_{name.upper()}": str(value) for name, value in chosen.items()}
+        variables = {f"HOUSEFUL_{name.upper()}": str(value) for name, value in _unusual(settings).items()}
         return Stand(self._folder / f"stand-{self._count}", self._engines, variables, coordination)
 
     def close(self) -> None:
         while self._stands:
             self._stands.popitem()[1].close()
+
+
+def _unusual(settings: Mapping[str, object]) -> dict[str, object]:
+    """Without those that say what is so anyway."""
+    usual = Settings()
+    chosen = {"rate_limits": "off", **settings}
+    return {name: value for name, value in chosen.items() if value != getattr(usual, name)}
