@@ -1,8 +1,6 @@
 """The platform as separate processes: two gateways, two ticket services with their relays, one of each other
 service, on MongoDB, Kafka and Redis."""
 
-import http.client
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engines import ROOT
+from engines.readiness import is_well
 from engines.server import free_port
 from houseful.settings import SERVICES, new_secrets
 
@@ -51,19 +50,9 @@ class Process:
             line = self._process.stdout.readline()
             assert line, f"{self.part} ended with {self.wait()}: {self.log.read_text()[-4000:]}"
 
+    @property
     def is_well(self) -> bool:
-        """Ready, and so is what it looks at but could do without for a while."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            answer = connection.getresponse()
-            checks = json.loads(answer.read()).get("checks", {})
-        except OSError:
-            return False
-        finally:
-            connection.close()
-        checks.pop("coordination", None)  # which a test may have taken away
-        return answer.status == 200 and set(checks.values()) <= {"ready"}
+        return is_well(self.url, without=("coordination",))  # which a test may have taken away
 
     @property
     def is_running(self) -> bool:
@@ -149,7 +138,7 @@ class Platform:
         for process in started:
             process.wait_until_ready()
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while unwell := [one for one in self.processes if one.is_running and not one.is_well()]:
+        while unwell := [one for one in self.processes if one.is_running and not one.is_well]:
             assert time.monotonic() < deadline, f"{unwell[0].log} says why it is not well"
             time.sleep(0.02)
 
