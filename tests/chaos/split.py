@@ -10,10 +10,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from engines import PROGRAMS, kafka, mongo, valkey
+from engines.readiness import is_well
 from engines.server import free_port
 from houseful.settings import new_secrets
 from tests.chaos.insistent import PASSWORD
@@ -199,6 +201,7 @@ class Split:
             "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3",
             **environment,
         }
+        self._nowhere = [f"{part} service" for part, count in copies.items() if not count]
         self._first: list[Copy] = []
         self.copies: list[Copy] = []
         for part in ports:
@@ -209,9 +212,12 @@ class Split:
                     self._first.append(self.copies[-1])
 
     def __enter__(self) -> Self:
+        """Returns when all are ready and know of each other."""
         try:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(Copy.start, self._first))
             for copy in self._first:
-                copy.start()
+                until(f"{copy.name} is well", partial(is_well, copy.url, without=self._nowhere))
         except BaseException:
             self.kill()
             raise

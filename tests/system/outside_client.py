@@ -10,7 +10,7 @@ import json
 import select
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -246,6 +246,35 @@ class Client:
             assert answer.status == 200
             assert answer.getheader("content-type") == "text/event-stream"
             yield _messages(answer)
+
+
+class Roamer(Client):
+    """Talks to one of several gateways, and to the next where one asks to close the connection, since it is
+    about to end."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__(urls[0])
+        self._urls = list(urls)
+
+    def move_on(self) -> None:
+        self.close()
+        self._urls.append(self._urls.pop(0))
+        self.aim(self._urls[0])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        signed_in: bool = True,
+    ) -> Answer:
+        answer = super().call(method, path, body, key=key, headers=headers, signed_in=signed_in)
+        if answer.headers.get("connection") == "close":
+            self.move_on()
+        return answer
 
 
 class _Way:

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from tests.support import LiveServer
 from tests.system.houses import SystemHouse, house_on, single_house
-from tests.system.processes import Platform
 from tests.system.stands import Stand
 
 
@@ -83,13 +82,13 @@ class OneProcess:
 
 
 class OfProcesses:
-    """Several gateways and services. Without a stand it has no clock and no stores for the test."""
+    """Several gateways and services."""
 
-    def __init__(self, platform: Platform, stand: Stand | None = None) -> None:
-        self._platform = platform
+    def __init__(self, stand: Stand) -> None:
+        self._platform = stand.platform
         self._stand = stand
-        self.url = ",".join(platform.gateways)
-        self.mail = platform.mail
+        self.url = ",".join(stand.platform.gateways)
+        self.mail = stand.platform.mail
 
     def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return run_houseful(arguments, self._platform.environment | environment)
@@ -101,12 +100,11 @@ class OfProcesses:
         self._platform.start("tickets")
 
     def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
-        assert self._stand is not None, "its stores are nobody's to see"
         assert set(self._platform.stop().values()) == {0}
         return house_on(self._stand)
 
     def close(self) -> None:
-        (self._stand or self._platform).close()
+        self._stand.close()
 
 
 def clean_environment() -> dict[str, str]:
