@@ -243,16 +243,16 @@ async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
     stand.line.mend()
     async with (
         _copy_of(stand) as app,
-        _outside(stand.platform.gateways) as outside,
+        _outside(stand.split.urls) as outside,
     ):
         yield HouseOfParts(
-            app=app, line=stand.line, faults=stand.folder, mail=stand.platform.mail, outside=outside, looks=10
+            app=app, line=stand.line, faults=stand.folder, mail=stand.split.mail, outside=outside, looks=10
         )
 
 
 @asynccontextmanager
 async def _copy_of(stand: Stand) -> AsyncIterator[Running]:
-    environment = stand.platform.environment
+    environment = stand.split.environment
     settings = load_settings(environment)
     async with running(
         settings,

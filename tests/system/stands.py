@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engines import PROGRAMS, valkey
 from houseful.settings import Settings
-from tests.system.processes import Platform
 from tests.system.serving import LineInAThread
+from tests.system.split import Split
 
 MOST_AT_ONCE = 2
 """Stands. Each takes about 600 MB."""
@@ -23,16 +23,18 @@ class Stand:
     ) -> None:
         self._stack = ExitStack()
         self.folder = folder
-        self.platform = Platform(folder, engines, settings, module="tests.system.process")
-        line = LineInAThread(self.platform.gateways)
+        self.split = Split(
+            folder, {**engines, **settings, "TEST_FOLDER": str(folder)}, program="tests.system.process"
+        )
+        line = LineInAThread(self.split.urls)
         self._stack.callback(line.close)
         self.line = line.line
-        self.platform.change(HOUSEFUL_GATEWAY_URL=line.url, TEST_FOLDER=str(folder))
+        self.split.environment["HOUSEFUL_GATEWAY_URL"] = line.url
         if coordination is not None:
-            self.platform.change(HOUSEFUL_COORDINATION_URL=self._coordination_that_is(coordination))
-        self._stack.callback(self.platform.close)
+            self.split.environment["HOUSEFUL_COORDINATION_URL"] = self._coordination_that_is(coordination)
+        self._stack.callback(self.split.kill)
         try:
-            self.platform.start()
+            self.split.start()
         except BaseException:
             self.close()
             raise
@@ -90,5 +92,5 @@ class Stands:
 def _unusual(settings: Mapping[str, object]) -> dict[str, object]:
     """Without those that say what is so anyway."""
     usual = Settings()
-    chosen = {"rate_limits": "off", **settings}
+    chosen = {"rate_limits": "off", "drain_seconds": 0, **settings}
     return {name: value for name, value in chosen.items() if value != getattr(usual, name)}

@@ -172,7 +172,7 @@ async def test_processes_die_at_every_chunk(stands: Stands) -> None:
     plan, areas, prices = theatre(900)
     body = event_body(plan=plan, areas=areas, prices=prices)
     stand = stands.get()
-    tickets = stand.platform.of("tickets")
+    tickets = stand.split.of("tickets")
     chunks = DeadlyChunks(stand.folder)
     chunks.allow(0)
     async with house_on(stand) as house:
@@ -184,7 +184,7 @@ async def test_processes_die_at_every_chunk(stands: Stands) -> None:
         async def over() -> bool:
             show = await house.app.stores["tickets"].get(Show, event_id)
             is_ready = show is not None and show.state is ShowState.READY
-            return is_ready or not any(process.is_running for process in tickets)
+            return is_ready or not any(process.running for process in tickets)
 
         while True:
             await house.until(over)
@@ -195,9 +195,9 @@ async def test_processes_die_at_every_chunk(stands: Stands) -> None:
             died_at.append(show.next_block)
             chunks.allow(1)
             for process in tickets:
-                process.start()
+                process.spawn()
         chunks.go_on()
-        await asyncio.to_thread(stand.platform.start, "tickets")
+        await asyncio.to_thread(stand.split.start, "tickets")
         blocks = await house.app.stores["tickets"].count(Block, {"event_id": event_id})
         assert died_at[0] == 0
         assert all(0 < made <= 2 * CHUNK_BLOCKS for made in map(sub, [*died_at[1:], blocks], died_at))

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from houseful.app import PARTS
-from tests.chaos.split import Split
 from tests.support import PASSWORD, Reply
 from tests.system.fixtures import in_processes
 from tests.system.houses import HouseOfParts, house_on
 from tests.system.outside_client import Answer, Client, Cut, Roamer
+from tests.system.split import Split
 from tests.system.stands import Stands
 from tests.system.world import event_body, hall
 
@@ -141,7 +141,8 @@ def watching(event_id: str) -> Life:
 @pytest.fixture
 def split(engines: dict[str, str], tmp_path: Path) -> Iterator[Split]:
     """Two of each."""
-    with Split(tmp_path / "split", engines, copies=dict.fromkeys(PARTS, 2)) as split:
+    settings = engines | {"HOUSEFUL_RATE_LIMITS": "off"}
+    with Split(tmp_path / "split", settings, copies=dict.fromkeys(PARTS, 2)) as split:
         yield split
 
 
@@ -165,7 +166,7 @@ def test_started_anew_one_after_the_other(split: Split) -> None:
         crowd.leave()
     assert crowd.faults + watchers.faults == []
     assert crowd.done.keys() | watchers.done.keys() == {"bought", "given back", "held", "read", "watched"}
-    checked = split.command("check", "--json")
+    checked = split.houseful("check", "--json")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
