@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import pytest
+from redis.asyncio import Redis
 
 from engines.valkey import RedisServer
 from houseful.adapters import redis_signals
@@ -362,16 +363,19 @@ async def test_who_listens_hears_again_after_its_connection_was_cut(
 
 
 async def test_a_listener_notices_that_nothing_comes_any_more(
-    own_redis: RedisServer, coordination: RedisCoordination, monkeypatch: pytest.MonkeyPatch
+    own_redis: RedisServer, patient: RedisCoordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_signals, "_QUIET_SECONDS", 0.05)
-    async with coordination.subscribe("channel") as signals:
-        await asyncio.sleep(0.2)  # quiet, but there
-        await coordination.publish("channel", b"still")
+    monkeypatch.setattr(redis_signals, "_QUIET_SECONDS", 1.0)
+    async with patient.subscribe("channel") as signals, Redis.from_url(own_redis.url) as onlooker:
+        await onlooker.config_resetstat()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while "cmdstat_ping" not in await onlooker.info("commandstats"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # it is quiet, but there
+        await patient.publish("channel", b"still")
         assert await asyncio.wait_for(anext(signals), PATIENCE_SECONDS) == b"still"
         own_redis.pause()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while coordination._signals._trouble is None:  # noqa: ASYNC110 - it tells only who asks
+            while patient._signals._trouble is None:  # noqa: ASYNC110 - it tells only who asks
                 await asyncio.sleep(0.01)
         own_redis.resume()
-        await heard_again(coordination, signals, b"again")
+        await heard_again(patient, signals, b"again")
