@@ -28,7 +28,7 @@ $(UV):
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
 	@echo "→ Python packages"
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json
@@ -60,8 +60,8 @@ types: setup ## renew the API document and the web app's types after a change of
 test: setup ## every test that can run here, on real engines too, ending with one summary line
 	@$(RUN) python -m tests
 
-test-split: setup ## the system suite, a purchase in the browser and the faults on separate processes and real engines
-	@$(RUN) pytest -q -m split tests/system tests/browser tests/chaos tests/engines
+test-split: setup ## of these, only those of separate processes on real engines
+	@$(RUN) python -m tests -m split
 
 bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
 	@$(RUN) python -m bench

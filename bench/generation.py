@@ -19,8 +19,9 @@ from bench.server import make_event
 from houseful import app as wiring
 from houseful.settings import load_settings
 from houseful.venues import stadium
-from tests.chaos.split import Engines, Split
+from tests.chaos.own_engines import Engines
 from tests.system.outside_client import Client
+from tests.system.split import Split
 from tests.system.world import event_body
 
 SIZES = (10_000, 60_000, 100_000)
@@ -73,13 +74,14 @@ async def generate(data: Path) -> None:
 def generate_in_split(folder: Path, engines: Engines, copies: int) -> None:
     """Each in a hall that nobody has seen before."""
     wanted = {"users": 1, "events": 1, "payments": 0, "tickets": copies, "gateway": 1}
-    with Split(folder, engines.settings(), copies=wanted) as split:
+    settings = engines.settings() | {"HOUSEFUL_RATE_LIMITS": "off"}
+    with Split(folder, settings, copies=wanted) as split:
         email, password = "organizer@example.org", "correct horse battery"
-        made = split.command(
+        made = split.houseful(
             "create-admin", "--email", email, "--role", "organizer", HOUSEFUL_PASSWORD=password
         )
         assert made.returncode == 0, made.stderr
-        organizer = Client(split.of("gateway")[0].url)
+        organizer = Client(split.running("gateway")[0].url)
         organizer.login(email, password)
         for seats in SIZES:
             plan, areas, prices = stadium(seats)

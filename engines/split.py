@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engines import PROGRAMS, ROOT
 from engines.packages import Missing
+from engines.readiness import is_well
 from engines.record import Entry, alone, read, write
 from engines.server import free_port, is_free
 from engines.standing import Standing
@@ -25,6 +26,7 @@ from engines.worker import DoesNotStart, Worker
 COPIES = {"gateway": 2, "users": 1, "events": 1, "tickets": 2, "payments": 1}
 HOUSEFUL = (sys.executable, "-m", "houseful")
 ENGINES_PAUSE_SECONDS = 1.0
+LOOK_SECONDS = 0.1
 LEFT_BEHIND_SECONDS = 30.0
 
 
@@ -71,9 +73,8 @@ class Split:
             )
         _say(f"→ {len(self._workers)} processes of the platform")
         await asyncio.gather(*(worker.start() for worker in self._workers.values()))
-        self._describe()
         keepers = [worker.keep() for worker in self._workers.values()]
-        await asyncio.gather(self._keep_rolling(), self._keep_engines(), *keepers)
+        await asyncio.gather(self._say_when_up(), self._keep_rolling(), self._keep_engines(), *keepers)
 
     def roll(self) -> None:
         """Soon, each process is ended in order and started again, one after the other."""
@@ -95,6 +96,16 @@ class Split:
         """Nobody waits for the platform any more. The engines are still stopped in order."""
         for worker in self._workers.values():
             worker.kill()
+
+    async def _say_when_up(self) -> None:
+        """As soon as all reach each other, which they look at once a second: what is asked before that may be
+        put off."""
+        for name in self._ports:
+            while not await asyncio.to_thread(  # noqa: ASYNC110 - it tells only who asks
+                is_well, self._url_of(name), without=("bus", "coordination")
+            ):
+                await asyncio.sleep(LOOK_SECONDS)
+        self._describe()
 
     async def _keep_rolling(self) -> None:
         while True:
@@ -157,9 +168,7 @@ class Split:
         return environment
 
     def _urls_of(self, part: str) -> list[str]:
-        return [
-            f"http://127.0.0.1:{port}" for name, port in self._ports.items() if name.partition("-")[0] == part
-        ]
+        return [self._url_of(name) for name in self._ports if name.partition("-")[0] == part]
 
     def _write_record(self) -> None:
         if self._workers:
@@ -173,13 +182,13 @@ class Split:
         _say(f"{'process':<12}{'address':<26}{'pid':<9}log")
         for name, worker in self._workers.items():
             pid = worker.life.pid if worker.life else "-"
-            _say(f"{name:<12}{self._urls_of_one(name):<26}{pid:<9}{_short(worker.log)}")
+            _say(f"{name:<12}{self._url_of(name):<26}{pid:<9}{_short(worker.log)}")
         _say("")
         _say(f"Houseful is up: {self._urls_of('gateway')[0]}")
         _say(f"For houseful check, doctor, create-admin: {self._load()}")
         _say(f"Ctrl-C stops everything; kill -HUP {os.getpid()} starts each process anew.")
 
-    def _urls_of_one(self, name: str) -> str:
+    def _url_of(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
 
     def _load(self) -> str:

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.support import house, live, manual_house
 from tests.system.fixtures import (
     engines,
@@ -23,3 +25,16 @@ __all__ = [
     "topology",
     "world",
 ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Separate processes come last, since they take their time, and of those the ones that are shared by many
+    tests, since they stay to the end."""
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("split") is None:
+            return 0
+        return 2 if "topology" in getattr(item, "fixturenames", ()) else 1
+
+    items.sort(key=place)

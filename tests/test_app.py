@@ -1,5 +1,6 @@
 """What can't work as a split installation is refused before anything is opened, each with one sentence."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,9 +9,15 @@ from pathlib import Path
 import pytest
 
 from engines.mongo import Member
+from houseful.adapters.asgi_client import AsgiClient
+from houseful.adapters.by_url import bus_file
+from houseful.adapters.local_bus import LocalBus
+from houseful.adapters.local_coordination import LocalCoordination
+from houseful.adapters.system import SystemClock
 from houseful.app import running
 from houseful.settings import SERVICES, Secrets, SettingsError, load_settings, new_secrets
 from tests.contract.mongo_engine import program
+from tests.support import House
 
 ENGINES = {
     "store_url": "mongodb://127.0.0.1:1/?replicaSet=rs0",
@@ -64,6 +71,25 @@ async def test_a_process_of_nothing(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="a process runs some of gateway, users"):
             async with running(load_settings({}, data=str(tmp_path)), parts=parts):
                 pass
+
+
+async def test_a_service_that_reaches_no_gateway_says_so_and_is_ready(tmp_path: Path) -> None:
+    chosen = load_settings(variables({"gateway_url": "http://127.0.0.1:1"}), data=str(tmp_path))
+    clock = SystemClock()
+    bus = LocalBus.open(bus_file(tmp_path), clock=clock)
+    async with running(
+        chosen, parts={"users"}, secrets=SECRETS, bus=bus, coordination=LocalCoordination(clock)
+    ) as app:
+
+        async def told() -> bool:
+            answer = await AsgiClient(app.entry).request("GET", "/readyz")
+            assert answer.status == 200
+            checks = json.loads(answer.body)["checks"]
+            assert checks["users store"] == "ready"
+            return "http://127.0.0.1:1" in checks["gateway"]
+
+        await House(app=app).until(told)
+    await bus.close()
 
 
 @pytest.mark.parametrize("missing", ["HOUSEFUL_TOKEN_KEY", "HOUSEFUL_GATEWAY_KEY"])

@@ -141,7 +141,7 @@ async def running(
         if GATEWAY in parts:
             client = AsgiClient()
         else:
-            client = AsgiClient(proxies.pop(GATEWAY), always={"x-internal-key": secrets.gateway_key})
+            client = AsgiClient(proxies[GATEWAY], always={"x-internal-key": secrets.gateway_key})
         verifier = TokenVerifier(client, clock)
         services, apps = {}, {}
         for manifest in manifests:
@@ -156,7 +156,8 @@ async def running(
         watched = {"coordination": coordination.ready}
         if bus is not None:
             watched["bus"] = bus.ready  # what is sent waits in its outbox, and sales go on
-        watched |= {f"{name} service": proxy.ready for name, proxy in proxies.items()}
+        for name, proxy in proxies.items():
+            watched[name if name == GATEWAY else f"{name} service"] = proxy.ready
         offered: dict[str, tuple[App, tuple[Endpoint, ...]]] = {
             manifest.name: (apps.get(manifest.name) or proxies[manifest.name], manifest.endpoints)
             for manifest in MANIFESTS

@@ -30,11 +30,14 @@ from tests.chaos.buyers import Gate, Keeper, Regular, open_halls
 from tests.chaos.faults import FAULTS, USUAL, Fault
 from tests.chaos.insistent import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.ledger import take_report, traces, verify
+from tests.chaos.own_engines import Engines
 from tests.chaos.recovery import WINDOW_SECONDS, as_usual_at, longest_gap, rate
-from tests.chaos.split import BROKEN, SOUND, Engines, Split
 from tests.system.outside_client import Client
+from tests.system.split import PROGRAM, Split
 from tests.system.world import event_body
 
+BROKEN = "tests.chaos.broken_server"
+SETTINGS = {"HOUSEFUL_RATE_LIMITS": "off", "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3"}
 BUYERS = 8
 THINK_SECONDS = 0.25
 HOLD_SECONDS = 4
@@ -171,7 +174,7 @@ class Run:
     # Before
 
     def _organizer(self) -> Client:
-        organizer = Client(self._split.of("gateway")[0].url)
+        organizer = Client(self._split.running("gateway")[0].url)
         organizer.login("organizer@example.org", PASSWORD)
         return organizer
 
@@ -212,7 +215,7 @@ class Run:
             if isinstance(keeper, Keeper):
                 keeper.verify()
         self._must_have_been_calm(began, windows)
-        for line in take_report(self._split.command("check", "--json"), self._book):
+        for line in take_report(self._split.houseful("check", "--json"), self._book):
             self._say(line)
         return crowd
 
@@ -291,7 +294,7 @@ class Run:
     def _is_on_sale(self, event_id: str | None) -> bool:
         if event_id is None:
             return True
-        anybody = Client(self._split.of("gateway")[0].url)
+        anybody = Client(self._split.running("gateway")[0].url)
         event = anybody.call("GET", f"/api/events/{event_id}")
         anybody.close()
         return event.status == 200 and event.json["state"] == "on_sale"
@@ -336,8 +339,9 @@ def run(
     tell: bool = False,
 ) -> Verdict:
     """`folder` gets the logs of the processes. `without` are guards to take out of them, for a control."""
-    program = BROKEN if without else SOUND
-    with Split(folder, engines.settings(), program=program, CHAOS_WITHOUT=without) as split:
+    program = BROKEN if without else PROGRAM
+    settings = engines.settings() | SETTINGS | {"CHAOS_WITHOUT": without}
+    with Split(folder, settings, program=program, addresses=2) as split:
         return Run(engines, split, seed, seconds, patience_seconds, tell).verdict(faults, at_once=at_once)
 
 

@@ -7,7 +7,8 @@ from functools import partial
 
 from engines.mongo import Member
 from houseful.app import PARTS
-from tests.chaos.split import Copy, Engines, Split, until
+from tests.chaos.own_engines import Engines
+from tests.system.split import Copy, Split, until
 
 FLUSH_SECONDS = 1.0
 RESTART_SECONDS = 1.0
@@ -97,8 +98,8 @@ def services(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
 
 def parts(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
     """The same for one process of each part."""
-    yield from _killed(split.of(part)[0] for part in PARTS)
-    yield from _rolled(split, [split.of(part)[-1] for part in PARTS])
+    yield from _killed(split.running(part)[0] for part in PARTS)
+    yield from _rolled(split, [split.running(part)[-1] for part in PARTS])
 
 
 def _killed(copies: Iterable[Copy]) -> Iterator[Fault]:

@@ -5,11 +5,11 @@ another gateway if there is one.
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.system.outside_client import Answer, Client, Cut
+from tests.system.outside_client import Answer, Cut, Roamer
 
 PASSWORD = "correct horse battery"
 PATIENCE_SECONDS = 120.0
@@ -62,34 +62,6 @@ class Book:
 CUT = "requests without an answer"
 REFUSED = "connections refused"
 PUT_OFF = "requests told to come again"
-
-
-class Roamer(Client):
-    """Talks to one of several gateways, and to the next where one ends its connections."""
-
-    def __init__(self, urls: Sequence[str]) -> None:
-        super().__init__(urls[0])
-        self._urls = list(urls)
-
-    def move_on(self) -> None:
-        self.close()
-        self._urls.append(self._urls.pop(0))
-        self.aim(self._urls[0])
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        signed_in: bool = True,
-    ) -> Answer:
-        answer = super().call(method, path, body, key=key, headers=headers, signed_in=signed_in)
-        if answer.headers.get("connection") == "close":
-            self.move_on()
-        return answer
 
 
 class Insistent:

@@ -9,7 +9,7 @@ import pytest
 
 from engines.packages import Missing
 from tests.chaos.engines import Verdict, run
-from tests.chaos.split import Engines
+from tests.chaos.own_engines import Engines
 
 pytestmark = [pytest.mark.chaos, pytest.mark.split]
 

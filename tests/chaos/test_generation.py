@@ -24,11 +24,11 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.venues import stadium
 from tests.chaos.insistent import PASSWORD
 from tests.chaos.ledger import traces
-from tests.chaos.split import PATIENCE_SECONDS, Copy, Split
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import program
 from tests.system.outside_client import Client
+from tests.system.split import PATIENCE_SECONDS, Copy, Split
 from tests.system.world import event_body
 
 __all__ = ["kafka_servers", "mongo_url"]
@@ -44,18 +44,19 @@ EVENTS = 20
 def split(mongo_url: str, kafka_servers: str, tmp_path: Path) -> Iterator[Split]:
     copies = {"users": 1, "events": 1, "payments": 0, "tickets": 2, "gateway": 1}
     with RedisServer.start_new(program("valkey"), tmp_path / "redis") as redis:
-        engines = {
+        settings = {
+            "HOUSEFUL_RATE_LIMITS": "off",
             "HOUSEFUL_STORE_URL": mongo_url,
             "HOUSEFUL_BUS_URL": f"kafka://{kafka_servers}",
             "HOUSEFUL_COORDINATION_URL": redis.url,
         }
-        with Split(tmp_path / "split", engines, copies=copies, addresses=3) as split:
+        with Split(tmp_path / "split", settings, copies=copies, addresses=3) as split:
             yield split
 
 
 @pytest.fixture
 def organizer(split: Split) -> Iterator[Client]:
-    client = Client(split.of("gateway")[0].url)
+    client = Client(split.running("gateway")[0].url)
     client.login(split.staff("organizer"), PASSWORD)
     yield client
     client.close()
@@ -63,11 +64,11 @@ def organizer(split: Split) -> Iterator[Client]:
 
 def test_a_consumer_dies_and_another_joins_in_the_middle(split: Split, organizer: Client) -> None:
     event_id = caught_in_the_middle(split, organizer)
-    first, second = split.of("tickets")
+    first, second = split.running("tickets")
     busy, other = (first, second) if makes(first, event_id) else (second, first)
     assert makes(busy, event_id)
     busy.kill()
-    third = next(copy for copy in split.copies if copy.part == "tickets" and copy not in (first, second))
+    third = next(copy for copy in split.of("tickets") if copy not in (first, second))
     third.start()
     other.resume()
 
@@ -84,7 +85,7 @@ def test_a_consumer_dies_and_another_joins_in_the_middle(split: Split, organizer
     assert sum(one["available"] for one in sections) == sum(one["total"] for one in sections) == SEATS
 
     asyncio.run(every_seat_is_there_once(split, event_id))
-    checked = split.command("check", "--json")
+    checked = split.houseful("check", "--json")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     for copy in (other, third):
         assert list(traces(copy.log.read_text())) == []
@@ -104,7 +105,7 @@ def caught_in_the_middle(split: Split, organizer: Client) -> str:
 
 async def stopped_in_the_middle(split: Split, event_id: str) -> bool:
     """False where it was too late; then it goes on."""
-    makers = split.of("tickets")
+    makers = split.running("tickets")
     async with tickets_store(split) as store:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (await progress(store, event_id)) == 0:

@@ -16,6 +16,9 @@ from engines import PROGRAMS
 from engines.packages import Missing
 from engines.valkey import RedisServer, obtain
 
+PATIENT_SECONDS = 30.0
+"""For an answer, where a test is about what is answered and not about how soon."""
+
 SERVERS = ["valkey", *(["redis"] if shutil.which("redis-server") else [])]
 """Valkey can be had anywhere; Redis itself is used too where it is installed."""
 

@@ -15,7 +15,7 @@ from houseful.adapters.redis import RedisCoordination
 from houseful.adapters.system import ManualClock, SystemClock
 from houseful.common.errors import Unavailable
 from tests.contract.coordination import PATIENCE_SECONDS, CoordinationContract, PassTime
-from tests.contract.redis_engine import redis_url
+from tests.contract.redis_engine import PATIENT_SECONDS, redis_url
 
 __all__ = ["redis_url"]
 
@@ -29,7 +29,11 @@ async def open_(redis_url: str) -> AsyncIterator[Open]:
     own = uuid.uuid4().hex
 
     def open_one(clock: SystemClock | ManualClock | None = None, prefix: str = own) -> RedisCoordination:
-        opened.append(RedisCoordination.open(redis_url, clock=clock or SystemClock(), prefix=prefix))
+        opened.append(
+            RedisCoordination.open(
+                redis_url, clock=clock or SystemClock(), prefix=prefix, answer_seconds=PATIENT_SECONDS
+            )
+        )
         return opened[-1]
 
     yield open_one
@@ -46,7 +50,9 @@ async def server(redis_url: str) -> AsyncIterator[Redis]:
 class TestRedisCoordination(CoordinationContract):
     @pytest.fixture
     async def coordination(self, redis_url: str) -> AsyncIterator[RedisCoordination]:
-        coordination = RedisCoordination.open(redis_url, clock=SystemClock(), prefix=uuid.uuid4().hex)
+        coordination = RedisCoordination.open(
+            redis_url, clock=SystemClock(), prefix=uuid.uuid4().hex, answer_seconds=PATIENT_SECONDS
+        )
         yield coordination
         await coordination.close()
 

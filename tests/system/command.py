@@ -8,9 +8,9 @@ from pathlib import Path
 
 from engines import ROOT
 from engines.server import free_port, is_free
-from tests.system.sites import clean_environment, run_houseful
+from tests.system.command_line import clean_environment, run_houseful
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 class ByCommand:

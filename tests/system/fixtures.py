@@ -102,8 +102,7 @@ def world(
 def _site(topology: str, request: pytest.FixtureRequest, data: Path, settings: dict[str, str]) -> OwnSite:
     if topology == SPLIT:
         stands: Stands = request.getfixturevalue("stands")
-        stand = stands.new(**settings)
-        return OfProcesses(stand.platform, stand)
+        return OfProcesses(stands.new(**settings))
     program = UP if topology == SINGLE else TOGETHER_PROGRAM
     variables = {f"HOUSEFUL_{name.upper()}": value for name, value in settings.items()}
     return OneProcess(data, program, variables)

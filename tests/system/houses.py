@@ -24,7 +24,7 @@ from tests.system.together import together
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.01
 BY_ITSELF_SECONDS = 0.4
 """For so long what is waited for may come by itself, before time is made to pass more quickly."""
@@ -243,16 +243,16 @@ async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
     stand.line.mend()
     async with (
         _copy_of(stand) as app,
-        _outside(stand.platform.gateways) as outside,
+        _outside(stand.split.urls) as outside,
     ):
         yield HouseOfParts(
-            app=app, line=stand.line, faults=stand.folder, mail=stand.platform.mail, outside=outside, looks=10
+            app=app, line=stand.line, faults=stand.folder, mail=stand.split.mail, outside=outside, looks=10
         )
 
 
 @asynccontextmanager
 async def _copy_of(stand: Stand) -> AsyncIterator[Running]:
-    environment = stand.platform.environment
+    environment = stand.split.environment
     settings = load_settings(environment)
     async with running(
         settings,

@@ -10,14 +10,14 @@ import json
 import select
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.01
 
 SUCCEEDS = "4242424242424242"
@@ -176,6 +176,16 @@ class Client:
             for seat in self.items(f"/api/events/{event_id}/sections/{section['id']}/seats")
         ]
 
+    def seats_that_are(self, event_id: str, statuses: Mapping[str, str]) -> None:
+        """Returns when these seats are shown like that. Of several copies of a service, one may be a moment
+        behind the one that has changed something."""
+        self.until(
+            lambda: (
+                {seat["id"]: seat["status"] for seat in self.seats(event_id) if seat["id"] in statuses}
+                == dict(statuses)
+            )
+        )
+
     # Buying
 
     def hold(self, event_id: str, *, key: str | None = None, **what: Any) -> Answer:
@@ -236,6 +246,35 @@ class Client:
             assert answer.status == 200
             assert answer.getheader("content-type") == "text/event-stream"
             yield _messages(answer)
+
+
+class Roamer(Client):
+    """Talks to one of several gateways, and to the next where one asks to close the connection, since it is
+    about to end."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__(urls[0])
+        self._urls = list(urls)
+
+    def move_on(self) -> None:
+        self.close()
+        self._urls.append(self._urls.pop(0))
+        self.aim(self._urls[0])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        signed_in: bool = True,
+    ) -> Answer:
+        answer = super().call(method, path, body, key=key, headers=headers, signed_in=signed_in)
+        if answer.headers.get("connection") == "close":
+            self.move_on()
+        return answer
 
 
 class _Way:

@@ -1,17 +1,15 @@
 """A site in each topology: an installation as the world sees it, behind real ports."""
 
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
 from tests.support import LiveServer
+from tests.system.command_line import run_houseful
 from tests.system.houses import SystemHouse, house_on, single_house
-from tests.system.processes import Platform
 from tests.system.stands import Stand
 
 
@@ -83,48 +81,29 @@ class OneProcess:
 
 
 class OfProcesses:
-    """Several gateways and services. Without a stand it has no clock and no stores for the test."""
+    """Several gateways and services."""
 
-    def __init__(self, platform: Platform, stand: Stand | None = None) -> None:
-        self._platform = platform
+    def __init__(self, stand: Stand) -> None:
+        self._split = stand.split
         self._stand = stand
-        self.url = ",".join(platform.gateways)
-        self.mail = platform.mail
+        self.url = ",".join(stand.split.urls)
+        self.mail = stand.split.mail
 
     def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return run_houseful(arguments, self._platform.environment | environment)
+        return self._split.houseful(*arguments, **environment)
 
     def kill(self) -> None:
-        self._platform.kill("tickets")
+        self._split.kill("tickets")
 
     def start_again(self) -> None:
-        self._platform.start("tickets")
+        self._split.start("tickets")
 
     def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
-        assert self._stand is not None, "its stores are nobody's to see"
-        assert set(self._platform.stop().values()) == {0}
+        assert set(self._split.stop().values()) == {0}
         return house_on(self._stand)
 
     def close(self) -> None:
-        (self._stand or self._platform).close()
-
-
-def clean_environment() -> dict[str, str]:
-    """Without the settings of whoever runs the tests."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
-
-
-def run_houseful(
-    arguments: Sequence[str], environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "houseful", *arguments],
-        env=clean_environment() | dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+        self._stand.close()
 
 
 def must_pass_the_check(site: Site) -> dict[str, Any]:

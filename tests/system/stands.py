@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from engines import PROGRAMS, valkey
-from tests.system.processes import Platform
+from houseful.settings import Settings
 from tests.system.serving import LineInAThread
+from tests.system.split import Split
 
 MOST_AT_ONCE = 2
 """Stands. Each takes about 600 MB."""
@@ -22,16 +23,18 @@ class Stand:
     ) -> None:
         self._stack = ExitStack()
         self.folder = folder
-        self.platform = Platform(folder, engines, settings, module="tests.system.process")
-        line = LineInAThread(self.platform.gateways)
+        self.split = Split(
+            folder, {**engines, **settings, "TEST_FOLDER": str(folder)}, program="tests.system.process"
+        )
+        line = LineInAThread(self.split.urls)
         self._stack.callback(line.close)
         self.line = line.line
-        self.platform.change(HOUSEFUL_GATEWAY_URL=line.url, TEST_FOLDER=str(folder))
+        self.split.environment["HOUSEFUL_GATEWAY_URL"] = line.url
         if coordination is not None:
-            self.platform.change(HOUSEFUL_COORDINATION_URL=self._coordination_that_is(coordination))
-        self._stack.callback(self.platform.close)
+            self.split.environment["HOUSEFUL_COORDINATION_URL"] = self._coordination_that_is(coordination)
+        self._stack.callback(self.split.kill)
         try:
-            self.platform.start()
+            self.split.start()
         except BaseException:
             self.close()
             raise
@@ -67,7 +70,7 @@ class Stands:
         self._count = 0
 
     def get(self, *, coordination: str | None = None, **settings: object) -> Stand:
-        key = (coordination, *sorted(settings.items()))
+        key = (coordination, *sorted(_unusual(settings).items()))
         if key not in self._stands:
             while len(self._stands) >= MOST_AT_ONCE:
                 self._stands.popitem(last=False)[1].close()
@@ -78,10 +81,16 @@ class Stands:
     def new(self, coordination: str | None = None, **settings: object) -> Stand:
         """For one test alone, which closes it."""
         self._count += 1
-        chosen: dict[str, object] = {"rate_limits": "off", **settings}
-        variables = {f"HOUSEFUL_{name.upper()}": str(value) for name, value in chosen.items()}
+        variables = {f"HOUSEFUL_{name.upper()}": str(value) for name, value in _unusual(settings).items()}
         return Stand(self._folder / f"stand-{self._count}", self._engines, variables, coordination)
 
     def close(self) -> None:
         while self._stands:
             self._stands.popitem()[1].close()
+
+
+def _unusual(settings: Mapping[str, object]) -> dict[str, object]:
+    """Without those that say what is so anyway."""
+    usual = Settings()
+    chosen = {"rate_limits": "off", "drain_seconds": 0, **settings}
+    return {name: value for name, value in chosen.items() if value != getattr(usual, name)}

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from houseful.checks import CHECKS, Installation, every
 from houseful.common.auth import Role
+from houseful.common.errors import Unavailable
 from houseful.common.ports import BusLook
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
@@ -103,11 +104,16 @@ async def findings(house: SystemHouse) -> list[str]:
 
 
 async def _look(installation: Installation) -> dict[tuple[str, str], str]:
-    return {
-        (found.code, found.subject): found.detail
-        for check in CHECKS
-        for found in (await check.look(installation)).findings
-    }
+    """Again where an engine puts it off: a broker that was kept waiting is sometimes its own leader anew."""
+    while True:
+        try:
+            return {
+                (found.code, found.subject): found.detail
+                for check in CHECKS
+                for found in (await check.look(installation)).findings
+            }
+        except Unavailable:
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def orders_of(house: SystemHouse) -> AsyncIterator[Order]:

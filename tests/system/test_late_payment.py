@@ -124,7 +124,7 @@ async def test_the_bank_is_slower_than_the_deadline(start: StartSale) -> None:
         await sale.clock.advance(AFTER_THE_DEADLINE)
         assert await sale.status(order) == "processing"
         (await sale.hold(sale.cem, [seat["id"] for seat in order["seats"]])).ok(201)
-        await sale.becomes(order, "refunded")
+        await sale.becomes(order, "refunded", step_seconds=10)
         await must_be_sound(sale.house)
         assert await kept_minor(sale.house) == 0
 

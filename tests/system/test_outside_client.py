@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import PASSWORD
 from tests.system import outside_client as cards
-from tests.system.outside_client import Client, Cut
+from tests.system.outside_client import Answer, Client, Cut
 from tests.system.scanner import read_pdf, read_svg, text_of
 from tests.system.world import PRICES, World, event_body, hall, in_days, moment, money
 
@@ -156,7 +156,8 @@ def test_sales_begin_when_they_begin(world: World, buyer: Client) -> None:
     assert problem["on_sale_at"] == event["on_sale_at"]
 
 
-def test_the_seat_map_follows_a_hold(buyer: Client, event: dict[str, Any]) -> None:
+def test_the_seat_map_follows_a_hold(world: World, buyer: Client) -> None:
+    event = world.event()
     with buyer.stream(f"/api/events/{event['id']}/availability/stream") as messages:
         name, data = next(messages)
         assert name == "snapshot"
@@ -170,9 +171,13 @@ def test_the_seat_map_follows_a_hold(buyer: Client, event: dict[str, Any]) -> No
             assert name == "delta"
             seen |= _delta(base64.b64decode(data))
         assert {seen[ordinal] for ordinal in ordinals} == {1}
-    now = buyer.call("GET", f"/api/events/{event['id']}/availability")
-    assert all(_statuses(now.content)[ordinal] == 1 for ordinal in ordinals)
-    same = {"if-none-match": now.headers["etag"]}
+
+    def shown() -> Answer | None:
+        answer = buyer.call("GET", f"/api/events/{event['id']}/availability")
+        statuses = _statuses(answer.content)
+        return answer if all(statuses[ordinal] == 1 for ordinal in ordinals) else None
+
+    same = {"if-none-match": buyer.until(shown).headers["etag"]}
     assert buyer.call("GET", f"/api/events/{event['id']}/availability", headers=same).status in (200, 304)
     buyer.call("DELETE", f"/api/holds/{hold['hold_id']}").ok(204)
 
@@ -210,8 +215,8 @@ def test_a_seat_that_is_taken_is_named(world: World, buyer: Client, event: dict[
     somebody = world.buyer()
     problem = somebody.hold(event["id"], seats=free).refused(409, "seats_taken")
     assert sorted(problem["taken"]) == sorted(free[1:3])
-    still = {seat["id"]: seat["status"] for seat in buyer.seats(event["id"])}
-    assert [still[id] for id in free] == ["available", "held", "held", "available"]  # all or none
+    all_or_none = ("available", "held", "held", "available")
+    buyer.seats_that_are(event["id"], dict(zip(free, all_or_none, strict=True)))
 
     buyer.call("DELETE", f"/api/holds/{mine['hold_id']}").ok(204)
     theirs = somebody.hold(event["id"], seats=free).ok(201)
@@ -248,8 +253,7 @@ def test_a_purchase(world: World, buyer: Client, event: dict[str, Any], order: d
     confirmed = buyer.order_that_is(order["id"], "confirmed")
     assert confirmed["total_minor"] == order["total_minor"]
     assert order["id"] in [one["id"] for one in buyer.items("/api/orders")]
-    status = {seat["id"]: seat["status"] for seat in buyer.seats(event["id"])}
-    assert {status[seat["id"]] for seat in order["seats"]} == {"sold"}
+    buyer.seats_that_are(event["id"], {seat["id"]: "sold" for seat in order["seats"]})
 
     tickets = buyer.tickets(order["id"])
     assert [ticket["seat"]["id"] for ticket in tickets] == [seat["id"] for seat in order["seats"]]

@@ -41,7 +41,7 @@ def test_a_key_belongs_to_its_user(world: World, buyer: Client, event: dict[str,
 
 
 def test_a_refusal_is_replayed_too(world: World, buyer: Client, event: dict[str, Any]) -> None:
-    seat = next(seat["id"] for seat in buyer.seats(event["id"]) if seat["status"] == "available")
+    seat = buyer.seats(event["id"])[-1]["id"]  # nobody's idea of the best
     hold = buyer.hold(event["id"], seats=[seat]).ok(201)
     somebody, key = world.buyer(), new_key()
     first = somebody.hold(event["id"], key=key, seats=[seat])

@@ -66,7 +66,7 @@ async def test_a_hundred_buyers_of_one_seat(house: SystemHouse) -> None:
 
 
 def test_a_hundred_buyers_of_one_seat_over_the_network(world: World, event: dict[str, Any]) -> None:
-    seat = next(seat["id"] for seat in world.client().seats(event["id"]) if seat["status"] == "available")
+    seat = world.client().seats(event["id"])[-1]["id"]  # nobody's idea of the best
     signed_in = [world.buyer() for _ in range(4)]
     clients = []
     for number in range(100):

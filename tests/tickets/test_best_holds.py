@@ -63,6 +63,22 @@ async def test_a_stale_picture_counts_what_it_has_lost(world: World) -> None:
     assert (told.code, told.extra) == ("not_enough_seats", {"available": 1})
 
 
+async def test_who_loses_learns_for_all(world: World) -> None:
+    """Of many seats that the other process has sold without a word: nobody is sent away because of them, and
+    who asks for them by name is refused once."""
+    await world.show()
+    other = world.beside()
+    layout = await other.tickets.inventory.layout("evt_1")
+    await other.tickets.availability.view("evt_1", layout)
+    for n in range(1, 10):
+        await world.hold(f"A-{n}", user=f"usr_{n}")
+    assert ids(await other.best(1, category="Premium", user="usr_other")) == ["A-10"]
+    await world.hold("B-1")
+    assert (await refusal(other.hold("B-1", user="usr_other"))).code == "seats_taken"
+    view = await other.tickets.availability.view("evt_1", layout)
+    assert view.free() == 30 - 11
+
+
 @pytest.mark.parametrize("quantity", [1, 2, 3])
 async def test_a_crowd_in_two_processes_gets_every_seat_once(world: World, quantity: int) -> None:
     await world.show()

@@ -34,7 +34,7 @@ class _Waiter:
 
 class RedisCoordination:
     """Coordination between processes. See the port for the contract; no method waits for Redis longer than
-    `ANSWER_SECONDS` (twice that under a backlog), and while it is known to be down none waits at all.
+    `answer_seconds` (twice that under a backlog), and while it is known to be down none waits at all.
 
     Who waits for a lock asks again and again, with pauses that grow to a tenth of a second; of those who wait
     in one process only the first asks, and is told when the lock is released in this process. Between
@@ -51,7 +51,9 @@ class RedisCoordination:
         self._chance = random.Random()  # noqa: S311 - jitter
 
     @classmethod
-    def open(cls, url: str, *, clock: Stopwatch, prefix: str = "houseful") -> "RedisCoordination":
+    def open(
+        cls, url: str, *, clock: Stopwatch, prefix: str = "houseful", answer_seconds: float = ANSWER_SECONDS
+    ) -> "RedisCoordination":
         """On `redis://[user:password@]host:port/0`, `rediss://…` (TLS) or `unix:///socket`. Called inside a
         running loop.
 
@@ -62,12 +64,12 @@ class RedisCoordination:
         pool = ConnectionPool.from_url(
             url,
             socket_timeout=None,  # a whole exchange is timed, not each read
-            socket_connect_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=answer_seconds,
             protocol=2,
             driver_info=None,
         )
         where = named.get("path") or f"{named.get('host', 'localhost')}:{named.get('port', 6379)}"
-        return cls(Dialler(pool.make_connection, str(where)), clock, prefix)
+        return cls(Dialler(pool.make_connection, str(where), answer_seconds), clock, prefix)
 
     async def acquire(
         self, names: Sequence[str], owner: str, *, ttl_seconds: float, wait_seconds: float = 0

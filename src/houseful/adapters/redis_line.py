@@ -29,7 +29,8 @@ from houseful.common.waiting import Backoff
 log = get_logger(__name__)
 
 ANSWER_SECONDS = 0.25
-"""Whoever does not answer within this is down. Coordination is a help: waiting longer for it is none."""
+"""Whoever does not answer within this is down, unless told otherwise. Coordination is a help: waiting longer
+for it is none."""
 
 MOST_WAITING = 10_000
 """How many calls may wait to be sent."""
@@ -42,11 +43,13 @@ TROUBLE = (RedisError, OSError, TimeoutError)
 
 
 class Dialler:
-    """Makes connections to one server; `name` says which, without its password."""
+    """Makes connections to one server; `name` says which, without its password. Who does not answer within
+    `answer_seconds` is down."""
 
-    def __init__(self, make: Callable[[], AbstractConnection], name: str) -> None:
+    def __init__(self, make: Callable[[], AbstractConnection], name: str, answer_seconds: float) -> None:
         self._make = make
         self.name = name
+        self.answer_seconds = answer_seconds
 
     async def dial(self) -> AbstractConnection:
         connection = self._make()
@@ -59,7 +62,7 @@ class Dialler:
 
     def words(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
-            return f"Redis at {self.name} does not answer within {ANSWER_SECONDS:g} s"
+            return f"Redis at {self.name} does not answer within {self.answer_seconds:g} s"
         return f"Redis at {self.name}: {error or type(error).__name__}"
 
 
@@ -139,7 +142,7 @@ class RedisLine:
 
     def _next_batch(self) -> list[Call]:
         batch: list[Call] = []
-        oldest = self._loop.time() - ANSWER_SECONDS
+        oldest = self._loop.time() - self._dialler.answer_seconds
         while self._waiting and len(batch) < _MOST_AT_ONCE:
             call = self._waiting.popleft()
             if call.reply.done():
@@ -152,7 +155,7 @@ class RedisLine:
 
     async def _send_and_hear(self, batch: list[Call]) -> None:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._dialler.answer_seconds):
                 unknown = await self._exchange(batch, in_full=False)
                 if unknown:
                     await self._exchange(unknown, in_full=True)
@@ -229,7 +232,7 @@ class RedisLine:
         while True:
             await self._clock.sleep(pauses.failed())
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(self._dialler.answer_seconds):
                     await self._ping()
             except TROUBLE as error:
                 self._trouble = self._dialler.words(error)

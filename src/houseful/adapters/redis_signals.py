@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio.connection import AbstractConnection
 
 from houseful.adapters.local_coordination import LocalCoordination, Stopwatch
-from houseful.adapters.redis_line import ANSWER_SECONDS, TROUBLE, Dialler, hang_up
+from houseful.adapters.redis_line import TROUBLE, Dialler, hang_up
 from houseful.common.errors import Unavailable
 from houseful.common.telemetry import get_logger
 from houseful.common.waiting import Backoff
@@ -65,7 +65,7 @@ class RedisSignals:
             raise Unavailable(self._trouble)
         pending = self._pending.get(channel)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._dialler.answer_seconds):
                 if pending is None:
                     pending = self._pending[channel] = asyncio.get_running_loop().create_future()
                     await self._say(b"SUBSCRIBE", [channel])
@@ -77,7 +77,7 @@ class RedisSignals:
         self._heard.discard(channel)
         self._pending.pop(channel, None)
         with contextlib.suppress(*TROUBLE):  # without a connection there is nothing to leave
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._dialler.answer_seconds):
                 await self._say(b"UNSUBSCRIBE", [channel])
 
     async def _say(self, command: bytes, channels: Sequence[str] = ()) -> None:
@@ -102,7 +102,7 @@ class RedisSignals:
             await self._clock.sleep(pauses.failed())
 
     async def _connect(self) -> None:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(self._dialler.answer_seconds):
             connection = await self._dialler.dial()
             self._connection = connection
             if self._wanted:

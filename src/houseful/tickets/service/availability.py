@@ -162,7 +162,7 @@ class Availability:
         """These blocks have changed. In this process it counts at once; the others are told with the next
         tick.
         """
-        self._mark(event_id, indexes)
+        self.look_again(event_id, indexes)
         self._untold.setdefault(event_id, set()).update(indexes)
 
     async def _tell_others(self) -> None:
@@ -173,7 +173,8 @@ class Availability:
                 with contextlib.suppress(Unavailable):  # others look again by themselves
                     await self._coordination.publish(CHANNEL, signal.encode())
 
-    def _mark(self, event_id: str, indexes: Iterable[int]) -> None:
+    def look_again(self, event_id: str, indexes: Iterable[int]) -> None:
+        """These blocks may be other than they are shown: somebody else's word of it comes late or never."""
         view = self._views.get(event_id)
         if view is not None:
             view.dirty.update(indexes)
@@ -235,7 +236,7 @@ class Availability:
             async for signal in signals:
                 origin, event_id, indexes = signal.decode().split(" ")
                 if origin != self._origin:
-                    self._mark(event_id, map(int, indexes.split(",")))
+                    self.look_again(event_id, map(int, indexes.split(",")))
 
     async def watch(self, event_id: str, layout: Layout, last_id: str | None) -> AsyncIterator[bytes]:
         """Server-sent messages: a snapshot, unless the watcher has this very version, then changes for as

@@ -15,7 +15,6 @@ from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
-from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED
 from houseful.tickets.domain.shows import Show, check_on_sale
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.inventory import Inventory
@@ -53,6 +52,7 @@ class Holding:
         try:
             return await self._hold(user_id, event_id, layout, ordinals, use, "seats")
         except SeatsTaken as error:
+            self._availability.look_again(event_id, by_block(layout, error.ordinals))
             raise seats_taken(layout, error.ordinals) from error
 
     async def hold_best(
@@ -65,35 +65,25 @@ class Holding:
         use: Once,
     ) -> views.HoldView:
         """The best free seats. In this process one buyer chooses at a time, so that not all of them choose
-        the same.
+        the same; of what another process has taken, whoever loses it learns for all.
         """
         layout = await self._inventory.layout(event_id)
         check_on_sale(await self._store.get(Show, event_id), self._clock.now())
         category_index, section_index = _wanted(layout, category, section_id)
         async with self._choosing.setdefault(event_id, asyncio.Lock()):
-            lost: set[int] = set()
             for _ in range(_BEST_TRIES):
                 view = await self._availability.view(event_id, layout)
-                statuses = bytearray(view.statuses)
-                for ordinal in lost:
-                    statuses[ordinal] = BLOCKED
                 chosen = best_seats(
-                    layout, statuses, quantity, category=category_index, section=section_index
+                    layout, view.statuses, quantity, category=category_index, section=section_index
                 )
                 if chosen is None:
                     break
                 try:
                     return await self._hold(user_id, event_id, layout, chosen, use, "best_available.quantity")
                 except SeatsTaken as error:
-                    lost.update(error.ordinals)
-        available = view.free(category=category_index, section=section_index)
-        available -= sum(
-            view.statuses[ordinal] == AVAILABLE
-            and category_index in (None, layout.category_of(ordinal))
-            and section_index in (None, layout.section_of(ordinal).index)
-            for ordinal in lost
-        )
-        raise _not_enough(quantity, available)
+                    self._availability.look_again(event_id, by_block(layout, error.ordinals))
+        view = await self._availability.view(event_id, layout)
+        raise _not_enough(quantity, view.free(category=category_index, section=section_index))
 
     async def _hold(
         self, user_id: str, event_id: str, layout: Layout, ordinals: list[int], use: Once, field: str

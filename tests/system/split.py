@@ -1,32 +1,28 @@
-"""A split installation to do harm to: engines of its own, and a process for every copy of every part."""
+"""The platform as separate processes: one for every copy of every part."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from engines import PROGRAMS, kafka, mongo, valkey
+from engines import ROOT
+from engines.readiness import is_well
 from engines.server import free_port
 from houseful.settings import new_secrets
-from tests.chaos.insistent import PASSWORD
+from tests.support import PASSWORD
+from tests.system.command_line import clean_environment, run_houseful
 
-SOUND = "houseful"
-BROKEN = "tests.chaos.broken_server"
-
+PROGRAM = "houseful"
 COPIES: Mapping[str, int] = {"users": 1, "events": 1, "payments": 1, "tickets": 2, "gateway": 2}
-ADDRESSES = 2
-"""For every part; where there is one copy, the other address is for the one that replaces it."""
 
-PATIENCE_SECONDS = 120.0
-LOOK_SECONDS = 0.05
+PATIENCE_SECONDS = 240.0
+LOOK_SECONDS = 0.1
 
 
 def until(what: str, look: Callable[[], bool]) -> None:
@@ -35,46 +31,6 @@ def until(what: str, look: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"in vain for {PATIENCE_SECONDS:g} s: {what}")
         time.sleep(LOOK_SECONDS)
-
-
-class Engines:
-    """Their data is in `folder`. For a `with`."""
-
-    def __init__(self, folder: Path, *, mongo_members: int = 3) -> None:
-        """Raises `Missing`."""
-        self._folder = folder
-        self._mongo_members = mongo_members
-        self._mongod, self._valkey = mongo.obtain(PROGRAMS), valkey.obtain(PROGRAMS)
-        self._stack = ExitStack()
-        self.mongo: mongo.ReplicaSet
-        self.kafka = kafka.Kafka(PROGRAMS, folder / "kafka")
-        self.redis: valkey.RedisServer
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack, ThreadPoolExecutor() as pool:
-            starting = pool.submit(
-                mongo.ReplicaSet.start,
-                self._mongod,
-                members=self._mongo_members,
-                data=self._folder / "mongo",
-            )
-            self.redis = stack.enter_context(
-                valkey.RedisServer.start_new(self._valkey, self._folder / "redis")
-            )
-            stack.enter_context(self.kafka)
-            self.mongo = stack.enter_context(starting.result())
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def settings(self) -> dict[str, str]:
-        return {
-            "HOUSEFUL_STORE_URL": self.mongo.url,
-            "HOUSEFUL_BUS_URL": f"kafka://{self.kafka.servers}",
-            "HOUSEFUL_COORDINATION_URL": self.redis.url,
-        }
 
 
 class Copy:
@@ -98,17 +54,25 @@ class Copy:
 
     def start(self) -> None:
         """Returns when it answers. Raises `RuntimeError` with the end of its log if it ends before that."""
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self) -> None:
         assert not self.running, f"{self.name} runs already"
         with self.log.open("ab") as log:
             self._begin = log.tell()
             self._process = subprocess.Popen(
                 self._command,
+                cwd=ROOT,
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def wait_until_ready(self) -> None:
+        """Raises as `start` does."""
 
         def is_ready() -> bool:
             written = self.log.read_bytes()[self._begin :]
@@ -120,32 +84,37 @@ class Copy:
         until(f"{self.name} starts", is_ready)
 
     def kill(self) -> None:
-        self._end(signal.SIGKILL)
+        if self._process is not None:
+            self._send(signal.SIGKILL)
+            self.wait()
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+        self._send(signal.SIGCONT)
 
     def stop(self) -> int:
         """In order; the exit code."""
-        return self._end(signal.SIGTERM)
+        self.ask_to_stop()
+        return self.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None, f"{self.name} was started"
-        self._process.send_signal(number)
+    def ask_to_stop(self) -> None:
+        self._send(signal.SIGTERM)
 
-    def _end(self, number: signal.Signals) -> int:
-        if self._process is None:
-            return 0
-        self._signal(number)
+    def wait(self) -> int:
+        """Until it has ended, which somebody else sees to; the exit code."""
+        assert self._process is not None, f"{self.name} was never started"
         try:
             return self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None, f"{self.name} was never started"
+        self._process.send_signal(number)
 
     def says(self, text: str) -> Iterator[dict[str, Any]]:
         """What it has logged since it was started, of all lines with this text in them."""
@@ -167,38 +136,38 @@ class Copy:
 
 
 class Split:
-    """All processes of an installation on these engines. `program` is what each of them runs."""
+    """All processes of an installation. `folder` gets their logs, and its letters."""
 
     def __init__(
         self,
         folder: Path,
-        engines: Mapping[str, str],
+        settings: Mapping[str, str],
         *,
-        program: str = SOUND,
+        program: str = PROGRAM,
         copies: Mapping[str, int] = COPIES,
-        addresses: int = ADDRESSES,
-        **environment: str,
+        addresses: int = 0,
     ) -> None:
-        """`engines` are the settings that name them. Of each part `copies` are started, and have so many
-        addresses.
+        """`settings` are variables; they name the engines. `program` is what each process runs. Of each part
+        `copies` are started; it has at least so many `addresses`, the others for those that come later.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
-        ports = {part: [free_port() for _ in range(addresses)] for part in copies}
+        ports = {part: [free_port() for _ in range(max(count, addresses))] for part, count in copies.items()}
         keys = {f"HOUSEFUL_{name.upper()}": key for name, key in new_secrets().items()}
         urls = {f"HOUSEFUL_{part.upper()}_URL": ",".join(map(_url, ports[part])) for part in ports}
+        self.mail = folder / "mail"
         self.environment = {
-            **clean,
-            **engines,
+            **clean_environment(),
             **keys,
             **urls,
-            "HOUSEFUL_INSTALLATION": f"chaos-{uuid.uuid4().hex[:8]}",
+            "HOUSEFUL_INSTALLATION": f"split-{uuid.uuid4().hex[:8]}",
+            "HOUSEFUL_PUBLIC_URL": _url(ports["gateway"][0]),
             "HOUSEFUL_DATA": str(folder / "data"),
-            "HOUSEFUL_RATE_LIMITS": "off",
+            "HOUSEFUL_MAIL_URL": f"folder:{self.mail}",
             "HOUSEFUL_LOG_STYLE": "json",
-            "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3",
-            **environment,
+            **settings,
         }
+        """For processes that are started from now on."""
+        self._nowhere = [f"{part} service" for part, count in copies.items() if not count]
         self._first: list[Copy] = []
         self.copies: list[Copy] = []
         for part in ports:
@@ -209,39 +178,63 @@ class Split:
                     self._first.append(self.copies[-1])
 
     def __enter__(self) -> Self:
-        try:
-            for copy in self._first:
-                copy.start()
-        except BaseException:
-            self.kill()
-            raise
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def kill(self) -> None:
+    def start(self, *parts: str) -> None:
+        """Those of these parts, or of all, that do not run, as many as there were at first. Returns when all
+        are ready and know of each other; raises `RuntimeError` if one ends before that, and then none runs.
+        """
+        started = [one for one in self._first if not one.running and (not parts or one.part in parts)]
+        without = ["coordination", *self._nowhere]  # which a test may have taken away, or never had
+        try:
+            for copy in started:
+                copy.spawn()
+            for copy in started:
+                copy.wait_until_ready()
+            for copy in self._first:
+                if copy.running:
+                    until(f"{copy.name} is well", partial(is_well, copy.url, without=without))
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> dict[str, int]:
+        """In order, all at once; exit codes by the names of the copies."""
+        running = [copy for copy in self.copies if copy.running]
+        for copy in running:
+            copy.ask_to_stop()
+        return {copy.name: copy.wait() for copy in running}
+
+    def kill(self, part: str | None = None) -> None:
+        """Every copy of it, or of all, without a word."""
         for copy in self.copies:
-            copy.kill()
+            if part in (None, copy.part):
+                copy.kill()
 
     def of(self, part: str) -> list[Copy]:
-        """Those that run."""
-        return [copy for copy in self.copies if copy.part == part and copy.running]
+        return [copy for copy in self.copies if copy.part == part]
+
+    def running(self, part: str) -> list[Copy]:
+        return [copy for copy in self.of(part) if copy.running]
 
     @property
     def urls(self) -> list[str]:
         """Of the gateways."""
-        return [copy.url for copy in self.copies if copy.part == "gateway"]
+        return [copy.url for copy in self.of("gateway")]
 
     def roll(self, copy: Copy) -> None:
         """Replace it as a careful operator would: never fewer copies than there were before, if there is an
         address for one more, and none goes before all that send requests there have another one.
         """
-        spare = next((one for one in self.copies if one.part == copy.part and not one.running), None)
+        spare = next((one for one in self.of(copy.part) if not one.running), None)
         if spare is not None:
             self._wait_until_relied_on(spare, False)
             spare.start()
-        for other in self.of(copy.part):
+        for other in self.running(copy.part):
             if other is not copy:
                 self._wait_until_relied_on(other, True)
         code = copy.stop()
@@ -265,19 +258,13 @@ class Split:
     def staff(self, role: str) -> str:
         """The address of somebody with that role, whose password is everybody's."""
         email = f"{role}@example.org"
-        made = self.command("create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=PASSWORD)
+        made = self.houseful("create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=PASSWORD)
         assert made.returncode == 0, made.stderr
         return email
 
-    def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """`houseful …` on this installation."""
-        return subprocess.run(
-            [sys.executable, "-m", SOUND, *arguments],
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The command line on this installation."""
+        return run_houseful(arguments, self.environment | environment)
 
 
 def _url(port: int) -> str:
