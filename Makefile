@@ -61,7 +61,7 @@ test: setup ## every test that can run here, on real engines too, ending with on
 	@$(RUN) python -m tests
 
 test-split: setup ## of these, only those of separate processes on real engines
-	@$(RUN) python -m tests -m split
+	@$(RUN) pytest -q -m split
 
 bench: setup ## the figures of docs/benchmarks.md, as ratios within one run
 	@$(RUN) python -m bench
