@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.sqlite_tables import ABSENT_BYTES, KNOWN_BODY_BYTES
-from houseful.adapters.sqlite_writer import WriteSet
+from houseful.adapters.sqlite_writer import GATHER_TURNS, WriteSet
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.documents import Document, Index
 from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable
@@ -159,6 +159,20 @@ class TestGroupCommit:
         rival.commit()
         await asyncio.gather(*tasks)
         assert commits.count <= 2
+
+    @pytest.mark.parametrize("many", [GATHER_TURNS - 1, 4 * GATHER_TURNS])
+    async def test_what_comes_while_the_loop_is_busy_goes_along(
+        self, store: SqliteStore, commits: Commits, many: int
+    ) -> None:
+        """One in each turn of the loop; but the first do not wait for ever."""
+
+        async def late(turns: int) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await add(store, Account(id=f"a{turns}"))
+
+        await asyncio.gather(*(late(turns) for turns in range(many)))
+        assert commits.count == 1 if many < GATHER_TURNS else commits.count > 1
 
     async def test_a_commit_has_a_limit(
         self, store: SqliteStore, commits: Commits, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,9 @@ from houseful.common.errors import Conflict, Duplicate, Unavailable
 BATCH_LIMIT = 128
 """Write sets in one commit: what the event loop applies in one go, some three milliseconds."""
 
+GATHER_TURNS = 5
+"""So many turns of the loop a batch waits at most for more to come."""
+
 BUSY_TIMEOUT_MS = 5_000
 """How long to wait for another process that is writing."""
 
@@ -181,7 +184,7 @@ class Writer:
         self._has_looked = False
 
     def put(self, writes: WriteSet) -> None:
-        """Hand over. Raises `Unavailable` after `close`. What comes in one turn of the loop is committed
+        """Hand over. Raises `Unavailable` after `close`. What comes while the loop is busy is committed
         together."""
         if self._closed:
             raise Unavailable("the store is closed")
@@ -190,7 +193,16 @@ class Writer:
         if not self._running:
             self._running = True
             self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._gather)
+
+    def _gather(self, had: int = 0, turns: int = 0) -> None:
+        """Begin once a turn of the loop has brought nothing more. The larger a batch, the less each in it
+        costs."""
+        has = len(self._waiting)
+        if had < has < BATCH_LIMIT and turns < GATHER_TURNS:
+            self._expect_loop().call_soon(self._gather, has, turns + 1)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         """Begin at once where nobody else is writing; otherwise the thread waits for them."""
@@ -266,7 +278,7 @@ class Writer:
 
     def _go_on(self) -> None:
         if self._waiting:
-            self._begin()
+            self._gather()
         else:
             self._running = False
 
