@@ -3,7 +3,7 @@
     python -m bench holds [--profile]
 
 The server has one core, the load the other. Empty requests and holds alternate in rounds, so that both see
-the same machine.
+the same machine, by few clients and by many.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from bench.load import run as send
 
 SEATS = 60_000
 ROUNDS = 7
-PER_ROUND = 3_000
-CONNECTIONS = 64
+PER_ROUND = 2_000
+CONNECTIONS = (64, 256)
 HOLDS_PER_BUYER = 5
 
 
@@ -60,27 +60,30 @@ async def measure(server: "subprocess.Popen[str]") -> None:
     pairs = [
         pair for start in range(25) for pair in pairs[start::25]
     ]  # neighbours are not asked for together
-    buyers = [tokens.token(f"usr_{i}") for i in range(ROUNDS * PER_ROUND // HOLDS_PER_BUYER + 1)]
+    count = ROUNDS * PER_ROUND * len(CONNECTIONS)
+    buyers = [tokens.token(f"usr_{i}") for i in range(count // HOLDS_PER_BUYER + 1)]
     bodies = [json.dumps({"seats": pair}).encode() for pair in pairs]
     path = f"/api/events/{event['event_id']}/holds"
-    who = [buyers[i % len(buyers)] for i in range(ROUNDS * PER_ROUND)]
-    who = [buyers[i % len(buyers)] for i in range(ROUNDS * PER_ROUND)]
+    who = [buyers[i % len(buyers)] for i in range(count)]
     empty = [request("POST", "/api/empty", bodies[i], who[i]) for i in range(PER_ROUND)]
-    holds = [request("POST", path, bodies[i], who[i], f"k{i}") for i in range(ROUNDS * PER_ROUND)]
-    await send(event["port"], empty, CONNECTIONS)  # warms up, and has the tokens verified once
-    await send(event["port"], [request("POST", "/api/empty", b"{}", token) for token in buyers], CONNECTIONS)
-    ratios, rates = [], []
+    holds = [request("POST", path, bodies[i], who[i], f"k{i}") for i in range(count)]
+    await send(event["port"], empty, CONNECTIONS[0])  # warms up, and has the tokens verified once
+    tokens_shown = [request("POST", "/api/empty", b"{}", token) for token in buyers]
+    await send(event["port"], tokens_shown, CONNECTIONS[0])
+    ratios: dict[int, list[float]] = {connections: [] for connections in CONNECTIONS}
+    rates: dict[int, list[float]] = {connections: [] for connections in CONNECTIONS}
     for number in range(ROUNDS):
-        before = cpu_seconds(server.pid)
-        nothing = await send(event["port"], empty, CONNECTIONS)
-        between = cpu_seconds(server.pid)
-        chunk = holds[number * PER_ROUND : (number + 1) * PER_ROUND]
-        held = await send(event["port"], chunk, CONNECTIONS)
-        report(number, nothing, held, between - before, cpu_seconds(server.pid) - between)
-        ratios.append(held.rate / nothing.rate)
-        rates.append(held.rate)
-    rate, ratio = statistics.median(rates), statistics.median(ratios)
-    print(f"hold: median {rate:,.0f}/s, {ratio:.0%} of an empty request's rate")
+        for connections in CONNECTIONS:
+            before = cpu_seconds(server.pid)
+            nothing = await send(event["port"], empty, connections)
+            between = cpu_seconds(server.pid)
+            held = await send(event["port"], [holds.pop() for _ in range(PER_ROUND)], connections)
+            report(number, connections, nothing, held, between - before, cpu_seconds(server.pid) - between)
+            ratios[connections].append(held.rate / nothing.rate)
+            rates[connections].append(held.rate)
+    for connections in CONNECTIONS:
+        rate, ratio = statistics.median(rates[connections]), statistics.median(ratios[connections])
+        print(f"{connections} at once: median {rate:,.0f} holds/s, {ratio:.0%} of an empty request's rate")
 
 
 def cpu_seconds(pid: int) -> float:
@@ -89,10 +92,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def report(number: int, nothing: Result, held: Result, nothing_cpu: float, held_cpu: float) -> None:
+def report(
+    number: int, connections: int, nothing: Result, held: Result, nothing_cpu: float, held_cpu: float
+) -> None:
     micros = 1e6 / PER_ROUND
     print(
-        f"round {number + 1}: empty {nothing.rate:,.0f}/s, {nothing_cpu * micros:.0f} µs CPU"
+        f"round {number + 1}, {connections}: empty {nothing.rate:,.0f}/s, {nothing_cpu * micros:.0f} µs CPU"
         f" · hold {held.rate:,.0f}/s, {held_cpu * micros:.0f} µs CPU, {dict(held.statuses)}"
         f" p50 {held.percentile(0.5) * 1000:.1f} ms p99 {held.percentile(0.99) * 1000:.1f} ms"
         f" · {held.rate / nothing.rate:.0%}",

@@ -145,7 +145,7 @@ class Split:
         *,
         program: str = PROGRAM,
         copies: Mapping[str, int] = COPIES,
-        addresses: int = 0,
+        addresses: int = 1,
     ) -> None:
         """`settings` are variables; they name the engines. `program` is what each process runs. Of each part
         `copies` are started; it has at least so many `addresses`, the others for those that come later.
