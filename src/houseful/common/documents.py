@@ -26,7 +26,8 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One stored thing. Changed by putting a copy made with `msgspec.structs.replace`."""
+    """One stored thing. Changed by putting a copy made with `msgspec.structs.replace`; what is in it is never
+    changed in place either, because readers may share it."""
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
