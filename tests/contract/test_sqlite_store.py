@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.sqlite_tables import ABSENT_BYTES, KNOWN_BODY_BYTES
+from houseful.adapters.sqlite_tables import KNOWN_BODY_BYTES, LEAST_BYTES
 from houseful.adapters.sqlite_writer import GATHER_TURNS, WriteSet
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.documents import Document, Index
@@ -701,13 +701,13 @@ class TestKnown:
         assert await store.get(Account, "b") is None
 
     async def test_it_has_a_limit(self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite_tables.KNOWN_BYTES", 50 * ABSENT_BYTES)
+        monkeypatch.setattr("houseful.adapters.sqlite_tables.KNOWN_BYTES", 50 * LEAST_BYTES)
         long = Account(id="long", log=["x" * KNOWN_BODY_BYTES])
         await add(store, long, *[Account(id=f"a{i}") for i in range(100)])
         for i in range(1000):
             await store.get(Account, f"a{i}")
             assert await store.get(Account, "long") == long
-            assert len(store.tables[Account].known) <= 500
+            assert len(store.tables[Account].known) <= 50
             assert "long" not in store.tables[Account].known
 
     async def test_two_writers_and_every_kind_of_write(self, store: SqliteStore, path: Path) -> None:

@@ -16,15 +16,7 @@ import apsw
 import msgspec
 
 from houseful.adapters.sqlite_outbox import SqliteOutbox
-from houseful.adapters.sqlite_tables import (
-    ABSENT_BYTES,
-    Row,
-    Seen,
-    Statement,
-    Table,
-    differences,
-    evolve,
-)
+from houseful.adapters.sqlite_tables import Row, Seen, Statement, Table, differences, evolve
 from houseful.adapters.sqlite_transaction import SqliteTransaction
 from houseful.adapters.sqlite_writer import BUSY_TIMEOUT_MS, ENGINE_ERRORS, Writer, WriteSet
 from houseful.common.documents import Document, Scalar
@@ -234,7 +226,7 @@ class SqliteStore:
             raise _unreadable(error) from error
         seen = None if row is None else (row[0], table.decode(row[1]))
         if knows:
-            table.learn(id, seen, ABSENT_BYTES if row is None else len(row[1]))
+            table.learn(id, seen, 0 if row is None else len(row[1]))
         return seen
 
     def _connection(self) -> apsw.Connection:

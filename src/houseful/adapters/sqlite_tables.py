@@ -44,7 +44,8 @@ KNOWN_BYTES = 8 << 20
 KNOWN_BODY_BYTES = 8192
 """What is longer is not worth keeping."""
 
-ABSENT_BYTES = 200
+LEAST_BYTES = 1024
+"""So much each counts at least: it may grow while it is known."""
 
 
 class Table:
@@ -90,11 +91,12 @@ class Table:
     # What is known
 
     def learn(self, id: str, seen: Seen | None, size: int) -> None:
+        """`size` is the body's. When there is too much of it, all is forgotten and learned anew."""
         if size > KNOWN_BODY_BYTES:
             return
-        self._known_bytes += size
-        if self._known_bytes > KNOWN_BYTES:
+        if self._known_bytes + max(size, LEAST_BYTES) > KNOWN_BYTES:
             self.forget()
+        self._known_bytes += max(size, LEAST_BYTES)
         self.known[id] = seen
 
     def forget(self) -> None:

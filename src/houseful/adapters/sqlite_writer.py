@@ -121,9 +121,8 @@ class Writer:
         self.wakes: list[Callable[[], None]] = []
         """Called after a commit with messages."""
         self._connection = connection
-        self._execute = (
-            connection.cursor().execute
-        )  # one for all that is applied: a new one costs as much as an insert
+        # One cursor for all that is applied: a new one for each statement is a tenth of its time.
+        self._execute = connection.cursor().execute
         self._tables = tables
         self._data_version: int | None = None
         self._has_looked = False
