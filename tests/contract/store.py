@@ -647,6 +647,35 @@ class TransactionContract(StoreContract):
         assert (await need(store, "b")).balance == 2
         assert len(await rows(store)) == 1
 
+    async def test_absent(self, store: Store) -> None:
+        async with store.begin() as tx:
+            tx.absent(Account, "a")
+            tx.insert(Account(id="b"))
+        assert await store.get(Account, "a") is None
+        async with store.begin() as tx:
+            tx.absent(Account, "a")
+        for others in ([], [Account(id="c")]):
+            with pytest.raises(Duplicate) as caught:
+                async with store.begin() as tx:
+                    tx.absent(Account, "b")
+                    for other in others:
+                        tx.insert(other)
+            assert (caught.value.collection, caught.value.index) == ("accounts", "id")
+        assert await store.get(Account, "c") is None
+
+    async def test_absent_heeds_what_is_on_its_way(self, store: Store) -> None:
+        async def without(n: int) -> None:
+            async with store.begin() as tx:
+                tx.absent(Account, "a")
+                tx.insert(Ticket(id=str(n)))
+
+        added, *others = await asyncio.gather(
+            add(store, Account(id="a")), *map(without, range(5)), return_exceptions=True
+        )
+        assert added is None
+        assert [type(one) for one in others] == [Duplicate] * 5
+        assert await store.count(Ticket, {}) == 0
+
     async def test_insert_or_ignore_heeds_unique_indexes(self, store: Store) -> None:
         await add(store, Ticket(id="1", live_seat="A1"))
         async with store.begin() as tx:

@@ -48,13 +48,24 @@ class MongoTransaction:
     """Implements `Transaction`. It also sees what other transactions of this process have handed over and not
     committed yet (the writer's overlay); it then depends on them, and ends only after they have."""
 
-    __slots__ = ("_depends_on", "_ended", "_expected", "_failure", "_messages", "_reads", "_store", "_writes")
+    __slots__ = (
+        "_absent",
+        "_depends_on",
+        "_ended",
+        "_expected",
+        "_failure",
+        "_messages",
+        "_reads",
+        "_store",
+        "_writes",
+    )
 
     def __init__(self, store: "MongoStore") -> None:
         self._store = store
         self._reads: dict[Key, Seen] = {}
         self._expected: dict[Key, Asked] = {}
         self._writes: dict[Key, Write] = {}
+        self._absent: list[tuple[type[Document], str]] = []
         self._messages: list[tuple[Message, str | None]] = []
         self._depends_on: dict[WriteSet, None] = {}
         self._failure: Exception | None = None
@@ -222,6 +233,11 @@ class MongoTransaction:
         elif own[0] == DELETE:
             self._writes[key] = (PUT, collection, document, own[3])
 
+    def absent(self, kind: type[Document], id: str) -> None:
+        self._check_open()
+        self.expect(kind, [id])
+        self._absent.append((kind, id))
+
     def send(self, message: Message) -> None:
         self._check_open()
         self._messages.append((message, current_traceparent()))
@@ -245,6 +261,9 @@ class MongoTransaction:
     # The end
 
     async def _commit(self) -> None:
+        for kind, id in self._absent:
+            if await self.get(kind, id) is not None:
+                self._failure = Duplicate(kind.collection, "id")
         writes = self._hand_over() if self._writes or self._messages else None
         if writes is not None:
             await writes.wait()

@@ -67,6 +67,7 @@ class Table:
 
         table = self.quoted = _quote(self.name)
         self.select = f"SELECT _version, _body FROM {table} WHERE id = ?"
+        self.exists = f"SELECT 1 FROM {table} WHERE id = ?"
         self.select_many = f"SELECT id, _body FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
         self._verify = f"SELECT 1 FROM {table} WHERE id = ? AND _version = ?"
         self._delete = f"DELETE FROM {table} WHERE id = ? AND _version = ?"

@@ -45,12 +45,13 @@ class SqliteTransaction:
     """Implements `Transaction`. It also sees what other transactions have handed over and not committed yet
     (the writer's overlay); it then depends on them, and ends only after they have."""
 
-    __slots__ = ("_depends_on", "_ended", "_failure", "_messages", "_reads", "_store", "_writes")
+    __slots__ = ("_absent", "_depends_on", "_ended", "_failure", "_messages", "_reads", "_store", "_writes")
 
     def __init__(self, store: "SqliteStore") -> None:
         self._store = store
         self._reads: dict[Key, Seen] = {}
         self._writes: dict[Key, Write] = {}
+        self._absent: list[tuple[Table, str]] = []
         self._messages: list[tuple[Message, str | None]] = []
         self._depends_on: dict[WriteSet, None] = {}
         self._failure: Exception | None = None
@@ -186,6 +187,10 @@ class SqliteTransaction:
         elif own[0] == DELETE:
             self._writes[key] = (PUT, table, document, own[3])
 
+    def absent(self, kind: type[Document], id: str) -> None:
+        self._check_open()
+        self._absent.append((self._store.tables[kind], id))
+
     def send(self, message: Message) -> None:
         self._check_open()
         self._messages.append((message, current_traceparent()))
@@ -209,7 +214,7 @@ class SqliteTransaction:
     # The end
 
     async def _commit(self) -> None:
-        writes = self._hand_over() if self._writes or self._messages else None
+        writes = self._hand_over() if self._writes or self._messages or self._absent else None
         if writes is not None:
             await writes.wait()
             if writes.error is not None:
@@ -233,6 +238,7 @@ class SqliteTransaction:
         if any(writes.failed for writes in depends_on):
             raise Conflict(FAILED_BASIS)
         writes = WriteSet([], depends_on, sends=bool(self._messages))
+        writes.absent = self._absent
         for write in sorted(self._writes.values(), key=_order):
             self._add(write, writes)
         if self._failure is not None:
@@ -240,7 +246,7 @@ class SqliteTransaction:
         store = self._store
         for message, traceparent in self._messages:
             writes.statements.append(append_statement(message, traceparent, store.clock, store.ids))
-        if not writes.statements:
+        if not writes.statements and not writes.absent:
             return None
         store.writer.put(writes)
         writes.show()

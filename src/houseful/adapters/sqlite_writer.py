@@ -69,6 +69,7 @@ class WriteSet:
     """What one transaction writes, and what became of it."""
 
     __slots__ = (
+        "absent",
         "changed",
         "depends_on",
         "error",
@@ -87,6 +88,8 @@ class WriteSet:
         self.statements = statements
         self.depends_on = depends_on
         self.sends = sends
+        self.absent: Sequence[tuple[Table, str]] = ()
+        """Documents that must not be there."""
         self.overlaid: list[tuple[Table, str, int, Document | None]] = []
         self.unsure: list[tuple[Table, str]] = []
         """Inserts of which it is not certain which one will be there in the end."""
@@ -326,6 +329,9 @@ class Writer:
         execute, changes = self._execute, self._connection.changes
         execute("SAVEPOINT one")
         try:
+            for table, id in writes.absent:
+                if execute(table.exists, (id,)).get is not None:
+                    raise Duplicate(table.name, "id")
             for sql, bindings, must_change, _ in writes.statements:
                 execute(sql, bindings)
                 if must_change and changes() != 1:
@@ -341,11 +347,14 @@ class Writer:
     def _verdict(self, writes: WriteSet, error: Exception) -> Exception:
         """A duplicate counts only if everything that the transaction relied on still held; otherwise it is to
         be rerun."""
-        if not isinstance(error, apsw.ConstraintError) or "UNIQUE" not in str(error):
+        is_unique = isinstance(error, apsw.ConstraintError) and "UNIQUE" in str(error)
+        if not is_unique and not isinstance(error, Duplicate):
             return error
         for _, bindings, _, verify in writes.statements:
             if verify is not None and not self._connection.execute(verify, bindings[-2:]).fetchall():
                 return Conflict("a document was changed by somebody else")
+        if isinstance(error, Duplicate):
+            return error
         # "UNIQUE constraint failed: table.one, table.two"
         columns = [column.rpartition(".")[2] for column in str(error).rpartition(": ")[2].split(", ")]
         table = str(error).rpartition(": ")[2].partition(".")[0]

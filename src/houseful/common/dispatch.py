@@ -37,6 +37,8 @@ from houseful.common.telemetry import REFUSALS, get_logger
 
 log = get_logger(__name__)
 
+_REPLAYED = (("idempotent-replayed", "true"),)
+
 
 class ServiceApp:
     """The ASGI application of one service's endpoints."""
@@ -147,12 +149,12 @@ class ServiceApp:
         except Refusal as refusal:
             if refusal.status in (401, 403, 429) or refusal.status >= 500:
                 raise
-            return await self._replay(use) or await self._kept_refusal(refusal, use)
+            return await self._replay(endpoint, call, use) or await self._kept_refusal(refusal, use)
         except (Duplicate, Answered) as error:
             copy = (
                 None
                 if isinstance(error, Duplicate) and not idempotency.is_copy(error)
-                else await self._replay(use)
+                else await self._replay(endpoint, call, use)
             )
             if copy is None:
                 raise
@@ -166,14 +168,18 @@ class ServiceApp:
         await use.keep_afterwards(self._store, answer.status, answer.body)
         return answer
 
-    async def _replay(self, use: Once) -> Answer | None:
+    async def _replay(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer | None:
+        if endpoint.again is not None:
+            told = await endpoint.again(self._service, call)
+            if told is not None:
+                return Answer(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
         async with self._store.begin() as tx:
             kept = await tx.get(KeptAnswer, use.id)
         if kept is None:
             return None
         status, body = use.replay(kept)
         media_type = "application/json" if status < 400 else "application/problem+json"
-        return Answer(body, status, media_type, [("idempotent-replayed", "true")])
+        return Answer(body, status, media_type, _REPLAYED)
 
 
 def _query(kind: type[Input], query_string: bytes) -> Any:

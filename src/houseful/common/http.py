@@ -129,6 +129,9 @@ class Endpoint:
     `who` is None for anyone (a token is looked at if there is one), else the roles of which the caller needs
     one. `raw` hands over the body unparsed, in `call.raw`. With `reads_token` False an access token is not
     even looked at: where one gets a token, an expired one must not be in the way.
+
+    `again(service, call)` is for an idempotent endpoint whose answer can be told from what it made, and is
+    not kept besides: the first answer, or None where nothing was made.
     """
 
     method: str
@@ -140,6 +143,7 @@ class Endpoint:
     status: int = 200
     who: frozenset[Role] | None = ANYONE
     idempotent: bool = False
+    again: Callable[[Any, Call[Any]], Awaitable[Any]] | None = None
     raw: bool = False
     body_bytes: int = BODY_BYTES
     media_type: str = "application/json"

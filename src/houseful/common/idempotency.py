@@ -1,7 +1,8 @@
 """The first answer to an `Idempotency-Key`, kept so that a lost reply can be had again.
 
 The answer is inserted in the transaction that did the work, so there is never the one without the other: a
-client that repeats its request after a crash gets either the first answer or a first try.
+client that repeats its request after a crash gets either the first answer or a first try. Where what is made
+can tell the answer again, it is named by the use of the key (`Once.named`), and nothing else is kept.
 """
 
 import hashlib
@@ -37,14 +38,29 @@ class Answered(Exception):
 
 
 class Once:
-    """One use of a key. A use case calls `keep` in the transaction that does what was asked."""
+    """One use of a key. A use case calls `keep` in the transaction that does what was asked. Or it makes
+    something that is `named` by the use; then it calls `must_be_first` and `tell` instead.
+    """
 
     def __init__(self, id: str, request: str, clock: Clock) -> None:
         self.id = id
-        self._request = request
+        self.request = request
+        """A digest of the body."""
         self._clock = clock
         self.body: bytes | None = None
-        """The answer that was kept, encoded."""
+        """The answer, encoded."""
+
+    def named(self, prefix: str) -> str:
+        """An id for what this use makes: always the same one, so that it can't be made twice."""
+        return f"{prefix}_{self.id[:32]}"
+
+    def must_be_first(self, tx: Transaction) -> None:
+        """Where an answer was kept, a refusal say, the transaction fails with `Duplicate`."""
+        tx.absent(KeptAnswer, self.id)
+
+    def tell(self, answer: Any) -> None:
+        """Answer without keeping it: the endpoint's `again` tells it from what was made."""
+        self.body = msgspec.json.encode(answer)
 
     def keep(self, tx: Transaction, status: int, answer: Any) -> None:
         """Insert the answer. Where the key has one already the transaction fails with `Duplicate`."""
@@ -52,7 +68,7 @@ class Once:
         tx.insert(self._document(status, self.body))
 
     async def check(self, tx: Transaction) -> None:
-        """For a use case whose first transaction is not the one that keeps. Raises `Answered`."""
+        """For a use case whose first transaction does not keep the answer. Raises `Answered`."""
         if await tx.get(KeptAnswer, self.id) is not None:
             raise Answered
 
@@ -63,21 +79,25 @@ class Once:
     def _document(self, status: int, body: bytes) -> KeptAnswer:
         return KeptAnswer(
             id=self.id,
-            request=self._request,
+            request=self.request,
             status=status,
             body=msgspec.Raw(body or b"null"),
             answered_at=self._clock.now(),
         )
 
-    def replay(self, kept: KeptAnswer) -> tuple[int, bytes]:
-        """Raises `Refusal` (422) where the key was used for something else."""
-        if kept.request != self._request:
+    def check_request(self, first: str) -> None:
+        """Raises `Refusal` (422) where the key was first used for something else."""
+        if first != self.request:
             raise Refusal(
                 422,
                 "idempotency_key_reused",
                 "This Idempotency-Key was used with another body. Use a new key for a new intent.",
                 errors={"Idempotency-Key": "was used with another body"},
             )
+
+    def replay(self, kept: KeptAnswer) -> tuple[int, bytes]:
+        """Raises `Refusal` (422) where the key was first used for something else."""
+        self.check_request(kept.request)
         return kept.status, b"" if kept.status == 204 else bytes(kept.body)
 
 

@@ -89,6 +89,12 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    def absent(self, kind: type[Document], id: str) -> None:
+        """Rely on it that there is no such document, without reading it: at the end `Duplicate` is raised where
+        there was one when this transaction began.
+        """
+        ...
+
     def delete(self, document: Document) -> None:
         """Remove a document that this transaction has read. Raises `LookupError` for one that it has not."""
         ...

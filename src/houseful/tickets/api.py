@@ -217,6 +217,11 @@ async def hold(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView:
     )
 
 
+async def held(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView | None:
+    """What `hold` answered to the same request."""
+    return await tickets.holding.again(call.use)
+
+
 async def running_holds(tickets: Tickets, call: Call[None]) -> Page[views.HoldView]:
     """What I hold now, in all events."""
     return Page(await tickets.holding.running_holds(call.user.user_id))
@@ -437,7 +442,15 @@ ENDPOINTS = (
     Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=_STREAM),
     Endpoint(
-        "POST", f"{_EVENT}/holds", hold, views.HoldView, body=HoldInput, status=201, who=USER, idempotent=True
+        "POST",
+        f"{_EVENT}/holds",
+        hold,
+        views.HoldView,
+        body=HoldInput,
+        status=201,
+        who=USER,
+        idempotent=True,
+        again=held,
     ),
     Endpoint("GET", "/api/holds", running_holds, Page[views.HoldView], who=USER),
     Endpoint("GET", "/api/holds/{hold_id}", get_hold, views.HoldView, who=USER),

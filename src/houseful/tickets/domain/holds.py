@@ -27,7 +27,10 @@ TRANSITIONS: dict[HoldState, frozenset[HoldState]] = {
 
 
 class Hold(Document, frozen=True, kw_only=True):
-    """`seats` are ordinals. That it has expired is no state: it is `until` lying in the past."""
+    """`seats` are ordinals. That it has expired is no state: it is `until` lying in the past.
+
+    Its id is that of the request which made it (`Once.named`), of which `request` is the body's digest.
+    """
 
     collection: ClassVar[str] = "holds"
 
@@ -39,6 +42,9 @@ class Hold(Document, frozen=True, kw_only=True):
     until: Millis
     state: HoldState = HoldState.ACTIVE
     order_id: str | None = None
+    request: str = ""
+    made_at: Millis = 0
+    first_until: Millis = 0
 
     @property
     def total_minor(self) -> int:
@@ -92,6 +98,11 @@ def moved(hold: Hold, state: HoldState, **changes: object) -> Hold:
     if state not in TRANSITIONS[hold.state]:
         raise ValueError(f"a hold that is {hold.state} can't become {state}")
     return msgspec.structs.replace(hold, state=state, **changes)
+
+
+def as_made(hold: Hold) -> Hold:
+    """As it was when it was new."""
+    return msgspec.structs.replace(hold, state=HoldState.ACTIVE, order_id=None, until=hold.first_until)
 
 
 def check_wanted(seats: Sequence[int]) -> None:

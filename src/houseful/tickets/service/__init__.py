@@ -33,7 +33,7 @@ class Tickets:
         self.halls = Halls(store, platform.client)
         self.availability = Availability(store, platform.coordination, clock, ids)
         self.inventory = Inventory(store, platform.client, self.halls, self.availability, clock)
-        self.holding = Holding(store, self.inventory, self.availability, platform.coordination, clock, ids)
+        self.holding = Holding(store, self.inventory, self.availability, platform.coordination, clock)
         gateway = platform.payment_gateway
         self.ordering = Ordering(
             store, self.inventory, self.holding, gateway, signals, self.signer, clock, ids

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from houseful.common.documents import Millis
 from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
-from houseful.common.idempotency import Once
-from houseful.common.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.common.idempotency import Answered, Once
+from houseful.common.ports import Clock, Coordination, Store, Transaction
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, holds
 from houseful.tickets.domain.best import best_seats
@@ -36,14 +36,12 @@ class Holding:
         availability: Availability,
         coordination: Coordination,
         clock: Clock,
-        ids: Ids,
     ) -> None:
         self._store = store
         self._inventory = inventory
         self._availability = availability
         self._coordination = coordination
         self._clock = clock
-        self._ids = ids
         self._choosing: dict[str, asyncio.Lock] = {}
 
     async def hold_seats(self, user_id: str, event_id: str, seat_ids: list[str], use: Once) -> views.HoldView:
@@ -92,15 +90,17 @@ class Holding:
         holds.check_wanted(ordinals)
         wanted = by_block(layout, ordinals)
         block_ids = [block_id(event_id, index) for index in sorted(wanted)]
-        hold_id = self._ids.new("hold")
+        hold_id = use.named("hold")
 
         async def work(tx: Transaction) -> views.HoldView:
             now = self._clock.now()
+            use.must_be_first(tx)
             tx.expect(Block, block_ids)
             tx.expect(Allowance, [allowance_id(event_id, user_id)])
             show = check_on_sale(await tx.get(Show, event_id), now)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
+            until = now + show.hold_seconds * 1000
             hold = Hold(
                 id=hold_id,
                 event_id=event_id,
@@ -108,17 +108,20 @@ class Holding:
                 seats=tuple(ordinals),
                 prices_minor=tuple(show.prices[layout.category_name(ordinal)] for ordinal in ordinals),
                 currency=show.currency,
-                until=now + show.hold_seconds * 1000,
+                until=until,
+                request=use.request,
+                made_at=now,
+                first_until=until,
             )
             found = await tx.get_many(Block, block_ids)
             for changed in each_block(
-                wanted, found, event_id, lambda block, its: blocks.hold(block, its, hold_id, hold.until, now)
+                wanted, found, event_id, lambda block, its: blocks.hold(block, its, hold_id, until, now)
             ):
                 tx.put(changed)
             await self.count(tx, hold, now)
             tx.insert(hold)
             view = views.hold_view(hold, layout, now)
-            use.keep(tx, 201, view)
+            use.tell(view)
             return view
 
         locked = await self._lock(block_ids, hold_id)
@@ -126,11 +129,25 @@ class Holding:
             view = await self.first_or_next(work)
         except Conflict:
             raise await self._lost(event_id, ordinals, layout) from None
+        except Duplicate as error:
+            raise (Answered() if error.collection == Hold.collection else error) from error
         finally:
             if locked:
                 await self._unlock(block_ids, hold_id)
         self._availability.touch(event_id, wanted)
         return view
+
+    async def again(self, use: Once) -> views.HoldView | None:
+        """What this use of a key was answered when it made its hold, if it did. Raises `Refusal` (422) where
+        it asked for something else then.
+        """
+        async with self._store.begin() as tx:
+            hold = await tx.get(Hold, use.named("hold"))
+        if hold is None:
+            return None
+        use.check_request(hold.request)
+        layout = await self._inventory.layout(hold.event_id)
+        return views.hold_view(holds.as_made(hold), layout, hold.made_at)
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
         """Put the hold into the buyer's allowance. Raises `Refusal` where it is one too many."""
