@@ -285,6 +285,9 @@ class TestCopies:
 class NoCoordination:
     """Coordination that is down."""
 
+    def release(self, names: Sequence[str], owner: str) -> None:
+        """Lost."""
+
     def __getattr__(self, name: str) -> object:
         raise Unavailable("no coordination")
 

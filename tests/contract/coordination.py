@@ -33,7 +33,7 @@ class CoordinationContract:
     async def test_a_lock_has_one_owner(self, coordination: Coordination, name: str) -> None:
         assert await coordination.acquire([name], "ada", ttl_seconds=LONG)
         assert not await coordination.acquire([name], "bob", ttl_seconds=LONG)
-        await coordination.release([name], "ada")
+        coordination.release([name], "ada")
         assert await coordination.acquire([name], "bob", ttl_seconds=LONG)
 
     async def test_of_many_at_once_one_gets_it(self, coordination: Coordination, name: str) -> None:
@@ -50,14 +50,14 @@ class CoordinationContract:
 
     async def test_a_lock_named_twice_is_one(self, coordination: Coordination, name: str) -> None:
         assert await coordination.acquire([name, name], "ada", ttl_seconds=LONG)
-        await coordination.release([name, name], "ada")
+        coordination.release([name, name], "ada")
         assert await coordination.acquire([name], "bob", ttl_seconds=LONG)
 
     async def test_only_its_owner_frees_a_lock(self, coordination: Coordination, name: str) -> None:
         other = f"{name}-2"
         assert await coordination.acquire([name], "ada", ttl_seconds=LONG)
         assert await coordination.acquire([other], "bob", ttl_seconds=LONG)
-        await coordination.release([name, other, f"{name}-3"], "bob")
+        coordination.release([name, other, f"{name}-3"], "bob")
         assert not await coordination.acquire([name], "bob", ttl_seconds=LONG)
         assert await coordination.acquire([other], "cid", ttl_seconds=LONG)
 
@@ -65,7 +65,7 @@ class CoordinationContract:
         assert await coordination.acquire([name], "ada", ttl_seconds=SHORT)
         await pass_time(SHORT * 1.1)
         assert await coordination.acquire([name], "bob", ttl_seconds=LONG)
-        await coordination.release([name], "ada")
+        coordination.release([name], "ada")
         assert not await coordination.acquire([name], "cid", ttl_seconds=LONG), (
             "the late release frees nothing"
         )
@@ -85,7 +85,7 @@ class CoordinationContract:
         )
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        await coordination.release([name], "ada")
+        coordination.release([name], "ada")
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert await waiting
         assert not await coordination.acquire([name], "cid", ttl_seconds=LONG)
@@ -122,7 +122,7 @@ class CoordinationContract:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await coordination.release([name], "ada")
+        coordination.release([name], "ada")
         assert await coordination.acquire([name], "cid", ttl_seconds=LONG)
 
     async def test_circles_of_wishes_make_progress(self, coordination: Coordination, name: str) -> None:
@@ -137,7 +137,7 @@ class CoordinationContract:
             inside.update(names)
             await asyncio.sleep(0)
             inside.difference_update(names)
-            await coordination.release(names, owner)
+            coordination.release(names, owner)
 
         async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*(work(number, wish) for number, wish in enumerate(wishes)))

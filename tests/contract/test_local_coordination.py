@@ -47,7 +47,7 @@ async def test_first_come_first_served(coordination: LocalCoordination) -> None:
         assert await coordination.acquire(["seat"], f"owner {number}", ttl_seconds=60, wait_seconds=60)
         order.append(number)
         await asyncio.sleep(0)
-        await coordination.release(["seat"], f"owner {number}")
+        coordination.release(["seat"], f"owner {number}")
 
     await asyncio.gather(*(work(number) for number in range(100)))
     assert order == list(range(100))
@@ -60,9 +60,9 @@ async def test_who_wants_two_is_not_overtaken_for_ever(coordination: LocalCoordi
     later = asyncio.create_task(coordination.acquire(["b"], "cid", ttl_seconds=600, wait_seconds=600))
     await settle()
     assert not later.done(), "the lock is free, but bob came first"
-    await coordination.release(["a"], "ada")
+    coordination.release(["a"], "ada")
     assert await both
-    await coordination.release(["a", "b"], "bob")
+    coordination.release(["a", "b"], "bob")
     assert await later
 
 
@@ -74,12 +74,12 @@ async def test_who_is_first_for_one_lock_does_not_take_another_before_its_turn(
     await settle()
     second = asyncio.create_task(coordination.acquire(["a", "b"], "cid", ttl_seconds=600, wait_seconds=600))
     await settle()
-    await coordination.release(["a"], "ada")
+    coordination.release(["a"], "ada")
     await settle()
     assert not second.done(), "a and b are free, but bob was first to ask for b"
-    await coordination.release(["c"], "ada")
+    coordination.release(["c"], "ada")
     assert await first
-    await coordination.release(["b", "c"], "bob")
+    coordination.release(["b", "c"], "bob")
     assert await second
 
 
@@ -97,7 +97,7 @@ async def test_who_was_served_and_cancelled_at_once_frees_the_lock(coordination:
     await coordination.acquire(["a"], "ada", ttl_seconds=600)
     waiting = asyncio.create_task(coordination.acquire(["a"], "bob", ttl_seconds=600, wait_seconds=600))
     await settle()
-    await coordination.release(["a"], "ada")
+    coordination.release(["a"], "ada")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting

@@ -71,8 +71,8 @@ async def test_processes_share_locks_buckets_counters_and_signals(open_: Open) -
     here, there = open_(), open_()
     assert await here.acquire(["a", "b"], "ada", ttl_seconds=60)
     assert not await there.acquire(["b", "c"], "bob", ttl_seconds=60)
-    await there.release(["a", "b"], "ada")
-    assert await here.acquire(["b", "c"], "bob", ttl_seconds=60)
+    there.release(["a", "b"], "ada")
+    assert await here.acquire(["b", "c"], "bob", ttl_seconds=60, wait_seconds=PATIENCE_SECONDS)
     assert [await here.increment("n", ttl_seconds=60), await there.increment("n", ttl_seconds=60)] == [1, 2]
     assert await here.take("t", per_second=0.001, burst=1) == 0
     assert await there.take("t", per_second=0.001, burst=1) > 0
@@ -86,8 +86,16 @@ async def test_waiting_ends_when_another_process_releases(open_: Open) -> None:
     assert await there.acquire(["a"], "ada", ttl_seconds=60)
     waiting = asyncio.create_task(here.acquire(["a"], "bob", ttl_seconds=60, wait_seconds=60))
     await asyncio.sleep(0.01)
-    await there.release(["a"], "ada")
+    there.release(["a"], "ada")
     assert await asyncio.wait_for(waiting, PATIENCE_SECONDS)
+
+
+async def test_what_is_released_before_the_end_is_free(open_: Open) -> None:
+    here, there = open_(), open_()
+    assert await here.acquire(["a"], "ada", ttl_seconds=600)
+    here.release(["a"], "ada")
+    await here.close()
+    assert await there.acquire(["a"], "bob", ttl_seconds=60)
 
 
 async def test_installations_on_one_server_do_not_touch(open_: Open) -> None:
@@ -136,7 +144,7 @@ async def test_who_releases_tells_who_waits_in_this_process(open_: Open) -> None
     async with asyncio.timeout(PATIENCE_SECONDS):
         for number, one in enumerate(waiting):
             assert not any(other.done() for other in waiting[number:])
-            await coordination.release(["a"], owners[-1])
+            coordination.release(["a"], owners[-1])
             assert await one, "in one process, first come, first served"
             owners.append(f"owner {number}")
     assert not coordination._queues
@@ -183,7 +191,7 @@ async def test_who_is_cancelled_while_the_answer_is_on_its_way_keeps_nothing(ope
         asking.cancel()
         with suppress(asyncio.CancelledError):
             if await asking:
-                await coordination.release(["a"], f"owner {turns}")
+                coordination.release(["a"], f"owner {turns}")
     assert await other.acquire(["a"], "bob", ttl_seconds=60, wait_seconds=20)
 
 

@@ -51,7 +51,6 @@ def every_method(coordination: RedisCoordination) -> dict[str, Callable[[], Awai
     return {
         "acquire": lambda: coordination.acquire([name, f"{name}-2"], owner, ttl_seconds=60),
         "wait": lambda: coordination.acquire([name], owner, ttl_seconds=60, wait_seconds=60),
-        "release": lambda: coordination.release([name, f"{name}-2"], owner),
         "take": lambda: coordination.take(name, per_second=1, burst=1000),
         "increment": lambda: coordination.increment(name, ttl_seconds=60),
         "publish": lambda: coordination.publish(name, b"signal"),
@@ -104,7 +103,7 @@ async def test_what_was_emptied_is_free_full_and_zero(
     assert await patient.take("b", per_second=0.001, burst=1) == 0
     assert await patient.increment("c", ttl_seconds=60) == 1
     own_redis.say("FLUSHALL")
-    await patient.release(["a"], "ada")
+    patient.release(["a"], "ada")
     assert await patient.acquire(["a"], "bob", ttl_seconds=60)
     assert await patient.take("b", per_second=0.001, burst=1) == 0
     assert await patient.increment("c", ttl_seconds=60) == 1
@@ -124,7 +123,7 @@ async def test_emptied_all_the_time_under_load(own_redis: RedisServer, patient: 
     async def work(number: int) -> None:
         for turn in range(60):
             await patient.acquire([f"a{turn % 3}"], f"owner {number}", ttl_seconds=1)
-            await patient.release([f"a{turn % 3}"], f"owner {number}")
+            patient.release([f"a{turn % 3}"], f"owner {number}")
             await patient.take("b", per_second=1, burst=1)
             await patient.increment("c", ttl_seconds=1)
 
@@ -155,6 +154,19 @@ async def test_a_restart_between_two_calls_is_not_noticed(
         assert await patient.acquire(["a"], f"owner {count}", ttl_seconds=60)
         own_redis.kill()
         own_redis.start()
+
+
+async def test_a_release_that_gets_lost_is_no_trouble(
+    own_redis: RedisServer, patient: RedisCoordination
+) -> None:
+    assert await patient.acquire(["a"], "ada", ttl_seconds=0.05)
+    own_redis.kill()
+    patient.release(["a"], "ada")
+    await must_all_fail(patient)
+    patient.release(["a"], "ada")
+    own_redis.start()
+    await must_all_work(patient)
+    assert await patient.acquire(["a"], "bob", ttl_seconds=60, wait_seconds=PATIENCE_SECONDS)
 
 
 async def test_not_there_yet_at_the_start(own_redis: RedisServer) -> None:
@@ -292,12 +304,13 @@ async def test_out_of_memory(own_redis: RedisServer, patient: RedisCoordination)
         await patient.take("b", per_second=1, burst=1)
     with pytest.raises(Unavailable):
         await patient.increment("n", ttl_seconds=60)
-    await patient.release(["mine"], "ada")  # what frees memory or needs none goes on
+    patient.release(["mine"], "ada")  # what frees memory or needs none goes on
     async with patient.subscribe("channel") as signals:
         await patient.publish("channel", b"heard")
         assert await asyncio.wait_for(anext(signals), PATIENCE_SECONDS) == b"heard"
     own_redis.say("CONFIG", "SET", "maxmemory", "8mb")
     await patient.ready()
+    assert await patient.acquire(["mine"], "bob", ttl_seconds=60)
     assert await patient.acquire(["a", "b", "mine"], "bob", ttl_seconds=60), "nothing was half taken"
 
 

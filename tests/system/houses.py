@@ -48,8 +48,8 @@ class Down:
     ) -> bool:
         raise self._fail()
 
-    async def release(self, names: Sequence[str], owner: str) -> None:
-        raise self._fail()
+    def release(self, names: Sequence[str], owner: str) -> None:
+        self._fail()
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
         raise self._fail()

@@ -131,8 +131,7 @@ class LocalCoordination:
             return False
         return await self._wait_for_locks(_Waiter(tuple(set(names)), owner, ttl_seconds), wait_seconds)
 
-    async def release(self, names: Sequence[str], owner: str) -> None:
-        self._must_be_open()
+    def release(self, names: Sequence[str], owner: str) -> None:
         locks = self._locks
         for name in names:
             lock = locks.get(name)
@@ -168,8 +167,8 @@ class LocalCoordination:
                 )
                 self._must_be_open()
         except BaseException:
-            if waiter.granted and not self._closed:
-                await self.release(waiter.names, waiter.owner)
+            if waiter.granted:
+                self.release(waiter.names, waiter.owner)
             raise
         finally:
             self._leave(waiter)

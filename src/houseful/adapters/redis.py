@@ -120,11 +120,9 @@ class RedisCoordination:
             if queue := self._queues.get(key):
                 queue[0].event.set()
 
-    async def release(self, names: Sequence[str], owner: str) -> None:
+    def release(self, names: Sequence[str], owner: str) -> None:
         keys = [f"{self._prefix}:lock:{name}" for name in dict.fromkeys(names)]
-        await self._line.ask(scripted(RELEASE, keys, owner))
-        if self._queues:
-            self._wake(keys)
+        self._line.tell(scripted(RELEASE, keys, owner), then=lambda: self._wake(keys))
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
         if per_second <= 0 or burst < 1:

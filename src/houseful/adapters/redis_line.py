@@ -72,9 +72,10 @@ async def hang_up(connection: AbstractConnection) -> None:
 
 
 class Call:
-    """A command on its way. `undo` is sent where the answer is 0 and nobody waits for it any more."""
+    """A command on its way. `undo` is sent where the answer is 0 and nobody waits for it any more. What is
+    `in_order` goes out in full at once: if the server did not know the script, it would be done late."""
 
-    __slots__ = ("arguments", "asked_at", "reply", "script", "undo")
+    __slots__ = ("arguments", "asked_at", "in_order", "reply", "script", "undo")
 
     reply: asyncio.Future[Any]
     asked_at: float
@@ -83,11 +84,12 @@ class Call:
         self.arguments = arguments
         self.script = script
         self.undo: Call | None = None
+        self.in_order = False
 
     def command(self, *, in_full: bool) -> Sequence[bytes | str | int]:
         if self.script is None:
             return self.arguments
-        if in_full:
+        if in_full or self.in_order:
             return (b"EVAL", self.script.text, *self.arguments)
         return (b"EVALSHA", self.script.digest, *self.arguments)
 
@@ -119,6 +121,14 @@ class RedisLine:
             if reply.done() and not reply.cancelled() and reply.exception() is None:
                 self._undo(call, reply.result())  # it had its answer, which nobody will read now
             raise
+
+    def tell(self, call: Call, then: Callable[[], None]) -> None:
+        """Send it before all that is asked for later, or lose it; `then` when it is over. Nobody waits for
+        that."""
+        call.in_order = True
+        with contextlib.suppress(Unavailable):
+            self._enqueue(call)
+            call.reply.add_done_callback(lambda _: then())
 
     def _enqueue(self, call: Call) -> None:
         if self._trouble is not None:
@@ -254,7 +264,9 @@ class RedisLine:
             await hang_up(connection)
 
     async def close(self) -> None:
-        """What waits for an answer gets `Unavailable`, as does every later call."""
+        """What was asked for has its answer first, or `Unavailable`, as has every later call."""
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=self._dialler.answer_seconds)
         self._trouble = "coordination is closed"
         tasks = [task for task in (self._sender, self._prober) if task is not None]
         for task in tasks:

@@ -139,7 +139,7 @@ class ServiceApp:
         try:
             return await self._first_answer(endpoint, call, use)
         finally:
-            await idempotency.unclaim(self._coordination, use)
+            idempotency.unclaim(self._coordination, use)
 
     async def _first_answer(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer:
         """The answer is kept in the transaction that does what was asked. So a repetition fails at that, or

@@ -6,7 +6,6 @@ can tell the answer again, it is named by the use of the key (`Once.named`), and
 """
 
 import hashlib
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -126,9 +125,8 @@ async def claim(coordination: Coordination, use: Once) -> bool:
         return True
 
 
-async def unclaim(coordination: Coordination, use: Once) -> None:
-    with suppress(Unavailable):  # it expires by itself
-        await coordination.release([f"once:{use.id}"], _owner(use))
+def unclaim(coordination: Coordination, use: Once) -> None:
+    coordination.release([f"once:{use.id}"], _owner(use))
 
 
 def _owner(use: Once) -> str:

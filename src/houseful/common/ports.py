@@ -90,8 +90,8 @@ class Transaction(Reader, Protocol):
         ...
 
     def absent(self, kind: type[Document], id: str) -> None:
-        """Rely on it that there is no such document, without reading it: at the end `Duplicate` is raised where
-        there was one when this transaction began.
+        """Rely on there being no such document. At the end `Duplicate` is raised where there was one when
+        this transaction began.
         """
         ...
 
@@ -279,7 +279,7 @@ class Coordination(Protocol):
     """Short agreements between processes. Never the truth about a seat: everything holds with it empty, slow
     or down.
 
-    Every method may raise `Unavailable`; callers then go on without.
+    Every method but `release` may raise `Unavailable`; callers then go on without.
     """
 
     async def acquire(
@@ -290,8 +290,10 @@ class Coordination(Protocol):
         """
         ...
 
-    async def release(self, names: Sequence[str], owner: str) -> None:
-        """Free those of them that are still this owner's."""
+    def release(self, names: Sequence[str], owner: str) -> None:
+        """Free those of them that are still this owner's, before anything that is asked for later is done.
+        Nobody waits for it; if it gets lost they expire.
+        """
         ...
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:

@@ -102,7 +102,7 @@ class Relay:
             while True:
                 await self._round()
         finally:
-            await self._release_lease()
+            self._coordination.release(self._lease, self._owner)
 
     async def step(self) -> int:
         """Publish a batch of what is not published, if this relay has the lease.
@@ -154,12 +154,6 @@ class Relay:
             log.warning("the relay of %s goes on without a lease: %s", self._service, error)
             self._without_lease_until = now + _WITHOUT_LEASE_MILLIS
             return True
-
-    async def _release_lease(self) -> None:
-        try:
-            await self._coordination.release(self._lease, self._owner)
-        except Unavailable as error:
-            log.info("the relay's lease of %s runs out by itself: %s", self._service, error)
 
     async def _next_rows(self) -> list[OutboxRow]:
         """A batch, without the aggregates that are stopped, which must not fill the look and hide others."""

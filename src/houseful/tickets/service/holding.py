@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 from houseful.common.documents import Millis
@@ -133,7 +132,7 @@ class Holding:
             raise (Answered() if error.collection == Hold.collection else error) from error
         finally:
             if locked:
-                await self._unlock(block_ids, hold_id)
+                self._coordination.release(block_ids, hold_id)
         self._availability.touch(event_id, wanted)
         return view
 
@@ -194,10 +193,6 @@ class Holding:
             )
         except Unavailable:
             return False
-
-    async def _unlock(self, block_ids: Sequence[str], owner: str) -> None:
-        with suppress(Unavailable):  # it expires by itself
-            await self._coordination.release(block_ids, owner)
 
     async def hold(self, user_id: str, hold_id: str) -> views.HoldView:
         hold = await self._store.get(Hold, hold_id)
