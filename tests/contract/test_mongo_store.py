@@ -911,12 +911,15 @@ class TestReads:
         self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await add(store, *[Account(id=f"a{n}", balance=n) for n in range(40)])
+        await add(store, *[Item(id=f"i{n}", rank=n) for n in range(3)], Ticket(id="t", live_seat="s"))
         asked: list[int] = []
         fetch = mongo_reads.Reads._fetch
 
-        async def counted(self: mongo_reads.Reads, ids: list[str]) -> dict[str, mongo_reads.Found]:
-            asked.append(len(ids))
-            return await fetch(self, ids)
+        async def counted(
+            self: mongo_reads.Reads, wanted: dict[str, list[str]]
+        ) -> dict[mongo_reads.Place, mongo_reads.Found]:
+            asked.append(sum(map(len, wanted.values())))
+            return await fetch(self, wanted)
 
         monkeypatch.setattr(mongo_reads.Reads, "_fetch", counted)
         found = await asyncio.gather(*[store.get(Account, f"a{n % 45}") for n in range(90)])
@@ -924,6 +927,27 @@ class TestReads:
             n if n < 40 else None for n in [*range(45)] * 2
         ]
         assert asked == [45]
+        account, items, ticket, nobody = await asyncio.gather(
+            store.get(Account, "a7"),
+            store.get_many(Item, ["i2", "t", "i0"]),
+            store.get(Ticket, "t"),
+            store.get(Ticket, "i0"),
+        )
+        assert account == Account(id="a7", balance=7)
+        assert items == {"i2": Item(id="i2", rank=2), "i0": Item(id="i0", rank=0)}
+        assert (ticket, nobody) == (Ticket(id="t", live_seat="s"), None)
+        assert asked == [45, 6]
+
+    async def test_more_than_one_reply_holds(self, store: MongoStore) -> None:
+        """Of several collections: a reply of the server is at most 16 MB."""
+        long = "x" * 6_000_000
+        await add(store, Account(id="a", log=[long]), Account(id="b", log=[long]))
+        await add(store, Item(id="i", kind=long), Ticket(id="t", event=long))
+        accounts, item, ticket = await asyncio.gather(
+            store.get_many(Account, ["a", "b"]), store.get(Item, "i"), store.get(Ticket, "t")
+        )
+        assert [account.log for account in accounts.values()] == [[long], [long]]
+        assert (item and item.kind, ticket and ticket.event) == (long, long)
 
     async def test_each_reader_has_a_document_of_its_own(self, store: MongoStore) -> None:
         await add(store, Account(id="a", log=["x"]))

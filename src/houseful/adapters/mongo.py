@@ -65,9 +65,7 @@ class MongoStore:
         self._client = client
         self._url = url
         self._database = client[database]
-        self._reads = {
-            collection.name: Reads(self._database, collection) for collection in self.collections.values()
-        }
+        self.reads = Reads(self._database)
         self._outbox = MongoOutbox(self._database)
         self.writer = Writer(Committer(client, self._database), self._jitter)
         self._closed = False
@@ -127,13 +125,13 @@ class MongoStore:
 
     async def get(self, kind: type[D], id: str) -> D | None:
         collection = self.collections[kind]
-        found = await self.reads(collection).get(id)
+        found = await self.reads.get(collection, id)
         document: D | None = None if found is None else collection.decode(found[1])
         return document
 
     async def get_many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
         collection = self.collections[kind]
-        found = await self.reads(collection).get_many(ids)
+        found = await self.reads.get_many(collection, ids)
         return {id: collection.decode(body) for id, (_, body) in found.items()}
 
     async def find(
@@ -150,11 +148,11 @@ class MongoStore:
     ) -> list[D]:
         collection = self.collections[kind]
         search = collection.search(equal, by, since, until, after, descending)
-        return [collection.decode(row["_body"]) for row in await self.reads(collection).search(search, limit)]
+        return [collection.decode(row["_body"]) for row in await self.reads.search(collection, search, limit)]
 
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
         collection = self.collections[kind]
-        return await self.reads(collection).count(collection.search(equal))
+        return await self.reads.count(collection, collection.search(equal))
 
     # Writes
 
@@ -223,9 +221,6 @@ class MongoStore:
         await self._client.close()
 
     # For transactions
-
-    def reads(self, collection: Collection) -> Reads:
-        return self._reads[collection.name]
 
     def new_version(self) -> int:
         self._last_version = (self._last_version + _VERSION_STEP) % _VERSIONS

@@ -87,7 +87,7 @@ class MongoTransaction:
 
     def expect(self, kind: type[Document], ids: Sequence[str]) -> None:
         collection = self._store.collections[kind]
-        asked = self._store.reads(collection).ask(ids)
+        asked = self._store.reads.ask(collection, ids)
         self._expected |= {(collection.name, id): future for id, future in asked.items()}
 
     async def get(self, kind: type[D], id: str) -> D | None:
@@ -120,7 +120,7 @@ class MongoTransaction:
         search = collection.search(equal, by, since, until, after, descending)
         await self._rely(None)  # a search sees what is committed: at least as much as was read before it
         found: list[D] = []
-        for row in await self._store.reads(collection).search(search, limit):
+        for row in await self._store.reads.search(collection, search, limit):
             document = collection.decode(row["_body"])
             self._remember((collection.name, document.id), row["_version"], row["_body"], document)
             found.append(document)
@@ -162,9 +162,9 @@ class MongoTransaction:
 
     async def _committed(self, collection: Collection, ids: Sequence[str]) -> dict[str, Found]:
         """What is expected was asked for already; its answer counts once."""
-        reads = self._store.reads(collection)
+        reads = self._store.reads
         if not self._expected:
-            return await reads.get_many(ids) if ids else {}
+            return await reads.get_many(collection, ids) if ids else {}
         found: dict[str, Found] = {}
         late = []
         for id in ids:
@@ -173,7 +173,7 @@ class MongoTransaction:
                 late.append(id)
             elif (answer := await asked) is not None:
                 found[id] = answer
-        return found | await reads.get_many(late) if late else found
+        return found | await reads.get_many(collection, late) if late else found
 
     def _with_own(self, collection: Collection, id: str, read: Any) -> Any:
         own = self._writes.get((collection.name, id))
