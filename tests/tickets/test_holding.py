@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.idempotency import Answered
+from houseful.common.errors import Duplicate, Refusal, Unavailable
+from houseful.common.idempotency import Answered, is_copy, once
 from houseful.common.ports import Transaction
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
+from houseful.tickets.domain.orders import Order
 from houseful.tickets.views import HoldView
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World, refusal, until
@@ -230,6 +231,37 @@ async def test_the_same_request_twice_at_once_holds_once(world: World) -> None:
     assert len(granted) == 1
     assert [type(one) for one in told] == [Answered] * 4
     assert len(await held(world)) == 2
+
+
+async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(world: World) -> None:
+    await world.show()
+    holding = world.tickets.holding
+    first = await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
+    assert await holding.again(world.use("usr_1", "other")) is None
+    assert await holding.again(world.use("usr_2", "same")) is None
+    await world.clock.advance(60)
+    await world.order(first.hold_id)
+    assert (await holding.hold("usr_1", first.hold_id)).expires_at > first.expires_at
+    await world.clock.advance(3600)
+    await world.tickets.settlement.look_at((await world.every(Order))[0].id)
+    assert not await held(world)
+    with pytest.raises(Answered):
+        await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
+    assert not await held(world)
+    assert await holding.again(world.use("usr_1", "same")) == first
+    another = once("usr_1", "POST", "/", "same", b"another", world.clock)
+    assert (await refusal(holding.again(another))).code == "idempotency_key_reused"
+
+
+async def test_what_was_refused_is_not_held_later(world: World) -> None:
+    """The refusal was kept, and may have been read."""
+    await world.show()
+    use = world.use("usr_1", "same")
+    await use.keep_afterwards(world.store, 409, b"{}")
+    with pytest.raises(Duplicate) as caught:
+        await world.tickets.holding.hold_seats("usr_1", "evt_1", ["A-1"], use)
+    assert is_copy(caught.value)
+    assert not await held(world)
 
 
 async def test_without_coordination_sales_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
