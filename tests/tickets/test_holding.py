@@ -236,9 +236,14 @@ async def test_the_same_request_twice_at_once_holds_once(world: World) -> None:
 async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(world: World) -> None:
     await world.show()
     holding = world.tickets.holding
+
+    async def again(user: str, key: str, body: bytes = b"") -> HoldView | None:
+        async with world.store.begin() as tx:
+            return await holding.again(tx, once(user, "POST", "/", key, body, world.clock))
+
     first = await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
-    assert await holding.again(world.use("usr_1", "other")) is None
-    assert await holding.again(world.use("usr_2", "same")) is None
+    assert await again("usr_1", "other") is None
+    assert await again("usr_2", "same") is None
     await world.clock.advance(60)
     await world.order(first.hold_id)
     assert (await holding.hold("usr_1", first.hold_id)).expires_at > first.expires_at
@@ -248,9 +253,8 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
     with pytest.raises(Answered):
         await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
     assert not await held(world)
-    assert await holding.again(world.use("usr_1", "same")) == first
-    another = once("usr_1", "POST", "/", "same", b"another", world.clock)
-    assert (await refusal(holding.again(another))).code == "idempotency_key_reused"
+    assert await again("usr_1", "same") == first
+    assert (await refusal(again("usr_1", "same", b"another"))).code == "idempotency_key_reused"
 
 
 async def test_what_was_refused_is_not_held_later(world: World) -> None:

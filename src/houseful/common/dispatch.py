@@ -169,12 +169,12 @@ class ServiceApp:
         return answer
 
     async def _replay(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer | None:
-        if endpoint.again is not None:
-            told = await endpoint.again(self._service, call)
-            if told is not None:
-                return Answer(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
         async with self._store.begin() as tx:
+            tx.expect(KeptAnswer, [use.id])
+            told = None if endpoint.again is None else await endpoint.again(self._service, call, tx)
             kept = await tx.get(KeptAnswer, use.id)
+        if told is not None:
+            return Answer(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
         if kept is None:
             return None
         status, body = use.replay(kept)

@@ -16,6 +16,7 @@ import msgspec
 from houseful.common.auth import Identity, Role
 from houseful.common.errors import Refusal, invalid
 from houseful.common.idempotency import Once
+from houseful.common.ports import Transaction
 from houseful.common.telemetry import get_logger, request_id
 
 Scope = MutableMapping[str, Any]
@@ -130,8 +131,8 @@ class Endpoint:
     one. `raw` hands over the body unparsed, in `call.raw`. With `reads_token` False an access token is not
     even looked at: where one gets a token, an expired one must not be in the way.
 
-    `again(service, call)` is for an idempotent endpoint whose answer can be told from what it made, and is
-    not kept besides: the first answer, or None where nothing was made.
+    `again(service, call, transaction)` is for an idempotent endpoint whose answer can be told from what it
+    made, and is not kept besides: the first answer, or None where nothing was made.
     """
 
     method: str
@@ -143,7 +144,7 @@ class Endpoint:
     status: int = 200
     who: frozenset[Role] | None = ANYONE
     idempotent: bool = False
-    again: Callable[[Any, Call[Any]], Awaitable[Any]] | None = None
+    again: Callable[[Any, Call[Any], Transaction], Awaitable[Any]] | None = None
     raw: bool = False
     body_bytes: int = BODY_BYTES
     media_type: str = "application/json"

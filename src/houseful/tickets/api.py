@@ -217,9 +217,9 @@ async def hold(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView:
     )
 
 
-async def held(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView | None:
+async def held(tickets: Tickets, call: Call[HoldInput], tx: Transaction) -> views.HoldView | None:
     """What `hold` answered to the same request."""
-    return await tickets.holding.again(call.use)
+    return await tickets.holding.again(tx, call.use)
 
 
 async def running_holds(tickets: Tickets, call: Call[None]) -> Page[views.HoldView]:

@@ -136,12 +136,11 @@ class Holding:
         self._availability.touch(event_id, wanted)
         return view
 
-    async def again(self, use: Once) -> views.HoldView | None:
+    async def again(self, tx: Transaction, use: Once) -> views.HoldView | None:
         """What this use of a key was answered when it made its hold, if it did. Raises `Refusal` (422) where
         it asked for something else then.
         """
-        async with self._store.begin() as tx:
-            hold = await tx.get(Hold, use.named("hold"))
+        hold = await tx.get(Hold, use.named("hold"))
         if hold is None:
             return None
         use.check_request(hold.request)
