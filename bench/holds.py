@@ -23,8 +23,8 @@ from bench.load import Result, Tokens, request
 from bench.load import run as send
 
 SEATS = 60_000
-ROUNDS = 7
-PER_ROUND = 2_000
+ROUNDS = 28
+PER_ROUND = 500
 CONNECTIONS = (64, 256)
 HOLDS_PER_BUYER = 5
 

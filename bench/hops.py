@@ -84,9 +84,11 @@ def main(_arguments: list[str]) -> None:
 
 
 class Installation:
-    """An arrangement that runs. `url` is its gateway's."""
+    """An arrangement that runs. `url` is its gateway's; `source` where its code is, if not here."""
 
-    def __init__(self, arrangement: Arrangement, engines: Engines, data: Path, name: str) -> None:
+    def __init__(
+        self, arrangement: Arrangement, engines: Engines, data: Path, name: str, source: Path | None = None
+    ) -> None:
         self.engines = engines
         self.keys = new_secrets()
         ports = {parts: free_port() for parts in arrangement.processes}
@@ -100,6 +102,7 @@ class Installation:
             | {f"HOUSEFUL_{part.upper()}_URL": url for part, url in urls.items()}
             | {"HOUSEFUL_DATA": str(data), "HOUSEFUL_INSTALLATION": name, "HOUSEFUL_PUBLIC_URL": self.url}
             | {"HOUSEFUL_RATE_LIMITS": "off", "HOUSEFUL_LOG_LEVEL": "warning"}
+            | ({} if source is None else {"PYTHONPATH": str(source)})
         )
         self._processes: list[subprocess.Popen[str]] = []
 
@@ -229,17 +232,17 @@ async def measure(installation: Installation) -> dict[str, Figures]:
         await buyers.sign_in()
         found = {}
         for what, work, share in (("a hold", buyers.hold, 1), ("a purchase", buyers.purchase, 4)):
-            await _many(work, CLIENTS * 4)  # warms up
+            await many(work, CLIENTS * 4)  # warms up
             buyers.look_seconds = 0.01
-            seconds = [await _timed(work) for _ in range(ALONE // share)]
+            seconds = [await timed(work) for _ in range(ALONE // share)]
             buyers.look_seconds = 0.25
             before = installation.cpu()
-            await _many(work, TOGETHER // share)
+            await many(work, TOGETHER // share)
             found[what] = _figures(seconds, before, installation.cpu(), TOGETHER // share)
         return found
 
 
-async def _many(work: Any, count: int) -> None:
+async def many(work: Any, count: int) -> None:
     numbers = iter(range(count))
 
     async def client() -> None:
@@ -249,7 +252,7 @@ async def _many(work: Any, count: int) -> None:
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
 
 
-async def _timed(work: Any) -> float:
+async def timed(work: Any) -> float:
     began = time.perf_counter()
     await work()
     return time.perf_counter() - began
