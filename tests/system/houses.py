@@ -93,10 +93,23 @@ class Forgetful(LocalCoordination):
         """Nobody hears it."""
 
 
+class Stuck(LocalCoordination):
+    """Coordination to which no release gets through: what is locked stays so until it expires."""
+
+    def release(self, names: Sequence[str], owner: str) -> None:
+        """Lost on the way."""
+
+
 def coordination_that_is(what: str | None) -> Coordination | None:
-    if what is None:
-        return None
-    return Down() if what == "down" else Forgetful(SystemClock())
+    match what:
+        case None:
+            return None
+        case "down":
+            return Down()
+        case "stuck":
+            return Stuck(SystemClock())
+        case _:
+            return Forgetful(SystemClock())
 
 
 @dataclass(kw_only=True)

@@ -63,6 +63,23 @@ async def test_one_key_a_hundred_times_is_one_hold(house: SystemHouse) -> None:
     assert len((await house.call("GET", "/api/holds", token=buyer)).ok()["items"]) == 1
 
 
+async def test_an_answer_is_had_again_before_its_key_is_let_go(open_house: OpenHouse) -> None:
+    """By a process that died after it had done the work, say."""
+    async with open_house(coordination="stuck") as house:
+        event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
+        path = f"/api/events/{event_id}/holds"
+        body = {"best_available": {"quantity": 2}}
+        first = await house.call("POST", path, body, token=buyer, key="the key")
+        again = await house.call("POST", path, body, token=buyer, key="the key")
+        assert (again.status, again.content) == (201, first.content)
+        assert again.headers["idempotent-replayed"] == "true"
+        order = {"hold_id": first.json["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
+        placed, repeated = [
+            await house.call("POST", "/api/orders", order, token=buyer, key="the key") for _ in range(2)
+        ]
+        assert (repeated.status, repeated.content) == (201, placed.content)
+
+
 async def test_the_best_seats_are_given_to_one_each(house: SystemHouse) -> None:
     event_id = await house.event(organizer_of(house))
     path, body = f"/api/events/{event_id}/holds", {"best_available": {"quantity": 3}}

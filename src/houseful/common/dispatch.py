@@ -130,6 +130,9 @@ class ServiceApp:
             call.user.user_id, endpoint.method, path, key, call.raw, self._clock
         )
         if not await idempotency.claim(self._coordination, use):
+            # It may be answered all the same, by a process that died since, or has just let go.
+            if (copy := await self._replay(endpoint, call, use)) is not None:
+                return copy
             raise Refusal(
                 409,
                 "still_running",
