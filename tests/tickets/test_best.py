@@ -148,27 +148,6 @@ def fewest_groups(statuses: bytes, quantity: int, fits: list[bool], section: int
     return None
 
 
-@given(statuses=STATUSES.map(bytes), quantity=st.integers(1, 4), data=st.data())
-def test_who_lost_a_race_gets_other_seats(statuses: bytes, quantity: int, data: st.DataObject) -> None:
-    seen: list[int] = []
-    skip = 0
-    while (chosen := best_seats(SMALL, statuses, quantity, skip=skip)) is not None:
-        assert chosen == best_seats(SMALL, statuses, quantity, excluded=seen)
-        assert not set(chosen) & set(seen)
-        seen += chosen
-        skip += 1
-    assert statuses.count(0) - len(seen) < quantity
-    taken = data.draw(st.sets(st.integers(0, len(statuses) - 1)))
-    chosen = best_seats(SMALL, statuses, quantity, excluded=taken)
-    assert chosen is None or not set(chosen) & taken
-
-
-def test_nothing_given_is_changed() -> None:
-    statuses = bytearray(SMALL.seats_total)
-    best_seats(SMALL, statuses, 2, excluded=[1, 2], skip=3)
-    assert not any(statuses)
-
-
 def taken(layout: Layout, *ids: str) -> bytes:
     """Everything is taken but these."""
     free = {layout.ordinal_of(id) for id in ids}
@@ -273,9 +252,7 @@ def test_an_arena_sells_out_one_party_after_another() -> None:
     assert all(statuses)
 
 
-@pytest.mark.parametrize(
-    "bad", [{"quantity": 0}, {"quantity": -1}, {"quantity": 1, "skip": -1}, {"quantity": 1, "statuses": b""}]
-)
+@pytest.mark.parametrize("bad", [{"quantity": 0}, {"quantity": -1}, {"quantity": 1, "statuses": b""}])
 def test_nonsense_is_refused(bad: dict[str, Any]) -> None:
     statuses = bad.pop("statuses", bytes(SMALL.seats_total))
     with pytest.raises(ValueError, match="best_seats needs"):

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from houseful.common.errors import Refusal
+from houseful.tickets.domain.holds import MOST_HOLDS
 from houseful.tickets.views import HoldView
-from tests.tickets.world import World, refusal
+from tests.tickets.world import World, refusal, until
 
 
 def ids(hold: HoldView) -> list[str]:
@@ -101,3 +102,67 @@ async def test_a_crowd_in_one_process_empties_the_hall(world: World) -> None:
     assert len(holds) == 15
     assert {one.extra["available"] for one in results if isinstance(one, Refusal)} == {0}
     assert len(await world.seats()) == 30
+
+
+async def test_a_crowd_in_one_process_is_offered_different_seats(world: World) -> None:
+    """Nobody loses anything and has to ask again."""
+    await world.show()
+    before = world.store.commits
+    holds = await asyncio.gather(*(world.best(2, user=f"usr_{n}") for n in range(15)))
+    assert len({id for hold in holds for id in ids(hold)}) == 30
+    assert world.store.commits - before == 15
+
+
+async def test_what_was_offered_in_vain_is_offered_to_who_waits(world: World) -> None:
+    await world.show()
+    await world.hold(*(f"A-{n}" for n in range(1, 10)), user="usr_2")
+    for n in range(1, MOST_HOLDS + 1):
+        await world.hold(f"B-{n}")
+    refused, granted, gone = await asyncio.gather(
+        *(world.best(1, category="Premium", user=f"usr_{n}") for n in (1, 3, 4)), return_exceptions=True
+    )
+    assert isinstance(refused, Refusal)
+    assert refused.code == "hold_limit"
+    assert isinstance(granted, HoldView)
+    assert ids(granted) == ["A-10"]
+    assert isinstance(gone, Refusal)
+    assert (gone.code, gone.extra) == ("not_enough_seats", {"available": 0})
+
+
+async def test_where_another_process_is_selling_nothing_is_offered_for_a_moment(world: World) -> None:
+    await world.show()
+    assert await world.coordination.acquire(["evt_1:00000"], "another process", ttl_seconds=60)
+    elsewhere = await world.best(2)
+    assert {seat.row for seat in elsewhere.seats} == {"B"}
+    world.coordination.release(["evt_1:00000"], "another process")
+    layout = await world.tickets.inventory.layout("evt_1")
+    view = await world.tickets.availability.view("evt_1", layout)
+    assert await view.another_closes()
+    assert {seat.row for seat in (await world.best(2)).seats} == {"A"}
+    assert not await view.another_closes(), "nothing is offered any more"
+
+
+async def test_where_another_process_sells_all_that_is_left_one_waits(world: World) -> None:
+    await world.show()
+    assert await world.coordination.acquire(["evt_1:00000"], "another process", ttl_seconds=60)
+    waiting = asyncio.create_task(world.best(2, category="Premium"))
+    layout = await world.tickets.inventory.layout("evt_1")
+    view = await world.tickets.availability.view("evt_1", layout)
+    for _ in range(2):  # it asks again whenever the moment is over
+        await until(lambda: view._offers is not None and len(view._offers.open) == 10)
+        assert await view.another_closes()
+    world.coordination.release(["evt_1:00000"], "another process")
+    assert {seat.row for seat in (await waiting).seats} == {"A"}
+
+
+async def test_what_another_process_has_taken_is_not_offered_once_it_is_known(world: World) -> None:
+    await world.show()
+    await world.best(1)
+    availability, layout = world.tickets.availability, await world.tickets.inventory.layout("evt_1")
+    view = await availability.view("evt_1", layout)
+    offered = view.offer(1, category=None, section=None)
+    assert offered is not None
+    view.close(offered)
+    await world.beside().hold(layout.seat_id(offered[0]), user="usr_2")
+    availability.look_again("evt_1", [layout.block_of(offered[0])])
+    assert (await availability.view("evt_1", layout)).offer(1, category=None, section=None) != offered

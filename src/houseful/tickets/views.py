@@ -273,15 +273,16 @@ def seat_views(hall: "HallView", section: Section) -> list[SeatView]:
 
 
 def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: SeatState) -> PricedSeatView:
-    section = layout.section_of(ordinal)
+    row = layout.rows[layout.row_index[ordinal]]
+    section = layout.sections[row.section_index]
     return PricedSeatView(
         id=layout.seat_ids[ordinal],
         ordinal=ordinal,
         section_id=section.id,
         section_name=section.name,
-        row=layout.row_of(ordinal),
+        row=row.name,
         number=layout.numbers[ordinal],
-        category=layout.category_name(ordinal),
+        category=layout.categories[layout.category_index[ordinal]].name,
         x=layout.x[ordinal],
         y=layout.y[ordinal],
         status=status,

@@ -7,16 +7,16 @@ the focal point. Only where there is no such run is a party split: into as few g
 close as possible.
 
 Cost: an index of the hall is made once per layout (0.05 s for 60,000 seats). A search visits rows from the
-nearest to the farthest and stops when none can be nearer, so it takes a tenth of a millisecond while there is
-choice; up to 5 ms when all of a category of 15,000 has to be looked at to split a party, up to 20 ms for all
-of 60,000 seats.
+nearest to the farthest and stops when none can be nearer. That takes a tenth of a millisecond in an empty
+hall and two in a stadium that is half sold, so who asks again and again keeps `Offers`. To split a party all
+rows are looked at: up to 5 ms for a category of 15,000, up to 20 ms for all of 60,000 seats.
 """
 
 import math
 import re
 from array import array
 from bisect import insort
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import NamedTuple
@@ -28,7 +28,7 @@ AISLE = 1.6  # times the row's usual spacing
 _FREE_RUN = re.compile(rb"\0+")
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """Seats in question of one stretch of neighbours. Sorts by the distance of the nearest of them."""
 
     nearest: int
@@ -40,15 +40,24 @@ class _Piece(NamedTuple):
     section: int
 
 
+class Window(NamedTuple):
+    """Free neighbours, as many as are asked for; the least of them is the best. `alone` single seats would be
+    left; `distance` is the sum of theirs."""
+
+    alone: int
+    distance: int
+    first: int  # ordinal
+
+
 class _Run(NamedTuple):
     """Consecutive free neighbours: `length` of them from the ordinal `first`, in `piece`."""
 
     length: int
     first: int
-    piece: _Piece
+    piece: Piece
 
 
-class _Index:
+class Index:
     """What a search needs of a hall. Distances are whole thousandths of a unit, so that seats that mirror
     each other are exactly as far; `sums[i]` is the sum of the distances of the seats before i."""
 
@@ -61,12 +70,16 @@ class _Index:
         self.stretches = [
             (first, count, row) for row in layout.rows if row.name for first, count in _stretches(layout, row)
         ]
-        self._pieces: dict[tuple[int | None, int | None], list[_Piece]] = {}
+        self.stretch_of: array[int] = array("i", [-1]) * layout.seats_total
+        """The first ordinal of the stretch in which a seat is; -1 for a place to stand."""
+        for first, count, _ in self.stretches:
+            self.stretch_of[first : first + count] = array("i", [first]) * count
+        self._pieces: dict[tuple[int | None, int | None], list[Piece]] = {}
 
     def mean(self, first: int, count: int) -> float:
         return (self.sums[first + count] - self.sums[first]) / count
 
-    def pieces(self, category: int | None, section: int | None) -> list[_Piece]:
+    def pieces(self, category: int | None, section: int | None) -> list[Piece]:
         """The stretches, or parts of them, with seats of the category and section; nearest first."""
         key = category, section
         if key not in self._pieces:
@@ -76,7 +89,7 @@ class _Index:
                     continue
                 for low, high in self._parts(first, count, category):
                     nearest = min(self.distance[first + low : first + high])
-                    found.append(_Piece(nearest, first, count, low, high, row.index, row.section_index))
+                    found.append(Piece(nearest, first, count, low, high, row.index, row.section_index))
             self._pieces[key] = sorted(found)
         return self._pieces[key]
 
@@ -94,43 +107,20 @@ def best_seats(
     *,
     category: int | None = None,
     section: int | None = None,
-    excluded: Collection[int] = (),
-    skip: int = 0,
 ) -> list[int] | None:
     """The ordinals of the best `quantity` free seats, ascending; None if there are not that many.
 
     `statuses` has one byte a seat, 0 for free. `category` and `section` are indexes and narrow the choice. In
     a standing area it is the lowest free places; where both kinds are asked for, seats come first and places
-    only if the seats do not suffice. Deterministic: who lost a race for an answer asks again with newer
-    statuses, with the seats that were taken as `excluded`, or with `skip` to pass over that many best choices
-    (which share no seat with each other).
+    only if the seats do not suffice. Deterministic.
     """
-    if quantity < 1 or skip < 0 or len(statuses) != layout.seats_total:
-        raise ValueError(
-            "best_seats needs a quantity of at least 1, skip of at least 0, and a status for every seat"
-        )
-    index: _Index = layout.cached("best", _Index)
-    if excluded or skip:
-        statuses = bytearray(statuses)
-        for ordinal in excluded:
-            statuses[ordinal] = 1
-    while True:
-        chosen = _choose(index, statuses, quantity, category, section)
-        if chosen is None or not skip:
-            return chosen
-        assert isinstance(statuses, bytearray)
-        for ordinal in chosen:
-            statuses[ordinal] = 1
-        skip -= 1
-
-
-def _choose(
-    index: _Index, statuses: bytes | bytearray, quantity: int, category: int | None, section: int | None
-) -> list[int] | None:
+    if quantity < 1 or len(statuses) != layout.seats_total:
+        raise ValueError("best_seats needs a quantity of at least 1, and a status for every seat")
+    index = index_of(layout)
     pieces = index.pieces(category, section)
-    first = _together(index, pieces, statuses, quantity)
-    if first is not None:
-        return list(range(first, first + quantity))
+    together = _together(index, pieces, statuses, quantity)
+    if together is not None:
+        return list(range(together.first, together.first + quantity))
     runs = _free_runs(pieces, statuses)
     chosen = _split_in_section(index, runs, statuses, quantity) or _split_anywhere(
         index, runs, statuses, quantity
@@ -146,29 +136,44 @@ def _choose(
     return sorted(chosen + places[:missing]) if len(places) >= missing else None
 
 
+def index_of(layout: Layout) -> Index:
+    index: Index = layout.cached("best", Index)
+    return index
+
+
 def _together(
-    index: _Index, pieces: Sequence[_Piece], statuses: bytes | bytearray, quantity: int
-) -> int | None:
-    """The first ordinal of the best run of neighbours; None if there is none that is long enough."""
-    wanted, sums = bytes(quantity), index.sums
-    best: tuple[int, int, int] | None = None  # seats left alone, sum of distances, first ordinal
-    fewest = 2
+    index: Index, pieces: Sequence[Piece], statuses: bytes | bytearray, quantity: int
+) -> Window | None:
+    best: Window | None = None
     for piece in pieces:
-        if best is not None and fewest == 0 and piece.nearest * quantity > best[1]:
-            break  # neither this piece nor any after it has a window that is as near
-        if piece.high - piece.low < quantity:
-            continue
-        seats = statuses[piece.first : piece.first + piece.seats]
-        at = seats.find(wanted, piece.low, piece.high)
-        while at >= 0:
-            alone = _left_alone(seats, at, at + quantity)
-            if alone <= fewest:
-                first = piece.first + at
-                candidate = alone, sums[first + quantity] - sums[first], first
-                if best is None or candidate < best:
-                    best, fewest = candidate, alone
-            at = seats.find(wanted, at + 1, piece.high)
-    return None if best is None else best[2]
+        if best is not None and not may_beat(piece, best, quantity):
+            break  # nor does any after it
+        window = best_window(index, piece, statuses, quantity)
+        if window is not None and (best is None or window < best):
+            best = window
+    return best
+
+
+def may_beat(piece: Piece, best: Window, quantity: int) -> bool:
+    """Whether the piece, or one as far, can have a better window."""
+    return best.alone > 0 or piece.nearest * quantity <= best.distance
+
+
+def best_window(index: Index, piece: Piece, statuses: bytes | bytearray, quantity: int) -> Window | None:
+    """Of those in one piece."""
+    wanted, sums = bytes(quantity), index.sums
+    best: Window | None = None
+    seats = statuses[piece.first : piece.first + piece.seats]
+    at = seats.find(wanted, piece.low, piece.high)
+    while at >= 0:
+        first = piece.first + at
+        alone = _left_alone(seats, at, at + quantity)
+        if best is None or alone <= best.alone:
+            window = Window(alone, sums[first + quantity] - sums[first], first)
+            if best is None or window < best:
+                best = window
+        at = seats.find(wanted, at + 1, piece.high)
+    return best
 
 
 def _left_alone(seats: bytes | bytearray, start: int, end: int) -> int:
@@ -179,7 +184,7 @@ def _left_alone(seats: bytes | bytearray, start: int, end: int) -> int:
     return left + right
 
 
-def _free_runs(pieces: Sequence[_Piece], statuses: bytes | bytearray) -> dict[int, list[_Run]]:
+def _free_runs(pieces: Sequence[Piece], statuses: bytes | bytearray) -> dict[int, list[_Run]]:
     """By section."""
     runs: dict[int, list[_Run]] = {}
     for piece in pieces:
@@ -191,7 +196,7 @@ def _free_runs(pieces: Sequence[_Piece], statuses: bytes | bytearray) -> dict[in
 
 
 def _split_in_section(
-    index: _Index, runs: dict[int, list[_Run]], statuses: bytes | bytearray, quantity: int
+    index: Index, runs: dict[int, list[_Run]], statuses: bytes | bytearray, quantity: int
 ) -> list[int]:
     """The fewest groups within one section, in rows as close together as possible, then the nearest; [] if no
     section has enough free seats."""
@@ -232,7 +237,7 @@ def _split_in_section(
 
 
 def _split_anywhere(
-    index: _Index, runs: dict[int, list[_Run]], statuses: bytes | bytearray, quantity: int
+    index: Index, runs: dict[int, list[_Run]], statuses: bytes | bytearray, quantity: int
 ) -> list[int]:
     """Across sections, or all that is free if it is not enough: most from the section with the most free
     seats, the rest from those next to it."""
@@ -256,7 +261,7 @@ def _split_anywhere(
     return _seats_of(index, chosen, statuses, min(quantity, total))
 
 
-def _seats_of(index: _Index, runs: Sequence[_Run], statuses: bytes | bytearray, quantity: int) -> list[int]:
+def _seats_of(index: Index, runs: Sequence[_Run], statuses: bytes | bytearray, quantity: int) -> list[int]:
     """`quantity` seats from runs that have them; nobody sits alone if somebody else can move over."""
     takes: list[int] = []
     missing = quantity
@@ -270,9 +275,9 @@ def _seats_of(index: _Index, runs: Sequence[_Run], statuses: bytes | bytearray, 
     for run, take in zip(runs, takes, strict=True):
         low = run.first - run.piece.first
         only_here = run.piece._replace(low=low, high=low + run.length)
-        first = _together(index, [only_here], statuses, take)
-        assert first is not None
-        seats += range(first, first + take)
+        window = best_window(index, only_here, statuses, take)
+        assert window is not None
+        seats += range(window.first, window.first + take)
     return seats
 
 

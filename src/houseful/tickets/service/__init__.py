@@ -13,6 +13,7 @@ from houseful.tickets.service.gate import Gate
 from houseful.tickets.service.halls import Halls
 from houseful.tickets.service.holding import Holding
 from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.service.locks import BlockLocks
 from houseful.tickets.service.ordering import Ordering
 from houseful.tickets.service.post import Post
 from houseful.tickets.service.settlement import Settlement
@@ -33,7 +34,8 @@ class Tickets:
         self.halls = Halls(store, platform.client)
         self.availability = Availability(store, platform.coordination, clock, ids)
         self.inventory = Inventory(store, platform.client, self.halls, self.availability, clock)
-        self.holding = Holding(store, self.inventory, self.availability, platform.coordination, clock)
+        locks = BlockLocks(platform.coordination, ids.new("tickets"))
+        self.holding = Holding(store, self.inventory, self.availability, locks, clock)
         gateway = platform.payment_gateway
         self.ordering = Ordering(
             store, self.inventory, self.holding, gateway, signals, self.signer, clock, ids

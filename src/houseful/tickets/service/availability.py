@@ -19,6 +19,7 @@ from houseful.common.ports import Clock, Coordination, Ids, Store
 from houseful.common.telemetry import get_logger
 from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
 from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.offers import Offers
 from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED, HELD, SOLD, encode_delta, encode_snapshot
 
 log = get_logger(__name__)
@@ -30,6 +31,7 @@ _LOOK_AGAIN_MILLIS = 30_000
 _IDLE_MILLIS = 600_000
 _PAGE = 200
 _QUEUE = 64
+_AVOID_SECONDS = 0.05
 _NONCES = 0x1FFFFF  # so that a version is below 2^53, exact in JavaScript
 
 _CODES = {SeatState.HELD: HELD, SeatState.SOLD: SOLD, SeatState.BLOCKED: BLOCKED}
@@ -65,6 +67,8 @@ class HallView:
         self.totals: Counter[Place] = layout.cached("totals", _totals)
         self._free = Counter(self.totals)
         self._snapshot: tuple[int, bytes] | None = None
+        self._offers: Offers | None = None
+        self._closed = asyncio.Event()
 
     @property
     def version(self) -> int:
@@ -78,6 +82,48 @@ class HallView:
 
     def count(self, status: int) -> int:
         return self.statuses.count(status)
+
+    def offer(self, quantity: int, *, category: int | None, section: int | None) -> list[int] | None:
+        """The best free seats, which are offered to nobody else until `close`; None if there are not as
+        many.
+        """
+        if self._offers is None:
+            self._offers = Offers(self.layout, self.statuses)
+        free = self.free(section=section, category=category)
+        if free - len(self._offers.open) < quantity:
+            free -= self._offers.count(category=category, section=section)
+        if free < quantity:
+            return None  # the search would find it out too, but looks at every seat for it
+        return self._offers.offer(quantity, category=category, section=section)
+
+    def close(self, ordinals: Iterable[int]) -> None:
+        """The offer was taken, or came to nothing."""
+        assert self._offers is not None, "what is closed was offered"
+        self._offers.close(ordinals)
+        self._closed.set()
+        self._closed = asyncio.Event()
+
+    def avoid(self, blocks: Iterable[int]) -> None:
+        """Offer nothing of these for a moment."""
+        assert self._offers is not None, "what is avoided was offered"
+        seats = [
+            ordinal
+            for block in (self.layout.blocks[index] for index in blocks)
+            for ordinal in range(block.first_ordinal, block.first_ordinal + block.count)
+            if self.statuses[ordinal] == AVAILABLE and ordinal not in self._offers.open
+        ]
+        self._offers.withhold(seats)
+        # Real time, whatever the clock says: this waits for another process.
+        asyncio.get_running_loop().call_later(_AVOID_SECONDS, self.close, seats)
+
+    async def another_closes(self) -> bool:
+        """Wait until an offer ends, after which there may be free seats that there are not now. False where
+        there is none.
+        """
+        if self._offers is None or not self._offers.open:
+            return False
+        await self._closed.wait()
+        return True
 
     def apply(self, block: Block, now: Millis) -> None:
         """Show the block as it is."""
@@ -101,6 +147,8 @@ class HallView:
         if AVAILABLE in (before, status):
             place = (self.layout.section_of(ordinal).index, self.layout.category_of(ordinal))
             self._free[place] += 1 if status == AVAILABLE else -1
+        if self._offers is not None:
+            self._offers.changed(ordinal)
         self._unsent.add(ordinal)
         self._count += 1
 

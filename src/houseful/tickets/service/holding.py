@@ -1,30 +1,32 @@
 """Holding: seats kept for a buyer for a while."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from houseful.common.documents import Millis
 from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
 from houseful.common.idempotency import Answered, Once
-from houseful.common.ports import Clock, Coordination, Store, Transaction
+from houseful.common.ports import Clock, Store, Transaction
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, holds
-from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, check_on_sale
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.service.locks import BlockLocks
 from houseful.tickets.service.seats import by_block, each_block, ordinals_of, seats_taken
 
 T = TypeVar("T")
 
-_LOCK_SECONDS = 5.0
-_LOCK_WAIT_SECONDS = 2.0
-_BEST_TRIES = 6
+_LOCK_WAIT_SECONDS = 0.5
+_BEST_TRIES = 20
 _FIRST_ALLOWANCE_TRIES = 3
+
+
+class _Busy(Exception):
+    """Another process is at these blocks."""
 
 
 class Holding:
@@ -33,15 +35,14 @@ class Holding:
         store: Store,
         inventory: Inventory,
         availability: Availability,
-        coordination: Coordination,
+        locks: BlockLocks,
         clock: Clock,
     ) -> None:
         self._store = store
         self._inventory = inventory
         self._availability = availability
-        self._coordination = coordination
+        self._locks = locks
         self._clock = clock
-        self._choosing: dict[str, asyncio.Lock] = {}
 
     async def hold_seats(self, user_id: str, event_id: str, seat_ids: list[str], use: Once) -> views.HoldView:
         layout = await self._inventory.layout(event_id)
@@ -61,31 +62,53 @@ class Holding:
         section_id: str | None,
         use: Once,
     ) -> views.HoldView:
-        """The best free seats. In this process one buyer chooses at a time, so that not all of them choose
-        the same; of what another process has taken, whoever loses it learns for all.
+        """The best free seats. In this process nobody is offered what is offered to another just now. Another
+        process is given room where it is selling; of what it has taken, whoever loses it learns for all.
         """
         layout = await self._inventory.layout(event_id)
         check_on_sale(await self._store.get(Show, event_id), self._clock.now())
         category_index, section_index = _wanted(layout, category, section_id)
-        async with self._choosing.setdefault(event_id, asyncio.Lock()):
-            for _ in range(_BEST_TRIES):
-                view = await self._availability.view(event_id, layout)
-                chosen = best_seats(
-                    layout, view.statuses, quantity, category=category_index, section=section_index
-                )
-                if chosen is None:
+        chosen: list[int] | None = None
+        for _ in range(_BEST_TRIES):
+            view = await self._availability.view(event_id, layout)
+            chosen = view.offer(quantity, category=category_index, section=section_index)
+            if chosen is None:
+                if not await view.another_closes():
                     break
-                try:
-                    return await self._hold(user_id, event_id, layout, chosen, use, "best_available.quantity")
-                except SeatsTaken as error:
-                    self._availability.look_again(event_id, by_block(layout, error.ordinals))
+                continue
+            busy = False
+            try:
+                return await self._hold(
+                    user_id, event_id, layout, chosen, use, "best_available.quantity", wait_seconds=0
+                )
+            except _Busy:
+                busy = True
+            except SeatsTaken:
+                self._availability.look_again(event_id, by_block(layout, chosen))
+            finally:
+                view.close(chosen)
+            if busy:
+                view.avoid(by_block(layout, chosen))
+        if chosen is not None:
+            raise Unavailable("these seats are too busy")
         view = await self._availability.view(event_id, layout)
         raise _not_enough(quantity, view.free(category=category_index, section=section_index))
 
     async def _hold(
-        self, user_id: str, event_id: str, layout: Layout, ordinals: list[int], use: Once, field: str
+        self,
+        user_id: str,
+        event_id: str,
+        layout: Layout,
+        ordinals: list[int],
+        use: Once,
+        field: str,
+        *,
+        wait_seconds: float = _LOCK_WAIT_SECONDS,
     ) -> views.HoldView:
-        """Raises `SeatsTaken`, and then nothing is held. `field` is where the request says how many seats."""
+        """Raises `SeatsTaken`, and then nothing is held. `field` is where the request says how many seats.
+
+        After `wait_seconds` for a lock it goes on without; where there are none, it raises `_Busy` at once.
+        """
         holds.check_wanted(ordinals)
         wanted = by_block(layout, ordinals)
         block_ids = [block_id(event_id, index) for index in sorted(wanted)]
@@ -123,16 +146,16 @@ class Holding:
             use.tell(view)
             return view
 
-        locked = await self._lock(block_ids, hold_id)
         try:
+            if not await self._locks.acquire(block_ids, wait_seconds=wait_seconds) and not wait_seconds:
+                raise _Busy
             view = await self.first_or_next(work)
         except Conflict:
             raise await self._lost(event_id, ordinals, layout) from None
         except Duplicate as error:
             raise (Answered() if error.collection == Hold.collection else error) from error
         finally:
-            if locked:
-                self._coordination.release(block_ids, hold_id)
+            self._locks.release(block_ids)
         self._availability.touch(event_id, wanted)
         return view
 
@@ -181,17 +204,6 @@ class Holding:
             and state_at(block.claims.get(ordinal - block.first), now) is not SeatState.AVAILABLE
         ]
         return SeatsTaken(taken) if taken else Unavailable("these seats are too busy")
-
-    async def _lock(self, block_ids: Sequence[str], owner: str) -> bool:
-        """A short lock on the blocks keeps the herd off the database. It proves nothing: without it all still
-        holds.
-        """
-        try:
-            return await self._coordination.acquire(
-                block_ids, owner, ttl_seconds=_LOCK_SECONDS, wait_seconds=_LOCK_WAIT_SECONDS
-            )
-        except Unavailable:
-            return False
 
     async def hold(self, user_id: str, hold_id: str) -> views.HoldView:
         hold = await self._store.get(Hold, hold_id)
