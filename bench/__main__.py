@@ -2,12 +2,13 @@
 
 import sys
 
-from bench import beside, generation, holds, hops, messages, paper
+from bench import beside, best, generation, holds, hops, messages, paper
 
 BENCHMARKS = {
     "hops": hops.main,
     "paper": paper.main,
     "holds": holds.main,
+    "best": best.main,
     "generation": generation.main,
     "messages": messages.main,
     "beside": beside.main,

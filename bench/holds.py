@@ -32,7 +32,7 @@ HOLDS_PER_BUYER = 5
 def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         profile = str(Path(folder) / "profile") if "--profile" in arguments else None
-        server = start(folder, profile)
+        server = start(folder, profile, SEATS)
         try:
             asyncio.run(measure(server))
         finally:
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> None:
             pstats.Stats(profile).sort_stats("cumtime").print_stats(90)
 
 
-def start(folder: str, profile: str | None) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "bench.server", folder, str(SEATS), *([profile] if profile else [])]
+def start(folder: str, profile: str | None, seats: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench.server", folder, str(seats), *([profile] if profile else [])]
     with Path(folder, "server.log").open("w") as log:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     os.sched_setaffinity(server.pid, {0})
