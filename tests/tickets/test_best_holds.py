@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from houseful.common.errors import Refusal
+from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import MOST_HOLDS
 from houseful.tickets.views import HoldView
 from tests.tickets.world import World, refusal, until
@@ -166,3 +167,15 @@ async def test_what_another_process_has_taken_is_not_offered_once_it_is_known(wo
     await world.beside().hold(layout.seat_id(offered[0]), user="usr_2")
     availability.look_again("evt_1", [layout.block_of(offered[0])])
     assert (await availability.view("evt_1", layout)).offer(1, category=None, section=None) != offered
+
+
+async def test_a_lock_that_somebody_forgot_only_takes_time(world: World) -> None:
+    await world.show()
+    every_block = [block.id for block in await world.every(Block)]
+    assert await world.coordination.acquire(every_block, "a dead process", ttl_seconds=3600)
+    holding = asyncio.create_task(world.best(2))
+    while not holding.done():
+        await asyncio.sleep(0.01)
+        if world.clock.sleepers:
+            await world.clock.advance(1)
+    assert (await holding).status == "active"

@@ -21,7 +21,8 @@ from houseful.tickets.service.seats import by_block, each_block, ordinals_of, se
 T = TypeVar("T")
 
 _LOCK_WAIT_SECONDS = 0.5
-_BEST_TRIES = 20
+_BEST_LOOKS = 100
+_POLITE_LOOKS = 20
 _FIRST_ALLOWANCE_TRIES = 3
 
 
@@ -63,23 +64,26 @@ class Holding:
         use: Once,
     ) -> views.HoldView:
         """The best free seats. In this process nobody is offered what is offered to another just now. Another
-        process is given room where it is selling; of what it has taken, whoever loses it learns for all.
+        process is at first given room where it is selling; of what it has taken, whoever loses it learns for
+        all.
         """
         layout = await self._inventory.layout(event_id)
         check_on_sale(await self._store.get(Show, event_id), self._clock.now())
         category_index, section_index = _wanted(layout, category, section_id)
-        chosen: list[int] | None = None
-        for _ in range(_BEST_TRIES):
+        for look in range(_BEST_LOOKS):
             view = await self._availability.view(event_id, layout)
             chosen = view.offer(quantity, category=category_index, section=section_index)
             if chosen is None:
-                if not await view.another_closes():
-                    break
+                free = view.free(category=category_index, section=section_index)
+                if free < quantity or not await view.another_closes():
+                    raise _not_enough(quantity, free)
                 continue
             busy = False
+            wait_seconds = 0 if look < _POLITE_LOOKS else _LOCK_WAIT_SECONDS
+            field = "best_available.quantity"
             try:
                 return await self._hold(
-                    user_id, event_id, layout, chosen, use, "best_available.quantity", wait_seconds=0
+                    user_id, event_id, layout, chosen, use, field, wait_seconds=wait_seconds
                 )
             except _Busy:
                 busy = True
@@ -89,10 +93,7 @@ class Holding:
                 view.close(chosen)
             if busy:
                 view.avoid(by_block(layout, chosen))
-        if chosen is not None:
-            raise Unavailable("these seats are too busy")
-        view = await self._availability.view(event_id, layout)
-        raise _not_enough(quantity, view.free(category=category_index, section=section_index))
+        raise Unavailable("these seats are too busy")
 
     async def _hold(
         self,
