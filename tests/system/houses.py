@@ -254,6 +254,8 @@ async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
     """A house on processes that run. In this process is one more copy of each service, which works only when
     it is asked to: its stores are the others'."""
     stand.line.mend()
+    # What the test before did to the line has taught processes not to send requests there for a while.
+    await asyncio.to_thread(stand.split.wait_until_well)
     async with (
         _copy_of(stand) as app,
         _outside(stand.split.urls) as outside,

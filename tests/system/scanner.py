@@ -78,6 +78,6 @@ def _fill(draw: ImageDraw.ImageDraw, left: float, top: float, right: float, bott
 
 
 def _read(image: Image.Image) -> str:
-    found = zxingcpp.read_barcodes(image)
+    found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     assert len(found) == 1, f"{len(found)} codes are seen"
     return str(found[0].text)

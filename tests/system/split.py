@@ -189,18 +189,22 @@ class Split:
         are ready and know of each other; raises `RuntimeError` if one ends before that, and then none runs.
         """
         started = [one for one in self._first if not one.running and (not parts or one.part in parts)]
-        without = ["coordination", *self._nowhere]  # which a test may have taken away, or never had
         try:
             for copy in started:
                 copy.spawn()
             for copy in started:
                 copy.wait_until_ready()
-            for copy in self._first:
-                if copy.running:
-                    until(f"{copy.name} is well", partial(is_well, copy.url, without=without))
+            self.wait_until_well()
         except BaseException:
             self.kill()
             raise
+
+    def wait_until_well(self) -> None:
+        """All that run can do their work, and send requests to each other."""
+        without = ["coordination", *self._nowhere]  # which a test may have taken away, or never had
+        for copy in self._first:
+            if copy.running:
+                until(f"{copy.name} is well", partial(is_well, copy.url, without=without))
 
     def stop(self) -> dict[str, int]:
         """In order, all at once; exit codes by the names of the copies."""
