@@ -32,7 +32,7 @@ def told(verdict: Verdict, folder: Path) -> str:
 
 
 def test_the_engines_and_each_part_break_while_it_sells(engines: Engines, tmp_path: Path) -> None:
-    verdict = run(engines, tmp_path, faults=FAULTS, at_once=True, seed=20261122, seconds=4)
+    verdict = run(engines, tmp_path, faults=FAULTS, at_once=True, seed=20261122, seconds=3)
     assert verdict.sound, told(verdict, tmp_path)
     assert len(verdict.shown) == 14
     for what in ("holds", "orders", "payments", "confirmations", "admissions", "refreshed sessions"):

@@ -19,6 +19,7 @@ from houseful.tickets.domain.orders import OrderState, PaymentState
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import CodeSigner, TicketState
 
+_QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 STARTS = 1_797_102_000_000  # 2026-12-12T19:00:00Z
 CODE = CodeSigner(b"s" * 32).code(
     "tkt_0198c2d1e0007abc8def0123456789ab", "evt_0198c2d1e0007abc8def0123456789ab"
@@ -103,7 +104,7 @@ def text(page: pypdf.PageObject) -> str:
 
 
 def scanned(image: Image.Image) -> list[str]:
-    return [found.text for found in zxingcpp.read_barcodes(image)]
+    return [found.text for found in zxingcpp.read_barcodes(image, formats=_QR_CODE)]
 
 
 def drawn_svg(svg: bytes) -> Image.Image:
