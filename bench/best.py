@@ -9,12 +9,11 @@ import asyncio
 import base64
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from typing import Any
 
-from bench.holds import start
+from bench.holds import serving
 from bench.load import Tokens, request
 from bench.load import run as send
 
@@ -26,13 +25,8 @@ _BODY = b'{"best_available":{"quantity":2}}'
 
 
 def main(_arguments: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        server = start(folder, None, SEATS)
-        try:
-            asyncio.run(measure(server))
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
+    with tempfile.TemporaryDirectory() as folder, serving(folder, SEATS) as server:
+        asyncio.run(measure(server))
 
 
 async def measure(server: "subprocess.Popen[str]") -> None:

@@ -16,6 +16,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +34,24 @@ HOLDS_PER_BUYER = 5
 def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         profile = str(Path(folder) / "profile") if "--profile" in arguments else None
-        server = start(folder, profile, SEATS)
-        try:
+        with serving(folder, SEATS, profile) as server:
             asyncio.run(measure(server))
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
         if profile is not None:
             pstats.Stats(profile).sort_stats("cumtime").print_stats(90)
 
 
-def start(folder: str, profile: str | None, seats: int) -> "subprocess.Popen[str]":
+@contextmanager
+def serving(folder: str, seats: int, profile: str | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """A server on one core, which has not said yet what it serves."""
     command = [sys.executable, "-m", "bench.server", folder, str(seats), *([profile] if profile else [])]
     with Path(folder, "server.log").open("w") as log:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     os.sched_setaffinity(server.pid, {0})
-    return server
+    try:
+        yield server
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
 
 
 async def measure(server: "subprocess.Popen[str]") -> None:
