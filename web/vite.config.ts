@@ -19,8 +19,21 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   test: {
-    // Most tests need no document; those that do say so in their first line.
-    environment: 'node',
-    include: ['src/**/*.test.ts', 'src/**/*.test.tsx'],
+    projects: [
+      {
+        // Most tests need no document; those that do say so in their first line.
+        extends: true,
+        test: { name: 'unit', environment: 'node', include: ['src/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'components',
+          environment: 'jsdom',
+          include: ['src/**/*.test.tsx'],
+          setupFiles: ['src/test/setup.ts'],
+        },
+      },
+    ],
   },
 });

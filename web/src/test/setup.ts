@@ -1,0 +1,24 @@
+import '@testing-library/jest-dom/vitest';
+import 'fake-indexeddb/auto';
+import { cleanup } from '@testing-library/react';
+import { IDBFactory } from 'fake-indexeddb';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { useSession } from '@/api/session';
+import { api } from './api';
+
+// jsdom has no layout, so it can't scroll; the router does on each navigation.
+window.scrollTo = () => undefined;
+
+// A request that a test did not foresee is a mistake of the page or of the test.
+beforeAll(() => api.listen({ onUnhandledRequest: 'error' }));
+
+afterEach(() => {
+  cleanup();
+  api.resetHandlers();
+  localStorage.clear();
+  sessionStorage.clear();
+  globalThis.indexedDB = new IDBFactory();
+  useSession.setState({ status: 'anonymous', token: null, user: null });
+});
+
+afterAll(() => api.close());
