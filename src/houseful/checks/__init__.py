@@ -1,0 +1,97 @@
+"""What must hold in every installation at every moment, looked at from outside: `houseful check`.
+
+Reads only, and beside a running server. Since the documents are read one after the other while it goes on
+selling, a finding counts only if it is there each time that one looks again. A file here is a group of
+claims.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from houseful.adapters import by_url
+from houseful.adapters.system import SystemClock, SystemIds
+from houseful.app import MANIFESTS, opened_store
+from houseful.checks.deadlines import LATE_MILLIS, deadlines
+from houseful.checks.looks import Check, Finding, Installation, Look, Report, Result, every
+from houseful.checks.messages import outbox_and_bus
+from houseful.checks.money import money
+from houseful.checks.seats import seats_and_plans, seats_tickets_orders
+from houseful.common.errors import Unavailable
+from houseful.common.ports import BusLook, Store
+from houseful.settings import Settings
+
+__all__ = [
+    "CHECKS",
+    "LATE_MILLIS",
+    "Check",
+    "Finding",
+    "Installation",
+    "Look",
+    "Report",
+    "Result",
+    "check_all",
+    "every",
+    "seats_tickets_orders",
+]
+
+_LOOKS = 3
+_PAUSE_SECONDS = 0.7
+_MOST_FINDINGS = 200
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "C1",
+        "a sold seat has one living ticket and one confirmed order, and the other way round",
+        seats_tickets_orders,
+    ),
+    Check("C2", "what was taken less what was given back is what was sold", money),
+    Check("C4", "messages are without gaps, published, and on the bus", outbox_and_bus),
+    Check("C7", "nothing is open long after its time", deadlines),
+    Check("C9", "an event has the seats of its plan", seats_and_plans),
+)
+
+
+async def check_all(settings: Settings) -> Report:
+    """Raises `Unavailable` for a store or a bus that can't be read, and where there is nothing to check: that
+    is no good news."""
+    clock, ids = SystemClock(), SystemIds()
+    async with AsyncExitStack() as stack:
+        stores = {
+            manifest.name: await stack.enter_async_context(
+                opened_store(settings, manifest, clock=clock, ids=ids, read_only=True)
+            )
+            for manifest in MANIFESTS
+            if await by_url.store_exists(settings, manifest.name)
+        }
+        if not stores:
+            raise Unavailable(
+                f"there is no installation {settings.installation!r} where the settings say; --data names "
+                "another folder, and `houseful config` shows what is looked at"
+            )
+        bus: BusLook | None = None
+        marks = settings.relay == "on"
+        if any([await _has_published(store, marks=marks) for store in stores.values()]):
+            bus = await stack.enter_async_context(by_url.opened_bus(settings, clock=clock, read_only=True))
+        installation = Installation(stores, bus, clock, marks)
+        results = [await _persistent(check, installation) for check in CHECKS]
+        return Report(ok=not any(result.findings for result in results), checks=results)
+
+
+async def _has_published(store: Store, *, marks: bool) -> bool:
+    async for row in store.outbox.rows():
+        if row.published_at is not None or not marks:
+            return True
+    return False
+
+
+async def _persistent(check: Check, installation: Installation) -> Result:
+    look = await check.look(installation)
+    findings = {(one.code, one.subject): one for one in look.findings}
+    for _ in range(_LOOKS - 1):
+        if not findings:
+            break
+        await asyncio.sleep(_PAUSE_SECONDS)
+        again = {(one.code, one.subject): one for one in (await check.look(installation)).findings}
+        findings = {key: again[key] for key in findings if key in again}
+    kept = list(findings.values())[:_MOST_FINDINGS]
+    return Result(code=check.code, claim=check.claim, looked_at=look.looked_at, findings=kept)

@@ -1,0 +1,47 @@
+"""Messages: numbered, published, on the bus."""
+
+from collections.abc import Iterable
+
+from houseful.checks.looks import Finding, Installation, Look
+from houseful.common.ports import BusLook
+
+_ON_ITS_WAY_MILLIS = 30_000
+_BUS_MILLIS = 6 * 24 * 3600 * 1000
+
+
+async def outbox_and_bus(installation: Installation) -> Look:
+    """C4: what was sent is numbered without gaps, published, and on the bus."""
+    findings: list[Finding] = []
+    count = 0
+    now = installation.clock.now()
+    for service, store in installation.stores.items():
+        published: dict[str, str] = {}
+        last: tuple[str, str, int] | None = None
+        async for row in store.outbox.rows():
+            count += 1
+            about = (row.aggregatetype, row.aggregateid)
+            subject = f"{service} {row.aggregatetype}:{row.aggregateid} #{row.seq}"
+            if last is not None and last[:2] == about and row.seq != last[2] + 1:
+                findings.append(Finding("C4", subject, f"follows #{last[2]}"))
+            last = (*about, row.seq)
+            late = row.created_at < now - _ON_ITS_WAY_MILLIS
+            if installation.marks and row.published_at is None and late:
+                findings.append(
+                    Finding("C4", subject, f"is not published after {(now - row.created_at) // 1000} s")
+                )
+            published_at = row.published_at if installation.marks else row.created_at if late else None
+            if published_at is not None and published_at > now - _BUS_MILLIS:
+                published[row.id] = subject
+        findings += await _missing_on_bus(installation.bus, service, published)
+    return Look(findings, f"{count:,} messages")
+
+
+async def _missing_on_bus(bus: BusLook | None, service: str, published: dict[str, str]) -> Iterable[Finding]:
+    # The bus is read after the outbox: what was marked as published by then was there before.
+    if bus is not None and published:
+        async for entry in bus.entries(service):
+            published.pop(entry.id, None)
+    return [
+        Finding("C4", subject, "is not on the bus, where it should be by now")
+        for subject in published.values()
+    ]

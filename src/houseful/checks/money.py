@@ -1,0 +1,72 @@
+"""Money: what was taken, and what it was taken for."""
+
+from collections import defaultdict
+
+from houseful.checks.looks import Finding, Installation, Look, every
+from houseful.payments.domain import Intent
+from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+
+
+async def money(installation: Installation) -> Look:
+    """C2: captured − refunded = the totals of confirmed orders; no authorisation stays open that nobody will
+    settle."""
+    intents: dict[str, list[Intent]] = defaultdict(list)
+    orders: dict[str, Order] = {}
+    if (store := installation.stores.get("payments")) is not None:
+        async for intent in every(store, Intent):
+            intents[intent.reference].append(intent)
+    if (store := installation.stores.get("tickets")) is not None:
+        async for order in every(store, Order):
+            orders[order.id] = order
+    findings = []
+    kept_minor = 0
+    for order_id in orders.keys() | intents.keys():
+        own = intents.get(order_id, [])
+        kept_minor += sum(intent.captured_minor - intent.refunded_minor for intent in own)
+        found = _unknown_payment(own) if order_id not in orders else _payment(orders[order_id], own)
+        if found:
+            findings.append(Finding("C2", order_id, "; ".join(found)))
+    return Look(
+        findings,
+        f"{len(orders):,} orders, {sum(map(len, intents.values())):,} payments, {kept_minor} minor units",
+    )
+
+
+def _unknown_payment(intents: list[Intent]) -> list[str]:
+    """Somebody else may use the processor too; but what it took for an order of ours that does not exist is
+    lost."""
+    return [
+        f"{intent.id} took {intent.captured_minor - intent.refunded_minor} for an order that does not exist"
+        for intent in intents
+        if intent.captured_minor != intent.refunded_minor and intent.reference.startswith("ord_")
+    ]
+
+
+def _payment(order: Order, intents: list[Intent]) -> list[str]:
+    wrong = []
+    kept = sum(intent.captured_minor - intent.refunded_minor for intent in intents)
+    if len(intents) > 1:
+        wrong.append(f"has {len(intents)} payments: {', '.join(intent.id for intent in intents)}")
+    others = [intent.id for intent in intents if order.intent_id is not None and intent.id != order.intent_id]
+    if others:
+        wrong.append(f"is paid by {order.intent_id}, and there is {', '.join(others)} for it too")
+    if order.intent_id is not None and not intents:
+        wrong.append(f"its payment {order.intent_id} does not exist")
+    settled = order.due is None
+    open_minor = sum(intent.open_minor for intent in intents)
+    if order.state is OrderState.CONFIRMED:
+        if kept != order.total_minor and settled:
+            wrong.append(f"is confirmed for {order.total_minor} and {kept} were taken")
+        if not settled and kept not in (0, order.total_minor):
+            wrong.append(f"is confirmed for {order.total_minor} and {kept} were taken so far")
+        if not settled and kept + open_minor != order.total_minor:
+            wrong.append(
+                f"is confirmed for {order.total_minor}, {kept} were taken and {open_minor} are reserved"
+            )
+    elif settled and kept != 0:
+        wrong.append(f"is {order.state} and {kept} were taken and not given back")
+    elif not settled and kept not in (0, order.total_minor):
+        wrong.append(f"is {order.state} for {order.total_minor} and {kept} were taken")
+    if settled and open_minor and order.payment not in (PaymentState.OPEN, PaymentState.NONE):
+        wrong.append(f"is {order.state}, its payment {order.payment}, and {open_minor} are still reserved")
+    return wrong

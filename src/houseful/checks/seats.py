@@ -1,0 +1,111 @@
+"""Seats, their tickets, orders and plans: all of it in one service's store."""
+
+from collections import defaultdict
+
+from houseful.checks.looks import Finding, Installation, Look, every
+from houseful.tickets.domain.blocks import Block, SeatState
+from houseful.tickets.domain.orders import Order, OrderState
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.tickets import Ticket, TicketState, seat_key
+
+
+async def seats_tickets_orders(installation: Installation) -> Look:
+    """C1, both ways: a sold seat has exactly one living ticket and a confirmed order, and the other way
+    round."""
+    store = installation.stores.get("tickets")
+    if store is None:
+        return Look([], "no seats yet")
+    sold: dict[tuple[str, int], str] = {}
+    async for block in every(store, Block):
+        for position, claim in block.claims.items():
+            if claim.state is SeatState.SOLD:
+                sold[block.event_id, block.first + position] = claim.by
+    living: dict[tuple[str, int], list[Ticket]] = defaultdict(list)
+    findings = []
+    tickets = 0
+    async for ticket in every(store, Ticket):
+        tickets += 1
+        findings += _ticket_by_itself(ticket)
+        if ticket.state is not TicketState.REFUNDED:
+            living[ticket.event_id, ticket.ordinal].append(ticket)
+    ordered: dict[tuple[str, int], list[str]] = defaultdict(list)
+    orders = 0
+    async for order in every(store, Order):
+        orders += 1
+        if order.state is OrderState.CONFIRMED:
+            for ordinal in order.ordinals:
+                ordered[order.event_id, ordinal].append(order.id)
+    for seat in sold.keys() | living.keys() | ordered.keys():
+        findings += _seat(seat, sold.get(seat), living.get(seat, []), ordered.get(seat, []))
+    return Look(findings, f"{len(sold):,} sold seats, {tickets:,} tickets, {orders:,} orders")
+
+
+def _ticket_by_itself(ticket: Ticket) -> list[Finding]:
+    alive = ticket.state is not TicketState.REFUNDED
+    expected = seat_key(ticket.event_id, ticket.ordinal) if alive else None
+    if ticket.seat_key == expected:
+        return []
+    return [Finding("C1", ticket.id, f"the ticket is {ticket.state} and its seat key is {ticket.seat_key}")]
+
+
+def _seat(
+    seat: tuple[str, int], sold_to: str | None, tickets: list[Ticket], orders: list[str]
+) -> list[Finding]:
+    subject = f"{seat[0]} seat {seat[1]}"
+    wrong = []
+    if len(tickets) > 1:
+        wrong.append(f"has {len(tickets)} living tickets: {', '.join(ticket.id for ticket in tickets)}")
+    if len(orders) > 1:
+        wrong.append(f"is in {len(orders)} confirmed orders: {', '.join(orders)}")
+    if sold_to is None and tickets:
+        wrong.append(f"is not sold and has the living ticket {tickets[0].id}")
+    if sold_to is None and orders:
+        wrong.append(f"is not sold and is in the confirmed order {orders[0]}")
+    if sold_to is not None and not tickets:
+        wrong.append(f"is sold to {sold_to} and has no living ticket")
+    if sold_to is not None and sold_to not in orders:
+        wrong.append(f"is sold to {sold_to}, which is no confirmed order with this seat")
+    wrong += [
+        f"is sold to {sold_to} and its ticket {one.id} is of {one.order_id}"
+        for one in tickets
+        if sold_to and one.order_id != sold_to
+    ]
+    return [Finding("C1", subject, "; ".join(wrong))] if wrong else []
+
+
+async def seats_and_plans(installation: Installation) -> Look:
+    """C9: an event that is ready has exactly the seats of its plan, each once."""
+    store = installation.stores.get("tickets")
+    if store is None:
+        return Look([], "no events yet")
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    outside: list[Finding] = []
+    async for block in every(store, Block):
+        spans[block.event_id].append((block.first, block.count))
+        if any(not 0 <= position < block.count for position in block.claims):
+            outside.append(Finding("C9", block.id, "has a claim on a seat that it does not have"))
+    findings = outside
+    shows = 0
+    async for show in every(store, Show):
+        shows += 1
+        own = sorted(spans.pop(show.id, []))
+        if show.state is ShowState.READY or (
+            show.state is ShowState.CANCELLED and show.generated == show.seats_total
+        ):
+            findings += _seats_of(show, own)
+    findings += [Finding("C9", event_id, "has seats and there is no such event") for event_id in spans]
+    return Look(findings, f"{shows:,} events")
+
+
+def _seats_of(show: Show, spans: list[tuple[int, int]]) -> list[Finding]:
+    expected = 0
+    for first, count in spans:
+        if first != expected:
+            what = "are missing" if first > expected else "exist twice"
+            return [
+                Finding("C9", show.id, f"seats {min(first, expected)} to {max(first, expected) - 1} {what}")
+            ]
+        expected = first + count
+    if expected != show.seats_total:
+        return [Finding("C9", show.id, f"has {expected} seats, and its plan {show.seats_total}")]
+    return []
