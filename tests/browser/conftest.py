@@ -66,6 +66,17 @@ def box_office(
     site.close()
 
 
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One process, for what happens in the browser alone."""
+    site = OneProcess(tmp_path_factory.mktemp("front") / "data", UP, {})
+    world = World(site)
+    yield world
+    must_pass_the_check(site)
+    world.close()
+    site.close()
+
+
 Visit = Callable[..., Awaitable[Visitor]]
 
 

@@ -37,6 +37,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(world: Wo
         "problem": None,
         "created_at": "2027-01-15T08:00:00.000Z",
         "updated_at": "2027-01-15T08:00:00.000Z",
+        "server_time": "2027-01-15T08:00:00.000Z",
     }
     assert await world.ask("GET", f"/api/events/{event['id']}", who=ALICE) == (200, event)
 
@@ -100,7 +101,8 @@ async def test_patch_changes_only_what_is_given_and_null_clears(world: World) ->
     await world.clock.advance(60)
     status, changed = await world.ask("PATCH", path, {"on_sale_at": None, "title": "Aida"}, ALICE)
     assert status == 200
-    assert changed == event | {"on_sale_at": None, "title": "Aida", "updated_at": "2027-01-15T08:01:00.000Z"}
+    now = "2027-01-15T08:01:00.000Z"
+    assert changed == event | {"on_sale_at": None, "title": "Aida", "updated_at": now, "server_time": now}
     for name in (
         "title",
         "venue",

@@ -117,7 +117,10 @@ class AreaView(View, frozen=True, kw_only=True):
 
 
 class EventView(View, frozen=True, kw_only=True):
-    """`problem` says why an event stays in the state `publishing`: its inventory can't be made."""
+    """`problem` says why an event stays in the state `publishing`: its inventory can't be made.
+
+    `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
+    """
 
     id: str
     title: str
@@ -142,6 +145,7 @@ class EventView(View, frozen=True, kw_only=True):
     problem: str | None
     created_at: str
     updated_at: str
+    server_time: str
 
 
 async def create_event(service: EventsService, call: Call[NewEventInput]) -> EventView:
@@ -225,6 +229,7 @@ async def get_plan(service: EventsService, call: Call[None]) -> Answer:
 
 def _view(service: EventsService, event: Event) -> EventView:
     lowest, highest = event.price_range_minor
+    now = service.now()
     return EventView(
         id=event.id,
         title=event.title,
@@ -237,7 +242,7 @@ def _view(service: EventsService, event: Event) -> EventView:
         hold_seconds=event.hold_seconds,
         max_seats_per_order=event.max_seats_per_order,
         refundable_until=_written(event.refundable_until),
-        state=service.state(event),
+        state=domain.state(event, now),
         organizer_id=event.organizer_id,
         prices=event.prices,
         areas=[
@@ -252,6 +257,7 @@ def _view(service: EventsService, event: Event) -> EventView:
         problem=event.problem,
         created_at=rfc3339(event.created_at),
         updated_at=rfc3339(event.updated_at),
+        server_time=rfc3339(now),
     )
 
 

@@ -61,8 +61,11 @@ class EventsService:
         self._plan_work = asyncio.Semaphore(1)
         self._last_plan: tuple[str, bytes] = ("", b"")
 
+    def now(self) -> Millis:
+        return self._clock.now()
+
     def state(self, event: Event) -> domain.State:
-        return domain.state(event, self._clock.now())
+        return domain.state(event, self.now())
 
     async def create(self, who: Identity, new: NewEvent) -> Event:
         """A draft. Raises `Refusal` (422) with every error of its fields and its plan."""

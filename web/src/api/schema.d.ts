@@ -964,6 +964,8 @@ export interface components {
         /**
          * EventView
          * @description `problem` says why an event stays in the state `publishing`: its inventory can't be made.
+         *
+         *         `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
          */
         EventView: {
             id: string;
@@ -992,6 +994,7 @@ export interface components {
             problem: string | null;
             created_at: string;
             updated_at: string;
+            server_time: string;
         };
         /** AreaView */
         AreaView: {

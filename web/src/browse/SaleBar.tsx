@@ -2,9 +2,11 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect, type ReactNode } from 'react';
 import { eventQuery, inventoryQuery } from '@/api/queries';
+import { useOpening } from '@/api/useOpening';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { formatMoment } from '@/lib/time';
+import { useNow } from '@/lib/useNow';
 import { count } from '@/lib/words';
 import { buttonClass } from '@/ui/Button';
 import { Countdown } from '@/ui/Countdown';
@@ -86,8 +88,8 @@ function OnSale({ event }: { event: EventInfo }) {
 }
 
 function Scheduled({ event }: { event: EventInfo }) {
-  const client = useQueryClient();
-  const opensAt = event.on_sale_at ? Date.parse(event.on_sale_at) : null;
+  const opensAt = useOpening(event.id);
+  const now = useNow(opensAt !== null);
   return (
     <>
       <Words
@@ -96,10 +98,7 @@ function Scheduled({ event }: { event: EventInfo }) {
       />
       {opensAt !== null && (
         <p className="display text-3xl">
-          <Countdown
-            endsAt={opensAt}
-            onEnd={() => void client.invalidateQueries({ queryKey: eventQuery(event.id).queryKey })}
-          />
+          {now < opensAt ? <Countdown endsAt={opensAt} /> : 'Opening…'}
         </p>
       )}
     </>

@@ -5,6 +5,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { eventQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
+import { useOpening } from '@/api/useOpening';
 import { formatMoment } from '@/lib/time';
 import { useTitle } from '@/lib/useTitle';
 import { buttonClass } from '@/ui/Button';
@@ -33,6 +34,8 @@ export function PickerPage() {
 }
 
 function NotNow({ event }: { event: EventInfo }) {
+  // Whoever waits here for the opening comes in without a reload.
+  useOpening(event.id);
   const why: Partial<Record<EventInfo['state'], string>> = {
     scheduled: event.on_sale_at
       ? `The sale opens ${formatMoment(event.on_sale_at, event.timezone)}.`

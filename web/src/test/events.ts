@@ -1,0 +1,32 @@
+import type { EventInfo } from '@/api/types';
+
+/** An event as the API describes it; a test names what matters to it. */
+export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
+  return {
+    id: 'evt_1',
+    title: 'The Glass Harbour',
+    description: '',
+    venue: 'Harbour Theatre',
+    starts_at: '2030-03-01T19:30:00Z',
+    timezone: 'Europe/Berlin',
+    currency: 'EUR',
+    on_sale_at: null,
+    hold_seconds: 600,
+    max_seats_per_order: 10,
+    refundable_until: null,
+    state: 'on_sale',
+    organizer_id: 'usr_2',
+    prices: { Near: 5000, Far: 3000 },
+    areas: [],
+    plan_name: 'Hall',
+    plan_hash: 'hash',
+    seats_total: 25,
+    price_from_minor: 3000,
+    price_to_minor: 5000,
+    problem: null,
+    created_at: '2029-01-01T00:00:00Z',
+    updated_at: '2029-01-01T00:00:00Z',
+    server_time: new Date().toISOString(),
+    ...changes,
+  };
+}
