@@ -69,8 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`folder:` writes .eml files into the data folder; `smtp://user:password@host:587` sends."""
     mail_from: str = "Houseful <tickets@localhost>"
     proxies: Annotated[int, Meta(ge=0, le=8)] = 0
-    """How many proxies of your own stand in front and append to X-Forwarded-For; 0 believes nobody about a
-    client's address.
+    """How many proxies of your own stand in front and append to X-Forwarded-For (or, where that is missing,
+    to Forwarded); 0 believes nobody about a client's address.
     """
     web_folder: str = ""
     """The built web app; by default the one that comes with the package."""

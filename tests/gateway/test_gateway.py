@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from houseful.common.addresses import network
 from houseful.common.errors import Unavailable
 from houseful.common.http import Answer, Cut, Endpoint
 from houseful.common.telemetry import current_traceparent, request_id
@@ -188,6 +189,26 @@ async def test_addresses_behind_proxies_are_believed_only_as_far_as_configured(w
     assert world.recorder.scopes[-1]["client"][0] == "198.51.100.7"
     await world.gateway(proxies=1).call("GET", "/api/things/7")
     assert world.recorder.scopes[-1]["client"][0] == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        lambda number: {"x-forwarded-for": f"203.0.113.9:{1000 + number}"},
+        lambda number: {"x-forwarded-for": f"[2001:db8::{number:x}]:{1000 + number}"},
+        lambda number: {"x-forwarded-for": f"_hidden{number}"},
+        lambda number: {"forwarded": f'proto=https;for="203.0.113.9:{1000 + number}"'},
+    ],
+    ids=["port", "IPv6 with port", "unreadable", "RFC 7239"],
+)
+async def test_no_way_of_writing_an_address_is_a_way_around_the_limits(world: World, headers: Any) -> None:
+    front = world.gateway(rate_limits="on", proxies=1)
+    addresses = set()
+    for number in range(3):
+        await front.call("GET", "/api/things/7", headers=headers(number))
+        addresses.add(network(world.recorder.scopes[-1]["client"][0]))
+    assert len(addresses) == 1
+    assert addresses != {"192.0.2.1"}
 
 
 async def test_every_answer_is_guarded(world: World) -> None:

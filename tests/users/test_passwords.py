@@ -7,7 +7,7 @@ from argon2 import PasswordHasher, extract_parameters
 
 from houseful.common.errors import Refusal, Unavailable
 from houseful.users.domain import User
-from houseful.users.passwords import OWASP, Passwords, network
+from houseful.users.passwords import OWASP, Passwords
 from tests.users.support import ANN, CHEAP, HERE, PASSWORD, MakeWorld, World, identity, login, refused
 
 
@@ -179,17 +179,3 @@ async def test_guessing_the_current_password_is_throttled(make_world: MakeWorld)
         for n in range(11)
     ]
     assert codes == ["bad_credentials"] * 10 + ["too_many_attempts"]
-
-
-@pytest.mark.parametrize(
-    ("peer", "counted_as"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9%eth0", "2001:db8:1:2::/64"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("local", "local"),
-    ],
-)
-def test_whose_attempts_are_counted_together(peer: str, counted_as: str) -> None:
-    assert network(peer) == counted_as

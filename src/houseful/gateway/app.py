@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from houseful.common.addresses import forwarded
 from houseful.common.auth import TokenVerifier, bearer
 from houseful.common.errors import Refusal, Transient
 from houseful.common.http import (
@@ -219,8 +220,7 @@ class Gateway:
             scope["client"] = None
             return None
         if self._proxies and head.forwarded_for is not None:
-            hops = head.forwarded_for.decode("latin-1").split(",")
-            scope["client"] = client = (hops[-min(self._proxies, len(hops))].strip(), 0)
+            scope["client"] = client = (forwarded(head.forwarded_for, self._proxies), 0)
         address: str = client[0]
         return address
 
@@ -263,7 +263,7 @@ def _read_head(scope: Scope) -> _Head:
     last counts."""
     kept: list[tuple[bytes, bytes]] = []
     authorization = if_none_match = forwarded_for = None
-    traceparent = key = b""
+    traceparent = key = other_hops = b""
     gzip = False
     for pair in scope["headers"]:
         name, value = pair
@@ -278,6 +278,8 @@ def _read_head(scope: Scope) -> _Head:
         elif names_somebody(name):
             if name == b"x-forwarded-for":
                 forwarded_for = value if forwarded_for is None else forwarded_for + b"," + value
+            elif name == b"forwarded":
+                other_hops = other_hops + b"," + value if other_hops else value
             elif name == KEY_HEADER:
                 key = value
             continue
@@ -289,7 +291,7 @@ def _read_head(scope: Scope) -> _Head:
         traceparent.decode() if valid else new_traceparent(),
         gzip,
         if_none_match,
-        forwarded_for,
+        forwarded_for if forwarded_for is not None else other_hops or None,
         key,
     )
 

@@ -1,10 +1,10 @@
 """Rate limits: one address or one user can't take the whole server. Comfort for the others, never
 correctness."""
 
-import ipaddress
 import math
 from typing import NamedTuple
 
+from houseful.common.addresses import network
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Coordination
 from houseful.common.telemetry import get_logger
@@ -43,7 +43,7 @@ class Limits:
 
     async def admit_address(self, address: str) -> None:
         """Raises `Refusal` (429)."""
-        await self._take(f"address:{_network(address)}", PER_ADDRESS)
+        await self._take(f"address:{network(address)}", PER_ADDRESS)
 
     async def admit_user(self, user_id: str, route: str, rate: Rate) -> None:
         """Raises `Refusal` (429)."""
@@ -63,14 +63,3 @@ class Limits:
                 f"Too many requests in a short time. Try again in {seconds} s.",
                 headers={"retry-after": str(seconds)},
             )
-
-
-def _network(address: str) -> str:
-    """One household or machine: an IPv4 address, or an IPv6 network of 64 bits, of which one machine can use
-    every address."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return address

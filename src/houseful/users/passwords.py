@@ -3,7 +3,6 @@ attempts."""
 
 import asyncio
 import hashlib
-import ipaddress
 import math
 import os
 from collections.abc import Callable
@@ -139,14 +138,3 @@ class Attempts:
             return await self._coordination.take(bucket, per_second=limit.per_second, burst=limit.burst)
         except Unavailable:
             return 0
-
-
-def network(peer: str) -> str:
-    """Whose attempts are counted together: whoever has one IPv6 address has the 2⁶⁴ of its network."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if address.version == 4:
-        return peer
-    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))

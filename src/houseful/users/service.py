@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from houseful.common.addresses import network
 from houseful.common.auth import Identity, Role
 from houseful.common.documents import Millis
 from houseful.common.errors import Duplicate, Refusal, Unavailable, invalid, not_found
@@ -24,7 +25,6 @@ from houseful.users.passwords import (
     REGISTRATIONS,
     Attempts,
     Passwords,
-    network,
 )
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 

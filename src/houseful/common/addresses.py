@@ -1,0 +1,66 @@
+"""Clients' network addresses: how proxies write them, and whose requests are counted together."""
+
+import ipaddress
+
+UNKNOWN = "unknown"
+"""What can't be read. All of those are counted as one: an address that nobody understands is no way around a
+limit."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def network(address: str) -> str:
+    """One household or machine: an IPv4 address, or an IPv6 network of 64 bits, of which one machine can use
+    every address. An IPv4 address that travels inside an IPv6 one counts as itself."""
+    found = _read(address)
+    if found is None:
+        return UNKNOWN
+    if found.version == 4:
+        return str(found)
+    inner = _inner(found)
+    if inner is not None:
+        return str(inner)
+    if found in _LOCAL_NAT64:  # made by a translator, one for each IPv4 address
+        return str(found)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Mapped (RFC 4291), translated (RFC 6052), 6to4 (RFC 3056), and the client's of Teredo (RFC 4380)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo is not None else None)
+
+
+def forwarded(header: bytes, proxies: int) -> str:
+    """The address that the outermost of so many proxies saw, from X-Forwarded-For or Forwarded (RFC 7239), to
+    which each of them appends: bare, with a port, in brackets, in quotes, or as `for=…`. `UNKNOWN` where
+    that is no address."""
+    hops = header.decode("latin-1").split(",")
+    text = hops[-min(proxies, len(hops))]
+    for pair in text.split(";"):
+        name, equals, value = pair.partition("=")
+        if equals and name.strip().lower() == "for":
+            text = value
+            break
+    text = text.strip().strip('"').strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    found = _read(text)
+    if found is None:
+        bare, _, port = text.rpartition(":")
+        found = _read(bare) if port.isdecimal() else None
+    if found is None:
+        return UNKNOWN
+    return str((found.ipv4_mapped if found.version == 6 else None) or found)
+
+
+def _read(text: str) -> _Address | None:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
