@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import pytest
 
 from houseful.adapters.system import ManualClock, SystemClock
+from houseful.adapters.workers import WorkHere
 from houseful.app import Running, running
 from houseful.common.auth import Role
 from houseful.common.times import rfc3339
@@ -211,7 +212,9 @@ async def started(
 ) -> AsyncIterator[House]:
     """An installation in `data`; settings by their names. Rates are not limited unless `rate_limits="on"`."""
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
-    async with running(chosen, clock=clock, background=background, access_log=False) as app:
+    async with running(
+        chosen, clock=clock, workers=WorkHere(), background=background, access_log=False
+    ) as app:
         yield House(app=app)
 
 

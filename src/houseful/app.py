@@ -24,13 +24,14 @@ from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.gateway_client import HttpPaymentGateway
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.workers import WorkerProcesses, WorkHere
 from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
 from houseful.common.errors import Transient
 from houseful.common.http import App, Endpoint
-from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store
+from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
@@ -106,14 +107,15 @@ async def running(
     mailer: Mailer | None = None,
     bus: Bus | None = None,
     coordination: Coordination | None = None,
+    workers: Workers | None = None,
     background: bool = True,
     access_log: bool = True,
 ) -> AsyncIterator[Running]:
     """Start these parts, and stop them in the reverse order: background work, messages, stores.
 
-    A `bus` and a `coordination` that are given are shared with others, and stay open. Without `background` no
-    relay, consumer or job runs: for tests that take each step themselves. Raises `FolderInUse`,
-    `SettingsError`, and `Unavailable` for what can't be opened.
+    A `bus`, a `coordination` and `workers` that are given are shared with others, and stay open. Without
+    `background` no relay, consumer or job runs: for tests that take each step themselves. Raises
+    `FolderInUse`, `SettingsError`, and `Unavailable` for what can't be opened.
     """
     _refuse_what_can_not_work(settings, parts, has_bus=bus is not None, has_locks=coordination is not None)
     clock, ids = clock or SystemClock(), ids or SystemIds()
@@ -136,6 +138,9 @@ async def running(
         if coordination is None:
             coordination = by_url.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
+        if workers is None:
+            workers = WorkerProcesses()
+            stack.push_async_callback(workers.close)
 
         proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts)}
         if GATEWAY in parts:
@@ -146,7 +151,7 @@ async def running(
         services, apps = {}, {}
         for manifest in manifests:
             store = stores[manifest.name]
-            platform = _platform(settings, secrets, store, coordination, clock, ids, client, mailer)
+            platform = _platform(settings, secrets, store, coordination, clock, ids, client, mailer, workers)
             service = services[manifest.name] = manifest.build(platform)
             apps[manifest.name] = ServiceApp(
                 manifest.name, service, manifest.endpoints,
@@ -243,6 +248,7 @@ def _platform(
     ids: Ids,
     client: AsgiClient,
     mailer: Mailer,
+    workers: Workers,
 ) -> Platform:
     return Platform(
         settings=settings,
@@ -254,6 +260,7 @@ def _platform(
         client=client,
         payment_gateway=HttpPaymentGateway(client, secrets.payments_key),
         mailer=mailer,
+        workers=workers,
     )
 
 
@@ -269,7 +276,7 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
         stack.push_async_callback(coordination.close)
         mailer = _mailer(settings, clock)
         yield manifest.build(
-            _platform(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer)
+            _platform(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer, WorkHere())
         )
 
 

@@ -11,6 +11,7 @@ from houseful.adapters.gateway_client import HttpPaymentGateway
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds, SystemClock
+from houseful.adapters.workers import WorkHere
 from houseful.common import webhooks
 from houseful.common.auth import TokenVerifier
 from houseful.common.dispatch import ServiceApp
@@ -91,6 +92,7 @@ class World:
                 client=self.receiver,
                 payment_gateway=cast(PaymentGateway, None),
                 mailer=cast(Mailer, None),
+                workers=WorkHere(),
             )
         )
         app = ServiceApp(

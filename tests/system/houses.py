@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SystemClock
+from houseful.adapters.workers import WorkHere
 from houseful.app import Running, running
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Coordination
@@ -218,6 +219,7 @@ async def single_house(
         chosen,
         clock=ManualClock() if manual else None,
         coordination=coordination_that_is(coordination),
+        workers=WorkHere(),
         background=background,
         access_log=False,
     ) as app:

@@ -21,6 +21,7 @@ from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.adapters.uvicorn_server import listen
+from houseful.adapters.workers import WorkHere
 from houseful.app import GATEWAY, Running, WallAndStopwatch, running
 from houseful.common.ports import Coordination
 from houseful.common.telemetry import configure_logging
@@ -63,7 +64,7 @@ async def together(
             app = await stack.enter_async_context(
                 running(
                     its_settings, parts={part}, clock=clock, secrets=secrets, bus=bus,
-                    coordination=coordination, background=background, access_log=False,
+                    coordination=coordination, workers=WorkHere(), background=background, access_log=False,
                 )
             )  # fmt: skip
             await servers.add(app.entry, listeners[part], on_stopping=app.entry.stop)

@@ -11,6 +11,7 @@ import msgspec
 
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SeededIds
+from houseful.adapters.workers import WorkHere
 from houseful.common.documents import Document
 from houseful.common.errors import Refusal
 from houseful.common.idempotency import Once, once
@@ -66,6 +67,7 @@ class World:
                 client=self.events,
                 payment_gateway=self.processor,
                 mailer=self.letterbox,
+                workers=WorkHere(),
             )
         )
 

@@ -4,7 +4,7 @@ tested on.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -380,6 +380,24 @@ class Mailer(Protocol):
         good.
         """
         ...
+
+
+class Workers(Protocol):
+    """Where work is done that would keep an event loop or its interpreter from everybody else: reading a
+    large plan, drawing a document.
+    """
+
+    async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
+        """What `work(*arguments)` returns or raises. It is a function of a module, and everything that goes
+        in or out can be pickled.
+
+        Of one `whose` (a user's id, say) one piece of work is done at a time, in order. Raises `Refusal`:
+        429 where `most` of theirs are not done yet, 503 where too many of everybody's are; and `Unavailable`
+        where the outcome is not known. Whoever stops waiting for what has not begun takes it back.
+        """
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Clock(Protocol):

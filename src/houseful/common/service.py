@@ -15,6 +15,7 @@ from houseful.common.ports import (
     ServiceClient,
     Store,
     Transaction,
+    Workers,
 )
 from houseful.messages import Message
 from houseful.settings import Secrets, Settings
@@ -35,6 +36,7 @@ class Platform:
     client: ServiceClient
     payment_gateway: PaymentGateway
     mailer: Mailer
+    workers: Workers
 
 
 @dataclass(frozen=True)
