@@ -30,6 +30,13 @@ def test_config_shows_what_is_used() -> None:
     assert "HOUSEFUL_PORT" in invoke("config").stdout
 
 
+@pytest.mark.parametrize("command", ["config", "doctor", "check", "up"])
+def test_a_misspelt_setting_stops_every_command(command: str) -> None:
+    result = invoke(command, HOUSEFUL_RATE_LIMIT="off")
+    assert isinstance(result.exception, SettingsError)
+    assert "did you mean HOUSEFUL_RATE_LIMITS?" in str(result.exception)
+
+
 def test_doctor_on_a_new_folder_is_content_and_leaves_no_trace(elsewhere: Path) -> None:
     result = invoke("doctor", "--json")
     assert result.exit_code == 0, result.output

@@ -102,3 +102,63 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOUSEFUL_PORT", "1234")
     assert load_settings().port == 1234
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("HOUSEFUL_RATE_LIMIT", "HOUSEFUL_RATE_LIMITS"),
+        ("HOUSEFUL_RATELIMITS", "HOUSEFUL_RATE_LIMITS"),
+        ("houseful_rate_limits", "HOUSEFUL_RATE_LIMITS"),
+        ("Houseful_Port", "HOUSEFUL_PORT"),
+        ("HOUSEFULL_RATE_LIMITS", "HOUSEFUL_RATE_LIMITS"),
+        ("HOUSFUL_PUBLIC_URL", "HOUSEFUL_PUBLIC_URL"),
+        ("HOUSEFUL_WEBHOOK_KEY", "HOUSEFUL_WEBHOOK_KEYS"),
+        ("HOUSEFUL_PROXYS", "HOUSEFUL_PROXIES"),
+        ("HOUSEFUL_PASWORD", "HOUSEFUL_PASSWORD"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(variable: str, meant: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({variable: "off"})
+    assert raised.value.errors == {variable: f"is no setting; did you mean {meant}?"}
+
+
+def test_a_variable_like_none_is_named_with_all_that_there_are() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"HOUSEFUL_COLOUR": "red"})
+    assert "HOUSEFUL_PUBLIC_URL" in raised.value.errors["HOUSEFUL_COLOUR"]
+
+
+def test_what_others_say_in_the_environment_is_no_setting() -> None:
+    """Tests, the password of `create-admin`, other programs, and Kubernetes about services named houseful…"""
+    environment = {
+        "HOUSEFUL_TEST_MONGO": "mongodb://127.0.0.1", "HOUSEFUL_PASSWORD": "x", "HOUSEFUL_TOKEN_KEY": "x",
+        "HOUSE": "x", "HOUSEHOLD_PORT": "x", "PATH": "/bin", "HOUSEFUL": "x",
+        "HOUSEFUL_SERVICE_HOST": "10.0.0.1", "HOUSEFUL_SERVICE_PORT": "8000", "HOUSEFUL_SERVICE_PORT_HTTP": "8000",
+        "HOUSEFUL_PORT": "tcp://10.0.0.1:8000", "HOUSEFUL_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+        "HOUSEFUL_PORT_8000_TCP_PROTO": "tcp", "HOUSEFUL_PORT_8000_TCP_ADDR": "10.0.0.1",
+        "HOUSEFUL_GATEWAY_SERVICE_HOST": "10.0.0.1", "HOUSEFUL_GATEWAY_PORT": "tcp://10.0.0.1:80",
+        "HOUSEFUL_GATEWAY_PORT_80_TCP_PORT": "80", "HOUSEFUL_MAIL_FROM_PORT": "tcp://10.0.0.1:80",
+    }  # fmt: skip
+    assert load_settings(environment) == load_settings({})
+
+
+def test_a_port_is_no_service_link_because_it_is_wrong() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"HOUSEFUL_PORT": "http://10.0.0.1", "HOUSEFUL_GATEWAY_PORT": "80"})
+    assert set(raised.value.errors) == {"HOUSEFUL_PORT", "HOUSEFUL_GATEWAY_PORT"}
+
+
+def test_a_file_is_as_strict_as_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "houseful.toml"
+    file.write_text('rate_limit = "off"\nport = "http"\ntoken_key = "x"\n[gateway]\nport = 1\n')
+    with pytest.raises(SettingsError) as raised:
+        load_settings({}, file=file)
+    errors = {name.removeprefix(f"{file}: "): error for name, error in raised.value.errors.items()}
+    assert set(errors) == {"rate_limit", "port", "token_key", "gateway"}
+    assert errors["rate_limit"] == "is no setting; did you mean rate_limits?"
+    assert "keys.toml" in errors["token_key"]
+    file.write_bytes(b'host = "\xff"\n')
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings({}, file=file)

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-PREFIX = "HOUSEFUL_"
+from houseful.variables import PREFIX, is_service_link, meant, unknown_variables
+
 SERVICES = ("users", "events", "tickets", "payments")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -140,26 +141,28 @@ def load_settings(
     given.
     """
     environment = os.environ if environment is None else environment
-    names = {field.name for field in msgspec.structs.fields(Settings)}
-    secret_names = {field.name for field in msgspec.structs.fields(Secrets)}
-    errors: dict[str, str] = {}
-    values: dict[str, Any] = {}
+    variables = {PREFIX + field.name.upper(): field.name for field in msgspec.structs.fields(Settings)}
+    keys = [PREFIX + field.name.upper() for field in msgspec.structs.fields(Secrets)]
+    errors = unknown_variables(environment, [*variables, *keys])
+    values: dict[str, tuple[str, Any]] = {}  # by name: where it was said, and what
     file = file or (Path(environment["HOUSEFUL_CONFIG"]) if environment.get("HOUSEFUL_CONFIG") else None)
     if file is not None:
-        values |= _read_toml(file, names, secret_names, errors)
-    for variable, text in environment.items():
-        name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and name in names:
-            values[name] = text
-    values |= {name: value for name, value in overrides.items() if value is not None}
+        found = _read_toml(file, set(variables.values()), errors)
+        values |= {name: (f"{file}: {name}", value) for name, value in found.items()}
+    for variable, name in variables.items():
+        if variable in environment and not is_service_link(variable, environment[variable]):
+            values[name] = variable, environment[variable]
+    given = {name: value for name, value in overrides.items() if value is not None}
+    values |= {name: (PREFIX + name.upper(), value) for name, value in given.items()}
     settings: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         if field.name not in values:
             continue
+        where, value = values[field.name]
         try:
-            settings[field.name] = msgspec.convert(values[field.name], field.type, strict=False)
+            settings[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
-            errors[PREFIX + field.name.upper()] = f"{error}; it is {values[field.name]!r}"
+            errors[where] = f"{error}; it is {value!r}"
     if not errors:
         result = Settings(**settings)
         errors = _contradictions(result)
@@ -168,13 +171,18 @@ def load_settings(
     raise SettingsError(errors)
 
 
-def _read_toml(file: Path, names: set[str], secret_names: set[str], errors: dict[str, str]) -> dict[str, Any]:
+def _read_toml(file: Path, names: set[str], errors: dict[str, str]) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SettingsError({"HOUSEFUL_CONFIG": f"{file} can't be read: {error}"}) from error
-    for name in table.keys() - names - secret_names:
-        errors[f"{file}: {name}"] = f"unknown; the settings are {', '.join(sorted(names))}"
+    keys = {field.name for field in msgspec.structs.fields(Secrets)}
+    for name in table.keys() - names:
+        errors[f"{file}: {name}"] = (
+            "keys are not read from this file; they come from the environment, or keys.toml in the data folder"
+            if name in keys
+            else f"is no setting{meant(name, names)}"
+        )
     return {name: value for name, value in table.items() if name in names}
 
 

@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 
 from houseful.cli import root
 from houseful.gateway.operations import Operations
-from houseful.settings import PREFIX, Secrets, Settings
+from houseful.settings import Secrets, Settings
+from houseful.variables import PREFIX
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
