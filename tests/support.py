@@ -237,22 +237,22 @@ class OpenStream:
 
     status: int
     headers: dict[str, str]
-    _chunks: "asyncio.Queue[bytes | None]"
+    chunks: "asyncio.Queue[bytes | None]"
     _task: "asyncio.Task[None]"
     _gone: asyncio.Event
 
     async def event(self) -> tuple[str, str]:
-        """Name and data of the next message; comments are passed over."""
+        """Name and data of the next message; comments and pings are passed over."""
         while True:
-            chunk = await asyncio.wait_for(self._chunks.get(), PATIENCE_SECONDS)
+            chunk = await asyncio.wait_for(self.chunks.get(), PATIENCE_SECONDS)
             assert chunk is not None, "the stream has ended"
             fields = dict(line.split(": ", 1) for line in chunk.decode().splitlines() if ": " in line[1:])
-            if "data" in fields:
+            if "data" in fields and fields.get("event") != "ping":
                 return fields.get("event", "message"), fields["data"]
 
     async def ended(self) -> None:
         """Returns when the server has ended it."""
-        while await asyncio.wait_for(self._chunks.get(), PATIENCE_SECONDS) is not None:
+        while await asyncio.wait_for(self.chunks.get(), PATIENCE_SECONDS) is not None:
             pass
 
     async def close(self) -> None:

@@ -135,7 +135,8 @@ def test_what_others_say_in_the_environment_is_no_setting() -> None:
     environment = {
         "HOUSEFUL_TEST_MONGO": "mongodb://127.0.0.1", "HOUSEFUL_PASSWORD": "x", "HOUSEFUL_TOKEN_KEY": "x",
         "HOUSE": "x", "HOUSEHOLD_PORT": "x", "PATH": "/bin", "HOUSEFUL": "x",
-        "HOUSEFUL_SERVICE_HOST": "10.0.0.1", "HOUSEFUL_SERVICE_PORT": "8000", "HOUSEFUL_SERVICE_PORT_HTTP": "8000",
+        "HOUSEFUL_SERVICE_HOST": "10.0.0.1", "HOUSEFUL_SERVICE_PORT": "80",
+        "HOUSEFUL_SERVICE_PORT_HTTP": "80",
         "HOUSEFUL_PORT": "tcp://10.0.0.1:8000", "HOUSEFUL_PORT_8000_TCP": "tcp://10.0.0.1:8000",
         "HOUSEFUL_PORT_8000_TCP_PROTO": "tcp", "HOUSEFUL_PORT_8000_TCP_ADDR": "10.0.0.1",
         "HOUSEFUL_GATEWAY_SERVICE_HOST": "10.0.0.1", "HOUSEFUL_GATEWAY_PORT": "tcp://10.0.0.1:80",

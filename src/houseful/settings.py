@@ -179,7 +179,7 @@ def _read_toml(file: Path, names: set[str], errors: dict[str, str]) -> dict[str,
     keys = {field.name for field in msgspec.structs.fields(Secrets)}
     for name in table.keys() - names:
         errors[f"{file}: {name}"] = (
-            "keys are not read from this file; they come from the environment, or keys.toml in the data folder"
+            "is not read from here: keys come from the environment, or keys.toml in the data folder"
             if name in keys
             else f"is no setting{meant(name, names)}"
         )

@@ -7,6 +7,7 @@ error leaves as a problem document.
 
 import asyncio
 import inspect
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -30,6 +31,11 @@ BODY_BYTES = 256 * 1024
 PLAN_BYTES = 32 * 1024 * 1024
 _BODY_SECONDS = 20.0
 _MOST_ERRORS = 50
+
+EVENT_STREAM = "text/event-stream"
+PING_SECONDS = 15.0
+"""An event stream that has said nothing for so long sends a `ping`: proxies leave it open, and a client whose
+connection is dead notices that none comes."""
 
 ANYONE: frozenset[Role] | None = None
 USER: frozenset[Role] = frozenset(Role)
@@ -72,10 +78,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Stream:
-    """An answer without an end, such as server-sent events; closed when the caller goes."""
+    """An answer without an end, such as server-sent events; closed when the caller goes. Of an event stream
+    each chunk is whole messages: a `ping` may come between two of them."""
 
     chunks: AsyncIterator[bytes]
-    media_type: str = "text/event-stream"
+    media_type: str = EVENT_STREAM
     headers: Sequence[tuple[str, str]] = ()
 
 
@@ -288,7 +295,7 @@ async def respond(answer: Answer | Stream, scope: Scope, receive: Receive, send:
     if isinstance(answer, Stream):
         headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await _pump(answer.chunks, receive, send)
+        await _pump(answer, receive, send)
         return
     if answer.status in (204, 304):
         headers = headers[1:]
@@ -298,30 +305,45 @@ async def respond(answer: Answer | Stream, scope: Scope, receive: Receive, send:
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 
-async def _pump(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+async def _pump(stream: Stream, receive: Receive, send: Send) -> None:
     """Send until the chunks end or the caller goes; either way the iterator is closed, so that it can clean
     up.
     """
+    loop = asyncio.get_running_loop()
+    sent_at = loop.time()
 
     async def forward() -> None:
-        async for chunk in chunks:
+        nonlocal sent_at
+        async for chunk in stream.chunks:
+            sent_at = loop.time()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        sent_at = math.inf  # nothing may come behind the end
         await send({"type": "http.response.body", "body": b""})
+
+    async def ping() -> None:
+        nonlocal sent_at
+        while (pause := sent_at + PING_SECONDS - loop.time()) < math.inf:
+            if pause > 0:
+                await asyncio.sleep(pause)
+                continue
+            sent_at = loop.time()
+            await send({"type": "http.response.body", "body": _PING, "more_body": True})
 
     async def gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    tasks = {asyncio.ensure_future(forward()), asyncio.ensure_future(gone())}
+    ends = {asyncio.ensure_future(forward()), asyncio.ensure_future(gone())}
+    tasks = {*ends, asyncio.ensure_future(ping())} if stream.media_type == EVENT_STREAM else ends
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        close = getattr(chunks, "aclose", None)
+        close = getattr(stream.chunks, "aclose", None)
         if close is not None:
             await close()
 
@@ -330,3 +352,6 @@ def server_sent(event: str, data: str | bytes, id: str | None = None) -> bytes:
     """One message of an event stream; `data` has no line breaks."""
     text = data.decode() if isinstance(data, bytes) else data
     return ((f"id: {id}\n" if id is not None else "") + f"event: {event}\ndata: {text}\n\n").encode()
+
+
+_PING = server_sent("ping", "{}")

@@ -17,6 +17,7 @@ from houseful.common.addresses import forwarded
 from houseful.common.auth import TokenVerifier, bearer
 from houseful.common.errors import Refusal, Transient
 from houseful.common.http import (
+    EVENT_STREAM,
     App,
     Cut,
     Endpoint,
@@ -52,7 +53,6 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9
 _SERVICE_PREFIXES = ("/api/", "/.well-known/")
 _NOT_LOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_EVENT_STREAM = "text/event-stream"
 
 
 class _Route(NamedTuple):
@@ -193,7 +193,7 @@ class Gateway:
             raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
         methods = found[0]
         route = methods.get("GET" if method == "HEAD" else method)
-        if route is None or (method == "HEAD" and route.endpoint.media_type == _EVENT_STREAM):
+        if route is None or (method == "HEAD" and route.endpoint.media_type == EVENT_STREAM):
             await self._other_method(method, methods, scope, receive, exchange)
             return
         endpoint = route.endpoint
@@ -205,7 +205,7 @@ class Gateway:
                 scope["houseful.user_id"] = who.user_id
                 if limits is not None and route.rate is not None and address is not None:
                     await limits.admit_user(who.user_id, endpoint.path, route.rate)
-        if endpoint.media_type == _EVENT_STREAM and address is not None:
+        if endpoint.media_type == EVENT_STREAM and address is not None:
             await self._streams.send(route.app, scope, receive, exchange)
         else:
             await route.app(scope, receive, exchange.send)
@@ -228,7 +228,7 @@ class Gateway:
         self, method: str, methods: Mapping[str, _Route], scope: Scope, receive: Receive, exchange: Exchange
     ) -> None:
         known = set(methods) | {"OPTIONS"}
-        if "GET" in methods and methods["GET"].endpoint.media_type != _EVENT_STREAM:
+        if "GET" in methods and methods["GET"].endpoint.media_type != EVENT_STREAM:
             known.add("HEAD")
         allowed = ", ".join(sorted(known))
         if method != "OPTIONS":

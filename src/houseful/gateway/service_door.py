@@ -7,15 +7,13 @@ within). So nobody else may reach this port.
 from collections.abc import Mapping, Sequence
 
 from houseful.common.errors import Refusal
-from houseful.common.http import App, Cut, Endpoint, Receive, Scope, Send, problem, respond
+from houseful.common.http import EVENT_STREAM, App, Cut, Endpoint, Receive, Scope, Send, problem, respond
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import request_id, trace
 from houseful.gateway.exchange import Exchange, cut
 from houseful.gateway.operations import Operations
 from houseful.gateway.policy import CLOSE
 from houseful.gateway.streams import Streams
-
-_EVENT_STREAM = "text/event-stream"
 
 
 class ServiceDoor:
@@ -69,7 +67,7 @@ class ServiceDoor:
         targets = found[0]
         target = targets.get("GET" if scope["method"] == "HEAD" else scope["method"])
         app, endpoint = target or next(iter(targets.values()))  # the service itself refuses other methods
-        if endpoint.media_type == _EVENT_STREAM:
+        if endpoint.media_type == EVENT_STREAM:
             await self._streams.send(app, scope, receive, exchange)
         else:
             await app(scope, receive, exchange.send)

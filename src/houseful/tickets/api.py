@@ -13,6 +13,7 @@ from houseful.common import webhooks
 from houseful.common.auth import Role
 from houseful.common.errors import invalid, not_found
 from houseful.common.http import (
+    EVENT_STREAM,
     GATE,
     ORGANIZER,
     USER,
@@ -431,7 +432,6 @@ async def _messages(event: str, shown: AsyncIterator[View]) -> AsyncIterator[byt
 
 _EVENT = "/api/events/{event_id}"
 _BINARY = "application/octet-stream"
-_STREAM = "text/event-stream"
 
 ENDPOINTS = (
     Endpoint("GET", f"{_EVENT}/inventory", inventory, views.InventoryView),
@@ -440,7 +440,7 @@ ENDPOINTS = (
     Endpoint("GET", f"{_EVENT}/sections/{{section_id}}/seats", seats, Page[views.SeatView]),
     Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, query=GeometryQuery, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
-    Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=_STREAM),
+    Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=EVENT_STREAM),
     Endpoint(
         "POST",
         f"{_EVENT}/holds",
@@ -461,7 +461,12 @@ ENDPOINTS = (
     Endpoint("GET", "/api/orders", orders, Page[views.OrderView], query=PageQuery, who=USER),
     Endpoint("GET", "/api/orders/{order_id}", get_order, views.OrderView, who=USER),
     Endpoint(
-        "GET", "/api/orders/{order_id}/stream", watch_order, views.OrderView, who=USER, media_type=_STREAM
+        "GET",
+        "/api/orders/{order_id}/stream",
+        watch_order,
+        views.OrderView,
+        who=USER,
+        media_type=EVENT_STREAM,
     ),
     Endpoint(
         "POST", "/api/orders/{order_id}/cancel", cancel_order, views.OrderView, who=USER, idempotent=True
@@ -481,7 +486,7 @@ ENDPOINTS = (
     Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, body=BlockedInput, who=ORGANIZER, status=204),
     Endpoint("GET", f"{_EVENT}/sales", sales, views.SalesView, who=ORGANIZER),
     Endpoint(
-        "GET", f"{_EVENT}/sales/stream", watch_sales, views.SalesView, who=ORGANIZER, media_type=_STREAM
+        "GET", f"{_EVENT}/sales/stream", watch_sales, views.SalesView, who=ORGANIZER, media_type=EVENT_STREAM
     ),
     Endpoint("GET", f"{_EVENT}/orders.csv", orders_csv, who=ORGANIZER, media_type="text/csv"),
 )

@@ -26,7 +26,6 @@ log = get_logger(__name__)
 
 CHANNEL = "seats"
 TICK_SECONDS = 0.25
-HEARTBEAT_SECONDS = 15.0
 _LOOK_AGAIN_MILLIS = 30_000
 _IDLE_MILLIS = 600_000
 _PAGE = 200
@@ -298,10 +297,7 @@ class Availability:
             if last_id != str(view.version):
                 yield server_sent("snapshot", base64.b64encode(view.snapshot()), str(view.version))
             while True:
-                try:
-                    message = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
-                except TimeoutError:
-                    message = b": still here\n\n"
+                message = await queue.get()
                 if not message:
                     return
                 yield message
