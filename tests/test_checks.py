@@ -14,7 +14,7 @@ from houseful.common.auth import Role
 from houseful.common.documents import Document
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Transaction
-from houseful.payments.domain import Intent
+from houseful.payments.domain import Intent, State
 from houseful.settings import load_settings
 from houseful.tickets.domain import orders, tickets
 from houseful.tickets.domain.blocks import Block, SeatState
@@ -149,6 +149,46 @@ async def test_c2_money_that_was_not_given_back(sold: House) -> None:
 
     await change(sold, Intent, forget_the_refund, "payments")
     assert "not given back" in (await found(sold))["C2"][0]
+
+
+def cancelled(order: Order) -> Order | None:
+    if order.state is not OrderState.REFUNDED:
+        return None
+    return msgspec.structs.replace(order, state=OrderState.CANCELLED)
+
+
+async def test_c2_a_cancelled_order_whose_money_was_kept(sold: House) -> None:
+    def forget_the_refund(intent: Intent) -> Intent | None:
+        return msgspec.structs.replace(intent, refunded_minor=0) if intent.refunded_minor else None
+
+    await change(sold, Order, cancelled)
+    assert await found(sold) == {}
+    await change(sold, Intent, forget_the_refund, "payments")
+    assert "is cancelled" in (await found(sold))["C2"][0]
+
+
+@pytest.mark.parametrize("state", [State.UNPAID, State.CHALLENGED, State.PROCESSING, State.AUTHORIZED])
+async def test_c2_a_cancelled_order_that_can_still_be_paid(sold: House, state: State) -> None:
+    def reopen(intent: Intent) -> Intent | None:
+        if not intent.refunded_minor:
+            return None
+        return msgspec.structs.replace(intent, state=state, captured_minor=0, refunded_minor=0)
+
+    await change(sold, Order, cancelled)
+    await change(sold, Intent, reopen, "payments")
+    assert "can still be paid" in (await found(sold))["C2"][0]
+
+
+async def test_c1_a_cancelled_order_with_a_living_ticket(sold: House) -> None:
+    def revive(ticket: Ticket) -> Ticket | None:
+        if ticket.state is not TicketState.REFUNDED:
+            return None
+        key = tickets.seat_key(ticket.event_id, ticket.ordinal)
+        return msgspec.structs.replace(ticket, state=TicketState.VALID, seat_key=key)
+
+    await change(sold, Order, cancelled)
+    await change(sold, Ticket, revive)
+    assert "is not sold and has the living ticket" in (await found(sold))["C1"][0]
 
 
 async def test_c2_too_little_was_taken(sold: House) -> None:

@@ -124,8 +124,9 @@ class OrderConfirmed(Message, frozen=True, kw_only=True):
 
 
 class OrderRefunded(Message, frozen=True, kw_only=True):
-    """A confirmed order was taken back: its tickets are void, its seats free, its money on the way back. Sent
-    by tickets; tickets itself mails the buyer and counts it."""
+    """A confirmed order was taken back, by its buyer or with the event, as the reason says: its tickets are
+    void, its seats free, its money on the way back. Sent by tickets; tickets itself mails the buyer and
+    counts it."""
 
     sender = "tickets"
     about = "order"
@@ -136,11 +137,12 @@ class OrderRefunded(Message, frozen=True, kw_only=True):
     refunded_at: int
     total_minor: int
     seats: list[SoldSeat]
+    reason: str = ""
 
 
 class PaymentReturned(Message, frozen=True, kw_only=True):
-    """A payment came too late for its seats and was given back. Sent by tickets; tickets itself tells the
-    buyer.
+    """A payment could not be taken and was given back, for this reason (`tickets.domain.returns`). Sent by
+    tickets; tickets itself tells the buyer.
     """
 
     sender = "tickets"
@@ -151,6 +153,7 @@ class PaymentReturned(Message, frozen=True, kw_only=True):
     event_id: str
     returned_at: int
     total_minor: int
+    reason: str = "seats_gone"
 
 
 class EventCancelled(Message, frozen=True, kw_only=True):

@@ -20,9 +20,11 @@ from houseful.tickets.domain.orders import (
     OrderState,
     PaymentState,
 )
+from houseful.tickets.domain.returns import Reason, clause, in_words
 
 S, P = OrderState, PaymentState
 NOW, DEADLINE = 1_000_000, 1_600_000
+WHY = Reason.BUYER_CANCELLED
 
 # What the rules say, written down a second time: a row that is added or lost by mistake shows here.
 ALLOWED = {
@@ -38,6 +40,7 @@ ALLOWED = {
     (S.PROCESSING, S.REFUNDING),
     (S.EXPIRED, S.CONFIRMED),
     (S.EXPIRED, S.REFUNDING),
+    (S.EXPIRED, S.CANCELLED),
     (S.CANCELLED, S.REFUNDING),
     (S.CONFIRMED, S.REFUNDING),
     (S.REFUNDING, S.REFUNDED),
@@ -133,16 +136,17 @@ def after_any_news(order: Order) -> Iterator[Order]:
     for moment in (NOW, DEADLINE - 1, DEADLINE, DEADLINE + LATE_MILLIS, DEADLINE + 10 * LATE_MILLIS):
         yield orders.lapsed(order, moment)
         yield orders.overdue(order, moment)
-        yield orders.cancelled(order, moment)
+        yield orders.cancelled(order, WHY, moment)
     yield orders.processing(order, NOW)
     yield orders.declined(order, "declined")
     if order.payment is P.OPEN:
         yield orders.intent_ended(order)
-        yield orders.returned(order, "gone", NOW)
+        yield orders.returned(order, WHY, NOW)
         if order.state is not S.CANCELLED and order.due is not Due.CANCEL:
             yield orders.confirmed(order, NOW)
     for done in (Due.CAPTURE, Due.VOID, Due.REFUND, Due.CANCEL):
         yield orders.settled(order, done, NOW)
+    yield orders.found_captured(order, NOW)
 
 
 def explored(*starts: Order) -> tuple[dict[Key, Order], dict[Key, set[Key]]]:
@@ -188,7 +192,9 @@ def test_no_news_changes_what_has_ended_but_a_cancellation() -> None:
     for one, order in found.items():
         if one[3]:
             exits = ways[one] - {one}
-            assert exits == ({key(orders.cancelled(order, NOW))} if order.state is S.CONFIRMED else set())
+            assert exits == (
+                {key(orders.cancelled(order, WHY, NOW))} if order.state is S.CONFIRMED else set()
+            )
 
 
 def test_a_free_order_needs_no_payment() -> None:
@@ -219,7 +225,10 @@ def test_an_order_whose_payment_never_opened_lapses_and_is_still_settled_with_th
     lapsed = orders.lapsed(placed(), DEADLINE)
     assert (lapsed.state, lapsed.due) == (S.EXPIRED, Due.CREATE)
     assert orders.lapsed(placed(), DEADLINE - 1).state is S.AWAITING_PAYMENT
-    assert orders.intent_made(lapsed, "pi_1", "secret").due is Due.CANCEL
+    made = orders.intent_made(lapsed, "pi_1", "secret")
+    assert (made.due, made.look_at) == (None, DEADLINE + LATE_MILLIS)  # nobody cancelled it: it is only late
+    cancelled = orders.intent_made(orders.cancelled(lapsed, WHY, NOW), "pi_1", "secret")
+    assert (cancelled.state, cancelled.due) == (S.CANCELLED, Due.CANCEL)
 
 
 def test_the_bank_decides_while_it_thinks() -> None:
@@ -250,7 +259,7 @@ def test_a_decline_is_told_and_may_be_tried_again() -> None:
 
 
 def test_a_capture_on_its_way_is_settled_before_it_is_refunded() -> None:
-    cancelled = orders.cancelled(orders.confirmed(waiting(), NOW), NOW)
+    cancelled = orders.cancelled(orders.confirmed(waiting(), NOW), WHY, NOW)
     assert (cancelled.state, cancelled.due) == (S.REFUNDING, Due.CAPTURE)
     captured = orders.settled(cancelled, Due.CAPTURE, NOW)
     assert (captured.due, captured.look_at) == (Due.REFUND, NOW)
@@ -259,8 +268,8 @@ def test_a_capture_on_its_way_is_settled_before_it_is_refunded() -> None:
 
 def test_cancelling_twice_is_once() -> None:
     for order in (placed(), waiting(), sold()):
-        cancelled = orders.cancelled(order, NOW)
-        assert orders.cancelled(cancelled, NOW + 1) is cancelled
+        cancelled = orders.cancelled(order, WHY, NOW)
+        assert orders.cancelled(cancelled, WHY, NOW + 1) is cancelled
 
 
 def test_pauses_grow_to_five_minutes_and_no_further() -> None:
@@ -302,21 +311,30 @@ def test_until_when_a_buyer_may_cancel() -> None:
             orders.check_cancel(sold(), refundable_until=NOW, used=used, now=now)
         assert (refusal.value.status, refusal.value.code) == (409, "cancel_closed")
     orders.check_cancel(waiting(), refundable_until=0, used=False, now=NOW)  # nothing to give back yet
-    refunded = orders.cancelled(sold(), NOW)
+    refunded = orders.cancelled(sold(), WHY, NOW)
     orders.check_cancel(refunded, refundable_until=0, used=True, now=NOW)  # it is on its way already
 
 
 def test_only_what_is_open_or_confirmed_can_be_cancelled() -> None:
     found, _ = explored(placed())
     for order in found.values():
-        assert orders.can_be_cancelled(order) is (orders.cancelled(order, NOW) is not order)
+        assert orders.can_be_cancelled(order) is (orders.cancelled(order, WHY, NOW) is not order)
 
 
 def test_messages_tell_the_frozen_prices() -> None:
     seats = [SoldSeat(seat_id="A-4", category="Premium", price_minor=8000)]
     confirmation = orders.confirmation(sold(), 77)
     assert (confirmation.confirmed_at, confirmation.total_minor, confirmation.seats) == (77, 8000, seats)
-    refund = orders.refund_notice(sold(), 78)
+    refund = orders.refund_notice(orders.cancelled(sold(), Reason.EVENT_CANCELLED, NOW), 78)
     assert (refund.refunded_at, refund.total_minor, refund.seats) == (78, 8000, seats)
-    returned = orders.return_notice(sold(), 79)
+    assert refund.reason == "event_cancelled"
+    returned = orders.return_notice(orders.returned(waiting(), Reason.SEATS_GONE, NOW), 79)
     assert (returned.order_id, returned.returned_at, returned.total_minor) == ("ord_1", 79, 8000)
+    assert returned.reason == "seats_gone"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_has_words_of_its_own(reason: Reason) -> None:
+    assert sum(clause(other) == clause(reason) for other in Reason) == 1
+    assert clause(reason)[1:] in in_words(reason)
+    assert "money" not in in_words(reason, paid=False)

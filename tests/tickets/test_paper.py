@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from houseful.tickets import paper, views
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.orders import OrderState, PaymentState
+from houseful.tickets.domain.returns import Reason, clause
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import CodeSigner, TicketState
 
@@ -295,16 +296,24 @@ def test_a_title_can_add_nothing_to_a_calendar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "subject", "word"),
+    ("kind", "subject", "reason", "word"),
     [
-        ("confirmed", "Your tickets: La Traviata", "your seats are booked"),
-        ("refunded", "Refunded: La Traviata", "no longer valid"),
-        ("returned", "Payment returned: La Traviata", "after the seats had gone"),
+        ("confirmed", "Your tickets: La Traviata", None, "your seats are booked"),
+        (
+            "refunded",
+            "Refunded: La Traviata",
+            None,
+            "your order was taken back; its tickets are no longer valid",
+        ),
+        ("returned", "Payment returned: La Traviata", None, "your payment could not be taken"),
+        *(("refunded", "Refunded: La Traviata", reason, clause(reason)) for reason in Reason),
+        *(("returned", "Payment returned: La Traviata", reason, clause(reason)) for reason in Reason),
     ],
 )
-def test_letters_say_what_happened(kind: str, subject: str, word: str) -> None:
+def test_letters_say_what_happened_and_why(kind: str, subject: str, reason: Reason | None, word: str) -> None:
+    about = msgspec.structs.replace(order(ticket()), reason=reason)
     told_subject, told = paper.letter_text(
-        kind, show(), order(ticket()), ["Stalls, row C, seat 12"], "https://tickets.example.org/orders/ord_77"
+        kind, show(), about, ["Stalls, row C, seat 12"], "https://tickets.example.org/orders/ord_77"
     )
     assert told_subject == subject
     for part in ("Hello Bea Brandt,", word, "La Traviata", "20:00 (Europe/Berlin)", "1,234.50 EUR", "ord_77"):

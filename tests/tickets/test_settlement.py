@@ -11,8 +11,8 @@ from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import PaymentIntent
 from houseful.messages import OrderConfirmed, PaymentReturned
 from houseful.tickets.domain.orders import LATE_MILLIS, Due, Order, OrderState, PaymentState
+from houseful.tickets.domain.returns import Reason, in_words
 from houseful.tickets.domain.tickets import Ticket
-from houseful.tickets.service import settlement
 from houseful.tickets.service.settlement import WebhookReceived
 from tests.tickets.world import World, until
 
@@ -102,7 +102,7 @@ async def test_another_amount_buys_nothing(world: World, wrong: dict[str, Any]) 
         *news._replace(intent=msgspec.structs.replace(news.intent, **wrong))
     )
     order = await world.order_of(order_id)
-    assert (order.state, order.due, order.detail) == (S.REFUNDING, Due.VOID, settlement.WRONG_AMOUNT)
+    assert (order.state, order.due, order.detail) == (S.REFUNDING, Due.VOID, in_words(Reason.WRONG_AMOUNT))
     await world.quiet()
     assert await world.every(Ticket) == []
     await world.verify()
@@ -190,10 +190,11 @@ async def test_a_late_payment_for_what_is_gone_is_given_back_with_words(world: W
     world.processor.pay(order_id)
     await world.webhooks()
     order = await world.order_of(order_id)
-    assert (order.state, order.detail) == (S.REFUNDING, settlement.TAKEN)
+    why = Reason.OFF_SALE if next_one == "blocked" else Reason.SEATS_GONE
+    assert (order.state, order.detail) == (S.REFUNDING, in_words(why))
     assert await world.seats() == seats  # A-1 was free, and is not sold alone
     [returned] = await world.sent(PaymentReturned)
-    assert (returned.order_id, returned.total_minor) == (order_id, 10_000)
+    assert (returned.order_id, returned.total_minor, returned.reason) == (order_id, 10_000, why)
     await world.quiet()
     assert (await world.order_of(order_id)).payment is PaymentState.VOIDED
     await world.verify()
@@ -206,7 +207,7 @@ async def test_a_payment_that_crosses_the_buyers_cancellation_is_given_back(worl
     await world.cancel(order_id)
     await world.webhooks()
     order = await world.order_of(order_id)
-    assert (order.state, order.detail) == (S.REFUNDING, settlement.TOO_LATE)
+    assert (order.state, order.detail) == (S.REFUNDING, in_words(Reason.ORDER_CANCELLED))
     await world.quiet()
     await world.verify()
 

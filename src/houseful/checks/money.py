@@ -3,13 +3,13 @@
 from collections import defaultdict
 
 from houseful.checks.looks import Finding, Installation, Look, every
-from houseful.payments.domain import Intent
+from houseful.payments.domain import Intent, State
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 
 
 async def money(installation: Installation) -> Look:
     """C2: captured − refunded = the totals of confirmed orders; no authorisation stays open that nobody will
-    settle."""
+    settle, and a cancelled order has nothing that could still be paid."""
     intents: dict[str, list[Intent]] = defaultdict(list)
     orders: dict[str, Order] = {}
     if (store := installation.stores.get("payments")) is not None:
@@ -69,4 +69,7 @@ def _payment(order: Order, intents: list[Intent]) -> list[str]:
         wrong.append(f"is {order.state} for {order.total_minor} and {kept} were taken")
     if settled and open_minor and order.payment not in (PaymentState.OPEN, PaymentState.NONE):
         wrong.append(f"is {order.state}, its payment {order.payment}, and {open_minor} are still reserved")
+    if settled and order.state is OrderState.CANCELLED:
+        payable = [intent.id for intent in intents if intent.state not in (State.CANCELED, State.CAPTURED)]
+        wrong += [f"is cancelled and its payment {id} can still be paid" for id in payable]
     return wrong

@@ -14,6 +14,7 @@ import segno
 
 from houseful.common.documents import Millis
 from houseful.common.money import written
+from houseful.tickets.domain.returns import clause
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.views import OrderView, TicketView
 
@@ -233,9 +234,15 @@ def calendar_file(show: Show, order_id: str, seats: list[str], now: Millis) -> b
     return bytes(calendar.to_ical())
 
 
+def _why(order: OrderView, otherwise: str) -> str:
+    """An order of an older version does not say why."""
+    return otherwise if order.reason is None else clause(order.reason)
+
+
 def letter_text(kind: str, show: Show, order: OrderView, places: list[str], link: str) -> tuple[str, str]:
     """Subject and text of the letter about an order: confirmed, refunded or returned."""
     total = written(order.total_minor, order.currency)
+    money = f" {total} is on its way back to you." if order.total_minor else ""
     seats = "\n".join(f"  {one}" for one in places)
     about = f"{show.title}\n{local_time(show)}\n{show.venue}\n\n{seats}\n\n"
     about += f"Total: {total}\nOrder: {order.id}\n{link}\n"
@@ -245,11 +252,11 @@ def letter_text(kind: str, show: Show, order: OrderView, places: list[str], link
             f"Your tickets: {show.title}",
         ),
         "refunded": (
-            f"your order was taken back; its tickets are no longer valid. {total} is on its way to you.",
+            f"{_why(order, 'your order was taken back')}; its tickets are no longer valid.{money}",
             f"Refunded: {show.title}",
         ),
         "returned": (
-            f"your payment came after the seats had gone. {total} is on its way back to you.",
+            f"{_why(order, 'your payment could not be taken')}.{money}",
             f"Payment returned: {show.title}",
         ),
     }[kind]

@@ -10,6 +10,7 @@ from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import Kind, Layout, Section
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+from houseful.tickets.domain.returns import Reason
 from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.seatmap import AVAILABLE, HELD
 from houseful.tickets.domain.shows import Show, ShowState
@@ -98,7 +99,9 @@ class PaymentView(View, frozen=True, kw_only=True):
 
 
 class OrderView(View, frozen=True, kw_only=True):
-    """`detail` says in words what happened where the status alone does not."""
+    """`detail` says in words what happened where the status alone does not; `reason` is why money went
+    back or none is taken any more.
+    """
 
     id: str
     event_id: str
@@ -114,6 +117,7 @@ class OrderView(View, frozen=True, kw_only=True):
     server_time: str
     payment: PaymentView
     detail: str | None
+    reason: Reason | None = None
 
 
 class TicketSeatView(View, frozen=True, kw_only=True):
@@ -345,6 +349,7 @@ def order_view(order: Order, show: Show, layout: Layout, now: Millis) -> OrderVi
             intent_id=order.intent_id, client_secret=order.client_secret, status=order.payment
         ),
         detail=order.detail,
+        reason=order.reason,
     )
 
 

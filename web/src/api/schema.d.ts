@@ -1366,7 +1366,8 @@ export interface components {
         };
         /**
          * OrderView
-         * @description `detail` says in words what happened where the status alone does not.
+         * @description `detail` says in words what happened where the status alone does not; `reason` is why money went
+         *         back or none is taken any more.
          */
         OrderView: {
             id: string;
@@ -1383,6 +1384,8 @@ export interface components {
             server_time: string;
             payment: components["schemas"]["PaymentView"];
             detail: string | null;
+            /** @default null */
+            reason?: components["schemas"]["Reason"] | null;
         };
         /**
          * OrderState
@@ -1406,6 +1409,13 @@ export interface components {
          * @enum {unknown}
          */
         PaymentState: "authorized" | "canceled" | "captured" | "none" | "open" | "refunded" | "voided";
+        /**
+         * Reason
+         * @description Each is decided by whoever gives the money back, from what is so at that moment; none is guessed
+         *         later from the order's state.
+         * @enum {unknown}
+         */
+        Reason: "buyer_cancelled" | "event_cancelled" | "off_sale" | "order_cancelled" | "seats_gone" | "too_late" | "wrong_amount";
         /** OrderInput */
         OrderInput: {
             hold_id: string;

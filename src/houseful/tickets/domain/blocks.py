@@ -46,11 +46,19 @@ class Block(Document, frozen=True, kw_only=True):
 
 
 class SeatsTaken(Exception):
-    """`ordinals` are the seats that somebody else has."""
+    """`claims` has the seats that could not be had, by ordinal, and why: None for one that nobody has, and
+    that was to be one's own.
+    """
 
-    def __init__(self, ordinals: Iterable[int]) -> None:
-        self.ordinals = sorted(ordinals)
+    def __init__(self, claims: Mapping[int, Claim | None]) -> None:
+        self.claims = claims
+        self.ordinals = sorted(claims)
         super().__init__(f"taken: {self.ordinals}")
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it is the organizer alone who stands in the way."""
+        return all(claim == BLOCKED for claim in self.claims.values())
 
 
 # An attribute of an enumeration is looked up slowly, and this is the hottest code there is.
@@ -80,6 +88,10 @@ def _positions(block: Block, ordinals: Iterable[int]) -> list[int]:
     return positions
 
 
+def _taken(block: Block, positions: Iterable[int]) -> SeatsTaken:
+    return SeatsTaken({block.first + position: block.claims.get(position) for position in positions})
+
+
 def _with(block: Block, claims: Mapping[int, Claim | None]) -> Block:
     kept = dict(block.claims)
     for position, claim in claims.items():
@@ -95,7 +107,7 @@ def hold(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis, now
     positions = _positions(block, ordinals)
     taken = [p for p in positions if state_at(block.claims.get(p), now) is not _AVAILABLE]
     if taken:
-        raise SeatsTaken(block.first + position for position in taken)
+        raise _taken(block, taken)
     return _with(block, dict.fromkeys(positions, Claim(_HELD, hold_id, until)))
 
 
@@ -106,7 +118,7 @@ def extend(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis) -
     positions = _positions(block, ordinals)
     lost = [p for p in positions if not _is_held_by(block.claims.get(p), hold_id)]
     if lost:
-        raise SeatsTaken(block.first + position for position in lost)
+        raise _taken(block, lost)
     return _with(block, dict.fromkeys(positions, Claim(_HELD, hold_id, until)))
 
 
@@ -122,7 +134,7 @@ def sell(block: Block, ordinals: Iterable[int], hold_id: str, order_id: str, now
         and state_at(block.claims.get(position), now) is not _AVAILABLE
     ]
     if taken:
-        raise SeatsTaken(block.first + position for position in taken)
+        raise _taken(block, taken)
     return _with(block, dict.fromkeys(positions, Claim(_SOLD, order_id)))
 
 
@@ -141,7 +153,7 @@ def close(block: Block, ordinals: Iterable[int], now: Millis) -> Block:
     positions = _positions(block, ordinals)
     taken = [p for p in positions if state_at(block.claims.get(p), now) in (_HELD, _SOLD)]
     if taken:
-        raise SeatsTaken(block.first + position for position in taken)
+        raise _taken(block, taken)
     return _with(block, dict.fromkeys(positions, BLOCKED))
 
 

@@ -12,6 +12,7 @@ import msgspec
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
+from houseful.tickets.domain.returns import Reason, in_words
 
 
 class OrderState(StrEnum):
@@ -28,7 +29,8 @@ _S = OrderState
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     _S.AWAITING_PAYMENT: frozenset({_S.PROCESSING, _S.CONFIRMED, _S.EXPIRED, _S.CANCELLED, _S.REFUNDING}),
     _S.PROCESSING: frozenset({_S.AWAITING_PAYMENT, _S.CONFIRMED, _S.EXPIRED, _S.CANCELLED, _S.REFUNDING}),
-    _S.EXPIRED: frozenset({_S.CONFIRMED, _S.REFUNDING}),  # a late payment is honoured, or given back
+    # a late payment is honoured, or given back; after a cancellation it is not taken
+    _S.EXPIRED: frozenset({_S.CONFIRMED, _S.REFUNDING, _S.CANCELLED}),
     _S.CANCELLED: frozenset({_S.REFUNDING}),  # paid in the instant of cancelling
     _S.CONFIRMED: frozenset({_S.REFUNDING}),
     _S.REFUNDING: frozenset({_S.REFUNDED}),
@@ -81,7 +83,7 @@ class OrderedSeat(msgspec.Struct, frozen=True, array_like=True):
 
 class Order(Document, frozen=True, kw_only=True):
     """`look_at` is when the reconciler looks at it again: always set while anything is open. `due` is what it
-    will ask for.
+    will ask for. `reason` is why its money goes back; `detail` has it in words.
     """
 
     collection: ClassVar[str] = "orders"
@@ -112,6 +114,7 @@ class Order(Document, frozen=True, kw_only=True):
     client_secret: str | None = None
     confirmed_at: Millis | None = None
     detail: str | None = None
+    reason: Reason | None = None
     looks: int = 0
 
     @property
@@ -150,13 +153,17 @@ def needs_intent(order: Order) -> bool:
 
 
 def intent_made(order: Order, intent_id: str, client_secret: str) -> Order:
-    """The gateway knows the payment; from now on the deadline is what to look for. A cancelled order's intent
-    is ended.
+    """The gateway knows the payment; from now on the deadline is what to look for. One that came after the
+    deadline can be paid as late as any other; a cancelled order's is ended.
     """
     order = paid(order, PaymentState.OPEN, intent_id=intent_id, client_secret=client_secret, looks=0)
-    if order.state is OrderState.AWAITING_PAYMENT:
-        return msgspec.structs.replace(order, due=None, look_at=order.expires_at)
-    return msgspec.structs.replace(order, due=Due.CANCEL)
+    match order.state:
+        case OrderState.AWAITING_PAYMENT:
+            return msgspec.structs.replace(order, due=None, look_at=order.expires_at)
+        case OrderState.EXPIRED:
+            return msgspec.structs.replace(order, due=None, look_at=order.expires_at + LATE_MILLIS)
+        case _:
+            return msgspec.structs.replace(order, due=Due.CANCEL)
 
 
 def processing(order: Order, now: Millis) -> Order:
@@ -185,10 +192,19 @@ def confirmed_free(order: Order, now: Millis) -> Order:
     return moved(order, OrderState.CONFIRMED, due=None, look_at=None, confirmed_at=now)
 
 
-def returned(order: Order, detail: str, now: Millis) -> Order:
+def returned(order: Order, why: Reason, now: Millis) -> Order:
     """Authorised, but there is nothing to sell: the authorisation is given back."""
     order = paid(order, PaymentState.AUTHORIZED, due=Due.VOID, look_at=now + _SOON_MILLIS, looks=0)
-    return moved(order, OrderState.REFUNDING, detail=detail)
+    return moved(order, OrderState.REFUNDING, reason=why, detail=in_words(why))
+
+
+def found_captured(order: Order, now: Millis) -> Order:
+    """What was to be voided has been taken, by a gateway that captures by itself or by an operator: it is
+    refunded.
+    """
+    if order.due is not Due.VOID:
+        return order
+    return paid(order, PaymentState.CAPTURED, due=Due.REFUND, look_at=now, looks=0)
 
 
 def intent_ended(order: Order) -> Order:
@@ -239,6 +255,9 @@ def is_done(due: Due, status: str, captured_minor: int, refunded_minor: int) -> 
 
 
 def can_be_cancelled(order: Order) -> bool:
+    """What has expired can be cancelled for as long as it can be paid."""
+    if order.state is OrderState.EXPIRED:
+        return order.look_at is not None
     return order.state in (OrderState.AWAITING_PAYMENT, OrderState.PROCESSING, OrderState.CONFIRMED)
 
 
@@ -251,24 +270,22 @@ def expired(order: Order, now: Millis) -> Order:
     return moved(order, OrderState.EXPIRED, look_at=order.expires_at + LATE_MILLIS, due=None)
 
 
-def cancelled(order: Order, now: Millis) -> Order:
-    """By the buyer or the organizer. What is paid goes back; what is not paid is ended at the gateway. Twice
-    is once.
+def cancelled(order: Order, why: Reason, now: Millis) -> Order:
+    """By the buyer or with the event. What is paid goes back; what is not paid is ended at the gateway, also
+    after the deadline, so that no payment is taken any more. Twice is once.
     """
-    match order.state:
-        case OrderState.AWAITING_PAYMENT | OrderState.PROCESSING:
-            due = Due.CREATE if order.payment is PaymentState.NONE else Due.CANCEL
-            return moved(
-                order, OrderState.CANCELLED, due=due, look_at=now + _SOON_MILLIS, looks=0, detail=None
-            )
-        case OrderState.CONFIRMED if order.payment is PaymentState.NONE:  # it was free
-            return moved(moved(order, OrderState.REFUNDING), OrderState.REFUNDED, look_at=None)
-        case OrderState.CONFIRMED:
-            # A capture may be on its way; it is settled first and refunded then.
-            due = Due.REFUND if order.payment is PaymentState.CAPTURED else Due.CAPTURE
-            return moved(order, OrderState.REFUNDING, due=due, look_at=now + _SOON_MILLIS, looks=0)
-        case _:
-            return order
+    if not can_be_cancelled(order):
+        return order
+    paid_for = order.state is OrderState.CONFIRMED and order.payment is not PaymentState.NONE
+    order = msgspec.structs.replace(order, reason=why, detail=in_words(why, paid=paid_for))
+    if paid_for:
+        # A capture may be on its way; it is settled first and refunded then.
+        due = Due.REFUND if order.payment is PaymentState.CAPTURED else Due.CAPTURE
+        return moved(order, OrderState.REFUNDING, due=due, look_at=now + _SOON_MILLIS, looks=0)
+    if order.state is OrderState.CONFIRMED:  # it was free
+        return moved(moved(order, OrderState.REFUNDING), OrderState.REFUNDED, look_at=None)
+    due = Due.CREATE if order.payment is PaymentState.NONE else Due.CANCEL
+    return moved(order, OrderState.CANCELLED, due=due, look_at=now + _SOON_MILLIS, looks=0)
 
 
 def settled(order: Order, done: Due, now: Millis) -> Order:
@@ -333,10 +350,20 @@ def refund_notice(order: Order, now: Millis) -> OrderRefunded:
         refunded_at=now,
         total_minor=order.total_minor,
         seats=_sold(order),
+        reason=_reason(order),
     )
 
 
 def return_notice(order: Order, now: Millis) -> PaymentReturned:
     return PaymentReturned(
-        order_id=order.id, event_id=order.event_id, returned_at=now, total_minor=order.total_minor
+        order_id=order.id,
+        event_id=order.event_id,
+        returned_at=now,
+        total_minor=order.total_minor,
+        reason=_reason(order),
     )
+
+
+def _reason(order: Order) -> str:
+    assert order.reason is not None, "whoever gives money back says why"
+    return str(order.reason)

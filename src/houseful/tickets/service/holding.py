@@ -197,13 +197,13 @@ class Holding:
         wanted = by_block(layout, list(ordinals))
         found = await self._store.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
         now = self._clock.now()
-        taken = [
-            ordinal
+        taken = {
+            ordinal: claim
             for block in found.values()
             for ordinal in ordinals
             if 0 <= ordinal - block.first < block.count
-            and state_at(block.claims.get(ordinal - block.first), now) is not SeatState.AVAILABLE
-        ]
+            and state_at(claim := block.claims.get(ordinal - block.first), now) is not SeatState.AVAILABLE
+        }
         return SeatsTaken(taken) if taken else Unavailable("these seats are too busy")
 
     async def hold(self, user_id: str, hold_id: str) -> views.HoldView:

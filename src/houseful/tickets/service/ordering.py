@@ -14,6 +14,7 @@ from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Due, Order, OrderedSeat, OrderState
+from houseful.tickets.domain.returns import Reason
 from houseful.tickets.domain.shows import Show, check_on_sale
 from houseful.tickets.domain.tickets import CodeSigner, Ticket, issued, refunded
 from houseful.tickets.service.holding import Holding, already_ordered, hold_expired
@@ -64,7 +65,7 @@ class Ordering:
         else:
             intent = None
 
-        async def work(tx: Transaction) -> views.OrderView:
+        async def work(tx: Transaction) -> tuple[Order, views.OrderView]:
             current = await tx.get(Order, order.id)
             assert current is not None, "orders are never deleted"
             if intent is not None and orders.needs_intent(current):
@@ -72,10 +73,11 @@ class Ordering:
                 tx.put(current)
             view = views.order_view(current, show, layout, self._clock.now())
             use.keep(tx, 201, view)
-            return view
+            return current, view
 
-        view = await self._store.transact(work)
+        placed, view = await self._store.transact(work)
         await self._holding.tell(order.event_id, order.ordinals)
+        self._signals.hurry(placed)
         return view
 
     async def _place(
@@ -233,7 +235,8 @@ class Ordering:
         if by_buyer:
             until = show.starts_at if show.refundable_until is None else show.refundable_until
             orders.check_cancel(order, until, any(ticket.used_at is not None for ticket in tickets), now)
-        changed = orders.cancelled(order, now)
+        why = Reason.BUYER_CANCELLED if by_buyer else Reason.EVENT_CANCELLED
+        changed = orders.cancelled(order, why, now)
         if changed is order:
             return order
         tx.put(changed)
@@ -243,7 +246,7 @@ class Ordering:
             )
             for ticket in tickets:
                 tx.put(refunded(ticket))
-            tx.send(orders.refund_notice(order, now))
+            tx.send(orders.refund_notice(changed, now))
         else:
             await self._holding.free(
                 tx, order.event_id, order.user_id, order.ordinals, order.hold_id, order.hold_id

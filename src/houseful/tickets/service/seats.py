@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from houseful.common.errors import Refusal
-from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
+from houseful.tickets.domain.blocks import Block, Claim, SeatsTaken, block_id
 from houseful.tickets.domain.layout import Layout
 
 
@@ -51,12 +51,12 @@ def each_block(
 ) -> list[Block]:
     """All blocks changed, or `SeatsTaken` with the seats of all of them that are taken."""
     changed: list[Block] = []
-    taken: list[int] = []
+    taken: dict[int, Claim | None] = {}
     for index in sorted(wanted):
         try:
             changed.append(change(found[block_id(event_id, index)], wanted[index]))
         except SeatsTaken as error:
-            taken += error.ordinals
+            taken.update(error.claims)
     if taken:
         raise SeatsTaken(taken)
     return changed

@@ -17,6 +17,7 @@ from houseful.common.telemetry import get_logger
 from houseful.tickets.domain import orders
 from houseful.tickets.domain.blocks import SeatsTaken
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
+from houseful.tickets.domain.returns import Reason
 from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS, Show, ShowState
 from houseful.tickets.service.holding import Holding
 from houseful.tickets.service.ordering import Ordering
@@ -28,11 +29,7 @@ _AT_ONCE = 16
 _PAGE = 200
 _RESTING_MILLIS = 60_000
 
-TAKEN = "Your payment came after the seats had gone to somebody else. The money is on its way back to you."
-CANCELLED = "The event was cancelled. The money is on its way back to you."
-TOO_LATE = "Your payment crossed with the cancellation of this order. The money is on its way back to you."
 NOT_PAID = "The payment did not go through. Try again."
-WRONG_AMOUNT = "The amount paid was not the amount of this order. The money is on its way back to you."
 
 
 class WebhookReceived(Document, frozen=True, kw_only=True):
@@ -117,26 +114,19 @@ class Settlement:
         why.
         """
         show = await tx.get(Show, order.event_id)
-        why = self._why_not(order, show, intent)
+        assert show is not None, "shows are never deleted"
+        why = _why_not(order, show, intent)
         if why is None:
             confirmed = orders.confirmed(order, now)
             try:
                 await self._ordering.sell(tx, confirmed, now)
-            except SeatsTaken:
-                why = TAKEN
+            except SeatsTaken as error:
+                why = Reason.OFF_SALE if error.blocked else Reason.SEATS_GONE
             else:
                 return confirmed
-        tx.send(orders.return_notice(order, now))
-        return orders.returned(order, why, now)
-
-    def _why_not(self, order: Order, show: Show | None, intent: PaymentIntent) -> str | None:
-        if (intent.amount_minor, intent.currency) != (order.total_minor, order.currency):
-            return WRONG_AMOUNT
-        if show is None or show.state is ShowState.CANCELLED:
-            return CANCELLED
-        if order.state is OrderState.CANCELLED or order.due is Due.CANCEL:
-            return TOO_LATE  # the intent is being ended: what is reserved now may be void in a moment
-        return None
+        returned = orders.returned(order, why, now)
+        tx.send(orders.return_notice(returned, now))
+        return returned
 
     async def _tell(self, order: Order) -> None:
         """To whoever watches the order or the hall; what is due is done at once where there is room for
@@ -219,6 +209,9 @@ class Settlement:
         intent = await self._gateway.intent(order.intent_id)
         if orders.is_done(due, intent.status, intent.captured_minor, intent.refunded_minor):
             await self._change(order.id, lambda order: orders.settled(order, due, self._clock.now()))
+            return
+        if due is Due.VOID and intent.captured_minor > 0:
+            await self._change(order.id, lambda order: orders.found_captured(order, self._clock.now()))
             return
         log.error(
             "the gateway refuses", extra={"order_id": order.id, "due": str(due), "refusal": str(refusal)}
@@ -305,6 +298,21 @@ class Settlement:
                 tx.put(msgspec.structs.replace(show, look_at=None if over else now + _RESTING_MILLIS))
 
         await self._store.transact(work)
+
+
+def _why_not(order: Order, show: Show, intent: PaymentIntent) -> Reason | None:
+    """Why this money can't be taken, whatever the seats are. Where the intent is being ended, what is
+    reserved now may be void in a moment.
+    """
+    if (intent.amount_minor, intent.currency) != (order.total_minor, order.currency):
+        return Reason.WRONG_AMOUNT
+    if show.state is ShowState.CANCELLED:
+        return Reason.EVENT_CANCELLED
+    if order.state is OrderState.CANCELLED:
+        return Reason.ORDER_CANCELLED
+    if order.due is Due.CANCEL:  # it expired, and so long ago that it is payable no more
+        return Reason.TOO_LATE
+    return None
 
 
 def _made(order: Order, intent: PaymentIntent) -> Order:

@@ -1,0 +1,40 @@
+"""Why money goes back, in one place, so that an order, a message and a letter all say the same."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Each is decided by whoever gives the money back, from what is so at that moment; none is guessed
+    later from the order's state.
+    """
+
+    SEATS_GONE = "seats_gone"
+    OFF_SALE = "off_sale"
+    TOO_LATE = "too_late"
+    ORDER_CANCELLED = "order_cancelled"
+    BUYER_CANCELLED = "buyer_cancelled"
+    EVENT_CANCELLED = "event_cancelled"
+    WRONG_AMOUNT = "wrong_amount"
+
+
+_WORDS = {
+    Reason.SEATS_GONE: "your payment came after the seats had gone",
+    Reason.OFF_SALE: "your payment came after the organizer had taken these seats off sale",
+    Reason.TOO_LATE: "your payment came long after the time in which this order could be paid",
+    Reason.ORDER_CANCELLED: "this order was cancelled before your payment arrived",
+    Reason.BUYER_CANCELLED: "you cancelled this order",
+    Reason.EVENT_CANCELLED: "the event was cancelled",
+    Reason.WRONG_AMOUNT: "the amount paid was not the amount of this order",
+}
+
+
+def clause(reason: Reason) -> str:
+    """For the middle of a sentence."""
+    return _WORDS[reason]
+
+
+def in_words(reason: Reason, *, paid: bool = True) -> str:
+    """For whoever looks at the order."""
+    words = _WORDS[reason]
+    sentence = f"{words[0].upper()}{words[1:]}."
+    return f"{sentence} The money is on its way back to you." if paid else sentence
