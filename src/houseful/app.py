@@ -155,7 +155,7 @@ async def running(
             service = services[manifest.name] = manifest.build(platform)
             apps[manifest.name] = ServiceApp(
                 manifest.name, service, manifest.endpoints,
-                store=store, coordination=coordination, clock=clock, verifier=verifier,
+                store=store, coordination=coordination, clock=clock, verifier=verifier, workers=workers,
             )  # fmt: skip
         checks = {f"{name} store": store.ready for name, store in stores.items()}
         watched = {"coordination": coordination.ready}

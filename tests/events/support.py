@@ -13,9 +13,10 @@ from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds
+from houseful.adapters.workers import WorkHere
 from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
 from houseful.common.dispatch import ServiceApp
-from houseful.common.ports import OutboxRow, ServiceAnswer
+from houseful.common.ports import OutboxRow, ServiceAnswer, Workers
 from houseful.events import MANIFEST
 from houseful.events.domain import Event
 from houseful.events.service import EventsService
@@ -89,11 +90,12 @@ class _Keys:
 
 
 class World:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, workers: Workers | None = None) -> None:
+        workers = workers or WorkHere()
         self.clock = ManualClock(START)
         ids = SeededIds(1, self.clock)
         self.store = SqliteStore.open(folder / "events.db", MANIFEST.documents, clock=self.clock, ids=ids)
-        self.service = EventsService(self.store, self.clock, ids)
+        self.service = EventsService(self.store, self.clock, ids, workers)
         self._key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
         app = ServiceApp(
             "events",
@@ -103,6 +105,7 @@ class World:
             coordination=LocalCoordination(self.clock),
             clock=self.clock,
             verifier=TokenVerifier(_Keys(self._key), self.clock),
+            workers=workers,
         )
         self._client = AsgiClient(app)
 

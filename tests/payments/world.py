@@ -103,6 +103,7 @@ class World:
             coordination=coordination,
             clock=self.clock,
             verifier=TokenVerifier(self.receiver, self.clock),
+            workers=WorkHere(),
         )
         self.client: ServiceClient = AsgiClient(app)
         self.gateway = HttpPaymentGateway(self.client, API_KEY)

@@ -12,6 +12,7 @@ from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SystemClock, SystemIds
+from houseful.adapters.workers import WorkHere
 from houseful.common.auth import Identity, Role, TokenVerifier
 from houseful.common.dispatch import ServiceApp
 from houseful.common.errors import Refusal
@@ -61,6 +62,7 @@ class World:
                 coordination=self.coordination,
                 clock=self.clock,
                 verifier=self.verifier,
+                workers=WorkHere(),
             )
         )
 

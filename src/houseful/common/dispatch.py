@@ -31,7 +31,8 @@ from houseful.common.http import (
     service_unavailable,
 )
 from houseful.common.idempotency import Answered, KeptAnswer, Once
-from houseful.common.ports import Clock, Coordination, Store
+from houseful.common.large_bodies import LargeBodies
+from houseful.common.ports import Clock, Coordination, Store, Workers
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import REFUSALS, get_logger
 
@@ -53,8 +54,10 @@ class ServiceApp:
         coordination: Coordination,
         clock: Clock,
         verifier: TokenVerifier,
+        workers: Workers,
     ) -> None:
         self._name = name
+        self._large_bodies = LargeBodies(workers)
         self._service = service
         self._store = store
         self._coordination = coordination
@@ -92,7 +95,7 @@ class ServiceApp:
         found = self._routes.find(scope["path"])
         if found is None:
             raise Refusal(404, "no_such_path", f"There is nothing at {scope['path']}.")
-        methods, path = found
+        methods, escaped = found
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = methods.get(method)
         if endpoint is None:
@@ -101,14 +104,23 @@ class ServiceApp:
         scope["route"] = endpoint.path
         headers = headers_of(scope)
         who = await self._who(headers, endpoint)
-        raw = await read_body(receive, headers, endpoint.body_bytes) if method != "GET" else b""
         query = _query(endpoint.query, scope["query_string"])
+        path = {name: unquote(value) for name, value in escaped.items()}
+        if LargeBodies.is_one(endpoint, headers):
+            user_id = who.user_id if who is not None else peer(scope)
+            with self._large_bodies.admitted(user_id):
+                raw = await read_body(receive, headers, endpoint.body_bytes)
+                body = await self._large_bodies.decoded(endpoint, raw, user_id)
+                call = Call(body, raw, query, path, headers, who, peer(scope), None)
+                return await self._called(endpoint, call, scope["path"])
+        raw = await read_body(receive, headers, endpoint.body_bytes) if method != "GET" else b""
         body = decode(endpoint.body, raw) if endpoint.body is not None and not endpoint.raw else None
-        call = Call(
-            body, raw, query, {n: unquote(v) for n, v in path.items()}, headers, who, peer(scope), None
-        )
+        call = Call(body, raw, query, path, headers, who, peer(scope), None)
+        return await self._called(endpoint, call, scope["path"])
+
+    async def _called(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer | Stream:
         if endpoint.idempotent:
-            return await self._answer_once(endpoint, call, scope["path"])
+            return await self._answer_once(endpoint, call, path)
         return _rendered(await endpoint.handle(self._service, call), endpoint.status)
 
     async def _who(self, headers: Mapping[str, str], endpoint: Endpoint) -> Identity | None:

@@ -7,7 +7,7 @@ from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryRea
 
 
 def _build(platform: Platform) -> EventsService:
-    return EventsService(platform.store, platform.clock, platform.ids)
+    return EventsService(platform.store, platform.clock, platform.ids, platform.workers)
 
 
 MANIFEST = Manifest(

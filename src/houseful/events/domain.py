@@ -12,7 +12,16 @@ from msgspec import UNSET, UnsetType
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal
 from houseful.common.money import CURRENCIES
-from houseful.common.plan import Plan, PlanError, StandingArea, check_prices, pack, parse_plan, plan_hash
+from houseful.common.plan import (
+    Plan,
+    PlanError,
+    StandingArea,
+    check_prices,
+    pack,
+    parse_plan,
+    plan_hash,
+    unpack,
+)
 from houseful.messages import EventChanged, EventPublished
 
 TITLE_LENGTH = 200
@@ -196,6 +205,16 @@ def check_hall(plan: Plan, prices: Mapping[str, int], areas: Sequence[StandingAr
         ),
     )
     return CheckedPlan(hall, parts, {})
+
+
+def check_packed(packed: bytes, prices: Mapping[str, int], areas: Sequence[StandingArea]) -> CheckedPlan:
+    """The same for a plan as it is stored."""
+    return check_hall(unpack(packed)[0], prices, areas)
+
+
+def plan_json(packed: bytes) -> bytes:
+    """The plan's JSON as it is stored."""
+    return msgspec.json.encode(unpack(packed)[0])
 
 
 def part_ids(hall: Hall) -> list[str]:

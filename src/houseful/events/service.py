@@ -11,8 +11,8 @@ from msgspec import UNSET
 from houseful.common.auth import Identity, Role
 from houseful.common.documents import Document, Millis, Scalar
 from houseful.common.errors import Conflict, not_found
-from houseful.common.plan import StandingArea, unpack
-from houseful.common.ports import Clock, Ids, Reader, Store, Transaction
+from houseful.common.plan import StandingArea
+from houseful.common.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.events import domain
 from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
@@ -22,6 +22,7 @@ DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan)
 _MOST_SCANNED = 2_000
 _SCANNED_AT_ONCE = 500
 _MOST_ROUNDS = 5
+_PLANS_KEPT = 4
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
@@ -53,13 +54,15 @@ class PlanFile(msgspec.Struct, frozen=True):
 class EventsService:
     """Events, from the draft to the day. Safe to run in any number of processes."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, workers: Workers) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._workers = workers
         # A stadium's plan costs a second of processor time and tens of megabytes: one at a time.
         self._plan_work = asyncio.Semaphore(1)
-        self._last_plan: tuple[str, bytes] = ("", b"")
+        self._plan_reading = asyncio.Lock()
+        self._plans_read: dict[str, bytes] = {}
 
     def now(self) -> Millis:
         return self._clock.now()
@@ -70,7 +73,9 @@ class EventsService:
     async def create(self, who: Identity, new: NewEvent) -> Event:
         """A draft. Raises `Refusal` (422) with every error of its fields and its plan."""
         async with self._plan_work:
-            checked = await asyncio.to_thread(domain.check_plan, new.plan, new.prices, new.areas)
+            checked = await self._workers.run(
+                domain.check_plan, new.plan, new.prices, new.areas, whose=who.user_id
+            )
         now = self._clock.now()
         event = domain.draft(self._ids.new("evt"), who.user_id, new, checked.hall, now)
         domain.refuse(
@@ -115,9 +120,12 @@ class EventsService:
         areas: Sequence[StandingArea] = event.areas if changes.areas is UNSET else changes.areas
         async with self._plan_work:
             if changes.plan is not UNSET:
-                return await asyncio.to_thread(domain.check_plan, changes.plan, prices, areas)
+                whose = event.organizer_id
+                return await self._workers.run(domain.check_plan, changes.plan, prices, areas, whose=whose)
             packed = await self._packed(event)
-            return await asyncio.to_thread(lambda: domain.check_hall(unpack(packed)[0], prices, areas))
+            return await self._workers.run(
+                domain.check_packed, packed, prices, areas, whose=event.organizer_id
+            )
 
     async def _replace(self, seen: Event, changed: Event, checked: CheckedPlan | None) -> bool:
         """False, and nothing done, if the event is not as it was seen any more."""
@@ -222,12 +230,19 @@ class EventsService:
         plan_hash, final = event.hall.plan_hash, event.published_at is not None
         if plan_hash in known:
             return PlanFile(plan_hash, b"", final)
-        async with self._plan_work:
-            if self._last_plan[0] != plan_hash:
-                packed = await self._packed(event)
-                content = await asyncio.to_thread(lambda: msgspec.json.encode(unpack(packed)[0]))
-                self._last_plan = (plan_hash, content)
-            return PlanFile(plan_hash, self._last_plan[1], final)
+        content = self._plans_read.get(plan_hash)
+        if content is None:
+            async with self._plan_reading:
+                content = self._plans_read.get(plan_hash) or await self._read_plan(event)
+        return PlanFile(plan_hash, content, final)
+
+    async def _read_plan(self, event: Event) -> bytes:
+        packed = await self._packed(event)
+        content = await self._workers.run(domain.plan_json, packed, whose="plans")
+        self._plans_read[event.hall.plan_hash] = content
+        if len(self._plans_read) > _PLANS_KEPT:
+            del self._plans_read[next(iter(self._plans_read))]
+        return content
 
     async def _packed(self, event: Event) -> bytes:
         ids = domain.part_ids(event.hall)

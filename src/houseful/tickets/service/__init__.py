@@ -31,7 +31,7 @@ class Tickets:
         self.signer = CodeSigner(platform.secrets.raw("ticket_key"))
         self.webhook_keys = keys_of(platform.secrets.webhook_keys)
         signals = OrderSignals(platform.coordination)
-        self.halls = Halls(store, platform.client)
+        self.halls = Halls(store, platform.client, platform.workers)
         self.availability = Availability(store, platform.coordination, clock, ids)
         self.inventory = Inventory(store, platform.client, self.halls, self.availability, clock)
         locks = BlockLocks(platform.coordination, ids.new("tickets"))

@@ -7,7 +7,7 @@ import msgspec
 
 from houseful.common.errors import Unavailable
 from houseful.common.plan import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
-from houseful.common.ports import ServiceClient, Store
+from houseful.common.ports import ServiceClient, Store, Workers
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
 
@@ -30,8 +30,9 @@ class Halls:
     hall.
     """
 
-    def __init__(self, store: Store, client: ServiceClient) -> None:
+    def __init__(self, store: Store, client: ServiceClient, workers: Workers) -> None:
         self._store = store
+        self._workers = workers
         self._client = client
         self._layouts: OrderedDict[str, asyncio.Future[Layout]] = OrderedDict()
 
@@ -66,7 +67,7 @@ class Halls:
         except LookupError:
             event = await self._get(f"/api/events/{event_id}")
             raw = await self._get(f"/api/events/{event_id}/plan")
-        packed = await asyncio.to_thread(_checked, raw, event, wanted_hash)
+        packed = await self._workers.run(_checked, raw, event, wanted_hash, whose="halls")
         pieces = [packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES)]
         async with self._store.begin() as tx:
             for number, piece in enumerate(pieces):
