@@ -9,7 +9,7 @@ export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: {
-    proxy: { '/api': backEnd, '/.well-known': backEnd },
+    proxy: { '/api': backEnd, '/.well-known': backEnd, '/healthz': backEnd },
   },
   build: {
     target: 'es2022',

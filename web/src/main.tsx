@@ -1,7 +1,8 @@
-import { QueryClientProvider } from '@tanstack/react-query';
+import { onlineManager, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { watchConnection } from '@/api/connection';
 import { restoreSession } from '@/api/http';
 import { createQueryClient } from '@/api/queries';
 import { useSession } from '@/api/session';
@@ -15,7 +16,11 @@ useSession.subscribe((now, before) => {
   if (before.user && now.user?.id !== before.user.id) client.clear();
 });
 
+watchConnection();
 void restoreSession();
+onlineManager.subscribe((online) => {
+  if (online && useSession.getState().status === 'unreachable') void restoreSession();
+});
 
 const root = document.getElementById('root');
 if (!root) throw new Error('The page has no root element.');

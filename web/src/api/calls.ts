@@ -4,6 +4,9 @@ import type * as T from './types';
 
 const id = encodeURIComponent;
 
+/** A stadium's map or list over a slow network takes its time, and is worth it. */
+const LARGE_TIMEOUT_MS = 60_000;
+
 export interface EventFilter {
   q?: string | undefined;
   from?: string | undefined;
@@ -49,6 +52,7 @@ export const events = {
         params: { v: planHash },
         responseType: 'arraybuffer',
         anonymous: true,
+        timeout: LARGE_TIMEOUT_MS,
         signal,
       })
     ).data,
@@ -63,8 +67,8 @@ export const events = {
   sales: async (event: string) => (await http.get<T.Sales>(`/events/${id(event)}/sales`)).data,
 };
 
-export const availabilityStreamUrl = (event: string) =>
-  `/api/events/${id(event)}/availability/stream`;
+export const availabilityStreamPath = (event: string) => `/events/${id(event)}/availability/stream`;
+export const salesStreamPath = (event: string) => `/events/${id(event)}/sales/stream`;
 
 export const holds = {
   place: async (event: string, request: T.HoldRequest, key: string) =>
@@ -134,7 +138,8 @@ export const account = {
 };
 
 export const files = {
-  fetch: async (path: string) => (await http.get<Blob>(path, { responseType: 'blob' })).data,
+  fetch: async (path: string) =>
+    (await http.get<Blob>(path, { responseType: 'blob', timeout: LARGE_TIMEOUT_MS })).data,
   ticketQr: (ticket: string) => `/tickets/${id(ticket)}/qr.svg`,
   ticketPdf: (ticket: string) => `/tickets/${id(ticket)}.pdf`,
   calendar: (order: string) => `/orders/${id(order)}/event.ics`,

@@ -1,4 +1,5 @@
 import axios, { type AxiosError, type InternalAxiosRequestConfig } from 'axios';
+import { heard, unheard } from './connection';
 import { ApiError, toApiError } from './problem';
 import { createRefresher, exclusiveAcrossTabs } from './refresh';
 import { acceptGrant, currentToken, endSession, markUnreachable, mayHaveSession } from './session';
@@ -12,7 +13,8 @@ declare module 'axios' {
   }
 }
 
-const TIMEOUT_MS = 20_000;
+/** Nobody waits longer than this for an answer; what takes longer says so where it is called. */
+const TIMEOUT_MS = 7000;
 const CLIENT_HEADER = { 'X-Houseful-Client': 'web' };
 
 export const http = axios.create({ baseURL: '/api', timeout: TIMEOUT_MS });
@@ -20,11 +22,20 @@ export const http = axios.create({ baseURL: '/api', timeout: TIMEOUT_MS });
 /** For the session's own calls: no interceptors, so a refused refresh cannot start another one. */
 const bare = axios.create({ baseURL: '/api', timeout: TIMEOUT_MS, headers: CLIENT_HEADER });
 
+/** Every answer tells that the server is there, a refusal too; a request without one raises the question. */
+async function failure(error: unknown): Promise<unknown> {
+  const problem = await toApiError(error);
+  if (problem instanceof ApiError) (problem.status === 0 ? unheard : heard)();
+  return problem;
+}
+
 async function callBare<T>(path: string, body: unknown): Promise<T> {
   try {
-    return (await bare.post<T>(path, body)).data;
+    const { data } = await bare.post<T>(path, body);
+    heard();
+    return data;
   } catch (error) {
-    throw await toApiError(error);
+    throw await failure(error);
   }
 }
 
@@ -55,9 +66,8 @@ export async function signIn(email: string, password: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   try {
-    await bare.post('/auth/logout', {});
-  } catch (error) {
-    const problem = await toApiError(error);
+    await callBare('/auth/logout', {});
+  } catch (problem) {
     // Already over on the server is as good as signed out; anything else the person must hear about.
     if (!isRefused(problem)) throw problem;
   }
@@ -88,7 +98,7 @@ async function attachToken(config: InternalAxiosRequestConfig) {
 }
 
 async function recover(error: AxiosError) {
-  const problem = await toApiError(error);
+  const problem = await failure(error);
   const { config } = error;
   if (
     problem instanceof ApiError &&
@@ -104,4 +114,7 @@ async function recover(error: AxiosError) {
 }
 
 http.interceptors.request.use(attachToken);
-http.interceptors.response.use(undefined, recover);
+http.interceptors.response.use((response) => {
+  heard();
+  return response;
+}, recover);

@@ -42,6 +42,33 @@ describe('an intent', () => {
     expect(new Set(keys).size).toBe(3);
   });
 
+  it('stays open while the server still works on an earlier attempt', async () => {
+    const intent = new Intent(noWait);
+    const keys: string[] = [];
+    const running = new ApiError(409, { code: 'still_running' }, 1);
+    const send = (key: string) => {
+      keys.push(key);
+      return keys.length < 5 ? Promise.reject(running) : Promise.resolve('held');
+    };
+    await expect(intent.run('same', send)).rejects.toBe(running);
+    expect(await intent.run('same', send)).toBe('held');
+    expect(keys).toHaveLength(5);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it('does not keep a person waiting for a third attempt at a server that is frozen', async () => {
+    vi.useFakeTimers();
+    let calls = 0;
+    const send = () => {
+      calls += 1;
+      vi.advanceTimersByTime(7000);
+      return Promise.reject(lost);
+    };
+    await expect(new Intent(noWait).run('x', send)).rejects.toBe(lost);
+    expect(calls).toBe(2);
+    vi.useRealTimers();
+  });
+
   it('waits as long as the server asks, within reason', async () => {
     const wait = vi.fn(noWait);
     const busy = new ApiError(503, {}, 2);

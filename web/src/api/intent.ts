@@ -18,6 +18,12 @@ export function randomId(): string {
 
 const ATTEMPTS = 3;
 const LONGEST_WAIT_MS = 4000;
+/** After this long the person hears that there is no answer, rather than that it is tried once more. */
+const PATIENCE_MS = 8000;
+
+/** The server has not decided: it did not answer, or still works on an earlier attempt. */
+const isOpen = (error: ApiError) =>
+  [0, 502, 503].includes(error.status) || error.code === 'still_running';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -35,6 +41,7 @@ export class Intent {
     const fingerprint = JSON.stringify(payload);
     if (this.fingerprint !== null && this.fingerprint !== fingerprint) this.key = randomId();
     this.fingerprint = fingerprint;
+    const begun = Date.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await send(this.key);
@@ -42,10 +49,9 @@ export class Intent {
         return answer;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        const again = error.status === 0 || error.status === 502 || error.status === 503;
-        if (!again || attempt === ATTEMPTS) {
+        if (!isOpen(error) || attempt === ATTEMPTS || Date.now() - begun > PATIENCE_MS) {
           // An expired session or a transient failure leaves the intent open: the next press repeats it.
-          if (!error.transient && error.status !== 401) this.settle();
+          if (!isOpen(error) && !error.transient && error.status !== 401) this.settle();
           throw error;
         }
         const asked = (error.retryAfterSeconds ?? 0) * 1000;

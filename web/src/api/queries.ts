@@ -9,7 +9,11 @@ const ATTEMPTS = 2;
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      // Without a network a request fails and says so; the library would wait in silence instead.
+      mutations: { networkMode: 'always' },
       queries: {
+        networkMode: 'always',
+        refetchOnReconnect: true,
         staleTime: 15_000,
         retry: (failures, error) =>
           error instanceof ApiError &&
@@ -125,5 +129,6 @@ export const salesQuery = (event: string) =>
   queryOptions({
     queryKey: ['sales', event],
     queryFn: () => calls.events.sales(event),
-    refetchInterval: 5000,
+    // They come over a stream; this is for when it is cut.
+    refetchInterval: 15_000,
   });

@@ -24,10 +24,12 @@ export function useOrderLive(orderId: string | null) {
     const stop = new AbortController();
     void follow(
       orderStreamPath(orderId),
-      ({ event, data }) => {
-        if (event !== 'order') return;
-        const order = timedOrder(JSON.parse(data) as Order);
-        client.setQueryData(orderQuery(orderId).queryKey, order);
+      {
+        onMessage: ({ event, data }) => {
+          if (event !== 'order') return;
+          const order = timedOrder(JSON.parse(data) as Order);
+          client.setQueryData(orderQuery(orderId).queryKey, order);
+        },
       },
       stop.signal,
     );

@@ -2,6 +2,7 @@ import { Outlet, useRouterState } from '@tanstack/react-router';
 import { cx } from '@/lib/cx';
 import { Header } from './Header';
 import { HoldBanner } from './HoldBanner';
+import { Offline } from './Offline';
 
 export function Layout() {
   const full = useRouterState({
@@ -16,6 +17,7 @@ export function Layout() {
         Skip to the content
       </a>
       <Header />
+      <Offline />
       <HoldBanner />
       <main id="main" tabIndex={-1} className="flex min-h-0 grow flex-col outline-none">
         <Outlet />

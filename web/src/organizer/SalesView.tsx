@@ -1,7 +1,6 @@
-import { useQuery } from '@tanstack/react-query';
 import { files } from '@/api/calls';
-import { salesQuery } from '@/api/queries';
 import type { EventInfo, Sales } from '@/api/types';
+import { useSalesLive } from '@/api/useSalesLive';
 import { formatMoney } from '@/lib/money';
 import { formatClock } from '@/lib/time';
 import { count, counted } from '@/lib/words';
@@ -10,7 +9,7 @@ import { SaveButton } from '@/ui/SaveButton';
 import { Skeleton } from '@/ui/Skeleton';
 
 export function SalesView({ event }: { event: EventInfo }) {
-  const { data, error, refetch } = useQuery(salesQuery(event.id));
+  const { data, error, refetch } = useSalesLive(event.id);
   if (error && !data) {
     return <ErrorState error={error} what="The sales figures" onRetry={() => void refetch()} />;
   }

@@ -1,7 +1,7 @@
 import type { Connection } from './map/feed';
 
 const words: Record<Connection, string> = {
-  connecting: 'Loading availability',
+  connecting: 'Connecting',
   live: 'Live',
   polling: 'Updated every few seconds',
   lost: 'No connection: what you see may be out of date',

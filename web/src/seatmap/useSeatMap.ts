@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import * as calls from '@/api/calls';
 import { geometryQuery } from '@/api/queries';
+import { follow } from '@/api/stream';
 import type { EventInfo } from '@/api/types';
 import { Feed, type Connection } from './map/feed';
 import { decodeGeometry } from './map/geometry';
@@ -30,7 +31,8 @@ export function useSeatMap(event: EventInfo) {
   useEffect(() => {
     if (!map) return undefined;
     const feed = new Feed(map.state, {
-      streamUrl: calls.availabilityStreamUrl(event.id),
+      follow: (listener, signal) =>
+        follow(calls.availabilityStreamPath(event.id), listener, signal, { anonymous: true }),
       fetchSnapshot: (signal) => calls.events.availability(event.id, signal),
       onConnection: setConnection,
     });

@@ -1,8 +1,14 @@
 import type { SeatState } from './state';
 import { decodeStatusText } from './status';
 
+export interface FeedListener {
+  onMessage: (message: { event?: string | undefined; data: string }) => void;
+  onCut: () => void;
+}
+
 export interface FeedParts {
-  streamUrl: string;
+  /** Keeps a connection open until the signal aborts, and says when it is not. */
+  follow: (listener: FeedListener, signal: AbortSignal) => Promise<void>;
   fetchSnapshot: (signal: AbortSignal) => Promise<ArrayBuffer>;
   onConnection: (connection: Connection) => void;
 }
@@ -11,20 +17,16 @@ export interface FeedParts {
 export type Connection = 'connecting' | 'live' | 'polling' | 'lost';
 
 const POLL_MS = 4000;
-const FIRST_RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 30_000;
 
 /**
  * Keeps a SeatState current: by server-sent changes where possible, by polling the snapshot where not. A hidden page
  * lets go of its connection, since a browser has only six for the whole site.
  */
 export class Feed {
-  private source: EventSource | null = null;
   /** Since a snapshot came over the stream, a polled one may be older than what is on screen. */
   private streaming = false;
-  private failures = 0;
-  private poller: ReturnType<typeof setInterval> | undefined;
-  private retry: ReturnType<typeof setTimeout> | undefined;
+  private poller: ReturnType<typeof setTimeout> | undefined;
+  private listening: AbortController | null = null;
   private readonly stopped = new AbortController();
 
   constructor(
@@ -35,7 +37,6 @@ export class Feed {
   start(): void {
     const { signal } = this.stopped;
     document.addEventListener('visibilitychange', () => this.followVisibility(), { signal });
-    window.addEventListener('online', () => this.connect(), { signal });
     // The first full picture does not wait for the stream to open.
     void this.poll();
     this.connect();
@@ -44,6 +45,66 @@ export class Feed {
   stop(): void {
     this.stopped.abort();
     this.disconnect();
+  }
+
+  private followVisibility(): void {
+    this.disconnect();
+    if (!document.hidden) this.connect();
+  }
+
+  private disconnect(): void {
+    this.listening?.abort();
+    this.listening = null;
+    this.streaming = false;
+    clearTimeout(this.poller);
+    this.poller = undefined;
+    if (!this.stopped.signal.aborted) this.parts.onConnection('connecting');
+  }
+
+  private connect(): void {
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    void this.parts.follow(
+      { onMessage: (message) => this.receive(message), onCut: () => this.fallBack() },
+      signal,
+    );
+  }
+
+  /** Throws for what cannot be applied: this copy is then wrong, and only the snapshot of a new connection mends it. */
+  private receive({ event, data }: { event?: string | undefined; data: string }): void {
+    if (event === 'snapshot') {
+      this.state.load(decodeStatusText(data));
+      this.becomeLive();
+    } else if (event === 'delta') {
+      if (!this.streaming) throw new RangeError('A change came before the state that it changes.');
+      this.state.applyDelta(data);
+    }
+  }
+
+  private becomeLive(): void {
+    this.streaming = true;
+    clearTimeout(this.poller);
+    this.poller = undefined;
+    this.parts.onConnection('live');
+  }
+
+  private fallBack(): void {
+    const wasLive = this.streaming;
+    this.streaming = false;
+    if (!navigator.onLine) this.parts.onConnection('lost');
+    else if (wasLive) this.parts.onConnection('connecting');
+    if (this.poller === undefined) this.pollLater();
+  }
+
+  /** Not at once and not in step: whatever cut this connection may have cut everybody's. */
+  private pollLater(): void {
+    this.poller = setTimeout(() => void this.pollAndGoOn(), POLL_MS * (0.5 + Math.random() / 2));
+  }
+
+  private async pollAndGoOn(): Promise<void> {
+    const timer = this.poller;
+    await this.poll();
+    if (this.poller === timer && timer !== undefined) this.pollLater();
   }
 
   private async poll(): Promise<void> {
@@ -57,70 +118,5 @@ export class Feed {
       // Whatever it was, the words beside the map say so, and the next round tries again.
       if (!signal.aborted && !this.streaming) this.parts.onConnection('lost');
     }
-  }
-
-  private followVisibility(): void {
-    if (document.hidden) this.disconnect();
-    else this.connect();
-  }
-
-  private disconnect(): void {
-    this.source?.close();
-    this.source = null;
-    this.streaming = false;
-    clearInterval(this.poller);
-    clearTimeout(this.retry);
-    this.poller = undefined;
-  }
-
-  /** Always a new EventSource: one that resumes by itself would build on a state that polling has replaced. */
-  private connect(): void {
-    if (this.stopped.signal.aborted) return;
-    this.source?.close();
-    this.streaming = false;
-    const source = new EventSource(this.parts.streamUrl);
-    this.source = source;
-    const receive = (apply: (data: string) => void) => (event: MessageEvent<string>) => {
-      try {
-        apply(event.data);
-      } catch {
-        // A message that cannot be applied means that this copy is wrong; only a snapshot can mend it.
-        this.fallBack(source);
-      }
-    };
-    source.addEventListener(
-      'snapshot',
-      receive((data) => {
-        this.state.load(decodeStatusText(data));
-        this.becomeLive();
-      }),
-    );
-    source.addEventListener(
-      'delta',
-      receive((data) => this.state.applyDelta(data)),
-    );
-    source.addEventListener('error', () => this.fallBack(source));
-  }
-
-  private becomeLive(): void {
-    this.streaming = true;
-    this.failures = 0;
-    clearInterval(this.poller);
-    this.poller = undefined;
-    this.parts.onConnection('live');
-  }
-
-  private fallBack(source: EventSource): void {
-    source.close();
-    if (source !== this.source) return;
-    this.streaming = false;
-    if (this.poller === undefined) {
-      this.poller = setInterval(() => void this.poll(), POLL_MS);
-      void this.poll();
-    }
-    const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures);
-    this.failures += 1;
-    clearTimeout(this.retry);
-    this.retry = setTimeout(() => this.connect(), wait);
   }
 }
