@@ -172,3 +172,35 @@ def _command(*arguments: str, **environment: str) -> "subprocess.CompletedProces
         [sys.executable, "-m", "houseful", *arguments],
         capture_output=True, text=True, timeout=60, env=clean | environment, check=False,
     )  # fmt: skip
+
+
+def test_on_all_addresses_it_works_at_each_and_says_what_to_set(live: Start) -> None:
+    server = live("--host", "0.0.0.0")
+    assert server.url == f"http://127.0.0.1:{server.port}"
+    _command(
+        "create-admin", "--email", "boss@example.org", "--data", str(server.data), HOUSEFUL_PASSWORD=PASSWORD
+    )
+    credentials = {"email": "boss@example.org", "password": PASSWORD}
+    for host in (f"192.168.1.5:{server.port}", f"127.0.0.1:{server.port}", f"boxoffice.local:{server.port}"):
+        page = {"host": host, "origin": f"http://{host}", "x-houseful-client": "web"}
+        signed_in = server.call("POST", "/api/auth/login", credentials, headers=page)
+        signed_in.ok(200)
+        cookie, *attributes = signed_in.headers["set-cookie"].split("; ")
+        assert "Secure" not in attributes, "browsers keep no such cookie from plain http"
+        server.call("POST", "/api/auth/refresh", headers=page | {"cookie": cookie}).ok(200)
+    assert "HOUSEFUL_PUBLIC_URL" in server.log()
+    doctor = _command("doctor", "--data", str(server.data), "--json")
+    [links] = [one for one in json.loads(doctor.stdout)["findings"] if one["name"] == "links"]
+    assert links["state"] == "warning"
+    assert "HOUSEFUL_PUBLIC_URL" in links["fix"]
+    assert f":{server.port}" in links["detail"]
+    assert "0.0.0.0" not in links["detail"]
+
+
+def test_at_a_public_url_there_is_nothing_to_say(live: Start) -> None:
+    server = live("--host", "0.0.0.0", HOUSEFUL_PUBLIC_URL="https://tickets.example.org")
+    assert "HOUSEFUL_PUBLIC_URL is not set" not in server.log()
+    doctor = _command(
+        "doctor", "--data", str(server.data), "--json", HOUSEFUL_PUBLIC_URL="https://tickets.example.org"
+    )
+    assert {one["name"]: one["state"] for one in json.loads(doctor.stdout)["findings"]}["links"] == "ok"

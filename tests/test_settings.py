@@ -1,6 +1,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,3 +164,35 @@ def test_a_file_is_as_strict_as_the_environment(tmp_path: Path) -> None:
     file.write_bytes(b'host = "\xff"\n')
     with pytest.raises(SettingsError, match="can't be read"):
         load_settings({}, file=file)
+
+
+@pytest.mark.parametrize(
+    ("settings", "base_url"),
+    [
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:8000"),
+        ({"host": "0"}, "http://127.0.0.1:8000"),
+        ({"host": ""}, "http://127.0.0.1:8000"),
+        ({"host": "::"}, "http://[::1]:8000"),
+        ({"host": "fd00::5"}, "http://[fd00::5]:8000"),
+        ({"host": "box.lan", "port": 80}, "http://box.lan:80"),
+        ({"host": "0.0.0.0", "gateway_url": "http://gw-1:8000,http://gw-2:8000"}, "http://gw-1:8000"),
+        ({"host": "0.0.0.0", "public_url": "https://tickets.example.org/"}, "https://tickets.example.org"),
+    ],
+)
+def test_links_lead_to_an_address_that_can_be_opened(settings: dict[str, Any], base_url: str) -> None:
+    loaded = load_settings({}, **settings)
+    assert loaded.base_url == base_url
+    assert loaded.listens_everywhere is (settings["host"] in ("0.0.0.0", "0", "", "::"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://0.0.0.0:8000", "http://[::]:8000", "http://0", "https://tickets.example.org/shop",
+        "https://tickets.example.org/?a=1", "https://tickets.example.org/#a", "https://me:x@tickets.example.org",
+    ],
+)  # fmt: skip
+def test_a_public_url_that_no_link_can_begin_with_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"HOUSEFUL_PUBLIC_URL": url})
+    assert list(raised.value.errors) == ["HOUSEFUL_PUBLIC_URL"]

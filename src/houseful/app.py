@@ -23,7 +23,7 @@ from houseful.adapters import by_url
 from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.gateway_client import HttpPaymentGateway
 from houseful.adapters.proxy import ServiceProxy
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.system import SystemClock, SystemIds, own_address
 from houseful.adapters.workers import WorkerProcesses, WorkHere
 from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
@@ -406,7 +406,7 @@ async def serve(
         [await by_url.store_exists(settings, manifest.name) for manifest in MANIFESTS]
     )
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
-        settings = replace(settings, port=listener.getsockname()[1])
+        settings = _with_address(settings, listener.getsockname()[1], parts)
         async with running(settings, parts=parts) as app:
 
             def ready() -> None:
@@ -428,7 +428,26 @@ async def serve(
             )
 
 
+def _with_address(settings: Settings, port: int, parts: Collection[str]) -> Settings:
+    """Where nobody says by which address others reach this installation, a usable one is taken for links, and
+    said."""
+    settings = replace(settings, port=port)
+    if settings.public_url:
+        return settings
+    if GATEWAY in parts and settings.listens_everywhere:
+        address = own_address()
+        host = f"[{address}]" if ":" in address else address
+        settings = replace(settings, public_url=f"http://{host}:{port}")
+    elif GATEWAY in parts or "tickets" not in parts:
+        return settings
+    log.warning(
+        "HOUSEFUL_PUBLIC_URL is not set: links in letters lead to an address that buyers may not reach. "
+        "Set it to the one that they open",
+        extra={"links": settings.base_url},
+    )
+    return settings
+
+
 def _reachable(settings: Settings) -> str:
-    """A URL for this machine; what listens on all addresses is reached on its own."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - it is compared, not bound
-    return replace(settings, host=host, public_url="").base_url
+    """A URL for this machine."""
+    return replace(settings, public_url="", gateway_url="").base_url

@@ -6,6 +6,7 @@ opened, and every error names the variable and the fix.
 """
 
 import base64
+import ipaddress
 import os
 import secrets as random_secrets
 import tomllib
@@ -48,7 +49,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: str = ""
-    """Where browsers reach the gateway, such as https://tickets.example.org; by default http://host:port."""
+    """Where browsers reach the gateway, such as https://tickets.example.org; by default http://host:port, and
+    where the host stands for all addresses, the one that this machine has in its network.
+    """
     gateway_url: str = ""
     """Where the services of a process without a gateway reach one; several with commas between."""
     users_url: str = ""
@@ -100,8 +103,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def base_url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        """Where links lead: where browsers reach the gateway, as far as this process knows. A process without
+        a gateway of its own knows what services are told."""
+        named = self.public_url or next(iter(self.copies("gateway")), "")
+        host = {4: "127.0.0.1", 6: "::1"}.get(_all_addresses(self.host), self.host)
+        return (named or f"http://{f'[{host}]' if ':' in host else host}:{self.port}").rstrip("/")
+
+    @property
+    def listens_everywhere(self) -> bool:
+        """On all addresses of the machine, by none of which others know it."""
+        return _all_addresses(self.host) != 0
 
     def copies(self, name: str) -> list[str]:
         """The base URLs of "gateway" or a service, as far as they are named."""
@@ -205,7 +216,29 @@ def _contradictions(settings: Settings) -> dict[str, str]:
         for url in urls:
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
                 errors[PREFIX + name.upper()] = f"{url!r} is no http:// or https:// URL"
-    return errors
+    return errors or _unusable_links(settings)
+
+
+def _unusable_links(settings: Settings) -> dict[str, str]:
+    parts = urlsplit(settings.public_url)
+    if parts.scheme and _all_addresses(parts.hostname or ""):
+        wrong = f"{parts.hostname} is no address that a browser can open; name the one by which it is reached"
+    elif parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+        wrong = f"{settings.public_url!r} has to end behind the host and port: links are put together with it"
+    else:
+        return {}
+    return {f"{PREFIX}PUBLIC_URL": wrong}
+
+
+def _all_addresses(host: str) -> int:
+    """4 or 6 where the host stands for all addresses of the machine (`0.0.0.0`, `::`), else 0."""
+    if host in ("", "0"):
+        return 4
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return 0
+    return found.version if found.is_unspecified else 0
 
 
 def load_secrets(

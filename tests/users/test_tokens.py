@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.common.auth import Role
+from houseful.common.errors import Refusal
 from houseful.users.tokens import AccessTokens, RefreshCookie
 from tests.users.support import ANN, OURS, PASSWORD, SECRETS, MakeWorld, World, code, cookie_login, json
 
@@ -217,11 +218,22 @@ async def test_other_sites_can_not_sign_their_visitors_in(world: World) -> None:
 @pytest.mark.parametrize(
     ("base_url", "origin", "host", "good"),
     [
-        ("http://0.0.0.0:8000", "http://localhost:9000", "localhost:9000", True),
+        ("http://127.0.0.1:8000", "http://localhost:9000", "localhost:9000", True),
         ("http://127.0.0.1:8000", "http://[::1]:8000", "[::1]:8000", True),
         ("http://127.0.0.1:8000", "http://localhost:5173", "localhost:8000", False),
-        ("http://0.0.0.0:8000", "http://192.168.1.5:8000", "192.168.1.5:8000", False),
-        ("http://tickets.example.org", "http://localhost:8000", "localhost:8000", False),
+        ("http://192.168.1.5:8000", "http://192.168.1.5:8000", "192.168.1.5:8000", True),
+        ("http://127.0.0.1:8000", "http://192.168.1.5:8000", "192.168.1.5:8000", True),
+        ("http://127.0.0.1:8000", "http://[fd00::5]:8000", "[FD00::5]:8000", True),
+        ("http://127.0.0.1:8000", "http://boxoffice:8000", "boxoffice:8000", True),
+        ("http://127.0.0.1:8000", "http://boxoffice.local:8000", "boxoffice.local:8000", True),
+        ("http://127.0.0.1:8000", "http://192.168.1.5:8000", "192.168.1.6:8000", False),
+        ("http://127.0.0.1:8000", "http://192.168.1.5:8000", "192.168.1.5", False),
+        ("http://127.0.0.1:8000", "https://192.168.1.5", "192.168.1.5", False),
+        ("http://127.0.0.1:8000", "http://rebound.example.org", "rebound.example.org", False),
+        ("http://127.0.0.1:8000", "http://local", "rebound.example.org", False),
+        ("http://tickets.example.org", "http://tickets.example.org", "10.0.0.1:8000", True),
+        ("http://tickets.example.org", "http://localhost:8000", "localhost:8000", True),
+        ("https://tickets.example.org", "http://192.168.1.5:8000", "192.168.1.5:8000", False),
         ("https://localhost", "http://localhost", "localhost", False),
         ("https://tickets.example.org:443", "https://tickets.example.org", "x", True),
         ("https://Tickets.example.org", "https://tickets.example.org", "x", True),
@@ -236,6 +248,17 @@ def test_which_origins_are_ours(base_url: str, origin: str, host: str, good: boo
     else:
         with pytest.raises(Exception, match="cross_site"):
             cookie.check_origin(headers)
+
+
+def test_who_opened_it_at_the_wrong_address_is_told_the_right_one() -> None:
+    for base_url in ("https://tickets.example.org", "http://127.0.0.1:8000"):
+        with pytest.raises(Refusal) as refusal:
+            RefreshCookie(base_url).check_origin(
+                {"origin": "https://shop.example.org", "host": "shop.example.org"}
+            )
+        assert refusal.value.code == "cross_site"
+        assert base_url in refusal.value.detail
+        assert "HOUSEFUL_PUBLIC_URL" in refusal.value.detail
 
 
 async def test_a_token_in_the_body_wins_over_the_cookie(world: World) -> None:

@@ -101,7 +101,7 @@ def folder_if_needed(settings: Settings) -> Iterator[None]:
     if is_shared(settings.store_url) and is_shared(settings.bus_url):
         yield
         return
-    with folder_lock.hold(settings.data_folder):
+    with folder_lock.hold(settings.data_folder, links=settings.base_url):
         yield
 
 

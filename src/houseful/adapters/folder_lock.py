@@ -5,8 +5,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 _NAME = "server.lock"
+_MOST_BYTES = 1000
+
+
+class Holder(NamedTuple):
+    """The server that works on a folder: its process (0 where that can't be told), and where its links lead
+    to."""
+
+    process: int
+    links: str
 
 
 class FolderInUse(Exception):
@@ -14,7 +24,7 @@ class FolderInUse(Exception):
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, *, links: str = "") -> Iterator[None]:
     """The folder is this process's until the block ends, or until the process does, however that happens.
 
     Raises `FolderInUse`. Tools that go through the stores (accounts, checks) work beside the holder.
@@ -25,13 +35,13 @@ def hold(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            number = os.pread(file, 20, 0).decode(errors="replace").strip() or "unknown"
+            number = _read(file).process or "unknown"
             raise FolderInUse(
                 f"{folder} is in use by another Houseful server (process {number}). "
                 "Stop it, or choose another folder with --data."
             ) from error
         os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(file, f"{os.getpid()}\n{links}\n".encode(), 0)
         yield
     finally:
         os.close(
@@ -39,8 +49,8 @@ def hold(folder: Path) -> Iterator[None]:
         )  # the lock goes with it; the file stays, since deleting it would let two hold two files of one name
 
 
-def holder(folder: Path) -> int | None:
-    """The process that holds the folder; None where nobody does."""
+def holder(folder: Path) -> Holder | None:
+    """Who holds the folder; None where nobody does."""
     try:
         file = os.open(folder / _NAME, os.O_RDONLY)
     except FileNotFoundError:
@@ -48,8 +58,12 @@ def holder(folder: Path) -> int | None:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        number = os.pread(file, 20, 0).decode(errors="replace").strip()
-        return int(number) if number.isdigit() else 0
+        return _read(file)
     finally:
         os.close(file)
     return None
+
+
+def _read(file: int) -> Holder:
+    process, _, links = os.pread(file, _MOST_BYTES, 0).decode(errors="replace").partition("\n")
+    return Holder(int(process) if process.isdecimal() else 0, links.strip())

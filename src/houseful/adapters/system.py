@@ -1,4 +1,5 @@
-"""Time and chance: the machine's own, and their manual doubles for tests and simulations."""
+"""Time, chance and address: the machine's own, and manual doubles of the first two for tests and
+simulations."""
 
 import asyncio
 import base64
@@ -6,11 +7,16 @@ import heapq
 import itertools
 import os
 import random
+import socket
 import time
 from array import array
+from contextlib import suppress
 
 from houseful.common.documents import Millis
 from houseful.common.ports import Clock
+
+_SOMEWHERE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)}
+"""Networks kept for examples (RFC 5737, 3849): on the other side of the default route, and nowhere."""
 
 
 class SystemClock:
@@ -25,6 +31,17 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def own_address() -> str:
+    """By which this machine is known in its network: the one that packets to the world would leave from. None
+    is sent. Loopback where there is no network."""
+    for family, somewhere in _SOMEWHERE.items():
+        with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.connect(somewhere)
+            address: str = probe.getsockname()[0]
+            return address
+    return "127.0.0.1"
 
 
 class ManualClock:

@@ -51,6 +51,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in neighbours.processes(settings):
         yield finding
     yield await neighbours.mail(settings)
+    yield machine.links(settings)
     yield machine.web_app(settings)
 
 

@@ -1,5 +1,6 @@
 """This machine: its Python, clock, folder and keys."""
 
+import ipaddress
 import os
 import platform
 import shutil
@@ -7,6 +8,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from houseful.adapters import folder_lock, sqlite_health
 from houseful.doctor.finding import Finding, ok, problem, warning
@@ -73,10 +75,33 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 
 def _server(folder: Path) -> Finding:
-    process = folder_lock.holder(folder)
-    if process is None:
+    holder = folder_lock.holder(folder)
+    if holder is None:
         return ok("server", "no server works on this folder")
-    return ok("server", f"process {process} works on this folder")
+    return ok("server", f"process {holder.process} works on this folder")
+
+
+def links(settings: Settings) -> Finding:
+    """Where letters lead. The server that runs may have been told another host than this command."""
+    holder = folder_lock.holder(settings.data_folder)
+    url = settings.public_url or (holder.links if holder else "") or settings.base_url
+    if settings.public_url:
+        return ok("links", f"letters lead to {url}")
+    if settings.listens_everywhere or not _is_loopback(url):
+        return warning(
+            "links",
+            f"letters lead to {url}, which buyers may not reach: nobody said where they open this",
+            "Set HOUSEFUL_PUBLIC_URL to the address that they open, such as https://tickets.example.org.",
+        )
+    return ok("links", f"letters lead to {url}, which is for this machine alone")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def own_keys(settings: Settings) -> Finding:

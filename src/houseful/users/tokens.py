@@ -20,6 +20,8 @@ from houseful.users.domain import Session, User
 CLIENT_HEADER = "x-houseful-client"
 _PURPOSE = b"houseful refresh token 1"
 _MOST_TOKEN_CHARACTERS = 200
+_LOCAL_NAMES = (".localhost", ".local", ".lan", ".home.arpa", ".internal")
+"""RFC 6761, 6762 and 8375, ICANN's `.internal`, and what home routers use."""
 
 
 def _base64url(data: bytes) -> str:
@@ -95,14 +97,16 @@ class RefreshCookie:
 
     On https it is bound to this very host and to encryption by its prefix (`__Host-`, RFC 6265bis 4.1.3).
     Browsers do not keep such a cookie from plain http, so there it has another name and is not `Secure`; the
-    rest stays.
+    rest stays. There, too, the installation goes by every address of its machine: a page's origin is ours
+    where it is the address that the request itself went to. That is believed of addresses and of names that
+    no stranger can own, since whoever owns a name may let it lead here (DNS rebinding).
     """
 
     def __init__(self, base_url: str) -> None:
         """`base_url` is where browsers reach us."""
         site = urlsplit(base_url)
         self._origin = _origin(site)
-        self._local = site.scheme == "http" and _is_this_machine(site.hostname or "")
+        self._plain = site.scheme == "http"
         secure = site.scheme == "https"
         self.name = "__Host-houseful_refresh" if secure else "houseful_refresh"
         self._attributes = "; Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
@@ -131,18 +135,16 @@ class RefreshCookie:
     def check_origin(self, headers: Mapping[str, str]) -> None:
         """Raises `Refusal` (403) where a browser says that another site's page sent this."""
         origin = headers.get("origin")
-        if origin is None or origin == self._origin or self._is_local(origin, headers.get("host", "")):
+        if origin is None or origin == self._origin:
             return
-        raise _cross_site("This request comes from a page of another site.")
-
-    def _is_local(self, origin: str, host: str) -> bool:
-        """On plain-http localhost the same program goes by several names and, behind a forwarder, ports."""
-        try:
-            site = urlsplit(origin)
-            hostname = site.hostname or ""
-        except ValueError:
-            return False
-        return self._local and origin == f"http://{host}" and _is_this_machine(hostname)
+        host = headers.get("host", "").lower()
+        if origin not in (f"http://{host}", f"https://{host}"):
+            raise _cross_site("This request comes from a page of another site.")
+        if not (self._plain and origin == f"http://{host}" and _is_nobody_elses(origin)):
+            raise _cross_site(
+                f"This installation is at {self._origin}: open it there. Whoever runs it can move it to "
+                f"{origin} with HOUSEFUL_PUBLIC_URL."
+            )
 
 
 def _origin(site: SplitResult) -> str:
@@ -152,15 +154,17 @@ def _origin(site: SplitResult) -> str:
     return f"{site.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
-def _is_this_machine(host: str) -> bool:
-    """Loopback, or the address that stands for all of the machine's own."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def _is_nobody_elses(origin: str) -> bool:
+    """Whether it is an address, or a name that no public registry gives out."""
     try:
-        found = ipaddress.ip_address(host)
+        host = urlsplit(origin).hostname or ""
     except ValueError:
         return False
-    return found.is_loopback or found.is_unspecified
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_LOCAL_NAMES)
+    return True
 
 
 def _cross_site(detail: str) -> Refusal:
