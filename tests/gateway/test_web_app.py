@@ -46,10 +46,13 @@ async def test_screens_are_the_app_and_asked_for_each_time(front: Front, path: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/assets/app-gone.js", "/assets/gone", "/favicon.ico", "/events/robots.txt"]
-)
+    "path",
+    ["/assets/app-gone.js", "/assets/gone", "/favicon.ico", "/events/robots.txt", "/.git/config", "/.env",
+     "/.git/", "/.git", "/events/.svn/entries", "/wp-login.php", "/../outside", "/.", "/a/./b"],
+)  # fmt: skip
 async def test_a_file_that_is_not_there_is_no_screen(front: Front, path: str) -> None:
     (await front.call("GET", path)).refused(404, "no_such_path")
+    (await World().gateway(web_app=WebApp(None)).call("GET", path)).refused(404, "no_such_path")
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,13 @@ class WebApp:
         """The file at that path, or the app itself where the path is one of its screens. Raises `Refusal`
         (404)."""
         if self._folder is None:
+            if not _may_be_screen(path):
+                raise _nothing_at(path)
             return Answer(_NOT_BUILT, 200, "text/html; charset=utf-8", [("cache-control", "no-store")])
         file = self._file(path.lstrip("/"))
         if file is None:
-            if path.startswith("/" + _HASHED) or "." in path.rpartition("/")[2]:  # a file, and not a screen
-                raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
+            if not _may_be_screen(path):
+                raise _nothing_at(path)
             file = self._file("index.html")
         if file is None:
             raise Refusal(
@@ -123,6 +125,19 @@ class WebApp:
             return None
         self._files[name] = file = _read(place, name, stamp)
         return file
+
+
+def _nothing_at(path: str) -> Refusal:
+    return Refusal(404, "no_such_path", f"There is nothing at {path}.")
+
+
+def _may_be_screen(path: str) -> bool:
+    """What has a name like a file's, or is hidden, is none: who asks for `/.git/config` is to hear that there
+    is nothing."""
+    parts = path.split("/")
+    return not (
+        path.startswith("/" + _HASHED) or "." in parts[-1] or any(part.startswith(".") for part in parts)
+    )
 
 
 def _read(place: Path, name: str, stamp: tuple[int, int]) -> _File:
