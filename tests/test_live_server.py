@@ -106,6 +106,22 @@ def test_a_client_that_goes_away_in_the_middle_is_no_error(live: Start) -> None:
     assert "Traceback" not in server.log()
 
 
+def test_what_comes_to_no_request_is_answered_as_everything_is(live: Start) -> None:
+    server = live()
+    usual = set(server.call("GET", "/healthz").headers)
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"hello\r\n\r\n")
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        problem = json.loads(answer.read())
+    headers = {name.lower(): value for name, value in answer.getheaders()}
+    assert answer.status == 400
+    assert problem["request_id"] == headers["x-request-id"]
+    assert usual <= set(headers)
+    assert server.stop() == 0
+    assert headers["x-request-id"] in server.log()
+
+
 def test_accounts_and_checks_beside_a_running_server(live: Start) -> None:
     server = live()
     made = _command(

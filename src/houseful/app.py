@@ -425,6 +425,7 @@ async def serve(
                 on_ready=ready,
                 on_draining=app.entry.drain,
                 on_stopping=app.entry.stop,
+                refuse=app.entry.refuse_unread,
             )
 
 

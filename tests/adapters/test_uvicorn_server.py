@@ -11,7 +11,8 @@ import uvloop
 
 from houseful.adapters import uvicorn_server
 from houseful.adapters.uvicorn_server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
-from houseful.common.http import Answer, respond
+from houseful.common.errors import Refusal
+from houseful.common.http import Answer, problem, respond
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -57,8 +58,9 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
 
 
 class Running:
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, **named: Any) -> None:
         self.app = app
+        self.named = named
         self.stopping = 0
         self.listener = listen("127.0.0.1", 0)
 
@@ -69,7 +71,14 @@ class Running:
             self.stopping += 1
 
         self.task = asyncio.create_task(
-            serve(self.app, self.listener, shutdown_seconds=1, on_ready=ready.set, on_stopping=on_stopping)
+            serve(
+                self.app,
+                self.listener,
+                shutdown_seconds=1,
+                on_ready=ready.set,
+                on_stopping=on_stopping,
+                **self.named,
+            )
         )
         await ready.wait()
         return Server(self.listener.getsockname()[1])
@@ -191,6 +200,39 @@ async def test_what_is_no_http_is_a_problem(server: Server, sent: bytes) -> None
     said = await server.said(sent)
     assert said.startswith(b"HTTP/1.1 400 "), said
     assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "not_http"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"hello\r\n\r\n", 400, "not_http"),
+        (b"GET / HTTP/1.1\r\nx-long: " + b"a" * HEAD_BYTES + b"\r\n\r\n", 431, "head_too_large"),
+        (b"GET /bug HTTP/1.1\r\nhost: a\r\n\r\n", 500, "internal_error"),
+        (b"GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n", 500, "internal_error"),
+        (b"GET /ends HTTP/1.1\r\nhost: a\r\n\r\n", 503, "unavailable"),
+    ],
+)
+async def test_what_the_server_answers_itself_is_made_by_the_application(
+    sent: bytes, status: int, code: str
+) -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/bug":
+            raise KeyError("x")
+        if scope["path"] == "/ends":
+            raise asyncio.CancelledError
+
+    def refuse(refusal: Refusal) -> Answer:
+        answer = problem(refusal)
+        answer.headers = [*answer.headers, ("x-request-id", "req_1")]
+        return answer
+
+    async with Running(broken, refuse=refuse) as server:
+        said = await server.said(sent)
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), head
+    assert b"content-type: application/problem+json" in head
+    assert b"x-request-id: req_1" in head
+    assert json.loads(body)["code"] == code
 
 
 def test_newcomers_are_let_in_by_the_dozen() -> None:

@@ -10,14 +10,17 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
-import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from houseful.common.http import App
+from houseful.common.errors import Refusal
+from houseful.common.http import Answer, App, problem, service_unavailable
 
 CUT = "houseful.cut"
 """The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""
@@ -43,11 +46,20 @@ class _HeadTooLarge(Exception):
     pass
 
 
+Refuse = Callable[[Refusal], Answer]
+"""Makes the answer to what this server refuses itself, with the headers that every answer has."""
+
+
+class _Config(uvicorn.Config):
+    refuse: Refuse = staticmethod(problem)
+
+
 class _Protocol(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._refuse = cast(_Config, self.config).refuse
         self._message_since: float | None = self.loop.time()
         self._in_head = True
         self._head_bytes = 0
@@ -76,6 +88,8 @@ class _Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        if self.cycle is not None:
+            cast(Any, self.cycle).send_500_response = partial(self._answer_for, self.cycle)
 
     def on_message_complete(self) -> None:
         self._message_since = None
@@ -108,31 +122,24 @@ class _Protocol(HttpToolsProtocol):
         too_large = self._head_bytes > HEAD_BYTES or (
             self.headers is not None and len(self.headers) >= HEAD_FIELDS
         )
-        status, reason, code, detail = (
-            (
-                431,
-                b"Request Header Fields Too Large",
-                "head_too_large",
-                "The request's address or headers are too large.",
-            )
+        refusal = (
+            Refusal(431, "head_too_large", "The request's address or headers are too large.")
             if too_large
-            else (400, b"Bad Request", "not_http", "This is no valid HTTP request.")
+            else Refusal(400, "not_http", "This is no valid HTTP request.")
         )
-        body = msgspec.json.encode(
-            {
-                "type": f"/problems/{code}",
-                "title": reason.decode(),
-                "status": status,
-                "code": code,
-                "detail": detail,
-            }
-        )
-        head = (
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head % (status, reason, len(body)) + body)
+        self.transport.write(_written(self._refuse(refusal), self.server_state.default_headers))
         self.transport.close()
+
+    async def _answer_for(self, cycle: RequestResponseCycle) -> None:
+        """Where the application has ended without an answer."""
+        if isinstance(sys.exception(), asyncio.CancelledError):
+            refusal = service_unavailable("This process ended before there was an answer. Try again.")
+        else:
+            refusal = Refusal(500, "internal_error", "This is a fault of ours.")
+        answer = self._refuse(refusal)
+        headers = [*_head(answer), (b"connection", b"close")]
+        await cycle.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await cycle.send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
     def cut_if_too_slow(self, now: float) -> None:
         if self.transport is None or self.transport.is_closing():
@@ -142,6 +149,18 @@ class _Protocol(HttpToolsProtocol):
         slow_reader = self._unread_since is not None and now - self._unread_since > READER_SECONDS
         if slow_writer or slow_reader:
             self.transport.abort()
+
+
+def _head(answer: Answer) -> list[tuple[bytes, bytes]]:
+    headers = [("content-type", answer.media_type), ("content-length", str(len(answer.body)))]
+    return [(name.encode(), value.encode("latin-1")) for name, value in [*headers, *answer.headers]]
+
+
+def _written(answer: Answer, added: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """For a connection that has no request to answer, and ends."""
+    lines = [b"HTTP/1.1 %d %s" % (answer.status, HTTPStatus(answer.status).phrase.encode())]
+    lines += [b"%s: %s" % pair for pair in (*added, *_head(answer))]
+    return b"\r\n".join([*lines, b"connection: close", b"", b""]) + answer.body
 
 
 class _Server(uvicorn.Server):
@@ -210,6 +229,7 @@ async def serve(
     on_stopping: Callable[[], None],
     drain_seconds: float = 0,
     on_draining: Callable[[], None] = lambda: None,
+    refuse: Refuse = problem,
 ) -> None:
     """Answer until SIGTERM or SIGINT; then refuse new connections, call `on_stopping` and let what runs come
     to its end.
@@ -220,7 +240,7 @@ async def serve(
     `on_ready` is called once connections are answered. What still runs after `shutdown_seconds` is cancelled.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = uvicorn.Config(
+    config = _Config(
         cast(Any, app),
         http=_Protocol,
         ws="none",
@@ -234,6 +254,7 @@ async def serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
     )
+    config.refuse = refuse
     server = _Server(config, on_stopping)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.drain, drain_seconds, on_draining)

@@ -18,6 +18,7 @@ from houseful.common.auth import TokenVerifier, bearer
 from houseful.common.errors import Refusal, Transient
 from houseful.common.http import (
     EVENT_STREAM,
+    Answer,
     App,
     Cut,
     Endpoint,
@@ -122,6 +123,20 @@ class Gateway:
         end."""
         self.drain()
         self._streams.stop()
+
+    def refuse_unread(self, refusal: Refusal) -> Answer:
+        """The answer to what came to no request: as every answer has a name, headers and a line in the
+        log."""
+        name = self._ids.new("req")
+        token = request_id.set(name)
+        answer = problem(refusal)
+        request_id.reset(token)
+        REFUSALS.labels("gateway", refusal.code).inc()
+        if self._access_log is not None:
+            self._access_log.add("-", "-", refusal.status, 0, name, None)
+        added = [(header.decode(), value.decode()) for header, value in self._added]
+        answer.headers = [*answer.headers, ("x-request-id", name), *added]
+        return answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http", "the server offers HTTP only"

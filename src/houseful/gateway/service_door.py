@@ -7,7 +7,18 @@ within). So nobody else may reach this port.
 from collections.abc import Mapping, Sequence
 
 from houseful.common.errors import Refusal
-from houseful.common.http import EVENT_STREAM, App, Cut, Endpoint, Receive, Scope, Send, problem, respond
+from houseful.common.http import (
+    EVENT_STREAM,
+    Answer,
+    App,
+    Cut,
+    Endpoint,
+    Receive,
+    Scope,
+    Send,
+    problem,
+    respond,
+)
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import request_id, trace
 from houseful.gateway.exchange import Exchange, cut
@@ -37,6 +48,10 @@ class ServiceDoor:
     def stop(self) -> None:
         self.drain()
         self._streams.stop()
+
+    def refuse_unread(self, refusal: Refusal) -> Answer:
+        """The answer to what came to no request."""
+        return problem(refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http", "the server offers HTTP only"
