@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from houseful import events, payments, tickets, users
+from houseful import events, payments, tickets, users, vouching
 from houseful.adapters import by_url
 from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.gateway_client import HttpPaymentGateway
@@ -34,8 +34,10 @@ from houseful.common.http import App, Endpoint
 from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger
+from houseful.common.vouching import VOUCHING_DOCUMENTS
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
+from houseful.vouching import Vouching
 
 S = TypeVar("S")
 
@@ -71,6 +73,7 @@ class Running:
     coordination: Coordination
     entry: Gateway | ServiceDoor
     services: dict[str, Any]
+    vouching: Vouching
     _work: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
@@ -82,7 +85,7 @@ class Running:
 
 
 def documents_of(manifest: Manifest[Any]) -> tuple[type[Document], ...]:
-    return tuple(dict.fromkeys((*manifest.documents, *DELIVERY_DOCUMENTS)))
+    return tuple(dict.fromkeys((*manifest.documents, *DELIVERY_DOCUMENTS, *VOUCHING_DOCUMENTS)))
 
 
 @asynccontextmanager
@@ -115,7 +118,7 @@ async def running(
 
     A `bus`, a `coordination` and `workers` that are given are shared with others, and stay open. Without
     `background` no relay, consumer or job runs: for tests that take each step themselves. Raises
-    `FolderInUse`, `SettingsError`, and `Unavailable` for what can't be opened.
+    `FolderInUse`, `SettingsError`, `StoresDiffer`, and `Unavailable` for what can't be opened.
     """
     _refuse_what_can_not_work(settings, parts, has_bus=bus is not None, has_locks=coordination is not None)
     clock, ids = clock or SystemClock(), ids or SystemIds()
@@ -126,6 +129,10 @@ async def running(
             stack.enter_context(by_url.folder_if_needed(settings))
         secrets = secrets or load_secrets(settings, make=whole)
         mailer = mailer or _mailer(settings, clock)
+        own = [manifest.name for manifest in manifests]
+        if own:
+            await by_url.refuse_damaged(settings, own)
+            await vouching.refuse_doubtful(settings, own)
         stores = {
             manifest.name: await stack.enter_async_context(
                 opened_store(settings, manifest, clock=clock, ids=ids)
@@ -141,6 +148,12 @@ async def running(
         if workers is None:
             workers = WorkerProcesses()
             stack.push_async_callback(workers.close)
+
+        look = await stack.enter_async_context(vouching.looking(settings, stores))
+        vouch = Vouching(stores, look, clock, ids, bus=bus)
+        if stores:
+            await vouch.begin()
+            stack.push_async_callback(vouch.end)
 
         proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts)}
         if GATEWAY in parts:
@@ -158,7 +171,7 @@ async def running(
                 store=store, coordination=coordination, clock=clock, verifier=verifier, workers=workers,
             )  # fmt: skip
         checks = {f"{name} store": store.ready for name, store in stores.items()}
-        watched = {"coordination": coordination.ready}
+        watched = {"coordination": coordination.ready, "stores": vouch.ready}
         if bus is not None:
             watched["bus"] = bus.ready  # what is sent waits in its outbox, and sales go on
         for name, proxy in proxies.items():
@@ -181,11 +194,15 @@ async def running(
         else:
             entry = ServiceDoor(offered, operations=operations)
 
-        app = Running(settings, secrets, clock, ids, client, stores, bus, coordination, entry, services)
+        app = Running(
+            settings, secrets, clock, ids, client, stores, bus, coordination, entry, services, vouch
+        )
         if background:
             await _start_background(app, stack)
             if own_bus and bus is not None:
                 app.start("bus", bus.keep_house)
+            if stores:
+                app.start("vouching", vouch.run)
         stack.push_async_callback(_stop_all, app._work)
         stack.callback(entry.stop)
         yield app

@@ -117,6 +117,10 @@ class FaultyBus:
         self.must_be_up()
         return FaultySubscription(await self.inner.subscribe(group, topics), self)
 
+    async def length(self, topic: str) -> int:
+        self.must_be_up()
+        return await self.inner.length(topic)
+
     async def keep_house(self) -> None:
         await self.inner.keep_house()
 

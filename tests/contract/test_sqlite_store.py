@@ -816,7 +816,7 @@ class TestOtherProcesses:
 
     async def test_a_file_that_is_no_database(self, path: Path) -> None:
         path.write_bytes(b"these are not the bytes you are looking for" * 100)
-        with pytest.raises(Unavailable, match="cannot be opened"):
+        with pytest.raises(Unavailable, match="is damaged: file is not a database"):
             open_sqlite(path)
 
 

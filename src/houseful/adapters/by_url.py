@@ -4,23 +4,31 @@ Drivers of engines that an installation does not use are never imported: they ta
 there.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from houseful.adapters import folder_lock
+from houseful.adapters import folder_lock, sqlite_health
 from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.local_coordination import LocalCoordination, Stopwatch
 from houseful.adapters.sqlite import SqliteStore
 from houseful.common.documents import Document
+from houseful.common.errors import Unavailable
 from houseful.common.ports import Clock, Coordination, Ids
 from houseful.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from houseful.adapters.kafka import KafkaBus
     from houseful.adapters.mongo import MongoStore
+
+
+BUS_FIX = (
+    " The bus can also be done without: move bus.sqlite3, bus.sqlite3-wal and bus.sqlite3-shm away, and the "
+    "next start sends again what the outboxes keep, seven days of it."
+)
 
 
 def is_shared(url: str) -> bool:
@@ -36,6 +44,11 @@ def bus_file(folder: Path) -> Path:
     return folder / "bus.sqlite3"
 
 
+def bus_exists(settings: Settings) -> bool:
+    """Whether there is one to look at; of a shared one that is for the bus to say."""
+    return is_shared(settings.bus_url) or bus_file(settings.data_folder).exists()
+
+
 async def store_exists(settings: Settings, service: str) -> bool:
     """Whether the service has ever stored anything. Raises `Unavailable`."""
     if not is_shared(settings.store_url):
@@ -43,6 +56,24 @@ async def store_exists(settings: Settings, service: str) -> bool:
     with driver("store_url"):
         from houseful.adapters.mongo import MongoStore
     return await MongoStore.exists(settings.store_url, database_of(settings, service))
+
+
+async def refuse_damaged(settings: Settings, services: Sequence[str]) -> None:
+    """What these work on in the data folder, looked at before anything opens it, because opening a damaged
+    log forgets what it had. Raises `Unavailable` with all that is wrong."""
+    files = []
+    if not is_shared(settings.store_url):
+        files += [store_file(settings.data_folder, service) for service in services]
+    if services and not is_shared(settings.bus_url):
+        files.append(bus_file(settings.data_folder))
+    wrong = []
+    for file in files:
+        faults = await asyncio.to_thread(sqlite_health.faults_at_start, file)
+        if faults:
+            said = sqlite_health.damaged(file, faults)
+            wrong.append(said + BUS_FIX if file == bus_file(settings.data_folder) else said)
+    if wrong:
+        raise Unavailable("\n".join(wrong))
 
 
 @asynccontextmanager
@@ -67,6 +98,27 @@ async def opened_store(
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def opened_look(
+    settings: Settings,
+    service: str,
+    documents: Sequence[type[Document]],
+    *,
+    clock: Clock,
+    ids: Ids,
+    read_only: bool = True,
+) -> "AsyncIterator[SqliteStore | MongoStore | None]":
+    """Some documents of a store that exists, whatever version made the rest of it; None where an older one
+    had none of these yet. Raises `Unavailable`."""
+    if not is_shared(settings.store_url):
+        file = store_file(settings.data_folder, service)
+        if not SqliteStore.has(file, documents):
+            yield None
+            return
+    async with opened_store(settings, service, documents, clock=clock, ids=ids, read_only=read_only) as store:
+        yield store
 
 
 @asynccontextmanager

@@ -89,6 +89,11 @@ class KafkaBus:
         self._subscriptions = {one for one in self._subscriptions if not one.closed} | {subscription}
         return subscription
 
+    async def length(self, topic: str) -> int:
+        self._must_be_open()
+        places = await self._admin.places([self._prefix + topic])
+        return sum((await self._admin.ends(places)).values())
+
     async def keep_house(self) -> None:
         """The retention of the topics is the brokers' business."""
 

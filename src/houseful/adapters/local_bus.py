@@ -155,6 +155,10 @@ class LocalBus:
         state.share()
         return subscription
 
+    async def length(self, topic: str) -> int:
+        self.must_be_open()
+        return sum(self._ends.get((topic, partition), 0) for partition in range(PARTITIONS))
+
     async def ready(self) -> None:
         self.must_be_open()
         await self._file.check(self.clock.now())

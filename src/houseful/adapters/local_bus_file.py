@@ -265,10 +265,11 @@ class BusFile:
         self._writer = _Writer(writing)
 
     async def close(self) -> None:
-        """What was asked for before is still written."""
+        """What was asked for before is still written. The writer goes last, because only it can take the log
+        into the database."""
+        self._reading.close()
         if self._writer is not None:
             await self._writer.stop()
-        self._reading.close()
         if self._lock is not None:
             self._lock.close()
 

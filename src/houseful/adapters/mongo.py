@@ -174,6 +174,10 @@ class MongoStore:
     def _jitter(self) -> float:
         return zlib.crc32(self.ids.new("jitter").encode()) / 2**32
 
+    @property
+    def changes(self) -> int:
+        return self.writer.committed
+
     def on_send(self, wake: Callable[[], None]) -> None:
         """Wakes for what this process sends; `watch_outbox` adds what others send."""
         self.writer.wakes.append(wake)

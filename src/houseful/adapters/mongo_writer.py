@@ -90,6 +90,8 @@ class Writer:
     def __init__(self, committer: Committer, jitter: Callable[[], float]) -> None:
         self.trouble: str | None = None
         """Why the last batch failed as a whole, if it did."""
+        self.committed = 0
+        """How many write sets."""
         self.wakes: list[Callable[[], None]] = []
         """Called after a commit with messages."""
         self._committer = committer
@@ -152,6 +154,7 @@ class Writer:
             match attempt:
                 case None:
                     self.trouble = None
+                    self.committed += len(left)
                     for writes in left:
                         writes.committed = True
                     return

@@ -6,6 +6,7 @@ All writes go through the writer, see `sqlite_writer`. Other processes may use t
 """
 
 import asyncio
+import contextlib
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Self, TypeVar
 import apsw
 import msgspec
 
+from houseful.adapters import sqlite_health
 from houseful.adapters.sqlite_outbox import SqliteOutbox
 from houseful.adapters.sqlite_tables import Row, Seen, Statement, Table, differences, evolve
 from houseful.adapters.sqlite_transaction import SqliteTransaction
@@ -77,8 +79,21 @@ class SqliteStore:
             if read_only:
                 return cls._open_to_read(path, tables, clock, ids)
             return cls._open_to_write(path, tables, clock, ids)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise Unavailable(sqlite_health.damaged(path, [str(error)])) from error
         except (apsw.Error, OSError) as error:
-            raise Unavailable(f"{path} cannot be opened: {error}") from error
+            raise Unavailable(f"{path} cannot be opened: {error}{sqlite_health.rights(path)}") from error
+
+    @staticmethod
+    def has(path: Path, documents: Sequence[type[Document]]) -> bool:
+        """Whether the file has all of these collections. Raises `Unavailable`."""
+        try:
+            with contextlib.closing(_connect(path, apsw.SQLITE_OPEN_READONLY)) as connection:
+                return not differences(connection, [Table(kind) for kind in documents])
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise Unavailable(sqlite_health.damaged(path, [str(error)])) from error
+        except (apsw.Error, OSError) as error:
+            raise Unavailable(f"{path} cannot be opened: {error}{sqlite_health.rights(path)}") from error
 
     @classmethod
     def _open_to_read(
@@ -172,6 +187,10 @@ class SqliteStore:
 
     def _jitter(self) -> float:
         return zlib.crc32(self.ids.new("jitter").encode()) / 2**32
+
+    @property
+    def changes(self) -> int:
+        return 0 if self._writer is None else self._writer.committed
 
     def on_send(self, wake: Callable[[], None]) -> None:
         if self._writer is not None:

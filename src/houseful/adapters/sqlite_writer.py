@@ -121,6 +121,8 @@ class Writer:
     def __init__(self, connection: apsw.Connection, tables: Collection[Table], name: str) -> None:
         self.trouble: str | None = None
         """Why the last commit failed, if it did."""
+        self.committed = 0
+        """How many write sets."""
         self.wakes: list[Callable[[], None]] = []
         """Called after a commit with messages."""
         self._connection = connection
@@ -257,6 +259,7 @@ class Writer:
             self._in_flight.popleft()
             writes.settled = True
             if writes.error is None:
+                self.committed += 1
                 sent = sent or writes.sends
                 _learn(writes)
             else:

@@ -6,16 +6,18 @@ claims.
 """
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
 from houseful.checks.deadlines import LATE_MILLIS, deadlines
 from houseful.checks.looks import Check, Finding, Installation, Look, Report, Result, every
-from houseful.checks.messages import outbox_and_bus
+from houseful.checks.messages import lost_on_bus, outbox_and_bus
 from houseful.checks.money import money
 from houseful.checks.seats import seats_and_plans, seats_tickets_orders
+from houseful.checks.stores import accounts, applied_messages, halls, known_stores
 from houseful.common.errors import Unavailable
 from houseful.common.ports import BusLook, Store
 from houseful.settings import Settings
@@ -31,6 +33,8 @@ __all__ = [
     "Result",
     "check_all",
     "every",
+    "lost_on_bus",
+    "opened_installation",
     "seats_tickets_orders",
 ]
 
@@ -46,15 +50,28 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("C2", "what was taken less what was given back is what was sold", money),
     Check("C4", "messages are without gaps, published, and on the bus", outbox_and_bus),
+    Check("C5", "what was sent was applied, and nothing else", applied_messages),
     Check("C7", "nothing is open long after its time", deadlines),
     Check("C9", "an event has the seats of its plan", seats_and_plans),
+    Check("C13", "each store is the one that the others have worked with", known_stores),
+    Check("C14", "a published event has a hall, and the other way round", halls),
+    Check("C15", "whoever made an event or bought something has an account", accounts),
 )
 
 
 async def check_all(settings: Settings) -> Report:
     """Raises `Unavailable` for a store or a bus that can't be read, and where there is nothing to check: that
     is no good news."""
+    async with opened_installation(settings) as installation:
+        results = [await _persistent(check, installation) for check in CHECKS]
+        return Report(ok=not any(result.findings for result in results), checks=results)
+
+
+@asynccontextmanager
+async def opened_installation(settings: Settings) -> AsyncIterator[Installation]:
+    """Raises `Unavailable` for what can't be read, and where there is nothing."""
     clock, ids = SystemClock(), SystemIds()
+    await by_url.refuse_damaged(settings, [manifest.name for manifest in MANIFESTS])
     async with AsyncExitStack() as stack:
         stores = {
             manifest.name: await stack.enter_async_context(
@@ -70,11 +87,10 @@ async def check_all(settings: Settings) -> Report:
             )
         bus: BusLook | None = None
         marks = settings.relay == "on"
-        if any([await _has_published(store, marks=marks) for store in stores.values()]):
+        published = any([await _has_published(store, marks=marks) for store in stores.values()])
+        if published and by_url.bus_exists(settings):
             bus = await stack.enter_async_context(by_url.opened_bus(settings, clock=clock, read_only=True))
-        installation = Installation(stores, bus, clock, marks)
-        results = [await _persistent(check, installation) for check in CHECKS]
-        return Report(ok=not any(result.findings for result in results), checks=results)
+        yield Installation(stores, bus, clock, marks)
 
 
 async def _has_published(store: Store, *, marks: bool) -> bool:

@@ -7,6 +7,7 @@ from houseful.common.ports import BusLook
 
 _ON_ITS_WAY_MILLIS = 30_000
 _BUS_MILLIS = 6 * 24 * 3600 * 1000
+_NOT_THERE = "is not on the bus, where it should be by now"
 
 
 async def outbox_and_bus(installation: Installation) -> Look:
@@ -36,12 +37,14 @@ async def outbox_and_bus(installation: Installation) -> Look:
     return Look(findings, f"{count:,} messages")
 
 
+async def lost_on_bus(installation: Installation) -> list[Finding]:
+    """Of what C4 finds, the messages that the bus should have and does not."""
+    return [one for one in (await outbox_and_bus(installation)).findings if one.detail == _NOT_THERE]
+
+
 async def _missing_on_bus(bus: BusLook | None, service: str, published: dict[str, str]) -> Iterable[Finding]:
     # The bus is read after the outbox: what was marked as published by then was there before.
     if bus is not None and published:
         async for entry in bus.entries(service):
             published.pop(entry.id, None)
-    return [
-        Finding("C4", subject, "is not on the bus, where it should be by now")
-        for subject in published.values()
-    ]
+    return [Finding("C4", subject, _NOT_THERE) for subject in published.values()]

@@ -24,6 +24,7 @@ app.command("keys")(server.keys)
 app.command("config")(server.config)
 app.command("doctor")(upkeep.doctor)
 app.command("check")(upkeep.check)
+app.command("accept-store")(upkeep.accept_store)
 app.command("create-admin")(upkeep.create_admin)
 app.add_typer(plans.app, name="plan")
 app.add_typer(messages.app, name="messages")
@@ -44,12 +45,15 @@ def main() -> None:
 def _explained(error: Exception) -> tuple[int, str]:
     from houseful.adapters.folder_lock import FolderInUse
     from houseful.common.errors import Refusal, Unavailable
+    from houseful.vouching import StoresDiffer
 
     if isinstance(error, SettingsError):
         lines = "".join(f"\n  {name}: {what}" for name, what in error.errors.items())
         return UNUSABLE, f"The configuration can't be used:{lines}"
     if isinstance(error, (FolderInUse, server.PORT_TAKEN())):
         return UNUSABLE, str(error)
+    if isinstance(error, StoresDiffer):
+        return UNUSABLE, f"The stores of this installation don't go together.\n{error}"
     if isinstance(error, Refusal):
         fields = "".join(f"\n  {field}: {what}" for field, what in error.errors.items())
         return FOUND, error.detail + fields

@@ -62,6 +62,22 @@ def check(data: Data = None, as_json: AsJson = False) -> None:
         raise typer.Exit(FOUND)
 
 
+def accept_store(
+    service: Annotated[
+        Literal["users", "events", "tickets", "payments"],
+        typer.Argument(help="Whose store is gone, another one, or an older copy.", show_choices=True),
+    ],
+    data: Data = None,
+) -> None:
+    """Go on with a service's store as it is, though the others remember another or a newer one. What it had
+    besides is lost then."""
+    from houseful.vouching import accept
+
+    forgetful = run(accept(settings_of(data), service))
+    names = ", ".join(forgetful)
+    console().print(f"The {service} store is accepted as it is; {names} forgot the one before.", markup=False)
+
+
 def create_admin(
     email: Annotated[
         str,

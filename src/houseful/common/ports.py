@@ -165,6 +165,11 @@ class Store(Reader, Protocol):
         """Run `work` in a transaction, again after each `Conflict`, a bounded number of times with jitter."""
         ...
 
+    @property
+    def changes(self) -> int:
+        """How many write sets of this process were committed: for whoever wants to know whether any was."""
+        ...
+
     def on_send(self, wake: Callable[[], None]) -> None:
         """Call `wake` soon after a transaction that sent something has committed. A hint: it may be
         missed.
@@ -245,6 +250,12 @@ class Bus(Protocol):
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
         """A new group starts at the beginning."""
+        ...
+
+    async def length(self, topic: str) -> int:
+        """How many messages the topic has ever had, as its offsets say; 0 where there is none. Less than it
+        was means that messages were lost.
+        """
         ...
 
     async def keep_house(self) -> None:

@@ -1,10 +1,12 @@
 """The bus: whether it is there, what its topics are like, and who is behind."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from houseful.adapters import by_url
+from houseful.adapters import by_url, sqlite_health
 from houseful.adapters.system import SystemClock
+from houseful.checks import lost_on_bus, opened_installation
 from houseful.common.errors import Unavailable
 from houseful.common.ports import BusLook
 from houseful.doctor.finding import Finding, ok, problem, warning
@@ -20,14 +22,41 @@ _KEPT_MILLIS = 7 * 24 * 3600 * 1000
 
 
 async def local(settings: Settings) -> AsyncIterator[Finding]:
-    if not by_url.bus_file(settings.data_folder).exists():
-        yield ok("bus", "will be made at the first start")
+    file = by_url.bus_file(settings.data_folder)
+    faults = await asyncio.to_thread(sqlite_health.faults, file) if file.exists() else []
+    if faults:
+        yield problem("bus", f"{file} is damaged: {'; '.join(faults)}", by_url.BUS_FIX.strip())
+        return
+    lost = await _lost(settings)
+    if lost is not None:
+        yield lost
+    if not file.exists():
+        if lost is None:
+            yield ok("bus", "will be made at the first start")
         return
     try:
         async with by_url.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
             yield await _lags(bus)
     except Unavailable as error:
         yield problem("bus", str(error), "Start the server once, or restore a backup.")
+
+
+async def _lost(settings: Settings) -> Finding | None:
+    """Messages that were sent and are not on the bus, by what the outboxes say. Nothing where they can't be
+    read: that is said of the stores."""
+    try:
+        async with opened_installation(settings) as installation:
+            lost = await lost_on_bus(installation)
+    except Unavailable:
+        return None
+    if not lost:
+        return None
+    return problem(
+        "bus",
+        f"{len(lost)} messages that were sent are not on it, first {lost[0].subject}",
+        "Restart the server: it sends again what its outboxes keep where the bus has become shorter. Where "
+        "it does not, houseful messages replay SERVICE sends it; whoever had a message already skips it.",
+    )
 
 
 async def kafka(settings: Settings) -> AsyncIterator[Finding]:
@@ -45,6 +74,9 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
     for finding in kafka_findings(health):
         yield finding
     yield lags
+    lost = await _lost(settings)
+    if lost is not None:
+        yield lost
 
 
 def kafka_findings(health: "Health") -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from houseful import vouching
 from houseful.adapters import by_url, sqlite_health
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
@@ -23,19 +24,24 @@ _TESTED_MONGO = (6, 0)
 
 
 async def sqlite(settings: Settings) -> AsyncIterator[Finding]:
+    damaged = False
     for manifest in MANIFESTS:
         file = by_url.store_file(settings.data_folder, manifest.name)
         faults = await asyncio.to_thread(sqlite_health.faults, file) if file.exists() else []
         if faults:
+            damaged = True
             yield problem(
                 f"{manifest.name} store",
                 f"{file} is damaged: {'; '.join(faults)}",
-                f"Stop the server, keep {file} and its -wal file, and restore the last backup.",
+                f"Stop the server, keep {file} with its -wal and -shm files, and restore the last backup.",
             )
         else:
             size = f"{file.stat().st_size / 2**20:.1f} MB, sound" if file.exists() else ""
             async for finding in _service(settings, manifest, size):
                 yield finding
+    if not damaged:
+        async for finding in _vouching(settings):
+            yield finding
 
 
 async def mongodb(settings: Settings) -> AsyncIterator[Finding]:
@@ -59,6 +65,8 @@ async def mongodb(settings: Settings) -> AsyncIterator[Finding]:
     for manifest in MANIFESTS:
         async for finding in _service(settings, manifest, by_url.database_of(settings, manifest.name)):
             yield finding
+    async for finding in _vouching(settings):
+        yield finding
 
 
 def mongo_findings(health: "Health") -> Iterator[Finding]:
@@ -90,12 +98,31 @@ def mongo_findings(health: "Health") -> Iterator[Finding]:
     yield clock_of("MongoDB", health.ahead_seconds)
 
 
+async def _vouching(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether they are the stores that the others have worked with."""
+    try:
+        doubts = await vouching.doubts_of(settings)
+    except Unavailable as error:
+        yield problem("stores", str(error), "Bring back the store that can't be read, then look again.")
+        return
+    for doubt in doubts:
+        yield problem(f"{doubt.service} store", doubt.detail, doubt.fix)
+    if not doubts:
+        yield ok("stores", "each is the one that the others know")
+
+
 async def _service(settings: Settings, manifest: Manifest[Any], where: str) -> AsyncIterator[Finding]:
     name = f"{manifest.name} store"
     clock, ids = SystemClock(), SystemIds()
     try:
         if not await by_url.store_exists(settings, manifest.name):
-            yield ok(name, "will be made at the first start")
+            others = [other for other in SERVICES if await by_url.store_exists(settings, other)]
+            if others:
+                detail = f"there is none, though {' and '.join(others)} have theirs"
+                fix = "Restore it from a backup. If there never was one, its first start makes it."
+                yield warning(name, detail, fix)
+            else:
+                yield ok(name, "will be made at the first start")
             return
         async with opened_store(settings, manifest, clock=clock, ids=ids, read_only=True) as store:
             messages = [finding async for finding in _messages(manifest.name, store)]
