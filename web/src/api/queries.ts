@@ -77,7 +77,8 @@ export const geometryQuery = (event: string, planHash: string) =>
 
 export interface Pending {
   holdId: string;
-  seats: number;
+  eventId: string;
+  seats: { ordinal: number; id: string }[];
   endsAt: number;
 }
 
@@ -85,13 +86,18 @@ export interface Pending {
 export const pendingQuery = () =>
   queryOptions({
     queryKey: ['pending'],
+    // Whoever lost the answer to a hold waits for this one, so it is not tried for long.
+    retry: false,
     queryFn: async (): Promise<Pending[]> => {
       const [holds, orders] = await Promise.all([calls.holds.mine(), calls.orders.list()]);
       const unpaid = orders.items.filter((order) => order.status === 'awaiting_payment');
-      return [...holds.filter((hold) => hold.status === 'active'), ...unpaid].flatMap((item) => {
-        const { endsAt } = timed(item);
-        return endsAt === null ? [] : [{ holdId: item.hold_id, seats: item.seats.length, endsAt }];
-      });
+      const pending = [...holds.filter((hold) => hold.status === 'active'), ...unpaid];
+      return pending
+        .flatMap((item) => {
+          const { endsAt, hold_id: holdId, event_id: eventId, seats } = timed(item);
+          return endsAt === null ? [] : [{ holdId, eventId, seats, endsAt }];
+        })
+        .sort((a, b) => a.endsAt - b.endsAt);
     },
   });
 

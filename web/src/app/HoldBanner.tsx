@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useRouterState } from '@tanstack/react-router';
 import { pendingQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
-import { counted } from '@/lib/words';
+import { count, counted } from '@/lib/words';
 import { Countdown } from '@/ui/Countdown';
 
 /** Held seats run out wherever their holder is looking, so every page says so. */
@@ -12,8 +12,9 @@ export function HoldBanner() {
   const client = useQueryClient();
   const { data } = useQuery({ ...pendingQuery(), enabled: signedIn });
   if (!signedIn || path.startsWith('/checkout/') || path === '/gate') return null;
-  const pending = data?.[0];
-  if (!pending) return null;
+  const [first] = data ?? [];
+  if (!data || !first) return null;
+  const seats = data.reduce((sum, pending) => sum + pending.seats.length, 0);
   return (
     <aside
       aria-label="Seats you hold"
@@ -21,17 +22,18 @@ export function HoldBanner() {
       className="flex min-h-11 flex-wrap items-center justify-center gap-x-3 bg-ink px-4 text-[0.9375rem] text-paper"
     >
       <span>
-        You hold {counted(pending.seats, 'seat')} ·{' '}
+        You hold {counted(seats, 'seat')}
+        {data.length > 1 ? `, ${count(first.seats.length)} of them for` : ' ·'}{' '}
         <Countdown
-          key={pending.holdId}
-          endsAt={pending.endsAt}
+          key={first.holdId}
+          endsAt={first.endsAt}
           className="font-semibold"
           onEnd={() => void client.invalidateQueries({ queryKey: pendingQuery().queryKey })}
         />
       </span>
       <Link
         to="/checkout/$holdId"
-        params={{ holdId: pending.holdId }}
+        params={{ holdId: first.holdId }}
         className="inline-flex min-h-11 items-center font-semibold underline underline-offset-4"
       >
         Continue

@@ -130,7 +130,9 @@ function Tip({ event, map, hover }: TipProps) {
   const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
   const status =
     hover.seat >= 0
-      ? (statusWords[map.state.status[ordinal] ?? 0] ?? '')
+      ? map.state.isMine(ordinal)
+        ? 'Held by you'
+        : (statusWords[map.state.status[ordinal] ?? 0] ?? '')
       : `${count(map.state.available[hover.section] ?? 0)} left`;
   const below = hover.y < 90;
   return (

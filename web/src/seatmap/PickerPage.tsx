@@ -18,6 +18,7 @@ import { MapCanvas } from './MapCanvas';
 import { Panel } from './Panel';
 import { SeatList } from './SeatList';
 import { useHold } from './useHold';
+import { useMine } from './useMine';
 import { usePicker } from './usePicker';
 import { useSeatMap, type SeatMap } from './useSeatMap';
 
@@ -89,6 +90,7 @@ function PickerBody({ event, map, connection }: BodyProps) {
   const view = useRef<MapView | null>(null);
   const picker = usePicker(event, map.state);
   const hold = useHold(event, map.state);
+  useMine(event, map.state);
   const { dismiss } = hold;
   const { toggle } = picker;
   useResumedHold(hold.place, map.state);

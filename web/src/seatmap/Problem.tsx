@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import type { EventInfo } from '@/api/types';
 import { formatMoment } from '@/lib/time';
 import { counted, listed } from '@/lib/words';
@@ -17,11 +18,42 @@ interface Props {
 
 /** Why the hold was refused, and what can be done about it. */
 export function Problem({ event, state, problem, onTake }: Props) {
-  if (problem.kind === 'taken')
-    return <Taken {...{ event, state, onTake }} taken={problem.taken} />;
+  switch (problem.kind) {
+    case 'taken':
+      return <Taken {...{ event, state, onTake }} taken={problem.taken} />;
+    case 'mine':
+      return <Mine state={state} mine={problem.mine} holdId={problem.holdId} />;
+    case 'unknown':
+      return (
+        <Notice
+          tone="warn"
+          title="We don’t know yet whether the seats are held"
+          testId="hold-problem"
+        >
+          The server did not answer. Press the button again: it repeats the same request and cannot
+          hold seats twice.
+        </Notice>
+      );
+    case 'refused':
+      return (
+        <Notice tone="bad" title="The seats are not held" testId="hold-problem">
+          {refusalWords(problem, event)}
+        </Notice>
+      );
+  }
+}
+
+function Mine({ state, mine, holdId }: { state: SeatState; mine: number[]; holdId: string }) {
+  const names = [...new Set(mine.map((ordinal) => nameOf(state.geometry, ordinal)))];
   return (
-    <Notice tone="bad" title="The seats are not held" testId="hold-problem">
-      {refusalWords(problem, event)}
+    <Notice title={`You hold ${listed(names)} already`} testId="hold-problem">
+      <Link
+        to="/checkout/$holdId"
+        params={{ holdId }}
+        className="inline-flex min-h-6 items-center font-semibold underline underline-offset-4"
+      >
+        Continue with what you hold
+      </Link>
     </Notice>
   );
 }
@@ -42,8 +74,6 @@ function refusalWords(problem: HoldProblem & { kind: 'refused' }, event: EventIn
       return typeof onSale === 'string'
         ? `The sale opens ${formatMoment(onSale, event.timezone)}.`
         : error.message;
-    case 'network':
-      return 'The server did not answer. Press the button again: it repeats the same request and cannot hold seats twice.';
     default:
       return error.status === 429
         ? `Too many requests right now. Try again in ${counted(error.retryAfterSeconds ?? 5, 'second')}; your choice stays here.`

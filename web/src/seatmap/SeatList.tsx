@@ -103,7 +103,13 @@ function Rows({ event, map, category, section, picker }: RowsProps) {
           Array.from({ length: run.count }, (_, index) => run.first + index),
         );
         const state = ordinals
-          .map((ordinal) => (selected.has(ordinal) ? 'm' : String(status[ordinal] ?? 0)))
+          .map((ordinal) =>
+            selected.has(ordinal)
+              ? 'm'
+              : map.state.isMine(ordinal)
+                ? 'h'
+                : String(status[ordinal] ?? 0),
+          )
           .join('');
         return (
           <Row
@@ -137,6 +143,7 @@ const words: Record<string, string> = {
   '2': 'sold',
   '3': 'not on sale',
   m: 'chosen',
+  h: 'held by you',
 };
 
 const Row = memo(
@@ -170,6 +177,7 @@ const Row = memo(
         >
           {ordinals.map((ordinal, index) => {
             const mine = state[index] === 'm';
+            const own = state[index] === 'h';
             const free = state[index] === '0';
             const number = seatNumber(geometry, ordinal);
             const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
@@ -190,8 +198,10 @@ const Row = memo(
                   'grid size-10 place-items-center rounded-full border text-sm font-medium',
                   mine && 'border-ink bg-ink text-paper',
                   free && 'border-line-strong hover:bg-sunk',
+                  own && 'cursor-not-allowed border-2 border-ink text-ink',
                   !free &&
                     !mine &&
+                    !own &&
                     'cursor-not-allowed border-dashed border-line text-soft line-through',
                 )}
               >

@@ -25,6 +25,8 @@ export function usePicker(event: EventInfo, state: SeatState) {
       if (selected.delete(ordinal)) {
         state.select(selected);
         setSaid({ text: `${name} removed.`, tone: 'info' });
+      } else if (state.isMine(ordinal)) {
+        setSaid({ text: `You hold ${name} already.`, tone: 'info' });
       } else if (!state.isFree(ordinal)) {
         setSaid({ text: `${name} is not available.`, tone: 'warn' });
       } else if (selected.size >= most) {

@@ -1,4 +1,4 @@
-import type { EventInfo } from '@/api/types';
+import type { EventInfo, Hold, PricedSeat } from '@/api/types';
 
 /** An event as the API describes it; a test names what matters to it. */
 export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
@@ -30,3 +30,29 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     ...changes,
   };
 }
+
+export const aSeat = (ordinal: number): PricedSeat => ({
+  id: `seat-${String(ordinal)}`,
+  ordinal,
+  section_id: 's1',
+  section_name: 'Stalls',
+  row: 'A',
+  number: String(ordinal + 1),
+  category: 'Near',
+  x: 0,
+  y: 0,
+  status: 'held',
+  price_minor: 5000,
+});
+
+export const aHold = (id: string, ordinals: number[]): Hold => ({
+  hold_id: id,
+  event_id: 'evt_1',
+  status: 'active',
+  seats: ordinals.map(aSeat),
+  expires_at: new Date(Date.now() + 600_000).toISOString(),
+  server_time: new Date().toISOString(),
+  total_minor: 5000 * ordinals.length,
+  currency: 'EUR',
+  order_id: null,
+});

@@ -321,6 +321,20 @@ export function drawOverlay(
     view.toScreenX(geometry.x[index] ?? 0),
     view.toScreenY(geometry.y[index] ?? 0),
   ];
+  for (const index of state.mine) {
+    if (!state.isMine(index)) continue;
+    if (geometry.sections[geometry.section[index] ?? 0]?.kind === 'standing') continue;
+    const [x, y] = at(index);
+    // Own seats: the tick of a chosen one, in a ring, since they are held.
+    ctx.beginPath();
+    ctx.arc(x, y, radius, 0, 2 * Math.PI);
+    ctx.fillStyle = theme.paper;
+    ctx.fill();
+    ctx.strokeStyle = theme.ink;
+    ctx.lineWidth = 2;
+    ctx.stroke();
+    drawTick(ctx, x, y, radius, theme.ink);
+  }
   for (const index of state.selected) {
     if (geometry.sections[geometry.section[index] ?? 0]?.kind === 'standing') continue;
     const [x, y] = at(index);

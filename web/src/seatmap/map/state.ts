@@ -1,5 +1,5 @@
 import { type Geometry } from './geometry';
-import { AVAILABLE, decodeStatus, readDelta, type Snapshot } from './status';
+import { AVAILABLE, decodeStatus, HELD, readDelta, type Snapshot } from './status';
 
 /** What the map shows, apart from the view: status from the server and the person's own selection. */
 export class SeatState {
@@ -10,6 +10,7 @@ export class SeatState {
   /** False until the first snapshot: an unknown seat must not look free. */
   known = false;
   private chosen = new Set<number>();
+  private held: ReadonlySet<number> = new Set();
   private readonly listeners = new Set<() => void>();
 
   constructor(readonly geometry: Geometry) {
@@ -58,6 +59,20 @@ export class SeatState {
   select(ordinals: Iterable<number>): void {
     this.chosen = new Set(ordinals);
     this.changed();
+  }
+
+  /** The person's own holds: known to them alone, and never part of what the server shows to everybody. */
+  setMine(ordinals: Iterable<number>): void {
+    this.held = new Set(ordinals);
+    this.changed();
+  }
+
+  get mine(): ReadonlySet<number> {
+    return this.held;
+  }
+
+  isMine(ordinal: number): boolean {
+    return this.held.has(ordinal) && this.status[ordinal] === HELD;
   }
 
   isFree(ordinal: number): boolean {
