@@ -187,7 +187,7 @@ async def running(
         entry: Gateway | ServiceDoor
         if GATEWAY in parts:
             entry = _gateway(
-                settings, secrets, offered, verifier, coordination, ids, operations,
+                settings, secrets, offered, verifier, coordination, ids, operations, workers,
                 _access_log(settings, stack) if access_log else None,
             )  # fmt: skip
             client.bind(entry)
@@ -317,17 +317,19 @@ def _gateway(
     coordination: Coordination,
     ids: Ids,
     operations: Operations,
+    workers: Workers,
     access_log: AccessLog | None,
 ) -> Gateway:
     return Gateway(
         offered,
         settings=settings,
         key=secrets.gateway_key,
+        metrics_token=secrets.metrics_token,
         verifier=verifier,
         coordination=coordination,
         ids=ids,
         operations=operations,
-        web_app=WebApp(find_folder(settings.web_folder)),
+        web_app=WebApp(find_folder(settings.web_folder), workers),
         access_log=access_log,
     )
 

@@ -139,6 +139,10 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What services in other processes show to the gateway, so that they are not limited as one client
     would be. In one process nobody needs it.
     """
+    metrics_token: str = ""
+    """What an operator's monitoring shows to the gateway from another machine, as a bearer token. Without
+    one, figures and details are for callers on the gateway's own machine.
+    """
 
     def raw(self, name: str) -> bytes:
         value: str = getattr(self, name)
@@ -241,6 +245,9 @@ def _all_addresses(host: str) -> int:
     return found.version if found.is_unspecified else 0
 
 
+_OPTIONAL = frozenset({"metrics_token"})
+
+
 def load_secrets(
     settings: Settings, environment: Mapping[str, str] | None = None, *, make: bool = True
 ) -> Secrets:
@@ -251,7 +258,7 @@ def load_secrets(
     """
     environment = os.environ if environment is None else environment
     fields = msgspec.structs.fields(Secrets)
-    needed = [field.name for field in fields if field.required or not make]
+    needed = [field.name for field in fields if field.required or not (make or field.name in _OPTIONAL)]
     variables = {field.name: PREFIX + field.name.upper() for field in fields}
     given = {name: environment[variable] for name, variable in variables.items() if variable in environment}
     if any(name not in given for name in needed):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from houseful.common.http import Answer
-from houseful.gateway.exchange import COMPRESS_BYTES, accepts_gzip
+from houseful.gateway.exchange import COMPRESS_BYTES
 from tests.gateway.world import World, scope_of
 
 LONG = b'{"items": [' + b"1," * COMPRESS_BYTES + b"1]}"
@@ -79,14 +79,3 @@ async def test_an_answer_in_parts_is_not_held_back() -> None:
     await World().gateway(app=app).gateway(scope_of("GET", "/api/things/7", GZIP), receive, send)
     assert b"".join(message.get("body", b"") for message in sent) == b"a" * 2000 + b"b" * 2000
     assert (b"content-encoding", b"gzip") not in sent[0]["headers"]
-
-
-@pytest.mark.parametrize(
-    ("header", "accepted"),
-    [
-        (b"gzip", True), (b"GZIP;q=0.5, br", False), (b"gzip;q=0.5, br", True), (b"gzip;q=0", False),
-        (b"gzip; q=0.000", False), (b"identity", False), (b"", False), (b"x-gzip", False),
-    ],
-)  # fmt: skip
-def test_accept_encoding(header: bytes, accepted: bool) -> None:
-    assert accepts_gzip(header) is accepted

@@ -5,7 +5,7 @@ import pytest
 
 from houseful.common.errors import Unavailable
 from houseful.gateway import operations
-from tests.gateway.world import World
+from tests.gateway.world import HERE, World
 from tests.support import House, open_stream
 
 
@@ -28,14 +28,14 @@ async def _silent() -> None:
 
 
 async def test_ready_when_all_is() -> None:
-    reply = await World().gateway(checks={"store": _good}).call("GET", "/readyz")
+    reply = await World().gateway(checks={"store": _good}).call("GET", "/readyz", **HERE)
     assert reply.ok() == {"status": "ready", "checks": {"store": "ready"}}
 
 
 async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "_READY_SECONDS", 0.05)
     checks = {"store": _broken, "bus": _silent, "coordination": _good}
-    problem = (await World().gateway(checks=checks).call("GET", "/readyz")).refused(503, "not_ready")
+    problem = (await World().gateway(checks=checks).call("GET", "/readyz", **HERE)).refused(503, "not_ready")
     assert problem["checks"]["store"] == "the disk is full"
     assert "no answer" in problem["checks"]["bus"]
     assert problem["checks"]["coordination"] == "ready"
@@ -47,7 +47,7 @@ async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(operations, "_WATCHED_SECONDS", 0.05)
     gateway = World().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
     async with asyncio.timeout(30):
-        reply = await gateway.call("GET", "/readyz")
+        reply = await gateway.call("GET", "/readyz", **HERE)
     assert reply.ok()["checks"] == {
         "store": "ready",
         "bus": "no answer within 0.05 s",
@@ -68,7 +68,7 @@ async def test_figures_count_requests_by_route_and_not_by_path() -> None:
     for number in range(3):
         await front.call("GET", f"/api/things/{number}")
         await front.call("GET", f"/api/nothing/{number}")
-    text = (await front.call("GET", "/metrics")).content.decode()
+    text = (await front.call("GET", "/metrics", **HERE)).content.decode()
     assert 'route="/api/things/{thing_id}"' in text
     assert "/api/things/1" not in text
     assert "/api/nothing" not in text

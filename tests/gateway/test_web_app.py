@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from houseful.adapters.workers import WorkHere
 from houseful.gateway import WebApp, find_folder
 from tests.gateway.world import Front, World
 
@@ -23,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def front(folder: Path) -> Front:
-    return World().gateway(web_app=WebApp(folder.resolve()))
+    return World().gateway(web_app=WebApp(folder.resolve(), WorkHere()))
 
 
 async def test_hashed_assets_are_kept_for_ever(front: Front) -> None:
@@ -52,7 +53,7 @@ async def test_screens_are_the_app_and_asked_for_each_time(front: Front, path: s
 )  # fmt: skip
 async def test_a_file_that_is_not_there_is_no_screen(front: Front, path: str) -> None:
     (await front.call("GET", path)).refused(404, "no_such_path")
-    (await World().gateway(web_app=WebApp(None)).call("GET", path)).refused(404, "no_such_path")
+    (await World().gateway(web_app=WebApp(None, WorkHere())).call("GET", path)).refused(404, "no_such_path")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ async def test_only_reading(front: Front) -> None:
 
 
 async def test_without_a_build_a_page_says_what_to_do() -> None:
-    reply = await World().gateway(web_app=WebApp(None)).call("GET", "/anything")
+    reply = await World().gateway(web_app=WebApp(None, WorkHere())).call("GET", "/anything")
     assert reply.status == 200
     assert b"npm run build" in reply.content
 

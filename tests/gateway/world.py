@@ -12,11 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SeededIds
+from houseful.adapters.workers import WorkHere
 from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.common.http import Answer, App, Endpoint, Receive, Scope, Send, respond
 from houseful.gateway import AccessLog, Gateway, Operations, WebApp
 from houseful.settings import Settings
 from tests.support import Reply
+
+HERE: dict[str, Any] = {"client": ("127.0.0.1", 50_000), "headers": {"host": "127.0.0.1:8000"}}
+"""Who calls from the gateway's own machine."""
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 
@@ -67,6 +71,8 @@ class World:
         access_log: AccessLog | None = None,
         checks: dict[str, Any] | None = None,
         watched: dict[str, Any] | None = None,
+        metrics_token: str = "",
+        key: str = "",
         **settings: Any,
     ) -> "Front":
         offered: Sequence[Endpoint] = endpoints or (
@@ -79,11 +85,13 @@ class World:
         gateway = Gateway(
             {"things": (app or self.recorder, offered), "keys": (self._keys, _KEYS)},
             settings=Settings(**({"rate_limits": "off"} | settings)),
+            key=key,
+            metrics_token=metrics_token,
             verifier=TokenVerifier(AsgiClient(self._keys), self.clock),
             coordination=self.coordination,
             ids=self.ids,
             operations=Operations([("things", offered)], checks or {}, watched),
-            web_app=web_app or WebApp(None),
+            web_app=web_app or WebApp(None, WorkHere()),
             access_log=access_log,
         )
         return Front(gateway)

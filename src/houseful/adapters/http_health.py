@@ -24,12 +24,13 @@ class Health:
     """None where it does not say what time it is."""
 
 
-async def look(url: str) -> Health:
-    """The process at this base URL. Raises `Unavailable` where nobody answers, or nobody of ours."""
+async def look(url: str, key: str = "") -> Health:
+    """The process at this base URL, which tells what is wrong to who has the installation's key. Raises
+    `Unavailable` where nobody answers, or nobody of ours."""
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            response, before, after = await asked(lambda: _get(session, f"{url}/readyz"))
+            response, before, after = await asked(lambda: _get(session, f"{url}/readyz", key))
     except TimeoutError as error:
         raise Unavailable(f"no answer within {_SECONDS:g} s") from error
     except aiohttp.ClientConnectorError as error:
@@ -48,8 +49,9 @@ async def look(url: str) -> Health:
     )
 
 
-async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, Any, bytes]:
-    async with session.get(url, allow_redirects=False) as response:
+async def _get(session: aiohttp.ClientSession, url: str, key: str) -> tuple[int, Any, bytes]:
+    headers = {"x-internal-key": key} if key else {}
+    async with session.get(url, headers=headers, allow_redirects=False) as response:
         return response.status, response.headers, await response.read()
 
 

@@ -36,6 +36,12 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo is not None else None)
 
 
+def is_this_machine(address: str) -> bool:
+    """Whether it is a loopback address, which nobody else can send from."""
+    found = _read(address)
+    return found is not None and ((found.ipv4_mapped if found.version == 6 else None) or found).is_loopback
+
+
 def forwarded(header: bytes, proxies: int) -> str:
     """The address that the outermost of so many proxies saw, from X-Forwarded-For or Forwarded (RFC 7239), to
     which each of them appends: bare, with a port, in brackets, in quotes, or as `for=…`. `UNKNOWN` where

@@ -11,7 +11,7 @@ from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock
 from houseful.common.errors import Unavailable
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
-from houseful.settings import SERVICES, Settings
+from houseful.settings import SERVICES, Settings, SettingsError, load_secrets
 
 if TYPE_CHECKING:
     from houseful.adapters.redis_health import Health
@@ -73,11 +73,16 @@ def _memory(health: "Health", limit: int) -> Finding:
 
 
 async def processes(settings: Settings) -> AsyncIterator[Finding]:
-    """Those of other parts, as far as the settings name them."""
+    """Those of other parts, as far as the settings name them. They tell more to who has this installation's
+    key."""
+    try:
+        key = load_secrets(settings, make=False).gateway_key
+    except SettingsError:
+        key = ""  # which is a finding of its own
     for part in ("gateway", *SERVICES):
         variable = f"HOUSEFUL_{part.upper()}_URL"
         urls = settings.copies(part)
-        copies = await asyncio.gather(*(_process(f"{part} at {url}", url, variable) for url in urls))
+        copies = await asyncio.gather(*(_process(f"{part} at {url}", url, variable, key) for url in urls))
         one_is_ready = any(first.state != "problem" for first, *_ in copies)
         for first, *others in copies:
             if first.state == "problem" and one_is_ready:
@@ -87,11 +92,11 @@ async def processes(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
 
 
-async def _process(name: str, url: str, variable: str) -> list[Finding]:
+async def _process(name: str, url: str, variable: str, key: str) -> list[Finding]:
     from houseful.adapters import http_health  # the HTTP library takes a while to import
 
     try:
-        health = await http_health.look(url)
+        health = await http_health.look(url, key)
     except Unavailable as error:
         return [problem(name, str(error), f"Start it there, or correct {variable}.")]
     log = "The log of that process says more, and so does the doctor where it runs."

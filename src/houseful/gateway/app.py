@@ -11,9 +11,10 @@ import hmac
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-from houseful.common.addresses import forwarded
+from houseful.common.addresses import forwarded, is_this_machine, network
 from houseful.common.auth import TokenVerifier, bearer
 from houseful.common.errors import Refusal, Transient
 from houseful.common.http import (
@@ -29,6 +30,7 @@ from houseful.common.http import (
     respond,
     service_unavailable,
 )
+from houseful.common.kept import GZIP, takes
 from houseful.common.ports import Coordination, Ids
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import (
@@ -40,10 +42,18 @@ from houseful.common.telemetry import (
     trace,
 )
 from houseful.gateway.access_log import AccessLog
-from houseful.gateway.exchange import Exchange, accepts_gzip, cut
+from houseful.gateway.exchange import Exchange, cut
 from houseful.gateway.limits import Limits, Rate, per_user
-from houseful.gateway.operations import Operations
-from houseful.gateway.policy import CLOSE, KEY_HEADER, names_somebody, security_headers
+from houseful.gateway.operations import Asked, Operations
+from houseful.gateway.pace import Pace
+from houseful.gateway.policy import (
+    CLOSE,
+    KEY_HEADER,
+    is_asked_directly,
+    names_somebody,
+    says_proxy,
+    security_headers,
+)
 from houseful.gateway.streams import Streams
 from houseful.gateway.web_app import WebApp
 from houseful.settings import Settings
@@ -52,8 +62,16 @@ log = get_logger(__name__)
 
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _SERVICE_PREFIXES = ("/api/", "/.well-known/")
-_NOT_LOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
+_FOR_OPERATORS = frozenset({"/healthz", "/readyz", "/metrics"})
+_PAGES_PER_SECOND = 20
+_REFUSALS_PER_SECOND = 10
+_MOST_WAITING = 50
+"""Of one address."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+Page = Callable[[Asked], Awaitable[Answer]]
 
 
 class _Route(NamedTuple):
@@ -68,17 +86,22 @@ class _Head(NamedTuple):
 
     authorization: str | None
     traceparent: str
-    gzip: bool
+    accept_encoding: str | None
     if_none_match: str | None
     forwarded_for: bytes | None
+    proxied: bool
     key: bytes
+
+    @property
+    def gzip(self) -> bool:
+        return self.accept_encoding is not None and takes(GZIP, self.accept_encoding)
 
 
 class Gateway:
     """The ASGI application of a whole installation.
 
     `key` is what a service in another process shows so that its calls are not taken for a client's; without
-    one nobody can.
+    one nobody can. `metrics_token` is what an operator shows who asks from elsewhere.
     """
 
     def __init__(
@@ -87,6 +110,7 @@ class Gateway:
         *,
         settings: Settings,
         key: str = "",
+        metrics_token: str = "",
         verifier: TokenVerifier,
         coordination: Coordination,
         ids: Ids,
@@ -104,6 +128,9 @@ class Gateway:
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
         self._proxies = settings.proxies
         self._key = key.encode()
+        self._metrics_token = metrics_token
+        self._asking = Pace(per_second=_PAGES_PER_SECOND, most_waiting=_MOST_WAITING)
+        self._refusing = Pace(per_second=_REFUSALS_PER_SECOND, most_waiting=_MOST_WAITING)
         self._operations = operations
         self._web_app = web_app
         self._access_log = access_log
@@ -178,22 +205,44 @@ class Gateway:
         path: str = scope["path"]
         page = self._operations.pages.get(path)
         if page is not None:
-            exchange.route = path
-            exchange.compressible = head.gzip and scope["method"] == "GET"
-            await self._own_page(page, scope, receive, exchange)
+            await self._own_page(page, scope, receive, exchange, head)
         elif path.startswith(_SERVICE_PREFIXES):
             await self._to_service(path, scope, receive, exchange, head)
         else:
             exchange.route = "web"
             _only_get(scope["method"])
-            answer = self._web_app.answer(path, if_none_match=head.if_none_match, gzip=head.gzip)
+            answer = await self._web_app.answer(
+                path, if_none_match=head.if_none_match, accept_encoding=head.accept_encoding
+            )
             await respond(answer, scope, receive, exchange.send)
 
     async def _own_page(
-        self, page: Callable[[], Awaitable[Any]], scope: Scope, receive: Receive, exchange: Exchange
+        self, page: Page, scope: Scope, receive: Receive, exchange: Exchange, head: _Head
     ) -> None:
+        path = exchange.route = scope["path"]
         _only_get(scope["method"])
-        await respond(await page(), scope, receive, exchange.send)
+        insider = path in _FOR_OPERATORS and self._is_insider(scope, head)
+        address = self._client_address(scope, head)
+        if path in _FOR_OPERATORS and address is not None and not await self._asking.turn(network(address)):
+            raise Refusal(
+                429,
+                "too_many_requests",
+                "Once a second is enough to know.",
+                headers={"retry-after": "1", "connection": "close"},
+            )
+        answer = await page(Asked(insider, head.accept_encoding, head.if_none_match))
+        await respond(answer, scope, receive, exchange.send)
+
+    def _is_insider(self, scope: Scope, head: _Head) -> bool:
+        """Who asks from this process, or from this machine without a proxy that would do so for anybody;
+        another process of this installation; who shows the token."""
+        client = scope["client"]
+        if client is None or (self._key and hmac.compare_digest(head.key, self._key)):
+            return True
+        token = bearer(head.authorization) if self._metrics_token else None
+        if token is not None and hmac.compare_digest(token.encode(), self._metrics_token.encode()):
+            return True
+        return not head.proxied and is_this_machine(client[0]) and is_asked_directly(scope["headers"])
 
     async def _to_service(
         self, path: str, scope: Scope, receive: Receive, exchange: Exchange, head: _Head
@@ -201,6 +250,8 @@ class Gateway:
         method: str = scope["method"]
         limits = self._limits
         address = self._client_address(scope, head)
+        if address is not None:
+            exchange.before_refusal = partial(self._slow_down, address, exchange)
         if limits is not None and address is not None:
             await limits.admit_address(address)
         found = self._routes.find(path)
@@ -239,6 +290,11 @@ class Gateway:
         address: str = client[0]
         return address
 
+    async def _slow_down(self, address: str, exchange: Exchange) -> None:
+        """Before an answer that says 429: who does not heed it gets the next ones later."""
+        if not await self._refusing.turn(network(address)):
+            exchange.close()
+
     async def _other_method(
         self, method: str, methods: Mapping[str, _Route], scope: Scope, receive: Receive, exchange: Exchange
     ) -> None:
@@ -258,7 +314,7 @@ class Gateway:
         method: str = scope["method"]
         if exchange.timed:
             self._observe(exchange, method, seconds)
-        if self._access_log is not None and scope["client"] is not None and path not in _NOT_LOGGED:
+        if self._access_log is not None and scope["client"] is not None and path not in _FOR_OPERATORS:
             self._access_log.add(
                 method, path, exchange.status, seconds, exchange.request_id, scope.get("houseful.user_id")
             )
@@ -279,7 +335,8 @@ def _read_head(scope: Scope) -> _Head:
     kept: list[tuple[bytes, bytes]] = []
     authorization = if_none_match = forwarded_for = None
     traceparent = key = other_hops = b""
-    gzip = False
+    accept_encoding = None
+    proxied = False
     for pair in scope["headers"]:
         name, value = pair
         if name == b"authorization":
@@ -287,7 +344,7 @@ def _read_head(scope: Scope) -> _Head:
         elif name == b"traceparent":
             traceparent = value
         elif name == b"accept-encoding":
-            gzip = accepts_gzip(value)
+            accept_encoding = value.decode("latin-1")
         elif name == b"if-none-match":
             if_none_match = value.decode("latin-1")
         elif names_somebody(name):
@@ -297,6 +354,7 @@ def _read_head(scope: Scope) -> _Head:
                 other_hops = other_hops + b"," + value if other_hops else value
             elif name == KEY_HEADER:
                 key = value
+            proxied = proxied or says_proxy(name)
             continue
         kept.append(pair)
     scope["headers"] = kept
@@ -304,9 +362,10 @@ def _read_head(scope: Scope) -> _Head:
     return _Head(
         authorization,
         traceparent.decode() if valid else new_traceparent(),
-        gzip,
+        accept_encoding,
         if_none_match,
         forwarded_for if forwarded_for is not None else other_hops or None,
+        proxied,
         key,
     )
 

@@ -3,15 +3,17 @@ it."""
 
 import asyncio
 import zlib
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from houseful.common.http import Cut, Receive, Scope, Send
+from houseful.gateway.policy import CLOSE
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs
 _LEVEL = 5
 _GZIP = 31  # zlib's window bits for a gzip header
+_TOO_MANY = 429
 _CUT = "houseful.cut"  # a server's way to end a connection without an answer, in the scope's extensions
 
 _TEXT_TYPES = (
@@ -41,6 +43,7 @@ class Exchange:
         "_held",
         "_no_store",
         "_send",
+        "before_refusal",
         "compressible",
         "finished",
         "request_id",
@@ -57,6 +60,7 @@ class Exchange:
         self._no_store = False
         self.request_id = request_id
         self.compressible = False
+        self.before_refusal: Callable[[], Awaitable[None]] | None = None
         self.service = "gateway"
         self.route = "other"
         self.status = 0
@@ -80,12 +84,18 @@ class Exchange:
                 self.finished = True
             await self._send(message)
 
+    def close(self) -> None:
+        """After this answer, which has not begun, the connection ends."""
+        self._added = (*self._added, *CLOSE)
+
     async def end(self) -> None:
         """Of an answer that has begun: nothing more comes."""
         await self.send({"type": "http.response.body", "body": b""})
 
     async def _start(self, message: MutableMapping[str, Any]) -> None:
         self.status = message["status"]
+        if self.status == _TOO_MANY and self.before_refusal is not None:
+            await self.before_refusal()
         headers: list[tuple[bytes, bytes]] = list(message["headers"])
         if self._no_store and not any(name == b"cache-control" for name, _ in headers):
             headers.append((b"cache-control", b"no-store"))
@@ -134,16 +144,6 @@ async def compressed(body: bytes) -> bytes:
     if len(body) < _THREAD_BYTES:
         return zlib.compress(body, _LEVEL, _GZIP)
     return await asyncio.to_thread(zlib.compress, body, _LEVEL, _GZIP)
-
-
-def accepts_gzip(accept_encoding: bytes) -> bool:
-    if b"gzip" not in accept_encoding:
-        return False
-    for one in accept_encoding.lower().split(b","):
-        coding, _, weight = one.replace(b" ", b"").partition(b";q=")
-        if coding == b"gzip":
-            return weight not in (b"0", b"0.0", b"0.00", b"0.000")
-    return False
 
 
 async def cut(scope: Scope, receive: Receive) -> None:

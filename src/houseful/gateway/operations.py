@@ -1,23 +1,51 @@
-"""What operators and developers ask a process: is it alive, is it ready, its figures, its API."""
+"""What operators and developers ask a process: is it alive, is it ready, its figures, its API.
+
+Whoever asks, and however often: an engine is asked once a second, figures are written once a second, and the
+rest is kept. What an engine says of itself is for insiders.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from houseful.common.errors import Refusal
 from houseful.common.http import Answer, Endpoint, problem
+from houseful.common.kept import Kept
 from houseful.common.openapi import document
+from houseful.gateway.shared import Shared
 
 _READY_SECONDS = 3.0
 _WATCHED_SECONDS = 0.5
 """What is not needed must not make those wait who ask whether this process is ready: they take a late answer
 for none."""
 
+_READY = "ready"
+_NOT_READY = "not_ready"
+_NO_STORE = ("cache-control", "no-store")
+_ASK_AGAIN = ("cache-control", "no-cache")
+_HTML = "text/html; charset=utf-8"
+_SCRIPT = "text/javascript; charset=utf-8"
+
 Check = Callable[[], Awaitable[None]]
 """Raises `Unavailable` with what is wrong."""
+
+
+class Asked(NamedTuple):
+    """Who asks for a page, and how. An insider belongs to the installation: its operator, its monitoring, one
+    of its processes."""
+
+    insider: bool = True
+    accept_encoding: str | None = None
+    if_none_match: str | None = None
+
+    def take(self, kept: Kept, cache: tuple[str, str]) -> Answer:
+        return kept.answer(
+            accept_encoding=self.accept_encoding, if_none_match=self.if_none_match, headers=[cache]
+        )
 
 
 class Operations:
@@ -36,9 +64,12 @@ class Operations:
         self._services = services
         self._checks = {**checks, **(watched or {})}
         self._needed = frozenset(checks)
-        self._openapi: bytes | None = None
+        self._outcomes = Shared(self._looked)
+        self._figures = Shared(self._written)
+        self._openapi: asyncio.Future[Kept] | None = None
+        self._docs = {name: _page(name, kind) for name, kind in (("index.html", _HTML), ("page.js", _SCRIPT))}
         self.stopping = False
-        self.pages: dict[str, Callable[[], Awaitable[Answer]]] = {
+        self.pages: dict[str, Callable[[Asked], Awaitable[Answer]]] = {
             "/healthz": self.alive,
             "/readyz": self.ready,
             "/metrics": self.metrics,
@@ -47,27 +78,25 @@ class Operations:
             "/api/docs/page.js": self.docs_script,
         }
 
-    async def alive(self) -> Answer:
-        return Answer(b'{"status":"alive"}', headers=[("cache-control", "no-store")])
+    async def alive(self, asked: Asked) -> Answer:
+        return Answer(b'{"status":"alive"}', headers=[_NO_STORE])
 
-    async def ready(self) -> Answer:
+    async def ready(self, asked: Asked) -> Answer:
         if self.stopping:
             return problem(
                 Refusal(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
             )
-        results = await asyncio.gather(*(self._outcome(name) for name in self._checks))
-        outcomes = dict(zip(self._checks, results, strict=True))
-        wrong = [
-            f"{name}: {outcome}"
-            for name, outcome in outcomes.items()
-            if outcome != "ready" and name in self._needed
-        ]
+        outcomes = await self._outcomes.get()
+        wrong = [name for name, outcome in outcomes.items() if outcome != _READY and name in self._needed]
+        shown = outcomes if asked.insider else _by_name(outcomes)
         if wrong:
-            return problem(
-                Refusal(503, "not_ready", "; ".join(wrong), headers={"retry-after": "1"}, checks=outcomes)
-            )
-        body = msgspec.json.encode({"status": "ready", "checks": outcomes})
-        return Answer(body, headers=[("cache-control", "no-store")])
+            detail = "; ".join(f"{name}: {shown[name]}" for name in wrong)
+            return problem(Refusal(503, "not_ready", detail, headers={"retry-after": "1"}, checks=shown))
+        return Answer(msgspec.json.encode({"status": _READY, "checks": shown}), headers=[_NO_STORE])
+
+    async def _looked(self) -> dict[str, str]:
+        results = await asyncio.gather(*(self._outcome(name) for name in self._checks))
+        return dict(zip(self._checks, results, strict=True))
 
     async def _outcome(self, name: str) -> str:
         seconds = _READY_SECONDS if name in self._needed else _WATCHED_SECONDS
@@ -78,37 +107,37 @@ class Operations:
             return f"no answer within {seconds:g} s"
         except Exception as error:
             return str(error) or type(error).__name__
-        return "ready"
+        return _READY
 
-    async def metrics(self) -> Answer:
+    async def metrics(self, asked: Asked) -> Answer:
+        if not asked.insider:
+            raise Refusal(404, "no_such_path", "There is nothing at /metrics.")
+        return asked.take(await self._figures.get(), _NO_STORE)
+
+    async def _written(self) -> Kept:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        return Answer(
-            generate_latest(), media_type=CONTENT_TYPE_LATEST, headers=[("cache-control", "no-store")]
-        )
+        return Kept(await asyncio.to_thread(generate_latest), CONTENT_TYPE_LATEST)
 
-    async def openapi(self) -> Answer:
-        if self._openapi is None:
-            self._openapi = await asyncio.to_thread(self._described)  # it takes as long as many requests
-        return Answer(self._openapi, headers=[("cache-control", "no-cache")])
+    async def openapi(self, asked: Asked) -> Answer:
+        if self._openapi is None:  # writing it takes as long as many requests
+            self._openapi = asyncio.ensure_future(asyncio.to_thread(self._described))
+        return asked.take(await asyncio.shield(self._openapi), _ASK_AGAIN)
 
-    def _described(self) -> bytes:
-        return msgspec.json.encode(document(self._services, version=version("houseful")))
+    def _described(self) -> Kept:
+        body = msgspec.json.encode(document(self._services, version=version("houseful")))
+        return Kept(body, "application/json")
 
-    async def docs(self) -> Answer:
-        return Answer(
-            _page("index.html"),
-            media_type="text/html; charset=utf-8",
-            headers=[("cache-control", "no-cache")],
-        )
+    async def docs(self, asked: Asked) -> Answer:
+        return asked.take(self._docs["index.html"], _ASK_AGAIN)
 
-    async def docs_script(self) -> Answer:
-        return Answer(
-            _page("page.js"),
-            media_type="text/javascript; charset=utf-8",
-            headers=[("cache-control", "no-cache")],
-        )
+    async def docs_script(self, asked: Asked) -> Answer:
+        return asked.take(self._docs["page.js"], _ASK_AGAIN)
 
 
-def _page(name: str) -> bytes:
-    return (Path(__file__).parent / "docs" / name).read_bytes()
+def _by_name(outcomes: Mapping[str, str]) -> dict[str, str]:
+    return {name: _READY if outcome == _READY else _NOT_READY for name, outcome in outcomes.items()}
+
+
+def _page(name: str, media_type: str) -> Kept:
+    return Kept((Path(__file__).parent / "docs" / name).read_bytes(), media_type)

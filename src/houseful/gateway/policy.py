@@ -1,5 +1,8 @@
 """What the gateway takes off requests and puts on answers."""
 
+import re
+from collections.abc import Sequence
+
 # Headers by which proxies tell applications who the user is. Nobody in front of the gateway may say that, and
 # whoever behind it believed one of them by mistake shall never see a client's.
 IDENTITY_PREFIXES = (b"x-user", b"x-auth", b"x-forwarded-", b"x-remote-", b"x-internal-", b"x-identity")
@@ -38,6 +41,27 @@ def names_somebody(header: bytes) -> bool:
     """Whether a request's header claims an identity, or anything else that only the gateway may say. Lower
     case."""
     return header in IDENTITY_HEADERS or header.startswith(IDENTITY_PREFIXES)
+
+
+_PROXY_HEADERS = frozenset({b"forwarded", b"x-real-ip"})
+_THIS_MACHINE = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+
+
+def says_proxy(header: bytes) -> bool:
+    """Whether it is one by which a proxy says for whom it asks. Lower case."""
+    return header in _PROXY_HEADERS or header.startswith(b"x-forwarded-")
+
+
+def is_asked_directly(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a request names this machine as its host and no way by which it came: else a proxy here, or a
+    page in a browser here, asks for somebody else."""
+    host = b""
+    for name, value in headers:
+        if name == b"host":
+            host = value
+        elif name in (b"via", b"origin"):
+            return False
+    return _THIS_MACHINE.fullmatch(host) is not None
 
 
 # 'wasm-unsafe-eval' lets the gate's barcode reader compile its own-origin WebAssembly; it allows no script.

@@ -1,7 +1,7 @@
 """The way into a process that runs services and no gateway: for gateways alone.
 
 What they say of a request is believed: its name, its trace, and the client's address (none for a call from
-within). So nobody else may reach this port.
+within). So nobody else may reach this port, but for whoever collects figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from houseful.common.http import (
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import request_id, trace
 from houseful.gateway.exchange import Exchange, cut
-from houseful.gateway.operations import Operations
+from houseful.gateway.operations import Asked, Operations
 from houseful.gateway.policy import CLOSE
 from houseful.gateway.streams import Streams
 
@@ -74,7 +74,7 @@ class ServiceDoor:
         path: str = scope["path"]
         page = self._operations.pages.get(path)
         if page is not None:
-            await respond(await page(), scope, receive, exchange.send)
+            await respond(await page(Asked()), scope, receive, exchange.send)
             return
         found = self._routes.find(path)
         if found is None:

@@ -1,19 +1,20 @@
-"""Serves the built web app: a few dozen small files, kept in memory with their compressed form.
+"""Serves the built web app: a few dozen small files, kept in memory with their compressed forms.
 
 A file server of a framework opens every file in a thread and compresses nothing; this is what a page of
 hashed assets needs and no more. A file that changes on disk is noticed, so that a new build shows without a
 restart.
 """
 
-import hashlib
+import asyncio
 import mimetypes
 import os
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from houseful.common.errors import Refusal
 from houseful.common.http import Answer
+from houseful.common.kept import Keeper, Kept
+from houseful.common.ports import Workers
 
 _HASHED = "assets/"  # where the build puts files that have the hash of their content in their name
 _FOREVER = "public, max-age=31536000, immutable"
@@ -26,7 +27,6 @@ _COMPRESSIBLE = (
     "application/manifest",
     "image/svg",
 )
-_SMALL = 512
 _LARGEST = 32 * 1024 * 1024
 _TYPES = {
     ".js": "text/javascript",
@@ -35,7 +35,8 @@ _TYPES = {
     ".map": "application/json",
 }
 
-_NOT_BUILT = b"""<!doctype html>
+_NOT_BUILT = Kept(
+    b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Houseful</title>
 <style>body{font:1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}</style>
@@ -49,17 +50,17 @@ folder can be named in <code>HOUSEFUL_WEB_FOLDER</code>.</p>
 <p>The API is there already: <a href="/api/docs">try it</a> or fetch
 <a href="/api/openapi.json">its description</a>.</p>
 </html>
-"""
+""",
+    "text/html; charset=utf-8",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     stamp: tuple[int, int]
-    content: bytes
-    gzipped: bytes | None
-    media_type: str
-    etag: str
+    kept: Kept
     cache: str
+    compressible: bool
 
 
 def find_folder(named: str) -> Path | None:
@@ -73,22 +74,29 @@ def find_folder(named: str) -> Path | None:
 class WebApp:
     """`folder` may be None: then a page says how to build the web app."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, workers: Workers) -> None:
         self._folder = folder
         self._files: dict[str, _File] = {}
+        self._keeper = Keeper(workers)
 
-    def answer(self, path: str, *, if_none_match: str | None, gzip: bool) -> Answer:
+    async def answer(
+        self, path: str, *, if_none_match: str | None = None, accept_encoding: str | None = None
+    ) -> Answer:
         """The file at that path, or the app itself where the path is one of its screens. Raises `Refusal`
         (404)."""
         if self._folder is None:
             if not _may_be_screen(path):
                 raise _nothing_at(path)
-            return Answer(_NOT_BUILT, 200, "text/html; charset=utf-8", [("cache-control", "no-store")])
-        file = self._file(path.lstrip("/"))
+            return _NOT_BUILT.answer(
+                accept_encoding=accept_encoding,
+                if_none_match=if_none_match,
+                headers=[("cache-control", _ASK_AGAIN)],
+            )
+        file = await self._file(path.lstrip("/"))
         if file is None:
             if not _may_be_screen(path):
                 raise _nothing_at(path)
-            file = self._file("index.html")
+            file = await self._file("index.html")
         if file is None:
             raise Refusal(
                 503,
@@ -96,14 +104,13 @@ class WebApp:
                 "The web app is being replaced. Reload in a moment.",
                 headers={"retry-after": "2"},
             )
-        headers = [("etag", file.etag), ("cache-control", file.cache), ("vary", "accept-encoding")]
-        if if_none_match is not None and file.etag in if_none_match:
-            return Answer(b"", 304, file.media_type, headers)
-        if gzip and file.gzipped is not None:
-            return Answer(file.gzipped, 200, file.media_type, [*headers, ("content-encoding", "gzip")])
-        return Answer(file.content, 200, file.media_type, headers)
+        return file.kept.answer(
+            accept_encoding=accept_encoding if file.compressible else None,
+            if_none_match=if_none_match,
+            headers=[("cache-control", file.cache)],
+        )
 
-    def _file(self, name: str) -> _File | None:
+    async def _file(self, name: str) -> _File | None:
         assert self._folder is not None
         parts = (name or "index.html").split("/")
         if any(not part or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
@@ -123,8 +130,19 @@ class WebApp:
             or not place.resolve().is_relative_to(self._folder)
         ):
             return None
-        self._files[name] = file = _read(place, name, stamp)
+        self._files[name] = file = await self._read(place, name, stamp)
         return file
+
+    async def _read(self, place: Path, name: str, stamp: tuple[int, int]) -> _File:
+        content = await asyncio.to_thread(place.read_bytes)
+        media_type = (
+            _TYPES.get(place.suffix) or mimetypes.guess_type(place.name)[0] or "application/octet-stream"
+        )
+        compressible = media_type.startswith(_COMPRESSIBLE)
+        if media_type.startswith("text/"):
+            media_type += "; charset=utf-8"
+        kept = await self._keeper.keep(content, media_type) if compressible else Kept(content, media_type)
+        return _File(stamp, kept, _FOREVER if name.startswith(_HASHED) else _ASK_AGAIN, compressible)
 
 
 def _nothing_at(path: str) -> Refusal:
@@ -137,18 +155,4 @@ def _may_be_screen(path: str) -> bool:
     parts = path.split("/")
     return not (
         path.startswith("/" + _HASHED) or "." in parts[-1] or any(part.startswith(".") for part in parts)
-    )
-
-
-def _read(place: Path, name: str, stamp: tuple[int, int]) -> _File:
-    content = place.read_bytes()
-    media_type = _TYPES.get(place.suffix) or mimetypes.guess_type(place.name)[0] or "application/octet-stream"
-    gzipped = None
-    if media_type.startswith(_COMPRESSIBLE) and len(content) >= _SMALL:
-        gzipped = zlib.compress(content, 9, 31)
-    if media_type.startswith("text/"):
-        media_type += "; charset=utf-8"
-    etag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    return _File(
-        stamp, content, gzipped, media_type, etag, _FOREVER if name.startswith(_HASHED) else _ASK_AGAIN
     )

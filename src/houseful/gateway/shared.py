@@ -1,0 +1,29 @@
+"""What takes a while and is the same for everybody: done for one, and told to all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+FRESH_SECONDS = 1.0
+
+
+class Shared(Generic[T]):
+    """`make` runs once at a time, and not before a second has passed since it began; who asks meanwhile gets
+    the same. It goes on when who asked first goes away. For one event loop."""
+
+    def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
+        self._make = make
+        self._making: asyncio.Task[T] | None = None
+        self._fresh_until = 0.0
+
+    async def get(self) -> T:
+        now = asyncio.get_running_loop().time()
+        if self._making is None or (self._making.done() and now >= self._fresh_until):
+            self._fresh_until = now + FRESH_SECONDS
+            self._making = asyncio.create_task(self._made())
+        return await asyncio.shield(self._making)
+
+    async def _made(self) -> T:
+        return await self._make()
