@@ -19,6 +19,7 @@ from houseful.settings import load_settings
 from houseful.tickets.domain import orders, tickets
 from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
+from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from tests.support import House, started
@@ -109,6 +110,7 @@ async def test_after_real_sales_everything_holds(sold: House) -> None:
         "C5",
         "C7",
         "C9",
+        "C10",
         "C13",
         "C14",
         "C15",
@@ -341,3 +343,49 @@ async def test_nothing_to_check(tmp_path: Path) -> None:
 
 def test_orders_are_what_these_tests_think() -> None:
     assert orders.TRANSITIONS[OrderState.REFUNDED] == frozenset()
+
+
+async def admitted(house: House) -> None:
+    """One of the sold tickets is at the gate."""
+    gate, buyer = await house.user("gate", Role.GATE), await house.user()
+    order = next(
+        one
+        for one in (await house.call("GET", "/api/orders", token=buyer)).ok()["items"]
+        if one["status"] == "confirmed"
+    )
+    [ticket, _] = (await house.call("GET", f"/api/orders/{order['id']}/tickets", token=buyer)).ok()["items"]
+    scan = {"gate": "North", "scan_id": "1", "scanned_at": "2026-11-01T18:00:00Z"}
+    answer = await house.call("POST", "/api/checkins", scan | {"code": ticket["code"]}, token=gate)
+    assert answer.ok()["result"] == "admitted"
+    assert await found(house) == {}
+
+
+async def test_c10_a_ticket_that_admitted_twice(sold: House) -> None:
+    await admitted(sold)
+    [scan] = await sold.app.stores["tickets"].find(Scan, {}, limit=2)
+
+    async def work(tx: Transaction) -> None:
+        tx.insert(msgspec.structs.replace(scan, id="another"))
+
+    await do(sold, work)
+    [detail] = (await found(sold))["C10"]
+    assert "admitted 2 times" in detail
+
+
+async def test_c10_a_ticket_that_is_used_and_admitted_nobody(sold: House) -> None:
+    await admitted(sold)
+    await change(sold, Scan, lambda one: msgspec.structs.replace(one, verdict=Verdict.ALREADY_USED))
+    [detail] = (await found(sold))["C10"]
+    assert "admitted nobody" in detail
+
+
+async def test_c10_a_ticket_that_admitted_and_is_not_used(sold: House) -> None:
+    await admitted(sold)
+    fresh = {"state": TicketState.VALID, "used_at": None, "gate": None, "scan_id": None}
+    await change(
+        sold,
+        Ticket,
+        lambda one: msgspec.structs.replace(one, **fresh) if one.scan_id is not None else None,
+    )
+    [detail] = (await found(sold))["C10"]
+    assert "names none" in detail

@@ -44,7 +44,7 @@ def test_no_character_of_a_code_can_be_changed(world: World, buyer: Client, even
     (ticket,) = buyer.tickets(buyer.buy(event["id"], best_available={"quantity": 1})["id"])
     code = ticket["code"]
     forged = [code_with(code, place) for place in range(len(code))]
-    forged += [code.swapcase(), code[:-1], code + "A", code + "=", "", "HF1..", "é" * 20]
+    forged += [code[:-1], code + "A", code + "=", "", "HF1..", "é" * 20]
     scans = [
         {"code": one, "gate": "North", "scan_id": new_key(), "scanned_at": "2026-05-01T18:00:00Z"}
         for one in forged
@@ -52,7 +52,8 @@ def test_no_character_of_a_code_can_be_changed(world: World, buyer: Client, even
     answer = world.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=new_key()).ok()
     assert [scan["result"] for scan in answer["scans"]] == ["invalid"] * len(forged)
     assert all(scan["ticket"] is None for scan in answer["scans"])
-    assert world.gate.scan(code, new_key())["result"] == "admitted"
+    assert world.gate.scan(f"]Q1{code.swapcase()}\r", new_key())["result"] == "admitted"
+    assert world.gate.scan(code, new_key())["result"] == "already_used"
 
 
 def test_a_batch_is_answered_in_order(world: World, buyer: Client, event: dict[str, Any]) -> None:

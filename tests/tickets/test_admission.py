@@ -5,8 +5,9 @@ from itertools import product
 import msgspec
 import pytest
 
-from houseful.tickets.domain import tickets
-from houseful.tickets.domain.tickets import TRANSITIONS, Ticket, TicketState, Verdict
+from houseful.tickets.domain import scans, tickets
+from houseful.tickets.domain.scans import AHEAD_MILLIS, EARLIEST, Clock, Verdict
+from houseful.tickets.domain.tickets import TRANSITIONS, Ticket, TicketState
 
 S, V = TicketState, Verdict
 NEW = tickets.issued("tkt_1", "evt_1", "ord_1", "usr_1", 7)
@@ -23,7 +24,7 @@ USED_THEN_REFUNDED = tickets.refunded(USED)
         (NEW, None, "scan_1", V.ADMITTED),
         (NEW, "evt_1", "scan_1", V.ADMITTED),
         (NEW, "evt_2", "scan_1", V.WRONG_EVENT),
-        (USED, "evt_1", "scan_1", V.ADMITTED),
+        (USED, "evt_1", "scan_1", V.ALREADY_USED),
         (USED, "evt_1", "scan_2", V.ALREADY_USED),
         (USED, None, "scan_2", V.ALREADY_USED),
         (USED, "evt_2", "scan_1", V.WRONG_EVENT),
@@ -33,7 +34,7 @@ USED_THEN_REFUNDED = tickets.refunded(USED)
     ],
 )
 def test_verdicts(ticket: Ticket | None, event_id: str | None, scan_id: str, verdict: Verdict) -> None:
-    result, after = tickets.admit(ticket, scan_id=scan_id, gate="South", scanned_at=900, event_id=event_id)
+    result, after = scans.admit(ticket, scan_id=scan_id, gate="South", scanned_at=900, event_id=event_id)
     assert result is verdict
     if ticket is NEW and verdict is V.ADMITTED:
         assert after == msgspec.structs.replace(
@@ -47,11 +48,31 @@ def test_of_many_scans_in_any_order_one_admits() -> None:
     ticket: Ticket | None = NEW
     verdicts = []
     for number in range(10):
-        verdict, ticket = tickets.admit(
+        verdict, ticket = scans.admit(
             ticket, scan_id=f"scan_{number}", gate="North", scanned_at=1000 - number, event_id="evt_1"
         )
         verdicts.append(verdict)
     assert verdicts == [V.ADMITTED] + [V.ALREADY_USED] * 9
+
+
+NOW = EARLIEST + 10**10
+
+
+@pytest.mark.parametrize(
+    ("said", "counts", "clock"),
+    [
+        (NOW, NOW, "right"),
+        (NOW - 3_600_000, NOW - 3_600_000, "right"),
+        (EARLIEST, EARLIEST, "right"),
+        (EARLIEST - 1, NOW, "behind"),
+        (0, NOW, "behind"),
+        (NOW + 1, NOW, "right"),
+        (NOW + AHEAD_MILLIS, NOW, "right"),
+        (NOW + AHEAD_MILLIS + 1, NOW, "ahead"),
+    ],
+)
+def test_a_scan_counts_at_a_time_that_can_be(said: int, counts: int, clock: Clock) -> None:
+    assert scans.counted_at(said, NOW) == (counts, clock)
 
 
 def test_a_living_ticket_holds_its_seat_and_a_refunded_one_lets_go() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryReady
 from houseful.tickets.domain.sales import MINUTE_MILLIS
+from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.service import figures
-from houseful.tickets.service.gate import ScanRequest
 from houseful.tickets.views import SalesView
 from tests.support import plan
 from tests.tickets.world import World

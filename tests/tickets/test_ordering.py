@@ -9,8 +9,8 @@ from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Allowance, Hold
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
+from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.tickets import Ticket, TicketState
-from houseful.tickets.service.gate import ScanRequest
 from tests.tickets.world import DAY, World, refusal
 
 

@@ -7,16 +7,18 @@ import msgspec
 import pytest
 
 from houseful.common.plan import StandingArea, plan_from_obj
-from houseful.tickets import views
+from houseful.tickets import gate_views, views
 from houseful.tickets.domain import tickets
 from houseful.tickets.domain.blocks import BLOCKED, Block, Claim, SeatState, block_id
+from houseful.tickets.domain.codes import CodeSigner, event_mark, read_code
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import compile_layout
 from houseful.tickets.domain.orders import Order, OrderedSeat, OrderState, PaymentState
 from houseful.tickets.domain.sales import Sales, Tally
+from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.domain.tickets import CodeSigner, Scan, Verdict, read_code
 from houseful.tickets.service.availability import HallView
+from houseful.tickets.service.gate import Place, Scanned
 from tests.support import PRICES, plan
 from tests.tickets.world import AREA
 
@@ -201,13 +203,13 @@ def test_a_category_that_has_no_seats_is_not_offered() -> None:
     assert [one.name for one in found] == ["Premium", "Standard"]
 
 
-TICKET = tickets.issued("tkt_1", "evt_1", "ord_1", "usr_1", 0)
+TICKET = tickets.issued(f"tkt_{1:032x}", "evt_1", "ord_1", "usr_1", 0)
 
 
 def test_a_ticket_shows_the_code_that_the_gate_takes() -> None:
     signer = CodeSigner(b"s" * 32)
     view = views.ticket_view(TICKET, LAYOUT, signer)
-    assert read_code(view.code, [signer.public_key]) == ("tkt_1", "evt_1")
+    assert read_code(view.code, [signer.public_key]) == (TICKET.id, event_mark("evt_1"))
     assert (view.status, view.used_at, view.gate) == ("valid", None, None)
     used = msgspec.structs.replace(TICKET, used_at=NOW, gate="North")
     assert views.ticket_view(used, LAYOUT, signer).used_at == "1970-01-01T00:16:40.000Z"
@@ -218,16 +220,16 @@ def test_the_gate_learns_of_a_first_admission_only_where_there_was_one(verdict: 
     scan = Scan(
         id="s",
         verdict=verdict,
-        ticket_id="tkt_1",
+        ticket_id=TICKET.id,
         gate="North",
         scanned_at=1,
         received_at=2,
         first_at=NOW,
         first_gate="South",
     )
-    halls = {"evt_1": (show(), LAYOUT)}
-    view = views.checkin_view("scan_1", scan, TICKET if known else None, halls)
-    assert (view.scan_id, view.result) == ("scan_1", verdict)
+    place = Place(show(), LAYOUT, None) if known else None
+    view = gate_views.checkin_view("1", "HF2", Scanned(scan, TICKET if known else None, place, True))
+    assert (view.scan_id, view.result) == ("1", verdict)
     assert (view.first_admission is not None) is (verdict is Verdict.ALREADY_USED)
     assert (view.ticket is not None) is known
     assert b"code" not in msgspec.json.encode(

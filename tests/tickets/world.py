@@ -12,6 +12,7 @@ import msgspec
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.adapters.workers import WorkHere
+from houseful.common.auth import Identity
 from houseful.common.documents import Document
 from houseful.common.errors import Refusal
 from houseful.common.idempotency import Once, once
@@ -22,10 +23,11 @@ from houseful.settings import Secrets, Settings
 from houseful.tickets import MANIFEST
 from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+from houseful.tickets.domain.scans import Scan, ScanRequest
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.tickets import Scan, Ticket, TicketState
+from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tickets.service import Tickets
-from houseful.tickets.service.gate import ScanRequest
+from houseful.tickets.service.gate import Scanned
 from houseful.tickets.views import HoldView, OrderView
 from tests.support import PRICES, plan
 from tests.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
@@ -175,8 +177,10 @@ class World:
         return order_id
 
     async def scans(self, *requests: ScanRequest, staff: str = "usr_gate") -> list[Scan]:
-        """What the gate says to a batch of scans."""
-        return await self.tickets.gate.check_in(staff, requests, lambda _, found: [scan for scan, _ in found])
+        """What the gate says to a batch of scans of a gate account."""
+        who = Identity(staff, "ses_1", frozenset({"buyer", "gate"}), 0)
+        found = await self.tickets.gate.check_in(who, requests, lambda _, outcomes: outcomes)
+        return [outcome.scan for outcome in found if isinstance(outcome, Scanned)]
 
     async def cancel(self, order_id: str, user: str = "usr_1") -> OrderView:
         return await self.tickets.ordering.cancel(user, order_id, self.use(user))

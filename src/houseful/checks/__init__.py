@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
+from houseful.checks.admissions import admissions
 from houseful.checks.deadlines import LATE_MILLIS, deadlines
 from houseful.checks.looks import Check, Finding, Installation, Look, Report, Result, every
 from houseful.checks.messages import lost_on_bus, outbox_and_bus
@@ -53,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
     Check("C5", "what was sent was applied, and nothing else", applied_messages),
     Check("C7", "nothing is open long after its time", deadlines),
     Check("C9", "an event has the seats of its plan", seats_and_plans),
+    Check("C10", "a ticket admits at most once", admissions),
     Check("C13", "each store is the one that the others have worked with", known_stores),
     Check("C14", "a published event has a hall, and the other way round", halls),
     Check("C15", "whoever made an event or bought something has an account", accounts),

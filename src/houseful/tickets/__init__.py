@@ -11,13 +11,15 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets.api import ENDPOINTS
+from houseful.tickets import api, gate_api
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import Allowance, Hold
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
+from houseful.tickets.domain.scans import Scan
 from houseful.tickets.domain.shows import PlanPart, Show
-from houseful.tickets.domain.tickets import Scan, Ticket
+from houseful.tickets.domain.staff import GateStaff
+from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.post import QueuedLetter
 from houseful.tickets.service.settlement import WebhookReceived
@@ -44,13 +46,14 @@ MANIFEST = Manifest(
         Order,
         Ticket,
         Scan,
+        GateStaff,
         Sales,
         QueuedLetter,
         WebhookReceived,
         KeptAnswer,
     ),
     build=Tickets,
-    endpoints=ENDPOINTS,
+    endpoints=(*api.ENDPOINTS, *gate_api.ENDPOINTS),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),

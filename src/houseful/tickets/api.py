@@ -2,9 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +13,6 @@ from houseful.common.auth import Role
 from houseful.common.errors import invalid, not_found
 from houseful.common.http import (
     EVENT_STREAM,
-    GATE,
     ORGANIZER,
     USER,
     Answer,
@@ -28,23 +26,17 @@ from houseful.common.http import (
     server_sent,
 )
 from houseful.common.ports import PaymentIntent, Transaction
-from houseful.common.times import millis
 from houseful.tickets import paper, views
 from houseful.tickets.domain.layout import geometry
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.tickets import CODE_LENGTH
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.availability import HallView
-from houseful.tickets.service.gate import Scanned, ScanRequest
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
 Email = Annotated[
     str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+$")
 ]
-
-MOST_SCANS = 500
-_YEAR_2000, _YEAR_2200 = 946_684_800_000, 7_258_118_400_000
 
 
 class BestAvailable(Input, frozen=True, kw_only=True):
@@ -70,24 +62,6 @@ class BuyerInput(Input, frozen=True, kw_only=True):
 class OrderInput(Input, frozen=True, kw_only=True):
     hold_id: str
     buyer: BuyerInput
-
-
-class ScanInput(Input, frozen=True, kw_only=True):
-    """`event_id` says which event the gate belongs to; without it any ticket is admitted."""
-
-    code: Annotated[str, Meta(max_length=CODE_LENGTH)]
-    gate: Name
-    scan_id: Annotated[str, Meta(min_length=1, max_length=100)]
-    scanned_at: datetime
-    event_id: str | None = None
-
-
-class BatchInput(Input, frozen=True, kw_only=True):
-    scans: Annotated[list[ScanInput], Meta(min_length=1, max_length=MOST_SCANS)]
-
-
-class BatchView(View, frozen=True, kw_only=True):
-    scans: list[views.CheckinView]
 
 
 class BlockedInput(Input, frozen=True, kw_only=True):
@@ -346,52 +320,6 @@ async def webhook(tickets: Tickets, call: Call[None]) -> None:
     )
 
 
-# The gate
-
-
-async def check_in(tickets: Tickets, call: Call[ScanInput]) -> views.CheckinView:
-    """Admit a ticket, once."""
-    requests = [_scan_request(call.body, "")]
-    return (await _check_in(tickets, call, requests, lambda shown: shown[0]))[0]
-
-
-async def check_in_batch(tickets: Tickets, call: Call[BatchInput]) -> BatchView:
-    """Scans made without a network, in the order in which they were made."""
-    requests = [_scan_request(scan, f"scans[{i}].") for i, scan in enumerate(call.body.scans)]
-    return BatchView(scans=await _check_in(tickets, call, requests, lambda shown: BatchView(scans=shown)))
-
-
-async def _check_in(
-    tickets: Tickets,
-    call: Call[Any],
-    requests: list[ScanRequest],
-    answer: Callable[[list[views.CheckinView]], View],
-) -> list[views.CheckinView]:
-    halls = {
-        event_id: await tickets.inventory.hall(event_id) for event_id in tickets.gate.events_of(requests)
-    }
-
-    def keep(tx: Transaction, scanned: list[Scanned]) -> list[views.CheckinView]:
-        shown = [
-            views.checkin_view(scan.scan_id, kept, ticket, halls)
-            for scan, (kept, ticket) in zip(requests, scanned, strict=True)
-        ]
-        call.use.keep(tx, 200, answer(shown))
-        return shown
-
-    return await tickets.gate.check_in(call.user.user_id, requests, keep)
-
-
-def _scan_request(scan: ScanInput, place: str) -> ScanRequest:
-    try:
-        scanned_at = millis(scan.scanned_at)
-    except ValueError as error:
-        raise invalid({f"{place}scanned_at": str(error)}) from error
-    if not _YEAR_2000 <= scanned_at < _YEAR_2200:  # also: a year 10,000 in UTC could not be written again
-        raise invalid({f"{place}scanned_at": "has to be between the years 2000 and 2199"})
-    return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
-
-
 # The organizer
 
 
@@ -478,10 +406,6 @@ ENDPOINTS = (
     Endpoint("GET", "/api/tickets/{ticket_id}.pdf", ticket_pdf, who=USER, media_type="application/pdf"),
     Endpoint(
         "POST", "/api/tickets/webhooks/payments", webhook, body=Webhook, raw=True, public=False, status=204
-    ),
-    Endpoint("POST", "/api/checkins", check_in, views.CheckinView, body=ScanInput, who=GATE, idempotent=True),
-    Endpoint(
-        "POST", "/api/checkins/batch", check_in_batch, BatchView, body=BatchInput, who=GATE, idempotent=True
     ),
     Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, body=BlockedInput, who=ORGANIZER, status=204),
     Endpoint("GET", f"{_EVENT}/sales", sales, views.SalesView, who=ORGANIZER),

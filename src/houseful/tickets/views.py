@@ -1,12 +1,13 @@
 """What answers look like: documents turned into the shapes of the HTTP contract."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from houseful.common.documents import Millis
 from houseful.common.http import View
 from houseful.common.times import rfc3339
 from houseful.tickets.domain.blocks import SeatState
+from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import Kind, Layout, Section
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
@@ -14,7 +15,7 @@ from houseful.tickets.domain.returns import Reason
 from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.seatmap import AVAILABLE, HELD
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.domain.tickets import CodeSigner, Scan, Ticket, TicketState, Verdict
+from houseful.tickets.domain.tickets import Ticket, TicketState
 
 if TYPE_CHECKING:
     from houseful.tickets.service.availability import HallView
@@ -138,29 +139,6 @@ class TicketView(View, frozen=True, kw_only=True):
     status: TicketState
     used_at: str | None
     gate: str | None
-
-
-class AdmissionView(View, frozen=True, kw_only=True):
-    at: str
-    gate: str
-
-
-class GateTicketView(View, frozen=True, kw_only=True):
-    """What the gate may know of a ticket: the seat, not the code."""
-
-    id: str
-    order_id: str
-    event_id: str
-    event_title: str
-    seat: TicketSeatView
-    status: TicketState
-
-
-class CheckinView(View, frozen=True, kw_only=True):
-    scan_id: str
-    result: Verdict
-    ticket: GateTicketView | None
-    first_admission: AdmissionView | None
 
 
 class CategorySalesView(View, frozen=True, kw_only=True):
@@ -353,7 +331,7 @@ def order_view(order: Order, show: Show, layout: Layout, now: Millis) -> OrderVi
     )
 
 
-def _ticket_seat(layout: Layout, ordinal: int) -> TicketSeatView:
+def ticket_seat(layout: Layout, ordinal: int) -> TicketSeatView:
     section = layout.section_of(ordinal)
     return TicketSeatView(
         id=layout.seat_ids[ordinal],
@@ -370,35 +348,12 @@ def ticket_view(ticket: Ticket, layout: Layout, signer: CodeSigner) -> TicketVie
         id=ticket.id,
         order_id=ticket.order_id,
         event_id=ticket.event_id,
-        seat=_ticket_seat(layout, ticket.ordinal),
+        seat=ticket_seat(layout, ticket.ordinal),
         code=signer.code(ticket.id, ticket.event_id),
         status=ticket.state,
         used_at=None if ticket.used_at is None else rfc3339(ticket.used_at),
         gate=ticket.gate,
     )
-
-
-def checkin_view(
-    scan_id: str, scan: Scan, ticket: Ticket | None, halls: Mapping[str, tuple[Show, Layout]]
-) -> CheckinView:
-    """`halls` has the event of every ticket whose code was read; an old scan repeated with another code has
-    none.
-    """
-    known = None
-    if ticket is not None and ticket.event_id in halls:
-        show, layout = halls[ticket.event_id]
-        known = GateTicketView(
-            id=ticket.id,
-            order_id=ticket.order_id,
-            event_id=ticket.event_id,
-            event_title=show.title,
-            seat=_ticket_seat(layout, ticket.ordinal),
-            status=ticket.state,
-        )
-    first = None
-    if scan.verdict is Verdict.ALREADY_USED and scan.first_at is not None:
-        first = AdmissionView(at=rfc3339(scan.first_at), gate=scan.first_gate or "")
-    return CheckinView(scan_id=scan_id, result=scan.verdict, ticket=known, first_admission=first)
 
 
 def sales_view(

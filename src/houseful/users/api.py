@@ -9,6 +9,7 @@ from houseful.common.auth import Role
 from houseful.common.errors import Refusal
 from houseful.common.http import (
     ADMIN,
+    ORGANIZER,
     USER,
     Answer,
     Call,
@@ -62,6 +63,10 @@ class UsersQuery(Input, frozen=True, kw_only=True):
     q: Annotated[str, Meta(max_length=320)] = ""
     cursor: Annotated[str, Meta(max_length=1024)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class GateAccountQuery(Input, frozen=True, kw_only=True):
+    email: EmailText
 
 
 class RegisteredView(View, frozen=True, kw_only=True):
@@ -167,6 +172,12 @@ async def list_users(users: Users, call: Call[None]) -> Page[UserView]:
     return Page([_view(user) for user in found], next_cursor)
 
 
+async def gate_account(users: Users, call: Call[None]) -> RegisteredView:
+    """The gate account with an address, for an organizer who names gate staff."""
+    found = await users.gate_account(call.query.email)
+    return RegisteredView(id=found.id, email=found.email, name=found.name)
+
+
 async def set_roles(users: Users, call: Call[RolesInput]) -> UserView:
     """Give a user exactly these roles, and buyer; they count from the user's next refresh."""
     return _view(await users.set_roles(call.path["user_id"], call.body.roles, by=call.user))
@@ -236,6 +247,14 @@ ENDPOINTS = (
     Endpoint("POST", "/api/auth/password", change_password, body=PasswordInput, status=204, who=USER),
     Endpoint("GET", "/api/me", me, answer=UserView, who=USER),
     Endpoint("GET", "/api/users", list_users, answer=Page[UserView], query=UsersQuery, who=ADMIN),
+    Endpoint(
+        "GET",
+        "/api/users/gate-account",
+        gate_account,
+        answer=RegisteredView,
+        query=GateAccountQuery,
+        who=ORGANIZER,
+    ),
     Endpoint("PATCH", "/api/users/{user_id}", set_roles, body=RolesInput, answer=UserView, who=ADMIN),
     Endpoint("GET", "/.well-known/jwks.json", keys, answer=KeysView, reads_token=False),
 )

@@ -249,6 +249,13 @@ class Users:
         more = len(users) > limit
         return shown, _cursor(getattr(shown[-1], by), shown[-1].id) if more else None
 
+    async def gate_account(self, email: str) -> User:
+        """Raises `Refusal` (404) where no account with the role gate has this address."""
+        user = await self._user_of(domain.compared(email))
+        if user is None or Role.GATE not in user.roles:
+            raise not_found("account")
+        return user
+
     async def set_roles(self, user_id: str, roles: Iterable[Role], *, by: Identity) -> User:
         """Takes effect at the user's next refresh. Raises `Refusal`: 404; 409 where an admin would lose the
         own role, so that there is always one left; 403 where who asks is no admin any more, whatever the

@@ -126,6 +126,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/gate-account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The gate account with an address, for an organizer who names gate staff. */
+        get: operations["gate_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/{user_id}": {
         parameters: {
             query?: never;
@@ -592,40 +609,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/checkins": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Admit a ticket, once. */
-        post: operations["check_in"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/checkins/batch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Scans made without a network, in the order in which they were made. */
-        post: operations["check_in_batch"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/events/{event_id}/blocked-seats": {
         parameters: {
             query?: never;
@@ -689,6 +672,78 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checkins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Admit a ticket, once.
+         * @description The same scan (code, gate, scan_id, scanned_at, event_id) always gets the same answer, whoever sends it.
+         */
+        post: operations["check_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checkins/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Scans made without a network, in the order in which they were made; each has its own result. */
+        post: operations["check_in_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/gate-staff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The gate accounts that one of my events names; where it names none, every gate account may scan */
+        get: operations["gate_staff"];
+        put?: never;
+        /** Name a gate account for one of my events; from then on only named ones may scan for it */
+        post: operations["add_gate_staff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/gate-staff/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a gate account off one of my events */
+        delete: operations["remove_gate_staff"];
         options?: never;
         head?: never;
         patch?: never;
@@ -934,6 +989,10 @@ export interface components {
             cursor?: string | null;
             /** @default 50 */
             limit?: number;
+        };
+        /** GateAccountQuery */
+        GateAccountQuery: {
+            email: string;
         };
         /** RolesInput */
         RolesInput: {
@@ -1518,56 +1577,6 @@ export interface components {
             /** @default null */
             last_error?: string | null;
         };
-        /** CheckinView */
-        CheckinView: {
-            scan_id: string;
-            result: components["schemas"]["Verdict"];
-            ticket: components["schemas"]["GateTicketView"] | null;
-            first_admission: components["schemas"]["AdmissionView"] | null;
-        };
-        /**
-         * Verdict
-         * @description What the gate shows.
-         * @enum {unknown}
-         */
-        Verdict: "admitted" | "already_used" | "invalid" | "refunded" | "wrong_event";
-        /**
-         * GateTicketView
-         * @description What the gate may know of a ticket: the seat, not the code.
-         */
-        GateTicketView: {
-            id: string;
-            order_id: string;
-            event_id: string;
-            event_title: string;
-            seat: components["schemas"]["TicketSeatView"];
-            status: components["schemas"]["TicketState"];
-        };
-        /** AdmissionView */
-        AdmissionView: {
-            at: string;
-            gate: string;
-        };
-        /**
-         * ScanInput
-         * @description `event_id` says which event the gate belongs to; without it any ticket is admitted.
-         */
-        ScanInput: {
-            code: string;
-            gate: string;
-            scan_id: string;
-            scanned_at: string;
-            /** @default null */
-            event_id?: string | null;
-        };
-        /** BatchView */
-        BatchView: {
-            scans: components["schemas"]["CheckinView"][];
-        };
-        /** BatchInput */
-        BatchInput: {
-            scans: components["schemas"]["ScanInput"][];
-        };
         /**
          * BlockedInput
          * @description Seats to take off sale and seats to put on sale again.
@@ -1608,6 +1617,100 @@ export interface components {
             at: string;
             seats: number;
             gross_minor: number;
+        };
+        /**
+         * CheckinView
+         * @description `event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
+         *         let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
+         *         counts; the account is `not_staff` of the event; the scan was `malformed`.
+         */
+        CheckinView: {
+            scan_id: string;
+            result: components["schemas"]["Verdict"];
+            ticket: components["schemas"]["GateTicketView"] | null;
+            first_admission: components["schemas"]["AdmissionView"] | null;
+            event: components["schemas"]["GateEventView"] | null;
+            scanned_at: string | null;
+            reason: string | null;
+            flags: ("clock_ahead" | "clock_behind" | "malformed" | "not_staff")[];
+        };
+        /**
+         * Verdict
+         * @description What the gate shows.
+         * @enum {unknown}
+         */
+        Verdict: "admitted" | "already_used" | "invalid" | "refunded" | "wrong_event";
+        /**
+         * GateTicketView
+         * @description What the gate may know of a ticket: the seat, not the code.
+         */
+        GateTicketView: {
+            id: string;
+            order_id: string;
+            event_id: string;
+            event_title: string;
+            seat: components["schemas"]["TicketSeatView"];
+            status: components["schemas"]["TicketState"];
+        };
+        /** AdmissionView */
+        AdmissionView: {
+            at: string;
+            gate: string;
+        };
+        /**
+         * GateEventView
+         * @description The event that a ticket is for.
+         */
+        GateEventView: {
+            id: string;
+            title: string;
+            venue: string;
+            starts_at: string;
+            timezone: string;
+        };
+        /**
+         * ScanInput
+         * @description `code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
+         *         without it a ticket of any event that the account may scan is admitted.
+         */
+        ScanInput: {
+            code: string;
+            gate: string;
+            scan_id: string;
+            scanned_at: string;
+            /** @default null */
+            event_id?: string | null;
+        };
+        /** BatchView */
+        BatchView: {
+            scans: components["schemas"]["CheckinView"][];
+        };
+        /**
+         * BatchInput
+         * @description A scan that is not as it should be gets the result `invalid`; the others count.
+         */
+        BatchInput: {
+            scans: components["schemas"]["ScanInput"][];
+        };
+        /**
+         * Page[StaffMemberView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        Page_StaffMemberView_: {
+            items: components["schemas"]["StaffMemberView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /** StaffMemberView */
+        StaffMemberView: {
+            user_id: string;
+            email: string;
+            name: string;
+            added_at: string;
+        };
+        /** StaffInput */
+        StaffInput: {
+            email: string;
         };
         /** ConfirmationView */
         ConfirmationView: {
@@ -1906,6 +2009,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_UserView_"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    gate_account: {
+        parameters: {
+            query: {
+                email: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredView"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -2810,82 +2941,6 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    check_in: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description Any unique text; the same one when the request is repeated. */
-                "Idempotency-Key": string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ScanInput"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    /** @description `true` where this is the first answer once more. */
-                    "Idempotent-Replayed"?: "true";
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CheckinView"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            429: components["responses"]["Problem"];
-            503: components["responses"]["Problem"];
-            default: components["responses"]["Problem"];
-        };
-    };
-    check_in_batch: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description Any unique text; the same one when the request is repeated. */
-                "Idempotency-Key": string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BatchInput"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    /** @description `true` where this is the first answer once more. */
-                    "Idempotent-Replayed"?: "true";
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BatchView"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            429: components["responses"]["Problem"];
-            503: components["responses"]["Problem"];
-            default: components["responses"]["Problem"];
-        };
-    };
     set_blocked: {
         parameters: {
             query?: never;
@@ -2994,6 +3049,172 @@ export interface operations {
                 content: {
                     "text/csv": string;
                 };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    check_in: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckinView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    check_in_batch: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    gate_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_StaffMemberView_"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    add_gate_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StaffInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_StaffMemberView_"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    remove_gate_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];

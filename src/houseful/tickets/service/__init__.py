@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from houseful.common.idempotency import forget_old
 from houseful.common.service import Platform
 from houseful.common.webhooks import keys_of
-from houseful.tickets.domain.tickets import CodeSigner
+from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.figures import Figures
 from houseful.tickets.service.gate import Gate
@@ -18,6 +18,7 @@ from houseful.tickets.service.ordering import Ordering
 from houseful.tickets.service.post import Post
 from houseful.tickets.service.settlement import Settlement
 from houseful.tickets.service.signals import OrderSignals
+from houseful.tickets.service.staff import Staff
 
 _HOUSEKEEPING_SECONDS = 60.0
 _COMMIT_SECONDS = 0.05
@@ -41,7 +42,8 @@ class Tickets:
             store, self.inventory, self.holding, gateway, signals, self.signer, clock, ids
         )
         self.settlement = Settlement(store, self.holding, self.ordering, gateway, signals, clock)
-        self.gate = Gate(store, clock, [self.signer.public_key])
+        self.gate = Gate(store, self.inventory, clock, [self.signer.public_key])
+        self.staff = Staff(store, platform.client, clock)
         self.figures = Figures(store, self.inventory, self.availability, clock)
         self.post = Post(
             store, self.inventory, platform.mailer, self.signer, clock, platform.settings.base_url

@@ -1,50 +1,69 @@
 """The gate: each ticket admits once, and a scan always gets the answer that it got first."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
-
-from houseful.common.documents import Millis
-from houseful.common.errors import Duplicate
+from houseful.common.auth import Identity
+from houseful.common.errors import Conflict, Duplicate
 from houseful.common.ports import Clock, Store, Transaction
-from houseful.tickets.domain import tickets
-from houseful.tickets.domain.tickets import Scan, Ticket, Verdict
-
-
-class ScanRequest(msgspec.Struct, frozen=True):
-    """`event_id` is the event that the gate belongs to, None for any."""
-
-    code: str
-    gate: str
-    scan_id: str
-    scanned_at: Millis
-    event_id: str | None
-
+from houseful.tickets.domain import codes, scans
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.staff import GateStaff, may_scan
+from houseful.tickets.domain.tickets import Ticket
+from houseful.tickets.service.inventory import Inventory
 
 T = TypeVar("T")
-Scanned = tuple[Scan, Ticket | None]
-"""The verdict and the ticket where it is known."""
-Keep = Callable[[Transaction, list[Scanned]], T]
+
+
+class Place(NamedTuple):
+    """What a gate has to know of an event. `layout` is there where a scanned ticket is for it."""
+
+    show: Show
+    layout: Layout | None
+    staff: GateStaff | None
+
+
+class Scanned(NamedTuple):
+    """The verdict; the ticket and its event where they are known and the caller may know them."""
+
+    scan: Scan
+    ticket: Ticket | None
+    place: Place | None
+    trusted: bool
+
+
+class NotStaff(NamedTuple):
+    """Nothing was done: the caller may not scan for this event."""
+
+    place: Place
+
+
+Outcome = Scanned | NotStaff
+Keep = Callable[[Transaction, list[Outcome]], T]
 
 
 class Gate:
-    def __init__(self, store: Store, clock: Clock, keys: Sequence[bytes]) -> None:
+    def __init__(self, store: Store, inventory: Inventory, clock: Clock, keys: Sequence[bytes]) -> None:
         self._store = store
+        self._inventory = inventory
         self._clock = clock
         self._keys = keys
 
-    def events_of(self, requests: Sequence[ScanRequest]) -> set[str]:
-        """The events that these codes are for, as far as they are ours."""
-        read = (tickets.read_code(request.code, self._keys) for request in requests)
-        return {signed[1] for signed in read if signed is not None}
-
-    async def check_in(self, user_id: str, requests: Sequence[ScanRequest], keep: Keep[T]) -> T:
+    async def check_in(self, who: Identity, requests: Sequence[ScanRequest], keep: Keep[T]) -> T:
         """All scans in their order, in one transaction with the answer that `keep` makes of them."""
+        read = [codes.read_code(request.code, self._keys) for request in requests]
+        places = await self._places(requests, read)
 
         async def work(tx: Transaction) -> T:
-            return keep(tx, [await self._one(tx, _scan_id(user_id, one), one) for one in requests])
+            return keep(
+                tx,
+                [
+                    await self._one(tx, who, request, reading, places)
+                    for request, reading in zip(requests, read, strict=True)
+                ],
+            )
 
         try:
             return await self._store.transact(work)
@@ -55,39 +74,76 @@ class Gate:
                 work
             )  # a copy of a scan arrived at once; it has been kept by now
 
-    async def _one(self, tx: Transaction, id: str, request: ScanRequest) -> Scanned:
-        """A scan that was seen before gets the answer that it got."""
-        earlier = await tx.get(Scan, id)
-        if earlier is None:
-            return await self._admit(tx, id, request)
-        return earlier, await tx.get(Ticket, earlier.ticket_id) if earlier.ticket_id else None
+    async def _places(
+        self, requests: Sequence[ScanRequest], read: Sequence[codes.Reading | None]
+    ) -> dict[str, Place]:
+        """The events that these scans are about, as far as they exist."""
+        ids = {reading.ticket_id for reading in read if reading is not None}
+        found = await self._store.get_many(Ticket, sorted(ids))
+        of_tickets = {ticket.event_id for ticket in found.values()}
+        events = sorted(of_tickets | {one.event_id for one in requests if one.event_id is not None})
+        shows = await self._store.get_many(Show, events)
+        staff = await self._store.get_many(GateStaff, events)
+        return {
+            id: Place(show, await self._inventory.layout(id) if id in of_tickets else None, staff.get(id))
+            for id, show in shows.items()
+        }
 
-    async def _admit(self, tx: Transaction, id: str, request: ScanRequest) -> Scanned:
-        signed = tickets.read_code(request.code, self._keys)
-        ticket = await tx.get(Ticket, signed[0]) if signed is not None else None
-        verdict, after = tickets.admit(
-            ticket, scan_id=id, gate=request.gate, scanned_at=request.scanned_at, event_id=request.event_id
+    async def _one(
+        self,
+        tx: Transaction,
+        who: Identity,
+        request: ScanRequest,
+        reading: codes.Reading | None,
+        places: dict[str, Place],
+    ) -> Outcome:
+        """A scan that was seen before gets the answer that it got."""
+        ticket = None if reading is None else await tx.get(Ticket, reading.ticket_id)
+        if (
+            reading is not None
+            and ticket is not None
+            and (codes.event_mark(ticket.event_id) != reading.event_mark)
+        ):
+            ticket = None
+        if ticket is not None and ticket.event_id not in places:
+            raise Conflict(f"{ticket.id} was issued at this very moment")
+        own = None if ticket is None else places[ticket.event_id]
+        asked = own if request.event_id is None else places.get(request.event_id)
+        if asked is not None and not may_scan(who, asked.show, asked.staff):
+            return NotStaff(asked)
+        trusted = own is not None and may_scan(who, own.show, own.staff)
+        key, by_account = scans.scan_key(request), scans.key_by_account(who.user_id, request)
+        known = await tx.get_many(Scan, [key, by_account])
+        earlier = known.get(key)
+        if earlier is None and by_account in known and scans.is_copy(known[by_account], request):
+            earlier = known[by_account]
+        if earlier is not None:
+            return Scanned(earlier, ticket, own, trusted)
+        scan, after = self._admitted(tx, who, key, request, ticket)
+        return Scanned(scan, after, own, trusted)
+
+    def _admitted(
+        self, tx: Transaction, who: Identity, key: str, request: ScanRequest, ticket: Ticket | None
+    ) -> tuple[Scan, Ticket | None]:
+        now = self._clock.now()
+        at, clock = scans.counted_at(request.scanned_at, now)
+        verdict, after = scans.admit(
+            ticket, scan_id=key, gate=request.gate, scanned_at=at, event_id=request.event_id
         )
         if after is not None and after is not ticket:
             tx.put(after)
         first = after if verdict is Verdict.ALREADY_USED else None
         scan = Scan(
-            id=id,
+            id=key,
             verdict=verdict,
             ticket_id=None if after is None else after.id,
             gate=request.gate,
-            scanned_at=request.scanned_at,
-            received_at=self._clock.now(),
-            first_at=None if first is None else first.used_at,
+            scanned_at=at,
+            received_at=now,
+            first_at=None if first is None or first.used_at is None else min(first.used_at, now),
             first_gate=None if first is None else first.gate,
+            clock=clock,
+            user_id=who.user_id,
         )
         tx.insert(scan)
         return scan, after
-
-
-def _scan_id(user_id: str, request: ScanRequest) -> str:
-    """Of this scanner and this code: one that counts from 1 again after a restart must not let in a
-    stranger.
-    """
-    name = f"{user_id}\0{request.scan_id}\0{request.code}"
-    return hashlib.blake2b(name.encode(), digest_size=20).hexdigest()

@@ -11,12 +11,13 @@ from houseful.common.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, holds, orders
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
+from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Due, Order, OrderedSeat, OrderState
 from houseful.tickets.domain.returns import Reason
 from houseful.tickets.domain.shows import Show, check_on_sale
-from houseful.tickets.domain.tickets import CodeSigner, Ticket, issued, refunded
+from houseful.tickets.domain.tickets import Ticket, issued, refunded
 from houseful.tickets.service.holding import Holding, already_ordered, hold_expired
 from houseful.tickets.service.inventory import Inventory
 from houseful.tickets.service.seats import by_block, each_block

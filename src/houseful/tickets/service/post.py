@@ -12,8 +12,9 @@ from houseful.common.ports import Attachment, Clock, Letter, Mailer, Store, Tran
 from houseful.common.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.tickets import paper, views
+from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.orders import Order
-from houseful.tickets.domain.tickets import CodeSigner, Ticket
+from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.service.inventory import Inventory
 
 log = get_logger(__name__)

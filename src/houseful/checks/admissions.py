@@ -1,0 +1,40 @@
+"""Admissions: what the gate has answered, and what became of the tickets."""
+
+from collections import defaultdict
+
+from houseful.checks.looks import Finding, Installation, Look, every
+from houseful.tickets.domain.scans import Scan, Verdict
+from houseful.tickets.domain.tickets import Ticket, TicketState
+
+
+async def admissions(installation: Installation) -> Look:
+    """C10: a ticket admits at most once, and is used exactly where a scan says that it admitted."""
+    store = installation.stores.get("tickets")
+    if store is None:
+        return Look([], "no tickets yet")
+    admitted: dict[str, list[str]] = defaultdict(list)
+    scans = 0
+    # Scans first: a ticket that is used while one looks has its scan only in the next look.
+    async for scan in every(store, Scan):
+        scans += 1
+        if scan.verdict is Verdict.ADMITTED:
+            admitted[scan.ticket_id or "no ticket"].append(scan.id)
+    findings = []
+    async for ticket in every(store, Ticket):
+        wrong = _wrong(ticket, admitted.pop(ticket.id, []))
+        if wrong is not None:
+            findings.append(Finding("C10", ticket.id, wrong))
+    findings += [Finding("C10", id, "was admitted and does not exist") for id in admitted]
+    return Look(findings, f"{scans:,} scans")
+
+
+def _wrong(ticket: Ticket, scans: list[str]) -> str | None:
+    if len(scans) > 1:
+        return f"the ticket admitted {len(scans)} times: scans {', '.join(scans)}"
+    if scans and ticket.scan_id != scans[0]:
+        return f"scan {scans[0]} admitted, and the ticket names {ticket.scan_id or 'none'}"
+    if ticket.scan_id is not None and not scans:
+        return f"the ticket names scan {ticket.scan_id}, which admitted nobody"
+    if ticket.state is TicketState.USED and ticket.scan_id is None:
+        return "the ticket is used, and no scan admitted"
+    return None

@@ -1,0 +1,175 @@
+"""The gate over HTTP: scans one by one and in batches, and who may send them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from houseful.common.auth import Role
+from houseful.common.errors import Refusal, invalid
+from houseful.common.http import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
+from houseful.common.ports import Transaction
+from houseful.common.times import millis
+from houseful.tickets import gate_views
+from houseful.tickets.domain.scans import ScanRequest
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.gate_views import CheckinView, StaffMemberView
+from houseful.tickets.service import Tickets
+from houseful.tickets.service.gate import NotStaff, Outcome
+
+MOST_SCANS = 500
+
+GateName = Annotated[
+    str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")
+]
+ScanId = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class ScanInput(Input, frozen=True, kw_only=True):
+    """`code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
+    without it a ticket of any event that the account may scan is admitted."""
+
+    code: str
+    gate: GateName
+    scan_id: ScanId
+    scanned_at: datetime
+    event_id: str | None = None
+
+
+class BatchInput(Input, frozen=True, kw_only=True):
+    """A scan that is not as it should be gets the result `invalid`; the others count."""
+
+    scans: Annotated[list[ScanInput], Meta(min_length=1, max_length=MOST_SCANS)]
+
+
+class _Batch(Input, frozen=True, kw_only=True):
+    scans: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MOST_SCANS)]
+
+
+class BatchView(View, frozen=True, kw_only=True):
+    scans: list[CheckinView]
+
+
+class StaffInput(Input, frozen=True, kw_only=True):
+    email: Annotated[str, Meta(min_length=3, max_length=320)]
+
+
+async def check_in(tickets: Tickets, call: Call[ScanInput]) -> CheckinView:
+    """Admit a ticket, once.
+
+    The same scan (code, gate, scan_id, scanned_at, event_id) always gets the same answer, whoever sends it.
+    """
+    requests = [_scan_request(call.body)]
+
+    def keep(tx: Transaction, outcomes: list[Outcome]) -> CheckinView:
+        [outcome] = outcomes
+        if isinstance(outcome, NotStaff):
+            raise _not_staff(outcome.place.show)
+        view = gate_views.checkin_view(call.body.scan_id, call.body.code, outcome)
+        call.use.keep(tx, 200, view)
+        return view
+
+    return await tickets.gate.check_in(call.user, requests, keep)
+
+
+async def check_in_batch(tickets: Tickets, call: Call[None]) -> BatchView:
+    """Scans made without a network, in the order in which they were made; each has its own result."""
+    batch: _Batch = decode(_Batch, call.raw)
+    read = [_read(bytes(raw)) for raw in batch.scans]
+    requests = [one for one in read if isinstance(one, ScanRequest)]
+
+    def keep(tx: Transaction, outcomes: list[Outcome]) -> BatchView:
+        left = iter(outcomes)
+        view = BatchView(
+            scans=[
+                gate_views.checkin_view(one.scan_id, one.code, next(left))
+                if isinstance(one, ScanRequest)
+                else one
+                for one in read
+            ]
+        )
+        call.use.keep(tx, 200, view)
+        return view
+
+    return await tickets.gate.check_in(call.user, requests, keep)
+
+
+def _read(raw: bytes) -> ScanRequest | CheckinView:
+    """A scan of a batch, or the answer to one that is none."""
+    try:
+        return _scan_request(decode(ScanInput, raw))
+    except Refusal as refusal:
+        wrong = "; ".join(f"{field} {error}" for field, error in refusal.errors.items())
+        return gate_views.malformed_view(_scan_id(raw), f"This scan can't be read: {wrong or refusal.detail}")
+
+
+def _scan_id(raw: bytes) -> str:
+    """Of a scan of which something else may be wrong."""
+    try:
+        return msgspec.json.decode(raw, type=_OnlyId).scan_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+class _OnlyId(msgspec.Struct):
+    scan_id: ScanId
+
+
+def _scan_request(scan: ScanInput) -> ScanRequest:
+    try:
+        scanned_at = millis(scan.scanned_at)
+    except ValueError as error:
+        raise invalid({"scanned_at": str(error)}) from error
+    return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
+
+
+def _not_staff(show: Show) -> Refusal:
+    return Refusal(403, "not_gate_staff", gate_views.not_staff_detail(show))
+
+
+# Who may scan
+
+
+async def _own_show(tickets: Tickets, call: Call[Any]) -> Show:
+    return await tickets.inventory.own_show(
+        call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
+    )
+
+
+async def gate_staff(tickets: Tickets, call: Call[None]) -> Page[StaffMemberView]:
+    """The gate accounts that one of my events names; where it names none, every gate account may scan"""
+    return Page(gate_views.staff_views(await tickets.staff.of(await _own_show(tickets, call))))
+
+
+async def add_gate_staff(tickets: Tickets, call: Call[StaffInput]) -> Page[StaffMemberView]:
+    """Name a gate account for one of my events; from then on only named ones may scan for it"""
+    show = await _own_show(tickets, call)
+    staff = await tickets.staff.name(show, call.body.email, call.headers["authorization"])
+    return Page(gate_views.staff_views(staff))
+
+
+async def remove_gate_staff(tickets: Tickets, call: Call[None]) -> None:
+    """Take a gate account off one of my events"""
+    await tickets.staff.remove(await _own_show(tickets, call), call.path["user_id"])
+
+
+_STAFF = "/api/events/{event_id}/gate-staff"
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint("POST", "/api/checkins", check_in, CheckinView, body=ScanInput, who=GATE, idempotent=True),
+    Endpoint(
+        "POST",
+        "/api/checkins/batch",
+        check_in_batch,
+        BatchView,
+        body=BatchInput,
+        raw=True,
+        who=GATE,
+        idempotent=True,
+    ),
+    Endpoint("GET", _STAFF, gate_staff, Page[StaffMemberView], who=ORGANIZER),
+    Endpoint("POST", _STAFF, add_gate_staff, Page[StaffMemberView], body=StaffInput, who=ORGANIZER),
+    Endpoint("DELETE", f"{_STAFF}/{{user_id}}", remove_gate_staff, status=204, who=ORGANIZER),
+)

@@ -1,0 +1,69 @@
+"""An event's gate staff: its organizer names accounts by their address."""
+
+from urllib.parse import quote
+
+import msgspec
+
+from houseful.common.errors import Unavailable, invalid
+from houseful.common.ports import Clock, ServiceClient, Store, Transaction
+from houseful.tickets.domain import staff
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.staff import GateStaff, Member
+
+
+class _Account(msgspec.Struct):
+    id: str
+    email: str
+    name: str
+
+
+class Staff:
+    def __init__(self, store: Store, client: ServiceClient, clock: Clock) -> None:
+        self._store = store
+        self._client = client
+        self._clock = clock
+
+    async def of(self, show: Show) -> GateStaff:
+        return await self._store.get(GateStaff, show.id) or GateStaff(id=show.id)
+
+    async def name(self, show: Show, email: str, authorization: str) -> GateStaff:
+        """Raises `Refusal`: 422 where there is no gate account with this address, 409 for too many."""
+        account = await self._gate_account(email, authorization)
+        member = Member(
+            user_id=account.id, email=account.email, name=account.name, added_at=self._clock.now()
+        )
+
+        async def work(tx: Transaction) -> GateStaff:
+            before = await tx.get(GateStaff, show.id)
+            after = staff.named(before or GateStaff(id=show.id), member)
+            if before is None:
+                tx.insert(after)
+            elif after is not before:
+                tx.put(after)
+            return after
+
+        return await self._store.transact(work)
+
+    async def remove(self, show: Show, user_id: str) -> GateStaff:
+        """Raises `Refusal` (404) for somebody who is not named."""
+
+        async def work(tx: Transaction) -> GateStaff:
+            before = await tx.get(GateStaff, show.id)
+            after = staff.without(before or GateStaff(id=show.id), user_id)
+            tx.put(after)
+            return after
+
+        return await self._store.transact(work)
+
+    async def _gate_account(self, email: str, authorization: str) -> _Account:
+        """The users service knows the addresses; it is asked in the organizer's name."""
+        answer = await self._client.request(
+            "GET",
+            f"/api/users/gate-account?email={quote(email, safe='')}",
+            headers={"authorization": authorization},
+        )
+        if answer.status == 404:
+            raise invalid({"email": "is no gate account; ask the operator to make one with the role gate"})
+        if answer.status != 200:
+            raise Unavailable(f"the account can't be looked up: {answer.status}")
+        return msgspec.json.decode(answer.body, type=_Account)
