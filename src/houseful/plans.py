@@ -7,6 +7,7 @@ import msgspec
 
 from houseful import venues
 from houseful.common.plan import PlanError, StandingArea, check_prices, parse_plan
+from houseful.common.plan_warnings import plan_warnings
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +18,10 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """`errors` keep the plan from being used; `warnings` do not."""
+
     errors: dict[str, str]
+    warnings: dict[str, str] = {}
     name: str = ""
     zones: int = 0
     seats: int = 0
@@ -33,7 +37,8 @@ def generated(kind: str, seats: int) -> tuple[bytes, bytes]:
 
 
 def examined(file: Path) -> Report:
-    """Everything that is wrong with the plan and with what lies beside it. Raises `OSError`."""
+    """Everything that is wrong with the plan and with what lies beside it, and what else its author should
+    know. Raises `OSError`."""
     raw = file.read_bytes()
     sidecar = file.with_name(file.name + ".houseful.json")
     try:
@@ -50,6 +55,7 @@ def examined(file: Path) -> Report:
             errors[sidecar.name] = str(error)
     return Report(
         errors=errors,
+        warnings=plan_warnings(plan),
         name=plan.name,
         zones=len(plan.zones),
         seats=sum(len(row.seats) for zone in plan.zones for row in zone.rows),

@@ -35,6 +35,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(world: Wo
         "price_from_minor": 4_500,
         "price_to_minor": 12_000,
         "problem": None,
+        "plan_warnings": {},
         "created_at": "2027-01-15T08:00:00.000Z",
         "updated_at": "2027-01-15T08:00:00.000Z",
         "server_time": "2027-01-15T08:00:00.000Z",

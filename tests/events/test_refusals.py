@@ -94,7 +94,9 @@ async def test_what_does_not_fit_is_refused_by_field(
 async def test_everything_that_is_wrong_is_told_at_once(world: World) -> None:
     wrong = plan()
     wrong["zones"][0]["rows"][1]["seats"][2]["category"] = "VIPP"
-    wrong["zones"][0]["rows"][0]["seats"][1]["seat_number"] = "1"
+    wrong["zones"][0]["rows"][0]["seats"][1]["seat_guid"] = wrong["zones"][0]["rows"][0]["seats"][0][
+        "seat_guid"
+    ]
     request = body(title=" ", currency="XXX", plan=wrong, hold_seconds=0)
     status, problem = await world.ask("POST", "/api/events", request, ALICE)
     assert (status, problem["code"]) == (422, "invalid_plan")
@@ -103,7 +105,7 @@ async def test_everything_that_is_wrong_is_told_at_once(world: World) -> None:
         "currency",
         "hold_seconds",
         "plan.zones[Hall].rows[2].seats[3].category",
-        "plan.zones[Hall].rows[1].seats[#2].seat_number",
+        "plan.zones[Hall].rows[1].seats[2].seat_guid",
     }
     assert 'unknown category "VIPP"' in problem["errors"]["plan.zones[Hall].rows[2].seats[3].category"]
 

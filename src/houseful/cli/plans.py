@@ -59,7 +59,10 @@ def validate(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Say everything that is wrong with a plan, by place. Exit code 1 where anything is."""
+    """Say everything that is wrong with a plan, by place. Exit code 1 where anything is.
+
+    Warnings name what buyers can't tell apart; they do not keep a plan from being used.
+    """
     from houseful.plans import examined
 
     try:
@@ -68,10 +71,12 @@ def validate(
         fail(UNUSABLE, f"{file} can't be read: {error.strerror}")
     if as_json:
         print_json(report)
-    elif report.errors:
+    else:
         for place, what in report.errors.items():
             console().print(f"{place}: {what}", markup=False)
-    else:
+        for place, what in report.warnings.items():
+            console().print(f"warning: {place}: {what}", markup=False)
+    if not as_json and not report.errors:
         console().print(
             f"{report.name}: {report.seats:,} seats in {report.zones:,} zones, "
             f"{report.standing:,} standing places. Good.",

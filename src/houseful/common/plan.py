@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from houseful.common.colours import is_colour, opaque_hex
 from houseful.common.plan_faults import BROKEN_TEXT, Faults, Path, shown, walk
 from houseful.common.plan_format import (
     NAME_PATTERN,
@@ -135,7 +136,7 @@ def _faultless(wire: PlanIn) -> Plan | None:
         _Rules(plan, stop, str).check()
     except _Faulty:
         return None
-    return plan
+    return _with_hex_colours(plan)
 
 
 def _with_every_fault(obj: object) -> Plan:
@@ -145,7 +146,18 @@ def _with_every_fault(obj: object) -> Plan:
     _Rules(plan, faults.add, faults.words).check()
     if errors := faults.report():
         raise PlanError(errors)
-    return plan
+    return _with_hex_colours(plan)
+
+
+def _with_hex_colours(plan: Plan) -> Plan:
+    """What the map, the lists and other clients read of a category is plain hex."""
+    plain = tuple(
+        category
+        if category.color is None or category.color == (hexed := opaque_hex(category.color))
+        else msgspec.structs.replace(category, color=hexed)
+        for category in plan.categories
+    )
+    return plan if plain == plan.categories else msgspec.structs.replace(plan, categories=plain)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -188,15 +200,8 @@ class _Rules:
                 what = f'category "{shown(category.name)}" is defined twice; remove one.'
                 self.add(("categories", i, "name"), what)
             self.categories.add(category.name)
-        names: set[str] = set()
+            self.check_colour(category.color, ("categories", i, "color"))
         for i, zone in enumerate(plan.zones):
-            if zone.name in names and zone.name != BROKEN_TEXT:
-                what = f'there is another zone named "{shown(zone.name)}"; give each its own name.'
-                self.add(("zones", i, "name"), what)
-            if zone.name.strip():
-                names.add(zone.name)
-            elif any(row.seats for row in zone.rows):
-                self.add(("zones", i, "name"), "the zone has seats and no name; give it one.")
             for j, shape in enumerate(zone.areas):
                 self.check_shape(shape, ("zones", i, "areas", j))
             self.check_rows(zone, i)
@@ -210,29 +215,24 @@ class _Rules:
         flat = key == "rectangle" and shape.width is not None and shape.height is not None
         if key and getattr(shape, key) is None and not flat:
             self.add((*path, key), f'a {key} needs the key "{key}" with its measures; add it.')
+        self.check_colour(shape.color, (*path, "color"))
+        self.check_colour(shape.border_color, (*path, "border_color"))
+        if isinstance(shape.text, ShapeText):
+            self.check_colour(shape.text.color, (*path, "text", "color"))
+
+    def check_colour(self, color: str | None, path: Path) -> None:
+        if color and color != BROKEN_TEXT and not is_colour(color):
+            what = f'"{shown(color)}" is not a colour; write it like "#4C35C7" or by a name of CSS ("red").'
+            self.add(path, what)
 
     def check_rows(self, zone: Zone, zone_index: int) -> None:
-        rows: set[str] = set()
         taken: dict[tuple[int, int], Path] = {}
         for j, row in enumerate(zone.rows):
             path: Path = ("zones", zone_index, "rows", j)
-            if row.row_number in rows and row.row_number != BROKEN_TEXT:
-                what = f'the zone has another row "{shown(row.row_number)}"; give each its own number.'
-                self.add((*path, "row_number"), what)
-            rows.add(row.row_number)
-            claimed, count = row.number_of_seats, len(row.seats)
-            if claimed is not None and claimed != count:
-                what = f"says {claimed:,}, but the row has {count:,} seats; correct it or leave it out."
-                self.add((*path, "number_of_seats"), what)
             x, y = zone.position.x + row.position.x, zone.position.y + row.position.y
-            numbers: set[str] = set()
             for k, seat in enumerate(row.seats):
                 here: Path = (*path, "seats", k)
                 self.check_seat(seat, here)
-                if seat.seat_number in numbers and seat.seat_number != BROKEN_TEXT:
-                    what = f'the row has another seat "{shown(seat.seat_number)}" (overlapping numbers)'
-                    self.add((*here, "seat_number"), f"{what}; renumber one of them.")
-                numbers.add(seat.seat_number)
                 self.check_point(x + seat.position.x, y + seat.position.y, here, taken)
 
     def check_seat(self, seat: Seat, here: Path) -> None:
@@ -298,7 +298,7 @@ def _area_errors(plan: Plan, areas: Sequence[StandingArea]) -> dict[str, str]:
             "areas": f"There are {len(areas):,} standing areas; at most {MAX_STANDING_AREAS:,} are possible."
         }
     errors: dict[str, str] = {}
-    zones = {zone.name for zone in plan.zones if zone.name}
+    zones = {zone.name for zone in plan.zones}
     categories = {category.name for category in plan.categories}
     names = [area.name for area in areas]
     seen: set[tuple[str, str]] = set()
@@ -333,7 +333,7 @@ def _area_errors(plan: Plan, areas: Sequence[StandingArea]) -> dict[str, str]:
 def plan_hash(plan: Plan, areas: Sequence[StandingArea]) -> str:
     """SHA-256, in hex, of all that a hall built from these two depends on. Equal plans have equal hashes,
     whatever the file's whitespace, order of keys, or keys that are not used; 5 and 5.0 are the same
-    number."""
+    number. A plan without labels has the hash that it had before there were any."""
     content = (
         plan.name,
         _plain(plan.size),
@@ -349,7 +349,17 @@ def _inside(zone: Zone) -> tuple[object, object]:
         (
             row.row_number,
             *_point(row.position),
-            [(seat.seat_guid, seat.seat_number, seat.category, *_point(seat.position)) for seat in row.seats],
+            [
+                (
+                    seat.seat_guid,
+                    seat.seat_number,
+                    seat.category,
+                    *_point(seat.position),
+                    *((seat.seat_label,) if seat.seat_label else ()),
+                )
+                for seat in row.seats
+            ],
+            *((row.row_label or "", row.seat_label or "") if row.row_label or row.seat_label else ()),
         )
         for row in zone.rows
     ]

@@ -187,8 +187,6 @@ def _text_fault(value: object, expected: types.StrType) -> str | None:
         return f"is {len(value):,} characters long; shorten it to at most {expected.max_length}."
     if expected.pattern is None or re.search(expected.pattern, value):
         return None
-    if "#" in expected.pattern:
-        return f'"{shown(value)}" is not a colour; write it like "#4C35C7".'
     return "has control characters or line breaks in it; remove them."
 
 

@@ -22,28 +22,41 @@ class Size(Struct, frozen=True, gc=False):
 
 
 class Category(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A price level. `color` is `#rgb` or `#rrggbb`."""
+    """A price level. `color` is `#rgb` or `#rrggbb`; None where the plan leaves it to us."""
 
     name: str
     color: str | None = None
 
 
-class Seat(Struct, frozen=True, kw_only=True, gc=False):
-    """`seat_guid` is unique in the plan, `seat_number` in its row; `position` is relative to the row."""
+class Seat(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Only `seat_guid` is unique in the plan. `position` is relative to the row. `seat_label` is a row's,
+    for this seat alone."""
 
     seat_guid: str
     seat_number: str
     position: Position
     category: str
+    seat_label: str | None = None
 
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`row_number` is unique in its zone; `position` is relative to the zone."""
+    """`position` is relative to the zone. A row that an aisle splits may be two of one `row_number`.
+
+    The labels say what to call the row and its seats where that is not "row 3, seat 12"; `%s` in them stands
+    for the number.
+    """
 
     row_number: str
     seats: tuple[Seat, ...]
     position: Position = Position(0.0, 0.0)
     number_of_seats: int | None = None
+    row_label: str | None = None
+    seat_label: str | None = None
+
+
+def filled(label: str | None, number: str) -> str:
+    """A row's or a seat's label with its number in place; empty if it has none."""
+    return label.replace("%s", number).strip() if label else ""
 
 
 class Circle(Struct, frozen=True, gc=False):
@@ -73,7 +86,7 @@ class Shape(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rectangle's size is in `rectangle` (newer exports) or in `width` and `height`.
     """
 
-    position: Position
+    position: Position = Position(0.0, 0.0)
     shape: str = "rectangle"
     width: float | None = None
     height: float | None = None
@@ -88,13 +101,13 @@ class Shape(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def label(self) -> str:
-        """The shape's text, stripped; empty if it has none."""
+        """The shape's text in one line; empty if it has none."""
         text = self.text.text if isinstance(self.text, ShapeText) else self.text
-        return (text or "").strip()
+        return " ".join((text or "").split())
 
 
 class Zone(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`name` is unique in the plan; only a zone without seats (a place for shapes) may have none."""
+    """A part of the hall. Two zones may share a name, and a zone may have none."""
 
     position: Position
     rows: tuple[Row, ...]
@@ -132,15 +145,17 @@ _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 NAME_PATTERN = rf"^[^\S{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*\Z"
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_PATTERN)]
 Text = Annotated[str, Meta(max_length=100, pattern=rf"^[^{_CONTROL}]*\Z")]
-Color = Annotated[str, Meta(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})\Z")]
-_HEX = "#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})"
-AnyColor = Annotated[str, Meta(pattern=rf"^({_HEX}|[a-zA-Z]{{0,30}}|rgba?\([0-9., %]{{5,40}}\))\Z")]
+Lines = Annotated[str, Meta(max_length=1000, pattern=rf"^([\t\n\r]|[^{_CONTROL}])*\Z")]
+Color = Annotated[str, Meta(max_length=100)]  # houseful.common.colours says which there are
 Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Length = Annotated[float, Meta(ge=0, le=1e6)]
 
 
 class In(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`uuid` and `dragging` are what an editor wants to know of an object."""
+
     uuid: Any = None
+    dragging: Any = None
 
 
 class PositionIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -160,24 +175,26 @@ class CategoryIn(In, frozen=True, kw_only=True):
 
 class SeatIn(In, frozen=True, kw_only=True):
     seat_guid: Name
-    seat_number: Name
+    seat_number: Text
     position: PositionIn
     category: str
-    seat_label: Any = None
+    seat_label: Text | None = None
     radius: Any = None
     start_at: Any = None
+    start_direction: Any = None
 
 
 class RowIn(In, frozen=True, kw_only=True):
-    row_number: Name
+    row_number: Text
     seats: tuple[SeatIn, ...]
     position: PositionIn = PositionIn(0.0, 0.0)
     number_of_seats: int | None = None
-    seats_spacing: float | None = None
+    row_label: Text | None = None
+    seat_label: Text | None = None
+    seats_spacing: Any = None
     row_number_position: Any = None
-    row_label: Any = None
-    seat_label: Any = None
     start_at: Any = None
+    start_direction: Any = None
 
 
 class CircleIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -193,14 +210,14 @@ class PolygonIn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShapeTextIn(In, frozen=True, kw_only=True):
-    text: Text = ""
-    color: AnyColor = ""
+    text: Lines = ""
+    color: Color = ""
     size: Length | None = None
     position: PositionIn | None = None
 
 
 class ShapeIn(In, frozen=True, kw_only=True):
-    position: PositionIn
+    position: PositionIn = PositionIn(0.0, 0.0)
     shape: Text = "rectangle"
     width: Length | None = None
     height: Length | None = None
@@ -209,9 +226,9 @@ class ShapeIn(In, frozen=True, kw_only=True):
     ellipse: EllipseIn | None = None
     polygon: PolygonIn | None = None
     rotation: Number = 0.0
-    color: AnyColor = ""
-    border_color: AnyColor = ""
-    text: Text | ShapeTextIn | None = None
+    color: Color = ""
+    border_color: Color = ""
+    text: Lines | ShapeTextIn | None = None
 
 
 class ZoneIn(In, frozen=True, kw_only=True):
@@ -220,11 +237,13 @@ class ZoneIn(In, frozen=True, kw_only=True):
     name: Text = ""
     zone_id: Text = ""
     areas: tuple[ShapeIn, ...] = ()
-    displayed: bool | None = None
+    displayed: Any = None
 
 
 class PlanIn(In, frozen=True, kw_only=True):
-    name: Name
+    name: Text
     categories: tuple[CategoryIn, ...]
     zones: tuple[ZoneIn, ...]
     size: SizeIn | None = None
+    background_image: Any = None
+    backgroundImage: Any = None  # noqa: N815  editors write it this way too

@@ -29,7 +29,7 @@ from houseful.common.plan import MAX_CATEGORIES, MAX_STANDING_AREAS, Plan, Stand
 from houseful.common.times import millis, rfc3339
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent
-from houseful.events.service import EventsService, Position, Search
+from houseful.events.service import EventsService, Position, Search, is_owned
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]
@@ -118,6 +118,8 @@ class AreaView(View, frozen=True, kw_only=True):
 
 class EventView(View, frozen=True, kw_only=True):
     """`problem` says why an event stays in the state `publishing`: its inventory can't be made.
+    `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
+    and for others they are left out.
 
     `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
     """
@@ -143,6 +145,7 @@ class EventView(View, frozen=True, kw_only=True):
     price_from_minor: int
     price_to_minor: int
     problem: str | None
+    plan_warnings: dict[str, str]
     created_at: str
     updated_at: str
     server_time: str
@@ -166,7 +169,7 @@ async def create_event(service: EventsService, call: Call[NewEventInput]) -> Eve
         areas=_areas(body.areas),
         plan=bytes(body.plan),
     )
-    return _view(service, await service.create(call.user, new))
+    return _own_view(service, await service.create(call.user, new))
 
 
 async def change_event(service: EventsService, call: Call[ChangesInput]) -> EventView:
@@ -180,7 +183,7 @@ async def change_event(service: EventsService, call: Call[ChangesInput]) -> Even
         said["areas"] = _areas(said["areas"])
     if "plan" in said:
         said["plan"] = bytes(said["plan"])
-    return _view(service, await service.change(call.user, call.path["event_id"], Changes(**said)))
+    return _own_view(service, await service.change(call.user, call.path["event_id"], Changes(**said)))
 
 
 async def publish_event(service: EventsService, call: Call[None]) -> EventView:
@@ -195,7 +198,8 @@ async def cancel_event(service: EventsService, call: Call[None]) -> EventView:
 
 async def get_event(service: EventsService, call: Call[None]) -> EventView:
     """One event"""
-    return _view(service, await service.event(call.who, call.path["event_id"]))
+    event = await service.event(call.who, call.path["event_id"])
+    return _own_view(service, event) if is_owned(event, call.who) else _view(service, event)
 
 
 async def list_events(service: EventsService, call: Call[None]) -> Page[EventView]:
@@ -255,10 +259,15 @@ def _view(service: EventsService, event: Event) -> EventView:
         price_from_minor=lowest,
         price_to_minor=highest,
         problem=event.problem,
+        plan_warnings={},
         created_at=rfc3339(event.created_at),
         updated_at=rfc3339(event.updated_at),
         server_time=rfc3339(now),
     )
+
+
+def _own_view(service: EventsService, event: Event) -> EventView:
+    return msgspec.structs.replace(_view(service, event), plan_warnings=event.hall.warnings)
 
 
 def _areas(areas: list[AreaInput]) -> list[StandingArea]:

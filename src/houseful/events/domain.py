@@ -22,6 +22,7 @@ from houseful.common.plan import (
     plan_hash,
     unpack,
 )
+from houseful.common.plan_warnings import plan_warnings
 from houseful.messages import EventChanged, EventPublished
 
 TITLE_LENGTH = 200
@@ -71,13 +72,15 @@ class PlanCategory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hall(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event has to know of its plan; the plan itself is in `parts` documents named by `plan_hash`."""
+    """What an event has to know of its plan; the plan itself is in `parts` documents named by `plan_hash`.
+    `warnings` are for its organizer, by place in the plan."""
 
     plan_name: str
     plan_hash: str
     parts: int
     seats_total: int
     categories: tuple[PlanCategory, ...]
+    warnings: dict[str, str] = {}
 
 
 class Event(Document, frozen=True, kw_only=True):
@@ -203,6 +206,7 @@ def check_hall(plan: Plan, prices: Mapping[str, int], areas: Sequence[StandingAr
             PlanCategory(name=category.name, color=category.color, seats_total=seats[category.name])
             for category in plan.categories
         ),
+        warnings=plan_warnings(plan),
     )
     return CheckedPlan(hall, parts, {})
 

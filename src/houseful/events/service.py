@@ -262,9 +262,14 @@ class EventsService:
         _put_if_new(tx, event, msgspec.structs.replace(event, sold_out=message.sold_out))
 
 
+def is_owned(event: Event, who: Identity | None) -> bool:
+    """An administrator has them all."""
+    return who is not None and (event.organizer_id == who.user_id or who.has(Role.ADMIN))
+
+
 def _owned(event: Event | None, who: Identity | None) -> Event:
-    """Raises `Refusal` (404) unless it is the caller's own event; an administrator has them all."""
-    if event is None or who is None or not (event.organizer_id == who.user_id or who.has(Role.ADMIN)):
+    """Raises `Refusal` (404) unless it is the caller's own event."""
+    if event is None or not is_owned(event, who):
         raise not_found("event")
     return event
 

@@ -27,7 +27,7 @@ from houseful.common.http import (
 )
 from houseful.common.ports import PaymentIntent, Transaction
 from houseful.tickets import paper, views
-from houseful.tickets.domain.layout import geometry
+from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.availability import HallView

@@ -54,12 +54,7 @@ def local_time(show: Show) -> str:
 
 
 def place(ticket: TicketView) -> str:
-    seat = ticket.seat
-    return (
-        f"{seat.section_name}, row {seat.row}, seat {seat.number}"
-        if seat.row
-        else f"{seat.section_name}, place {seat.number}"
-    )
+    return ticket.seat.label
 
 
 @cache

@@ -56,11 +56,18 @@ class SectionView(View, frozen=True, kw_only=True):
 
 
 class SeatView(View, frozen=True, kw_only=True):
+    """`label` is the whole place in words, section included. `row` and `number` are the plan's, perhaps
+    empty; where the plan says what to call them ("Table 5", "Place 1"), `row_label` and `seat_label` do.
+    """
+
     id: str
     ordinal: int
     section_id: str
+    label: str
     row: str
+    row_label: str | None
     number: str
+    seat_label: str | None
     category: str
     x: int
     y: int
@@ -125,8 +132,11 @@ class TicketSeatView(View, frozen=True, kw_only=True):
     id: str
     section_id: str
     section_name: str
+    label: str
     row: str
+    row_label: str | None
     number: str
+    seat_label: str | None
     category: str
 
 
@@ -243,8 +253,11 @@ def seat_views(hall: "HallView", section: Section) -> list[SeatView]:
             id=layout.seat_ids[ordinal],
             ordinal=ordinal,
             section_id=section.id,
+            label=layout.place(ordinal),
             row=layout.row_of(ordinal),
+            row_label=layout.row_label(ordinal) or None,
             number=layout.numbers[ordinal],
+            seat_label=layout.seat_label(ordinal) or None,
             category=layout.category_name(ordinal),
             x=layout.x[ordinal],
             y=layout.y[ordinal],
@@ -262,8 +275,11 @@ def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: SeatSta
         ordinal=ordinal,
         section_id=section.id,
         section_name=section.name,
+        label=layout.place(ordinal),
         row=row.name,
+        row_label=row.label or None,
         number=layout.numbers[ordinal],
+        seat_label=layout.seat_label(ordinal) or None,
         category=layout.categories[layout.category_index[ordinal]].name,
         x=layout.x[ordinal],
         y=layout.y[ordinal],
@@ -337,8 +353,11 @@ def ticket_seat(layout: Layout, ordinal: int) -> TicketSeatView:
         id=layout.seat_ids[ordinal],
         section_id=section.id,
         section_name=section.name,
+        label=layout.place(ordinal),
         row=layout.row_of(ordinal),
+        row_label=layout.row_label(ordinal) or None,
         number=layout.numbers[ordinal],
+        seat_label=layout.seat_label(ordinal) or None,
         category=layout.category_name(ordinal),
     )
 

@@ -1023,6 +1023,8 @@ export interface components {
         /**
          * EventView
          * @description `problem` says why an event stays in the state `publishing`: its inventory can't be made.
+         *         `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
+         *         and for others they are left out.
          *
          *         `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
          */
@@ -1051,6 +1053,9 @@ export interface components {
             price_from_minor: number;
             price_to_minor: number;
             problem: string | null;
+            plan_warnings: {
+                [key: string]: string;
+            };
             created_at: string;
             updated_at: string;
             server_time: string;
@@ -1160,7 +1165,7 @@ export interface components {
         };
         /**
          * Category
-         * @description A price level. `color` is `#rgb` or `#rrggbb`.
+         * @description A price level. `color` is `#rgb` or `#rrggbb`; None where the plan leaves it to us.
          */
         Category: {
             name: string;
@@ -1169,7 +1174,7 @@ export interface components {
         };
         /**
          * Zone
-         * @description `name` is unique in the plan; only a zone without seats (a place for shapes) may have none.
+         * @description A part of the hall. Two zones may share a name, and a zone may have none.
          */
         Zone: {
             position: components["schemas"]["Position"];
@@ -1191,7 +1196,10 @@ export interface components {
         };
         /**
          * Row
-         * @description `row_number` is unique in its zone; `position` is relative to the zone.
+         * @description `position` is relative to the zone. A row that an aisle splits may be two of one `row_number`.
+         *
+         *         The labels say what to call the row and its seats where that is not "row 3, seat 12"; `%s` in them stands
+         *         for the number.
          */
         Row: {
             row_number: string;
@@ -1205,16 +1213,23 @@ export interface components {
             position?: components["schemas"]["Position"];
             /** @default null */
             number_of_seats?: number | null;
+            /** @default null */
+            row_label?: string | null;
+            /** @default null */
+            seat_label?: string | null;
         };
         /**
          * Seat
-         * @description `seat_guid` is unique in the plan, `seat_number` in its row; `position` is relative to the row.
+         * @description Only `seat_guid` is unique in the plan. `position` is relative to the row. `seat_label` is a row's,
+         *         for this seat alone.
          */
         Seat: {
             seat_guid: string;
             seat_number: string;
             position: components["schemas"]["Position"];
             category: string;
+            /** @default null */
+            seat_label?: string | null;
         };
         /**
          * Shape
@@ -1225,7 +1240,13 @@ export interface components {
          *         rectangle's size is in `rectangle` (newer exports) or in `width` and `height`.
          */
         Shape: {
-            position: components["schemas"]["Position"];
+            /**
+             * @default {
+             *       "x": 0,
+             *       "y": 0
+             *     }
+             */
+            position?: components["schemas"]["Position"];
             /** @default rectangle */
             shape?: string;
             /** @default null */
@@ -1340,13 +1361,20 @@ export interface components {
             /** @default null */
             next_cursor?: string | null;
         };
-        /** SeatView */
+        /**
+         * SeatView
+         * @description `label` is the whole place in words, section included. `row` and `number` are the plan's, perhaps
+         *         empty; where the plan says what to call them ("Table 5", "Place 1"), `row_label` and `seat_label` do.
+         */
         SeatView: {
             id: string;
             ordinal: number;
             section_id: string;
+            label: string;
             row: string;
+            row_label: string | null;
             number: string;
+            seat_label: string | null;
             category: string;
             x: number;
             y: number;
@@ -1384,8 +1412,11 @@ export interface components {
             id: string;
             ordinal: number;
             section_id: string;
+            label: string;
             row: string;
+            row_label: string | null;
             number: string;
+            seat_label: string | null;
             category: string;
             x: number;
             y: number;
@@ -1526,8 +1557,11 @@ export interface components {
             id: string;
             section_id: string;
             section_name: string;
+            label: string;
             row: string;
+            row_label: string | null;
             number: string;
+            seat_label: string | null;
             category: string;
         };
         /**

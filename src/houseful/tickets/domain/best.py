@@ -16,10 +16,12 @@ import math
 import re
 from array import array
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from houseful.tickets.domain.layout import Layout, RowSpec
 
@@ -68,7 +70,7 @@ class Index:
         self.distance: array[int] = array("q", [round(math.hypot(x - fx, y - fy) * 1000) for x, y in points])
         self.sums: array[int] = array("q", accumulate(self.distance, initial=0))
         self.stretches = [
-            (first, count, row) for row in layout.rows if row.name for first, count in _stretches(layout, row)
+            (first, count, row) for row in _lines(layout) for first, count in _stretches(layout, row)
         ]
         self.stretch_of: array[int] = array("i", [-1]) * layout.seats_total
         """The first ordinal of the stretch in which a seat is; -1 for a place to stand."""
@@ -299,6 +301,31 @@ def _free_places(
     return areas
 
 
+def _lines(layout: Layout) -> Iterator[RowSpec]:
+    """The rows of seats. Neighbouring rows of one name in a section are one line of people: whether an aisle
+    parts them, the seats' places tell."""
+    line: RowSpec | None = None
+    for row in layout.rows:
+        if layout.sections[row.section_index].kind == "standing":
+            continue
+        if line is not None and _is_one_line(line, row):
+            line = replace(line, count=line.count + row.count)
+            continue
+        if line is not None:
+            yield line
+        line = row
+    if line is not None:
+        yield line
+
+
+def _is_one_line(one: RowSpec, next_one: RowSpec) -> bool:
+    name, other = (
+        (one.section_index, one.name, one.label),
+        (next_one.section_index, next_one.name, next_one.label),
+    )
+    return name == other and bool(one.name or one.label)
+
+
 def _stretches(layout: Layout, row: RowSpec) -> list[tuple[int, int]]:
     """(first ordinal, count) of the row's parts between aisles."""
     points = [layout.position_of(row.first_ordinal + i) for i in range(row.count)]
@@ -313,7 +340,7 @@ def _usual_spacing(layout: Layout) -> float:
     gaps = [
         math.dist(layout.position_of(i), layout.position_of(i + 1))
         for row in layout.rows
-        if row.name and row.count > 1
+        if row.count > 1 and layout.sections[row.section_index].kind == "seats"
         for i in range(row.first_ordinal, row.first_ordinal + min(row.count - 1, 5))
     ]
     return median(gaps) if gaps else math.inf

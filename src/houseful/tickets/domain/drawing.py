@@ -12,7 +12,16 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from houseful.common.plan import MAX_COORDINATE, MIN_COORDINATE, Plan, Row, Shape, StandingArea, Zone
+from houseful.common.plan import (
+    MAX_COORDINATE,
+    MIN_COORDINATE,
+    Plan,
+    Row,
+    Shape,
+    ShapeText,
+    StandingArea,
+    Zone,
+)
 
 Point = tuple[int, int]
 Drawn = tuple[int, int, int, int, float, str, str]  # x, y, width, height, rotation, text, colour
@@ -251,7 +260,8 @@ class Scene:
         x, y = self._origin(zone)
         x, y = x + shape.position.x, y + shape.position.y
         if not polygon:
-            return (_round(x), _round(y), 0, 0, 0.0, text, color) if text else None
+            dx, dy = _text_offset(shape)
+            return (_round(x + dx), _round(y + dy), 0, 0, 0.0, text, color) if text else None
         if shape.shape == "rectangle":
             width, height = _corners(shape)[2]
             return _round(x), _round(y), _round(width), _round(height), shape.rotation, text, color
@@ -287,6 +297,12 @@ class Scene:
             for row in zone
             for px, py in row
         )
+
+
+def _text_offset(shape: Shape) -> tuple[float, float]:
+    """Where a shape's text is, from the shape's own position."""
+    at = shape.text.position if isinstance(shape.text, ShapeText) else None
+    return (at.x, at.y) if at is not None else (0.0, 0.0)
 
 
 def _corners(shape: Shape) -> _Polygon:

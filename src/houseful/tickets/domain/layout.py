@@ -9,8 +9,6 @@ A `Layout` never changes. 60,000 seats compile in about 0.15 s and take some 12 
 """
 
 import re
-import struct
-import sys
 import unicodedata
 from array import array
 from collections import Counter
@@ -18,10 +16,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
+from houseful.common.places import place, row_words, seat_words
 from houseful.common.plan import Plan, StandingArea
+from houseful.common.plan_format import Row, filled
 from houseful.tickets.domain import drawing
 from houseful.tickets.domain.drawing import Point, Region
 
@@ -40,8 +39,9 @@ class CategorySpec(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True, kw_only=True):
-    """`id` is unique in the hall and safe in a URL. `category` is the index of the commonest, `categories`
-    all of them, commonest first. `outline` is a polygon around the section in plan units."""
+    """`id` is unique in the hall and safe in a URL; `name` may be empty or another's too. `category` is the
+    index of the commonest, `categories` all of them, commonest first. `outline` is a polygon around the
+    section in plan units."""
 
     index: int
     id: str
@@ -56,17 +56,21 @@ class Section(Struct, frozen=True, kw_only=True):
 
 
 class RowSpec(Struct, frozen=True, gc=False):
-    """A row of a section; a standing area has a single one, named ""."""
+    """A row of a section; a standing area has a single one, named "". Two rows of a section may have one
+    name. `label` is what the plan calls the row, `seat_label` what it calls its seats (`%s` is the number);
+    empty where it does not say."""
 
     index: int
     section_index: int
     name: str
     first_ordinal: int
     count: int
+    label: str = ""
+    seat_label: str = ""
 
 
 class BlockSpec(Struct, frozen=True, gc=False):
-    """At most 50 consecutive seats of one row, or places of one standing area (whose row is "")."""
+    """At most 50 consecutive seats of one row, or places of one standing area."""
 
     index: int
     section_index: int
@@ -109,6 +113,7 @@ class Layout:
         self.block_index = array("I")
         self.seat_ids: tuple[str, ...] = ()
         self.numbers: tuple[str, ...] = ()
+        self.seat_labels: dict[int, str] = {}  # of the few seats that have one of their own
         self.width = 0
         self.height = 0
         self.focal: Point = (0, 0)
@@ -143,6 +148,27 @@ class Layout:
     def row_of(self, ordinal: int) -> str:
         return self.rows[self.row_index[ordinal]].name
 
+    def row_label(self, ordinal: int) -> str:
+        """What the plan calls the seat's row; empty where it does not say."""
+        return self.rows[self.row_index[ordinal]].label
+
+    def seat_label(self, ordinal: int) -> str:
+        """What the plan calls the seat in its row; empty where it does not say."""
+        return filled(self.label_pattern(ordinal), self.numbers[ordinal])
+
+    def label_pattern(self, ordinal: int) -> str:
+        own = self.seat_labels.get(ordinal) if self.seat_labels else None
+        return own or self.rows[self.row_index[ordinal]].seat_label
+
+    def place(self, ordinal: int) -> str:
+        """The seat in words, as everybody reads it; the seat's id where the plan has no words for it."""
+        row = self.rows[self.row_index[ordinal]]
+        section = self.sections[row.section_index]
+        if section.kind == "standing":
+            return place(section.name, "", f"place {self.numbers[ordinal]}")
+        seat = seat_words(self.numbers[ordinal], self.seat_label(ordinal))
+        return place(section.name, row_words(row.name, row.label), seat) or self.seat_ids[ordinal]
+
     def section_of(self, ordinal: int) -> Section:
         return self.sections[self.rows[self.row_index[ordinal]].section_index]
 
@@ -175,16 +201,9 @@ def compile_layout(plan: Plan, areas: Sequence[StandingArea] = ()) -> Layout:
         for row, points in zip(zone.rows, scene.rows[i], strict=True):
             if not points:
                 continue
-            build.add_row(
-                section_index,
-                row.row_number,
-                [seat.seat_guid for seat in row.seats],
-                [seat.seat_number for seat in row.seats],
-                [seat.category for seat in row.seats],
-                points,
-            )
+            build.add_seats(section_index, row, points)
         outline = scene.outline([point for points in scene.rows[i] for point in points])
-        build.add_section((zone.name, zone.zone_id), zone.name, zone.name, "seats", first, outline)
+        build.add_section((zone.name, zone.zone_id), zone.name.strip(), zone.name, "seats", first, outline)
     guids = set(build.seat_ids)
     for area in areas:
         region = scene.standing_region(area)
@@ -211,7 +230,7 @@ def _add_standing(build: "_Build", area: StandingArea, region: Region, guids: se
     first = len(build.seat_ids)
     ids = [f"{section_id}-{number}" for number in numbers]
     points = region.places(area.capacity)
-    build.add_row(len(build.sections), "", ids, numbers, [area.category] * area.capacity, points)
+    build.add_places(ids, numbers, [area.category] * area.capacity, points)
     build.add_section((section_id,), area.name, area.zone, "standing", first, region.outline)
 
 
@@ -226,6 +245,7 @@ class _Build:
         self.blocks: list[BlockSpec] = []
         self.seat_ids: list[str] = []
         self.numbers: list[str] = []
+        self.seat_labels: dict[int, str] = {}
         self._ids: set[str] = set()
         self._same: dict[str, str] = {}  # one string object for all the seats with the number "12"
 
@@ -238,26 +258,54 @@ class _Build:
             candidate = f"{slug}-{suffix}"
         return candidate
 
-    def add_row(
+    def add_seats(self, section_index: int, row: Row, points: Sequence[Point]) -> None:
+        first, seats = len(self.seat_ids), row.seats
+        self.rows.append(
+            RowSpec(
+                index=len(self.rows),
+                section_index=section_index,
+                name=row.row_number,
+                first_ordinal=first,
+                count=len(seats),
+                label=filled(row.row_label, row.row_number),
+                seat_label=row.seat_label or "",
+            )
+        )
+        own = {first + i: seat.seat_label for i, seat in enumerate(seats) if seat.seat_label}
+        self.seat_labels.update(own)
+        ids = [seat.seat_guid for seat in seats]
+        numbers = [seat.seat_number for seat in seats]
+        self._add(ids, numbers, [seat.category for seat in seats], points, even=True)
+
+    def add_places(
+        self, ids: Sequence[str], numbers: Sequence[str], categories: Sequence[str], points: Sequence[Point]
+    ) -> None:
+        """Of one standing area, the next section."""
+        self.rows.append(RowSpec(len(self.rows), len(self.sections), "", len(self.seat_ids), len(ids)))
+        self._add(ids, numbers, categories, points, even=False)
+
+    def _add(
         self,
-        section_index: int,
-        name: str,
         ids: Sequence[str],
         numbers: Sequence[str],
         categories: Sequence[str],
         points: Sequence[Point],
+        *,
+        even: bool,
     ) -> None:
-        layout, first, count = self.layout, len(self.seat_ids), len(ids)
+        """The seats of the last row, and its blocks."""
+        layout, row, count = self.layout, self.rows[-1], len(ids)
         self.seat_ids += ids
         self.numbers += [self._same.setdefault(number, number) for number in numbers]
         layout.category_index.extend([self.category_index[category] for category in categories])
         layout.x.extend([point[0] for point in points])
         layout.y.extend([point[1] for point in points])
-        layout.row_index.extend([len(self.rows)] * count)
-        self.rows.append(RowSpec(len(self.rows), section_index, name, first, count))
-        for start, size in _split(count, even=bool(name)):
+        layout.row_index.extend([row.index] * count)
+        for start, size in _split(count, even=even):
             layout.block_index.extend([len(self.blocks)] * size)
-            self.blocks.append(BlockSpec(len(self.blocks), section_index, name, first + start, size))
+            self.blocks.append(
+                BlockSpec(len(self.blocks), row.section_index, row.name, row.first_ordinal + start, size)
+            )
 
     def add_section(
         self,
@@ -295,6 +343,7 @@ class _Build:
             tuple(self.blocks),
         )
         layout.seat_ids, layout.numbers, layout.shapes = tuple(self.seat_ids), tuple(self.numbers), shapes
+        layout.seat_labels = self.seat_labels
         layout.seats_total = len(self.seat_ids)
         layout.width, layout.height = scene.extent([section.outline for section in self.sections])
         layout.focal = scene.focal()
@@ -318,78 +367,3 @@ def _split(count: int, *, even: bool) -> list[tuple[int, int]]:
 def _slug(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
-
-
-def geometry(layout: Layout) -> bytes:
-    """The hall as the browser draws it, immutable for a plan; docs/seat-map.md describes every byte."""
-    metadata = msgspec.json.encode(
-        {
-            "size": {"width": layout.width, "height": layout.height},
-            "focal": {"x": layout.focal[0], "y": layout.focal[1]},
-            "categories": layout.categories,
-            "sections": [
-                {
-                    "id": section.id,
-                    "name": section.name,
-                    "kind": section.kind,
-                    "first": section.first,
-                    "count": section.count,
-                    "category": section.category,
-                    "outline": section.outline,
-                }
-                for section in layout.sections
-            ],
-            "runs": _runs(layout),
-            "shapes": layout.shapes,
-        }
-    )
-    metadata += b" " * (-len(metadata) % 4)
-    header = struct.pack("<4sII", b"HFG1", layout.seats_total, len(metadata))
-    return header + metadata + _deltas(layout.x) + _deltas(layout.y)
-
-
-_Run = tuple[int, str, int, int, int, int | str, int]
-
-
-def _runs(layout: Layout) -> list[_Run]:
-    """(section, row name, first ordinal, count, category, first number, step): every row cut where the
-    category changes or the numbers stop going up or down by one or two; a number that is no plain integer
-    stands alone."""
-    runs: list[_Run] = []
-    value_of = {number: _integer(number) for number in set(layout.numbers)}
-    values = [value_of[number] for number in layout.numbers]
-    categories = layout.category_index
-    for row in layout.rows:
-        start, row_end = row.first_ordinal, row.first_ordinal + row.count
-        while start < row_end:
-            value, category, end, step = values[start], categories[start], start + 1, 0
-            if value is not None:
-                step = 1
-                after = values[end] if end < row_end and categories[end] == category else None
-                if after is not None and abs(after - value) <= 2:
-                    step = after - value
-                while (
-                    end < row_end
-                    and values[end] == value + step * (end - start)
-                    and categories[end] == category
-                ):
-                    end += 1
-            name = layout.numbers[start] if value is None else value
-            runs.append((row.section_index, row.name, start, end - start, category, name, step))
-            start = end
-    return runs
-
-
-def _integer(number: str) -> int | None:
-    """The number if writing it again gives the same text; `007` and `12a` are names."""
-    if len(number) > 9 or not number.isascii() or not number.isdigit():
-        return None
-    return int(number) if str(int(number)) == number else None
-
-
-def _deltas(values: "array[int]") -> bytes:
-    """Each value's difference to the one before, modulo 2^16."""
-    changes = array("H", [(b - a) & 0xFFFF for a, b in zip([0, *values[:-1]], values, strict=True)])
-    if sys.byteorder == "big":
-        changes.byteswap()
-    return changes.tobytes()

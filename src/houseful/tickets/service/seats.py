@@ -29,18 +29,8 @@ def by_block(layout: Layout, ordinals: Sequence[int]) -> dict[int, list[int]]:
 
 def seats_taken(layout: Layout, ordinals: Sequence[int]) -> Refusal:
     taken = [layout.seat_id(ordinal) for ordinal in sorted(set(ordinals))]
-    names = ", ".join(_spoken(layout, ordinal) for ordinal in sorted(set(ordinals))[:5])
+    names = ", ".join(layout.place(ordinal) for ordinal in sorted(set(ordinals))[:5])
     return Refusal(409, "seats_taken", f"Somebody else was faster: {names}.", taken=taken)
-
-
-def _spoken(layout: Layout, ordinal: int) -> str:
-    section = layout.section_of(ordinal).name
-    row = layout.row_of(ordinal)
-    return (
-        f"{section}, row {row}, seat {layout.number_of(ordinal)}"
-        if row
-        else f"{section} {layout.number_of(ordinal)}"
-    )
 
 
 def each_block(
