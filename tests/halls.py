@@ -99,7 +99,7 @@ def bare() -> Json:
         "seats": [_seat("stool-1", "1", 0), _seat("stool-2", "2", 25, seat_label="Stool %s (wheelchair)")],
     }
     single = {"row_number": "Box", "position": {"x": 0, "y": 120}, "seats": [_seat("box", "", 0)]}
-    zones = [
+    zones: list[Json] = [
         {"name": "", "position": {"x": 10, "y": 10}, "rows": [sofa, stools]},
         {"name": "Gallery", "position": {"x": 300, "y": 10}, "rows": [single]},
     ]

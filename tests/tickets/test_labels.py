@@ -1,4 +1,4 @@
-"""What seats are called in every kind of hall: on tickets, in lists, on the map; and who sits next to whom."""
+"""What seats are called in every kind of hall: on tickets, on the map, and who sits next to whom."""
 
 import json
 import struct

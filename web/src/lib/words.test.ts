@@ -13,5 +13,10 @@ it('names places with and without a seat', () => {
     'Block A, row 3, seat 12',
   );
   expect(placeName({ section_name: 'Floor', row: '', number: '' })).toBe('Floor');
+  const labels = { row_label: 'Tisch 5', seat_label: 'Platz 1' };
+  expect(placeName({ section_name: 'Saal', row: '5', number: '1', ...labels })).toBe(
+    'Saal, Tisch 5, Platz 1',
+  );
+  expect(placeName({ row: '', number: '7', row_label: null })).toBe('Seat 7');
   expect(listed(['a', 'b'])).toBe('a and b');
 });

@@ -18,6 +18,7 @@ import {
 } from './draft';
 import { Mistakes } from './Mistakes';
 import { PlanField, type LoadedPlan } from './PlanField';
+import { PlanWarnings } from './PlanWarnings';
 import { PricesField } from './PricesField';
 
 interface Props {
@@ -100,6 +101,7 @@ export function EventForm({ event, submitLabel, onSave }: Props) {
             error={errors['plan']}
             onPlan={setPlan}
           />
+          {event && !plan && <PlanWarnings warnings={event.plan_warnings} />}
           {categories.length > 0 && (
             <>
               <PricesField

@@ -17,6 +17,7 @@ import { StateLabel } from '@/ui/StateLabel';
 import { CancelEvent } from './CancelEvent';
 import { Generation } from './Generation';
 import { Mistakes } from './Mistakes';
+import { PlanWarnings } from './PlanWarnings';
 import { SalesView } from './SalesView';
 
 const route = getRouteApi('/organizer/$eventId');
@@ -63,6 +64,7 @@ function Manage() {
           {isLive && event.state !== 'cancelled' && <CancelEvent event={event} />}
         </div>
       </header>
+      <PlanWarnings warnings={event.plan_warnings} />
       {event.state === 'draft' && <Publish event={event} />}
       {event.state === 'publishing' && <Generation event={event} />}
       {isLive && <SalesView event={event} />}

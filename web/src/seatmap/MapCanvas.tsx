@@ -126,7 +126,7 @@ function Tip({ event, map, hover }: TipProps) {
   const section = geometry.sections[hover.section];
   if (!section) return null;
   const ordinal = hover.seat >= 0 ? hover.seat : section.first;
-  const title = hover.seat >= 0 ? nameOf(geometry, ordinal) : section.name;
+  const title = hover.seat >= 0 ? nameOf(geometry, ordinal) : section.title;
   const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
   const status =
     hover.seat >= 0

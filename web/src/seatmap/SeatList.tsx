@@ -3,9 +3,9 @@ import { memo, useState, type KeyboardEvent } from 'react';
 import type { EventInfo } from '@/api/types';
 import { cx } from '@/lib/cx';
 import { formatMoney } from '@/lib/money';
-import { count } from '@/lib/words';
+import { capitalized, count, rowName, seatName } from '@/lib/words';
 import { priceOf } from './basket';
-import { seatNumber, type Run } from './map/geometry';
+import { seatLabel, type Run } from './map/geometry';
 import { Standing } from './Standing';
 import type { Picker } from './usePicker';
 import type { SeatMap } from './useSeatMap';
@@ -51,7 +51,7 @@ export function SeatList({ event, map, category, section, onSection, picker }: P
                   aria-hidden
                   className={cx('size-4 shrink-0 transition-transform', open && 'rotate-90')}
                 />
-                <span className="grow font-medium">{item.name}</span>
+                <span className="grow font-medium">{item.title}</span>
                 <span className="text-sm text-soft">
                   {left === 0 ? 'Sold out' : `${count(left)} left`}
                 </span>
@@ -93,7 +93,8 @@ function Rows({ event, map, category, section, picker }: RowsProps) {
   const rows = new Map<string, Run[]>();
   for (const run of geometry.runs) {
     if (run.section !== section || (category !== null && run.category !== category)) continue;
-    rows.set(run.row, [...(rows.get(run.row) ?? []), run]);
+    const name = capitalized(rowName({ row: run.row, row_label: run.rowLabel })) || 'Seats';
+    rows.set(name, [...(rows.get(name) ?? []), run]);
   }
   const { status, selected } = map.state;
   return (
@@ -168,10 +169,12 @@ const Row = memo(
 
     return (
       <div className="flex gap-3 [contain-intrinsic-height:48px] [content-visibility:auto]">
-        <span className="w-12 shrink-0 pt-2.5 text-sm text-soft sm:w-14">Row {name}</span>
+        <span className="w-12 shrink-0 pt-2.5 text-sm wrap-break-word text-soft sm:w-14">
+          {name}
+        </span>
         <div
           role="toolbar"
-          aria-label={`Row ${name}`}
+          aria-label={name}
           className="flex flex-wrap gap-1 py-0.5"
           onKeyDown={onKeyDown}
         >
@@ -179,7 +182,8 @@ const Row = memo(
             const mine = state[index] === 'm';
             const own = state[index] === 'h';
             const free = state[index] === '0';
-            const number = seatNumber(geometry, ordinal);
+            const place = seatLabel(geometry, ordinal);
+            const spoken = [name, seatName(place)].filter(Boolean).join(', ');
             const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
             return (
               <button
@@ -190,7 +194,7 @@ const Row = memo(
                 data-status={words[state[index] ?? '0']}
                 aria-pressed={mine}
                 aria-disabled={!free && !mine}
-                aria-label={`Row ${name}, seat ${number}, ${price}, ${words[state[index] ?? '0'] ?? ''}`}
+                aria-label={`${spoken}, ${price}, ${words[state[index] ?? '0'] ?? ''}`}
                 tabIndex={index === active ? 0 : -1}
                 onFocus={() => setActive(index)}
                 onClick={() => toggle(ordinal)}
@@ -205,7 +209,7 @@ const Row = memo(
                     'cursor-not-allowed border-dashed border-line text-soft line-through',
                 )}
               >
-                {number}
+                {place.number || '•'}
               </button>
             );
           })}

@@ -17,8 +17,7 @@ export function priceOf(event: EventInfo, geometry: Geometry, ordinal: number): 
 }
 
 export function nameOf(geometry: Geometry, ordinal: number): string {
-  const { section, row, number } = seatLabel(geometry, ordinal);
-  return placeName({ section_name: section, row, number });
+  return placeName(seatLabel(geometry, ordinal));
 }
 
 /** One line per seat in the order of the plan, one per standing area. */

@@ -18,10 +18,15 @@ interface Props {
 export function TicketCard({ ticket, order, event }: Props) {
   const { seat } = ticket;
   const isDead = ticket.status === 'refunded';
+  const isLabelled = Boolean(seat.row_label ?? seat.seat_label);
   const place = [
     ['Section', seat.section_name],
-    ['Row', seat.row],
-    ['Seat', seat.number],
+    ...(isLabelled
+      ? [['Place', placeName({ ...seat, section_name: '' })]]
+      : [
+          ['Row', seat.row],
+          ['Seat', seat.number],
+        ]),
   ].filter((part): part is [string, string] => Boolean(part[1]));
   return (
     <article

@@ -18,15 +18,17 @@ describe('the geometry', () => {
     const hall = smallHall();
     expect(hall.count).toBe(25);
     expect([hall.x[3], hall.y[3], hall.x[13], hall.y[13]]).toEqual([60, 100, 60, 200]);
-    expect(seatLabel(hall, 3)).toEqual({ section: 'Stalls', row: 'A', number: '4' });
-    expect(seatLabel(hall, 11)).toEqual({ section: 'Stalls', row: 'B', number: '18' });
+    const place = { section_name: 'Stalls', row_label: '', seat_label: '' };
+    expect(seatLabel(hall, 3)).toEqual({ ...place, row: 'A', number: '4' });
+    expect(seatLabel(hall, 11)).toEqual({ ...place, row: 'B', number: '18' });
     expect(seatNumber(hall, 19)).toBe('X1');
     expect([hall.category[0], hall.category[10]]).toEqual([0, 1]);
   });
 
   it('knows standing places without a run', () => {
     const hall = smallHall();
-    expect(seatLabel(hall, 22)).toEqual({ section: 'Floor', row: '', number: '' });
+    const nowhere = { row: '', row_label: '', number: '', seat_label: '' };
+    expect(seatLabel(hall, 22)).toEqual({ section_name: 'Floor', ...nowhere });
     expect([hall.section[22], hall.category[22], seatNumber(hall, 22)]).toEqual([1, 1, '']);
   });
 

@@ -3,6 +3,8 @@ import { FormatError, magic } from './bytes';
 export interface MapSection {
   id: string;
   name: string;
+  /** Its name among the others: there may be two of one name, and some have none. */
+  title: string;
   kind: 'seats' | 'standing';
   first: number;
   count: number;
@@ -20,25 +22,30 @@ export interface MapShape {
   color: string;
 }
 
-/** Consecutive seats of one row and category; seat i is `start + i * step`, or `label` when the number is no integer. */
+/**
+ * Consecutive seats of one row and category; seat i is `start + i * step`, or `label` when the number is no integer.
+ * `rowLabel` and `seatLabel` are what the plan calls them, if anything; %s in the latter stands for the number.
+ */
 export interface Run {
   section: number;
   row: string;
+  rowLabel: string;
+  seatLabel: string;
   first: number;
   count: number;
   category: number;
   start: number;
   step: number;
-  label: string;
+  label: string | null;
 }
 
-type RawRun = [number, string, number, number, number, number | string, number];
+type RawRun = [number, string, number, number, number, number | string, number, string?, string?];
 
 interface Metadata {
   size: { width: number; height: number };
   focal: { x: number; y: number };
   categories: { name: string; color: string }[];
-  sections: MapSection[];
+  sections: Omit<MapSection, 'title'>[];
   runs: RawRun[];
   shapes: MapShape[];
 }
@@ -74,16 +81,7 @@ export function decodeGeometry(buffer: ArrayBuffer): Geometry {
   const text = new TextDecoder().decode(bytes.subarray(HEADER_BYTES, coordinates));
   const meta = JSON.parse(text) as Metadata;
 
-  const runs = meta.runs.map(([section, row, first, runCount, category, number, step]): Run => ({
-    section,
-    row,
-    first,
-    count: runCount,
-    category,
-    start: typeof number === 'number' ? number : 0,
-    step,
-    label: typeof number === 'number' ? '' : number,
-  }));
+  const runs = meta.runs.map(readRun);
   const run = new Uint32Array(count);
   const section = new Uint16Array(count);
   const category = new Uint8Array(count);
@@ -102,7 +100,7 @@ export function decodeGeometry(buffer: ArrayBuffer): Geometry {
     size: meta.size,
     focal: meta.focal,
     categories: meta.categories,
-    sections: meta.sections,
+    sections: titled(meta.sections),
     shapes: meta.shapes,
     runs,
     run,
@@ -111,6 +109,26 @@ export function decodeGeometry(buffer: ArrayBuffer): Geometry {
     x: decodeDeltas(view, coordinates, count),
     y: decodeDeltas(view, coordinates + 2 * count, count),
   };
+}
+
+function readRun(raw: RawRun): Run {
+  const [section, row, first, count, category, number, step, rowLabel = '', seatLabel = ''] = raw;
+  const isNumber = typeof number === 'number';
+  const [start, label] = isNumber ? [number, null] : [0, number];
+  return { section, row, rowLabel, seatLabel, first, count, category, start, step, label };
+}
+
+function titled(sections: Omit<MapSection, 'title'>[]): MapSection[] {
+  const names = new Map<string, number>();
+  for (const { name } of sections) names.set(name, (names.get(name) ?? 0) + 1);
+  const seen = new Map<string, number>();
+  return sections.map((section) => {
+    const many = names.get(section.name) ?? 1;
+    const nth = (seen.get(section.name) ?? 0) + 1;
+    seen.set(section.name, nth);
+    const name = section.name || 'Seats';
+    return { ...section, title: many > 1 ? `${name} (${String(nth)} of ${String(many)})` : name };
+  });
 }
 
 function decodeDeltas(view: DataView, offset: number, count: number): Int16Array {
@@ -125,25 +143,36 @@ function decodeDeltas(view: DataView, offset: number, count: number): Int16Array
   return out;
 }
 
-export interface SeatLabel {
-  section: string;
-  row: string;
-  number: string;
-}
-
 export function seatNumber(geometry: Geometry, ordinal: number): string {
   const run = geometry.runs[geometry.run[ordinal] ?? -1];
   if (!run || ordinal < run.first || ordinal >= run.first + run.count) return '';
-  return run.step === 0 && run.label !== ''
-    ? run.label
-    : String(run.start + (ordinal - run.first) * run.step);
+  return run.label ?? String(run.start + (ordinal - run.first) * run.step);
+}
+
+/** A seat's place in parts; the labels are empty where the plan has none. */
+export interface SeatLabel {
+  section_name: string;
+  row: string;
+  row_label: string;
+  number: string;
+  seat_label: string;
 }
 
 export function seatLabel(geometry: Geometry, ordinal: number): SeatLabel {
   const section = geometry.sections[geometry.section[ordinal] ?? -1];
-  if (section?.kind === 'standing') return { section: section.name, row: '', number: '' };
-  const row = geometry.runs[geometry.run[ordinal] ?? -1]?.row ?? '';
-  return { section: section?.name ?? '', row, number: seatNumber(geometry, ordinal) };
+  const name = section?.name ?? '';
+  if (section?.kind === 'standing') {
+    return { section_name: name, row: '', row_label: '', number: '', seat_label: '' };
+  }
+  const run = geometry.runs[geometry.run[ordinal] ?? -1];
+  const number = seatNumber(geometry, ordinal);
+  return {
+    section_name: name,
+    row: run?.row ?? '',
+    row_label: run?.rowLabel ?? '',
+    number,
+    seat_label: run?.seatLabel.replaceAll('%s', () => number) ?? '',
+  };
 }
 
 const SAMPLE = 600;
