@@ -9,6 +9,7 @@ and which adapter stands behind each port.
 import asyncio
 import contextlib
 import gc
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,12 +30,13 @@ from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
-from houseful.common.errors import Transient
 from houseful.common.http import App, Endpoint
 from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.common.service import Manifest, Platform
 from houseful.common.telemetry import get_logger
+from houseful.common.trouble import Trouble
 from houseful.common.vouching import VOUCHING_DOCUMENTS
+from houseful.common.waiting import Backoff
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.vouching import Vouching
@@ -50,6 +52,8 @@ PARTS = (GATEWAY, *SERVICES)
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
+_GOOD_SECONDS = 10.0
+"""A job that has run for so long goes well."""
 _CALL_SECONDS = 15.0
 
 
@@ -376,20 +380,25 @@ async def _start_background(app: Running, stack: AsyncExitStack) -> None:
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]], clock: WallAndStopwatch) -> None:
-    pause_seconds = _FIRST_PAUSE_SECONDS
+    """Whatever ends it, it is started again, after pauses that grow until it has gone well for a while."""
+    trouble = Trouble(log, clock, f"the job {name}")
+    backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
+
+    async def recover() -> None:
+        await clock.sleep(_GOOD_SECONDS)
+        trouble.over()
+        backoff.succeeded()
+
     while True:
-        began = clock.monotonic()
+        recovering = asyncio.ensure_future(recover())
         try:
             await work()
             return
-        except Transient as error:
-            log.warning("waiting to start again", extra={"job": name, "error": str(error)})
-        except Exception:
-            log.exception("a bug ended a job; it is started again", extra={"job": name})
-        if clock.monotonic() - began > _LONGEST_PAUSE_SECONDS:
-            pause_seconds = _FIRST_PAUSE_SECONDS
-        await clock.sleep(pause_seconds)
-        pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+        except Exception as error:
+            trouble.failed(error)
+        finally:
+            recovering.cancel()
+        await clock.sleep(backoff.failed())
 
 
 async def _stop_all(tasks: "set[asyncio.Task[None]]") -> None:

@@ -187,7 +187,7 @@ async def test_a_letter_of_a_buyer_with_any_name(world: World) -> None:
 
 
 async def test_letters_go_out_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("houseful.tickets.service.post._PAGE", 2)
+    monkeypatch.setattr("houseful.tickets.service.post.LETTERS_AT_ONCE", 2)
     await world.show()
     for number in range(1, 6):
         await bought(world, f"A-{number}")

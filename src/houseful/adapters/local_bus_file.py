@@ -148,6 +148,7 @@ class _Writer:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
+        self._in_trouble = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="local-bus", daemon=True)
         self._thread.start()
@@ -200,8 +201,11 @@ class _Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [(job, self._write_one(job)) for job in jobs]
             self._connection.execute("COMMIT")
+            self._in_trouble = False
         except apsw.Error as error:
-            log.exception("the local bus could not write")
+            if not self._in_trouble:
+                log.exception("the local bus could not write; further failures are not logged")
+            self._in_trouble = True
             self._roll_back()
             failure = Unavailable(f"the local bus could not write: {error}")
             return [(job, failure) for job in jobs]

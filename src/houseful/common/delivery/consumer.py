@@ -20,6 +20,7 @@ from houseful.common.documents import Millis
 from houseful.common.errors import Conflict, Duplicate, Transient
 from houseful.common.ports import Bus, Clock, Delivery, Ids, Store, Subscription, Transaction
 from houseful.common.telemetry import get_logger
+from houseful.common.trouble import Trouble
 from houseful.common.waiting import Backoff, event_or_timeout
 from houseful.messages import Message
 
@@ -111,17 +112,16 @@ class Consumer:
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         backoff = Backoff(0.1, 5, self._chance)
+        trouble = Trouble(log, self._clock, f"receiving messages of {self._service}")
         while True:
             try:
                 await work()
-            except Transient as error:
-                log.warning("%s receives no messages for now: %s", self._service, error)
-                await self._clock.sleep(backoff.failed())
-            except Exception:
-                log.exception("a bug keeps %s from receiving messages", self._service)
+            except Exception as error:
+                trouble.failed(error)
                 await self._clock.sleep(backoff.failed())
             else:
                 backoff.succeeded()
+                trouble.over()
 
     async def _receive_round(self) -> None:
         await self.step(wait_seconds=1)
@@ -192,6 +192,8 @@ class Consumer:
 
         try:
             outcomes = await self._transact((item.aggregate for item in items), work)
+        except Transient:
+            return False  # what comes before the one that has to wait goes through
         except Exception as error:
             log.info("%s takes %d messages one by one, since: %r", self._service, len(items), error)
             return False

@@ -8,9 +8,10 @@ import msgspec
 
 from houseful.common.delivery import figures
 from houseful.common.documents import Millis
-from houseful.common.errors import Transient, Unavailable
+from houseful.common.errors import Unavailable
 from houseful.common.ports import Bus, Clock, Coordination, Envelope, Ids, OutboxRow, Store
 from houseful.common.telemetry import get_logger
+from houseful.common.trouble import Trouble
 from houseful.common.waiting import Backoff, event_or_timeout
 
 KEPT_SECONDS = 7 * 24 * 3600
@@ -90,6 +91,8 @@ class Relay:
         self._leading = False
         self._without_lease_until: Millis = 0
         self._backoff = Backoff(0.1, 5, random.Random(self._owner))  # noqa: S311
+        self._trouble = Trouble(log, clock, f"sending messages of {service}")
+        self._no_lease = Trouble(log, clock, f"a lease for the relay of {service}, which goes on without")
         self._stopped: dict[Aggregate, _Stop] = {}
         self._pruned_at: Millis = 0
         self._counted_at: Millis = 0
@@ -130,15 +133,12 @@ class Relay:
         try:
             dealt_with = await self.step()
             await self._keep_house()
-        except Transient as error:
-            log.warning("messages of %s wait: %s", self._service, error)
-            await self._clock.sleep(self._backoff.failed())
-            return
-        except Exception:
-            log.exception("a bug keeps messages of %s waiting", self._service)
+        except Exception as error:
+            self._trouble.failed(error)
             await self._clock.sleep(self._backoff.failed())
             return
         self._backoff.succeeded()
+        self._trouble.over()
         if not self._leading:
             await self._clock.sleep(self._idle_seconds)
         elif dealt_with < self._batch:
@@ -149,9 +149,11 @@ class Relay:
         if now < self._without_lease_until:
             return True
         try:
-            return await self._coordination.acquire(self._lease, self._owner, ttl_seconds=LEASE_SECONDS)
+            has_lease = await self._coordination.acquire(self._lease, self._owner, ttl_seconds=LEASE_SECONDS)
+            self._no_lease.over()
+            return has_lease
         except Unavailable as error:
-            log.warning("the relay of %s goes on without a lease: %s", self._service, error)
+            self._no_lease.failed(error)
             self._without_lease_until = now + _WITHOUT_LEASE_MILLIS
             return True
 

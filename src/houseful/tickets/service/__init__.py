@@ -15,8 +15,8 @@ from houseful.tickets.service.holding import Holding
 from houseful.tickets.service.inventory import Inventory
 from houseful.tickets.service.locks import BlockLocks
 from houseful.tickets.service.ordering import Ordering
-from houseful.tickets.service.post import Post
-from houseful.tickets.service.settlement import Settlement
+from houseful.tickets.service.post import LETTERS_AT_ONCE, Post
+from houseful.tickets.service.settlement import RECONCILED_AT_ONCE, Settlement
 from houseful.tickets.service.signals import OrderSignals
 from houseful.tickets.service.staff import Staff
 
@@ -66,13 +66,13 @@ class Tickets:
             await self.clock.sleep(_COMMIT_SECONDS)  # it is woken just before the commit that has the work
 
     async def reconcile(self) -> None:
-        await self._sweep(self.settlement.reconcile_due)
+        await self._sweep(self.settlement.reconcile_due, many=RECONCILED_AT_ONCE)
 
     async def refund_cancelled(self) -> None:
         await self._sweep(self.settlement.refund_cancelled)
 
     async def send_post(self) -> None:
-        await self._sweep(self.post.send_due)
+        await self._sweep(self.post.send_due, many=LETTERS_AT_ONCE)
 
     async def keep_house(self) -> None:
         """Forget kept answers after their 48 hours."""
@@ -81,10 +81,10 @@ class Tickets:
                 pass
             await self.clock.sleep(_HOUSEKEEPING_SECONDS)
 
-    async def _sweep(self, work: Callable[[], Awaitable[int | None]]) -> None:
-        """At once while there is something, else every `sweep_seconds`. Off, nothing gets wrong, only
-        late.
+    async def _sweep(self, work: Callable[[], Awaitable[int | None]], *, many: int = 1) -> None:
+        """At once while as much as `many` was done, else every `sweep_seconds`: what is still there after a
+        look at all there was won't go any better right now. Off, nothing gets wrong, only late.
         """
         while True:
-            if self.platform.settings.sweepers == "off" or not await work():
+            if self.platform.settings.sweepers == "off" or (await work() or 0) < many:
                 await self.clock.sleep(self.platform.settings.sweep_seconds)

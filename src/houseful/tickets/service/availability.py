@@ -271,10 +271,7 @@ class Availability:
         if abs(now - view.looked_at) > _LOOK_AGAIN_MILLIS:  # the clock may have been set back
             view.looked_at = now
             view.dirty.update(range(len(view.layout.blocks)))
-        try:
-            await self._refresh(view)
-        except Unavailable as error:
-            log.warning("availability waits", extra={"event_id": view.event_id, "error": str(error)})
+        await self._refresh(view)
         view.send_changes()
 
     async def listen(self) -> None:

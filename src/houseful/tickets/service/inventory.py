@@ -1,12 +1,14 @@
 """Inventory: from a published event to every seat of it, whatever dies on the way."""
 
 import asyncio
+import random
 
 import msgspec
 
 from houseful.common.errors import Conflict, Refusal, Transient, not_found
 from houseful.common.ports import Clock, ServiceClient, Store, Transaction
 from houseful.common.telemetry import get_logger
+from houseful.common.waiting import Backoff
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, shows
@@ -22,6 +24,7 @@ log = get_logger(__name__)
 CHUNK_BLOCKS = 200
 _PAGE = 1000
 _PLANS_KNOWN = 10_000
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 class _Announced(msgspec.Struct):
@@ -40,6 +43,7 @@ class Inventory:
         self._clock = clock
         self.wake = asyncio.Event()
         self._plan_of: dict[str, str] = {}
+        self._pauses: dict[str, Backoff] = {}
 
     async def show(self, event_id: str) -> Show:
         show = await self._store.get(Show, event_id)
@@ -125,11 +129,12 @@ class Inventory:
                 show = await self._generate_chunk(show.id, layout)
             if show.state is ShowState.GENERATING:
                 await self._finish(show, layout)
+            self._pauses.pop(show.id, None)
         except PlanUnusable as error:
             await self._fail(show.id, str(error))
         except Transient as error:
-            log.warning("generation waits", extra={"event_id": show.id, "error": str(error)})
             await self._look_later(show.id)
+            log.warning("generation waits", extra={"event_id": show.id, "error": str(error)})
         except Exception:  # a bug with one event's plan must not keep the others from being made
             log.exception("inventory can't be made", extra={"event_id": show.id})
             await self._look_later(show.id)
@@ -209,8 +214,13 @@ class Inventory:
         async def work(tx: Transaction) -> None:
             show = await self._expect(tx, event_id)
             if show.state is ShowState.GENERATING:
-                tx.put(msgspec.structs.replace(show, look_at=self._clock.now() + 1000))
+                tx.put(msgspec.structs.replace(show, look_at=self._clock.now() + pause))
 
+        backoff = self._pauses.get(event_id)
+        if backoff is None:
+            chance = random.Random(event_id)  # noqa: S311 - jitter
+            backoff = self._pauses[event_id] = Backoff(1, _LONGEST_PAUSE_SECONDS, chance)
+        pause = round(backoff.failed() * 1000)
         await self._store.transact(work)
 
     async def _expect(self, tx: Transaction, event_id: str) -> Show:

@@ -19,7 +19,7 @@ from houseful.tickets.service.inventory import Inventory
 
 log = get_logger(__name__)
 
-_PAGE = 20
+LETTERS_AT_ONCE = 20
 _FIRST_PAUSE_MILLIS = 10_000
 _LONGEST_PAUSE_MILLIS = 3_600_000
 _SENDING_MILLIS = 60_000
@@ -77,7 +77,9 @@ class Post:
         arrive twice after a crash, with the same Message-ID.
         """
         now = self._clock.now()
-        due = await self._store.find(QueuedLetter, {}, by="due_at", since=0, until=now + 1, limit=_PAGE)
+        due = await self._store.find(
+            QueuedLetter, {}, by="due_at", since=0, until=now + 1, limit=LETTERS_AT_ONCE
+        )
         for queued in due:
             if await self._claim(queued):
                 await self._send(queued)

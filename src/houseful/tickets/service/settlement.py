@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from houseful.common.documents import Document, Millis
-from houseful.common.errors import Conflict, Refusal, Transient
+from houseful.common.errors import Conflict, Refusal, Transient, Unavailable
 from houseful.common.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
 from houseful.common.telemetry import get_logger
 from houseful.tickets.domain import orders
@@ -27,6 +27,7 @@ log = get_logger(__name__)
 
 _AT_ONCE = 16
 _PAGE = 200
+RECONCILED_AT_ONCE = _PAGE
 _RESTING_MILLIS = 60_000
 
 NOT_PAID = "The payment did not go through. Try again."
@@ -147,25 +148,33 @@ class Settlement:
             await self._safely(await self._signals.next_due())
 
     async def reconcile_due(self) -> int:
-        """Look at every order whose time has come; how many there were."""
+        """Look at every order whose time has come; of how many something came. Raises `Unavailable` where not
+        even that can be written down: then all wait."""
         now = self._clock.now()
         due = await self._store.find(Order, {}, by="look_at", since=0, until=now + 1, limit=_PAGE)
+        good = 0
         for start in range(0, len(due), _AT_ONCE):
-            await asyncio.gather(*(self._safely(order.id) for order in due[start : start + _AT_ONCE]))
-        return len(due)
+            good += sum(
+                await asyncio.gather(*(self._safely(order.id) for order in due[start : start + _AT_ONCE]))
+            )
+        return good
 
-    async def _safely(self, order_id: str) -> None:
-        """One order's trouble is not another's: it is looked at again later, and later each time."""
+    async def _safely(self, order_id: str) -> bool:
+        """Whether it worked. One order's trouble is not another's: it is looked at again later, and later
+        each time. Raises `Unavailable` where that can't be written."""
         try:
             await self.look_at(order_id)
         except Conflict:
-            pass  # somebody else is at it
+            return False  # somebody else is at it
         except Transient as error:
-            log.warning("order waits", extra={"order_id": order_id, "error": str(error)})
             await self._look_later(order_id)
+            log.warning("order waits", extra={"order_id": order_id, "error": str(error)})
+            return False
         except Exception:
             log.exception("order can't be settled", extra={"order_id": order_id})
             await self._look_later(order_id)
+            return False
+        return True
 
     async def look_at(self, order_id: str) -> None:
         """Ask for what is due, or see to the deadline."""
@@ -246,8 +255,8 @@ class Settlement:
                 order = await tx.get(Order, order_id)
                 if order is not None and order.look_at is not None:
                     tx.put(orders.looked_at(order, self._clock.now()))
-        except Transient as error:
-            log.warning("order looked at again soon", extra={"order_id": order_id, "error": str(error)})
+        except Conflict:
+            pass  # somebody else is at it
 
     # Cancelled events
 
@@ -275,11 +284,14 @@ class Settlement:
         await self._rest(show.id, all_done)
 
     async def _refund(self, show: Show, order_id: str) -> bool:
-        """Whether it worked. One order's trouble must not keep the others from being taken back."""
+        """Whether it worked. One order's trouble must not keep the others from being taken back; a store that
+        can't be written is everybody's."""
         try:
             order = await self._store.transact(
                 lambda tx: self._ordering.take_back(tx, order_id, show, by_buyer=False)
             )
+        except Unavailable:
+            raise
         except Transient as error:
             log.warning("refund waits", extra={"order_id": order_id, "error": str(error)})
             return False

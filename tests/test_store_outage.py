@@ -1,0 +1,90 @@
+"""Disks that are full: what nobody asks for goes on trying, seldom and quietly, and ends well afterwards."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from houseful.adapters.sqlite_writer import Writer, WriteSet
+from houseful.adapters.system import ManualClock
+from houseful.common.auth import Role
+from houseful.common.errors import Unavailable
+from houseful.tickets.domain.orders import Order, OrderState
+from tests.support import House, started
+
+MINUTES = 10
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> "Disks":
+    return Disks(monkeypatch)
+
+
+class Disks:
+    """All stores' disks. While they are full no write set is taken; `tries` counts them by store."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self.tries: Counter[str] = Counter()
+        put: Callable[[Writer, WriteSet], None] = Writer.put
+
+        def refuse(writer: Writer, writes: WriteSet) -> None:
+            self.tries[writer._thread.name] += 1
+            if self.full:
+                raise Unavailable("the store could not write: FullError: database or disk is full")
+            put(writer, writes)
+
+        monkeypatch.setattr(Writer, "put", refuse)
+
+
+async def let_pass(house: House, seconds: int) -> None:
+    assert isinstance(house.app.clock, ManualClock)
+    for _ in range(seconds * 2):
+        await house.app.clock.advance(0.5)
+
+
+async def test_unpaid_orders_expire_while_the_disk_is_full(
+    tmp_path: Path, writes: Disks, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with started(tmp_path / "data", clock=ManualClock()) as house:
+        organizer = await house.user("organizer", Role.ORGANIZER)
+        event_id = await published(house, organizer, hold_seconds=60)
+        orders = []
+        for number in range(5):
+            buyer = await house.user(f"buyer{number}")
+            hold = await house.hold(buyer, event_id)
+            orders.append((await house.order(buyer, hold["hold_id"]))["id"])
+        await let_pass(house, 5)
+        caplog.clear()
+        caplog.set_level(logging.INFO, "houseful")
+        writes.full = True
+        writes.tries.clear()
+        await let_pass(house, MINUTES * 60)
+        # The longest pause is ten seconds; each of tickets' jobs tries a handful of orders at most.
+        assert writes.tries["write tickets.sqlite3"] < MINUTES * 60 / 5 * 12
+        assert sum(writes.tries.values()) > 10, "nobody gives up either"
+        said = Counter(record.getMessage() for record in caplog.records)
+        assert len(caplog.records) < 60, said.most_common(10)
+        assert max(said.values()) <= 8, said.most_common(10)
+        assert not [record for record in caplog.records if record.exc_info and record.levelname == "ERROR"]
+        writes.full = False
+        for order_id in orders:
+            await house.until(partial(is_expired, house, order_id), advance_seconds=1)
+        await let_pass(house, 30)
+        assert "goes on" in caplog.text
+
+
+async def is_expired(house: House, order_id: str) -> bool:
+    order = await house.app.stores["tickets"].get(Order, order_id)
+    return order is not None and order.state is OrderState.EXPIRED
+
+
+async def published(house: House, organizer: str, **changes: Any) -> str:
+    event_id = str((await house.draft(organizer, **changes))["id"])
+    (await house.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
+    await house.until(lambda: house._is_on_sale(event_id), advance_seconds=0.3)
+    return event_id
