@@ -93,7 +93,9 @@ class InventoryFailed(Message, frozen=True, kw_only=True):
 
 
 class AvailabilityChanged(Message, frozen=True, kw_only=True):
-    """The last seat was sold, or one came back. Sent by tickets; events shows sold out or not."""
+    """No seat can be bought any more, since each is sold or blocked; or one can be again. Sent by tickets;
+    events shows sold out or not.
+    """
 
     sender = "tickets"
     about = "inventory"

@@ -44,6 +44,11 @@ class Block(Document, frozen=True, kw_only=True):
     count: int
     claims: dict[int, Claim] = {}
 
+    @property
+    def blocked(self) -> int:
+        """How many of its seats the organizer has taken off sale."""
+        return sum(claim.state is SeatState.BLOCKED for claim in self.claims.values())
+
 
 class SeatsTaken(Exception):
     """`claims` has the seats that could not be had, by ordinal, and why: None for one that nobody has, and

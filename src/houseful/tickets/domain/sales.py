@@ -21,7 +21,9 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
 
 class Sales(Document, frozen=True, kw_only=True):
     """`id` is the event's. `by_category` counts what is sold now; `per_minute` what was sold then, refunded
-    or not, by the minute's start; the newest day of it is kept."""
+    or not, by the minute's start; the newest day of it is kept. `blocked` is None where nobody has counted
+    yet.
+    """
 
     collection: ClassVar[str] = "sales"
 
@@ -32,6 +34,7 @@ class Sales(Document, frozen=True, kw_only=True):
     by_category: dict[str, Tally] = {}
     per_minute: dict[int, Tally] = {}
     sold_out: bool = False
+    blocked: int | None = None
 
 
 def confirmed(sales: Sales, message: OrderConfirmed) -> Sales:
@@ -69,8 +72,10 @@ def _counted(sales: Sales, message: OrderConfirmed | OrderRefunded, sign: int) -
 
 
 def marked(sales: Sales, seats_total: int) -> tuple[Sales, bool]:
-    """Whether "sold out" has changed, and the figures with it."""
-    sold_out = sales.sold >= seats_total
+    """Whether "sold out" has changed, and the figures with it: no seat can be bought, since each is sold or
+    blocked. A held seat may come back at any moment, and is for sale.
+    """
+    sold_out = sales.sold + (sales.blocked or 0) >= seats_total
     return msgspec.structs.replace(sales, sold_out=sold_out), sold_out != sales.sold_out
 
 

@@ -75,7 +75,8 @@ class Tickets:
         await self._sweep(self.post.send_due, many=LETTERS_AT_ONCE)
 
     async def keep_house(self) -> None:
-        """Forget kept answers after their 48 hours."""
+        """Count what an older version did not; forget kept answers after their 48 hours."""
+        await self.figures.count_blocked()
         while True:
             while await forget_old(self.platform.store, self.clock):
                 pass

@@ -3,16 +3,18 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from functools import partial
 
 from houseful.common.ports import Clock, Store, Transaction
 from houseful.common.times import rfc3339
-from houseful.messages import AvailabilityChanged, OrderConfirmed, OrderRefunded
+from houseful.messages import OrderConfirmed, OrderRefunded
 from houseful.tickets import views
 from houseful.tickets.domain import sales
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.tickets.service import sold_out
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.inventory import Inventory
 
@@ -38,15 +40,24 @@ class Figures:
         await self._count(tx, before, sales.refunded(before or Sales(id=message.event_id), message))
 
     async def _count(self, tx: Transaction, before: Sales | None, after: Sales) -> None:
-        show = await tx.get(Show, after.id)
-        if show is not None:
-            after, changed = sales.marked(after, show.seats_total)
-            if changed:
-                tx.send(AvailabilityChanged(event_id=after.id, sold_out=after.sold_out))
-        if before is None:
-            tx.insert(after)
-        else:
-            tx.put(after)
+        await sold_out.keep(tx, before, after, await tx.get(Show, after.id))
+
+    async def count_blocked(self) -> None:
+        """Bring figures of an older version, which did not count blocked seats, up to date."""
+        after: tuple[None, str] | None = None
+        while True:
+            page = await self._store.find(Sales, {}, after=after, limit=_PAGE)
+            for known in page:
+                if known.blocked is None:
+                    await self._store.transact(partial(self._recount, known.id))
+            if len(page) < _PAGE:
+                return
+            after = (None, page[-1].id)
+
+    async def _recount(self, event_id: str, tx: Transaction) -> None:
+        current = await tx.get(Sales, event_id)
+        if current is not None and current.blocked is None:
+            await self._count(tx, current, current)
 
     async def sales(self, show: Show) -> views.SalesView:
         figures = await self._store.get(Sales, show.id) or Sales(id=show.id)

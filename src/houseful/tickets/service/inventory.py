@@ -5,7 +5,7 @@ import random
 
 import msgspec
 
-from houseful.common.errors import Conflict, Refusal, Transient, not_found
+from houseful.common.errors import Conflict, Duplicate, Refusal, Transient, not_found
 from houseful.common.ports import Clock, ServiceClient, Store, Transaction
 from houseful.common.telemetry import get_logger
 from houseful.common.waiting import Backoff
@@ -14,7 +14,9 @@ from houseful.tickets import views
 from houseful.tickets.domain import blocks, shows
 from houseful.tickets.domain.blocks import Block, block_id
 from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.service import sold_out
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.halls import Halls, PlanUnusable
 from houseful.tickets.service.seats import by_block, ordinals_of, seats_taken
@@ -178,6 +180,7 @@ class Inventory:
                 return
             if complete:
                 tx.put(shows.moved(current, ShowState.READY, look_at=None))
+                tx.insert_or_ignore(Sales(id=show.id, blocked=0))
                 tx.send(InventoryReady(event_id=show.id, seats_total=show.seats_total))
             else:
                 tx.put(msgspec.structs.replace(current, next_block=0, generated=0))
@@ -243,18 +246,23 @@ class Inventory:
             if len(found) < len(indexes):
                 raise shows.not_ready()
             taken: list[int] = []
+            more = 0
             for index in indexes:
-                changed = found[block_id(show.id, index)]
+                before = changed = found[block_id(show.id, index)]
                 try:
                     changed = blocks.close(changed, closing.get(index, []), self._clock.now())
                 except blocks.SeatsTaken as error:
                     taken += error.ordinals
-                tx.put(blocks.reopen(changed, opening.get(index, [])))
+                changed = blocks.reopen(changed, opening.get(index, []))
+                more += changed.blocked - before.blocked
+                tx.put(changed)
             if taken:
                 raise seats_taken(layout, taken)
+            if more:
+                await sold_out.blocked_more(tx, show, more)
 
         try:
             await self._store.transact(work)
-        except Conflict as error:
+        except (Conflict, Duplicate) as error:
             raise Refusal(409, "busy", "These seats are changing hands just now; try again.") from error
         self._availability.touch(show.id, indexes)
