@@ -101,8 +101,10 @@ PER_ADDRESS = Limit(burst=60, per_second=1)
 """Behind one address there may be a whole venue, so that signing in costs it little; see `FAILURE_COSTS`."""
 FAILURE_COSTS = 6
 """What a wrong password takes from the bucket of its address: ten of them at once, as for an account."""
-REGISTRATIONS = Limit(burst=300, per_second=5)
-"""Of one address; each costs a hash."""
+REGISTRATIONS = Limit(burst=500, per_second=0.5)
+"""Of one network: five hundred phones behind one address may make their accounts at once; who goes on making
+them gets one every two seconds. What an account may hold that has paid for nothing yet is bounded by itself.
+"""
 
 
 class Attempts:

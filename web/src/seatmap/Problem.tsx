@@ -60,15 +60,15 @@ function Mine({ state, mine, holdId }: { state: SeatState; mine: number[]; holdI
 
 function refusalWords(problem: HoldProblem & { kind: 'refused' }, event: EventInfo): string {
   const { error } = problem;
-  const { available, limit, on_sale_at: onSale } = error.body;
+  const { available, limit, limit_of: limitOf, on_sale_at: onSale } = error.body;
   switch (error.code) {
     case 'not_enough_seats':
       return typeof available === 'number'
         ? `Only ${counted(available, 'place')} are left there.`
         : error.message;
     case 'hold_limit':
-      return typeof limit === 'number'
-        ? `You can hold ${counted(limit, 'seat')} of this event at most, counting those you hold already.`
+      return typeof limit === 'number' && limitOf !== 'seats'
+        ? `You have ${counted(limit, 'hold')} of this event running. Pay for one or give one back first.`
         : error.message;
     case 'not_on_sale':
       return typeof onSale === 'string'

@@ -52,8 +52,10 @@ class Block(Document, frozen=True, kw_only=True):
 
 class SeatsTaken(Exception):
     """`claims` has the seats that could not be had, by ordinal, and why: None for one that nobody has, and
-    that was to be one's own.
+    that was to be one's own. `own_holds` are the running holds of whoever wanted them.
     """
+
+    own_holds: frozenset[str] = frozenset()
 
     def __init__(self, claims: Mapping[int, Claim | None]) -> None:
         self.claims = claims

@@ -52,8 +52,11 @@ class Hold(Document, frozen=True, kw_only=True):
 
 
 class RunningHold(msgspec.Struct, frozen=True, array_like=True):
+    """`seats` is how many; 0 where an older version wrote it down."""
+
     hold_id: str
     until: Millis
+    seats: int = 0
 
 
 class Allowance(Document, frozen=True, kw_only=True):
@@ -66,6 +69,10 @@ class Allowance(Document, frozen=True, kw_only=True):
 
     user_id: str
     running: tuple[RunningHold, ...] = ()
+
+
+def hold_ids(allowance: Allowance | None) -> frozenset[str]:
+    return frozenset() if allowance is None else frozenset(one.hold_id for one in allowance.running)
 
 
 def allowance_id(event_id: str, user_id: str) -> str:
@@ -84,7 +91,25 @@ def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
             f"You have {len(others)} holds of this event running; release or pay for one of them first.",
             limit=MOST_HOLDS,
         )
-    return msgspec.structs.replace(allowance, running=(*others, RunningHold(hold.id, hold.until)))
+    running = RunningHold(hold.id, hold.until, len(hold.seats))
+    return msgspec.structs.replace(allowance, running=(*others, running))
+
+
+def seats_running(allowance: Allowance | None, now: Millis) -> int:
+    return 0 if allowance is None else sum(one.seats for one in allowance.running if one.until > now)
+
+
+def too_many_unproven(most: int, held: int) -> Refusal:
+    """For a buyer who has paid for nothing yet."""
+    return Refusal(
+        409,
+        "hold_limit",
+        f"Until you have paid for an order, you can hold {most} seats of this event at a time. You hold "
+        f"{held} already: order and pay for them, or give some back first.",
+        limit=most,
+        limit_of="seats",
+        held=held,
+    )
 
 
 def uncounted(allowance: Allowance, hold_id: str) -> Allowance:

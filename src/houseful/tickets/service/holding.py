@@ -12,11 +12,13 @@ from houseful.tickets.domain import blocks, holds
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, check_on_sale
+from houseful.tickets.service import taken
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.inventory import Inventory
 from houseful.tickets.service.locks import BlockLocks
-from houseful.tickets.service.seats import by_block, each_block, ordinals_of, seats_taken
+from houseful.tickets.service.seats import by_block, each_block, ordinals_of
 
 T = TypeVar("T")
 
@@ -24,6 +26,7 @@ _LOCK_WAIT_SECONDS = 0.5
 _BEST_LOOKS = 100
 _POLITE_LOOKS = 20
 _FIRST_ALLOWANCE_TRIES = 3
+_ORDERS_LOOKED_AT = 100
 
 
 class _Busy(Exception):
@@ -52,7 +55,7 @@ class Holding:
             return await self._hold(user_id, event_id, layout, ordinals, use, "seats")
         except SeatsTaken as error:
             self._availability.look_again(event_id, by_block(layout, error.ordinals))
-            raise seats_taken(layout, error.ordinals) from error
+            raise await taken.refused(self._store, user_id, layout, error) from error
 
     async def hold_best(
         self,
@@ -137,10 +140,19 @@ class Holding:
                 first_until=until,
             )
             found = await tx.get_many(Block, block_ids)
-            for changed in each_block(
-                wanted, found, event_id, lambda block, its: blocks.hold(block, its, hold_id, until, now)
-            ):
+            allowance = await tx.get(Allowance, allowance_id(event_id, user_id))
+            try:
+                changes = each_block(
+                    wanted, found, event_id, lambda block, its: blocks.hold(block, its, hold_id, until, now)
+                )
+            except SeatsTaken as error:
+                error.own_holds = holds.hold_ids(allowance)
+                raise
+            for changed in changes:
                 tx.put(changed)
+            held = holds.seats_running(allowance, now)
+            if held + len(ordinals) > show.max_seats_per_order and not await _has_paid(tx, user_id):
+                raise holds.too_many_unproven(show.max_seats_per_order, held)
             await self.count(tx, hold, now)
             tx.insert(hold)
             view = views.hold_view(hold, layout, now)
@@ -152,7 +164,7 @@ class Holding:
                 raise _Busy
             view = await self.first_or_next(work)
         except Conflict:
-            raise await self._lost(event_id, ordinals, layout) from None
+            raise await self._lost(user_id, event_id, ordinals, layout) from None
         except Duplicate as error:
             raise (Answered() if error.collection == Hold.collection else error) from error
         finally:
@@ -192,19 +204,23 @@ class Holding:
                     raise
         return await self._store.transact(work)
 
-    async def _lost(self, event_id: str, ordinals: Sequence[int], layout: Layout) -> Exception:
+    async def _lost(self, user_id: str, event_id: str, ordinals: Sequence[int], layout: Layout) -> Exception:
         """What to say after losing every retry: the seats that are taken by now, else that it is too busy."""
         wanted = by_block(layout, list(ordinals))
         found = await self._store.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
         now = self._clock.now()
-        taken = {
+        claims = {
             ordinal: claim
             for block in found.values()
             for ordinal in ordinals
             if 0 <= ordinal - block.first < block.count
             and state_at(claim := block.claims.get(ordinal - block.first), now) is not SeatState.AVAILABLE
         }
-        return SeatsTaken(taken) if taken else Unavailable("these seats are too busy")
+        if not claims:
+            return Unavailable("these seats are too busy")
+        lost = SeatsTaken(claims)
+        lost.own_holds = holds.hold_ids(await self._store.get(Allowance, allowance_id(event_id, user_id)))
+        return lost
 
     async def hold(self, user_id: str, hold_id: str) -> views.HoldView:
         hold = await self._store.get(Hold, hold_id)
@@ -265,6 +281,14 @@ class Holding:
         """Whoever shows these seats looks at them again."""
         layout = await self._inventory.layout(event_id)
         self._availability.touch(event_id, by_block(layout, list(ordinals)))
+
+
+async def _has_paid(tx: Transaction, user_id: str) -> bool:
+    """Whether the buyer has an order that is confirmed and paid for, among the latest hundred."""
+    latest = await tx.find(
+        Order, {"user_id": user_id}, by="created_at", descending=True, limit=_ORDERS_LOOKED_AT
+    )
+    return any(order.state is OrderState.CONFIRMED and order.total_minor > 0 for order in latest)
 
 
 def already_ordered(hold: Hold) -> Refusal:

@@ -19,7 +19,8 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.service import sold_out
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.halls import Halls, PlanUnusable
-from houseful.tickets.service.seats import by_block, ordinals_of, seats_taken
+from houseful.tickets.service.seats import by_block, ordinals_of
+from houseful.tickets.service.taken import named
 
 log = get_logger(__name__)
 
@@ -257,7 +258,7 @@ class Inventory:
                 more += changed.blocked - before.blocked
                 tx.put(changed)
             if taken:
-                raise seats_taken(layout, taken)
+                raise _in_use(layout, taken)
             if more:
                 await sold_out.blocked_more(tx, show, more)
 
@@ -266,3 +267,13 @@ class Inventory:
         except (Conflict, Duplicate) as error:
             raise Refusal(409, "busy", "These seats are changing hands just now; try again.") from error
         self._availability.touch(show.id, indexes)
+
+
+def _in_use(layout: Layout, ordinals: list[int]) -> Refusal:
+    """What an organizer is told of seats that can't be blocked."""
+    return Refusal(
+        409,
+        "seats_taken",
+        f"Held or sold just now: {named(layout, sorted(ordinals))}. Nothing was changed.",
+        taken=[layout.seat_id(ordinal) for ordinal in sorted(ordinals)],
+    )

@@ -1,4 +1,4 @@
-"""Seats by their ids, ordinals and blocks, and what is said when somebody else has them."""
+"""Seats by their ids, ordinals and blocks."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -25,12 +25,6 @@ def by_block(layout: Layout, ordinals: Sequence[int]) -> dict[int, list[int]]:
     for ordinal in ordinals:
         grouped.setdefault(layout.block_of(ordinal), []).append(ordinal)
     return grouped
-
-
-def seats_taken(layout: Layout, ordinals: Sequence[int]) -> Refusal:
-    taken = [layout.seat_id(ordinal) for ordinal in sorted(set(ordinals))]
-    names = ", ".join(layout.place(ordinal) for ordinal in sorted(set(ordinals))[:5])
-    return Refusal(409, "seats_taken", f"Somebody else was faster: {names}.", taken=taken)
 
 
 def each_block(
