@@ -1,6 +1,10 @@
 # One image for every process: `houseful up` (the default), `houseful serve PART…`, and the tools.
+#
+# The images that it is made of can be pinned to their content: --build-arg PYTHON_IMAGE=python:3.13.9-slim-trixie@sha256:…
+ARG NODE_IMAGE=node:22.21.1-slim
+ARG PYTHON_IMAGE=python:3.13.9-slim-trixie
 
-FROM node:22-slim AS web
+FROM ${NODE_IMAGE} AS web
 WORKDIR /web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -8,7 +12,7 @@ COPY web ./
 RUN npm run build
 
 
-FROM python:3.13-slim AS build
+FROM ${PYTHON_IMAGE} AS build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
@@ -19,7 +23,7 @@ COPY --from=web /web/dist src/houseful/static
 RUN uv sync --frozen --no-dev --extra split --no-editable
 
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 # Where a platform mounts its disk for root alone, build with --build-arg RUN_AS=0.
 ARG RUN_AS=10001
 COPY --from=build /app /app

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
 
 SECRETS = frozenset(PREFIX + field.name.upper() for field in msgspec.structs.fields(Secrets))
+OPTIONAL_SECRETS = frozenset({"HOUSEFUL_METRICS_TOKEN"})
 SETTINGS = frozenset(PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings))
 VARIABLES = SETTINGS | SECRETS | {"HOUSEFUL_CONFIG"}
 PAGES = frozenset(Operations([], {}).pages)
@@ -69,6 +70,15 @@ def image() -> dict[str, list[Instruction]]:
     last = max(one.stage for one in instructions)
     names = {one.name for one in instructions if one.stage == last}
     return {name: [one for one in instructions if (one.stage, one.name) == (last, name)] for name in names}
+
+
+def base_images() -> list[str]:
+    """What the stages are made from, with the build's arguments as they are by default."""
+    arguments = dict(
+        one.value.split("=", 1) for one in dockerfile() if one.name == "ARG" and "=" in one.value
+    )
+    named = [one.words[0] for one in dockerfile() if one.name == "FROM"]
+    return [re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], name) for name in named]
 
 
 def image_user() -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from houseful.settings import SERVICES, Settings, load_settings
 from tests.deploy.files import (
+    OPTIONAL_SECRETS,
     SECRETS,
     compose,
     compose_parts,
@@ -19,10 +20,12 @@ from tests.deploy.files import (
     parse_command,
     seconds,
     stopping_seconds,
+    text,
 )
 
 ENGINES = ("mongo", "kafka", "redis")
-KEYS = {name: f"value-of-{name}" for name in SECRETS}
+PASSWORD = "password-of-the-engines"
+KEYS = {name: f"value-of-{name}" for name in SECRETS} | {"ENGINES_PASSWORD": PASSWORD}
 
 
 def services() -> dict[str, Any]:
@@ -75,14 +78,54 @@ def test_the_engines_are_where_they_are_said_to_be() -> None:
         command = services()["mongo"]["command"]
         [replica_set] = parse_qs(store.query)["replicaSet"]
         assert command[command.index("--replSet") + 1] == replica_set
-        check = " ".join(services()["mongo"]["healthcheck"]["test"])
+        check = services()["mongo"]["healthcheck"]["test"][1]
         assert f"_id: '{replica_set}'" in check
         assert f"host: '{store.hostname}:{store.port}'" in check
         bus = urlsplit(used.bus_url)
         kafka = services()["kafka"]["environment"]
         assert f"INSIDE://{bus.netloc}" in kafka["KAFKA_ADVERTISED_LISTENERS"].split(",")
         assert f"INSIDE://:{bus.port}" in kafka["KAFKA_LISTENERS"].split(",")
-        assert used.coordination_url == "redis://redis:6379"
+        redis = urlsplit(used.coordination_url)
+        assert (redis.scheme, redis.hostname, redis.port) == ("redis", "redis", 6379)
+
+
+def test_mongodb_and_redis_have_a_password_that_ours_know() -> None:
+    for name in compose_parts():
+        store, redis = urlsplit(settings(name).store_url), urlsplit(settings(name).coordination_url)
+        assert (store.username, store.password) == ("houseful", PASSWORD)
+        assert parse_qs(store.query)["authSource"] == ["admin"]
+        assert redis.password == PASSWORD
+    mongo = services()["mongo"]
+    made = {key: composed(value, KEYS) for key, value in mongo["environment"].items()}
+    assert made == {"MONGO_INITDB_ROOT_USERNAME": "houseful", "MONGO_INITDB_ROOT_PASSWORD": PASSWORD}
+    key_file = mongo["command"][mongo["command"].index("--keyFile") + 1]
+    assert f"> {key_file}" in mongo["entrypoint"][2], "without a key of the members nobody has to sign in"
+    assert "/tmp" in mongo["tmpfs"]
+    redis_command = [composed(word, KEYS) for word in services()["redis"]["command"]]
+    assert redis_command[redis_command.index("--requirepass") + 1] == PASSWORD
+    assert composed(services()["redis"]["environment"]["REDISCLI_AUTH"], KEYS) == PASSWORD
+    with pytest.raises(LookupError, match="Make it once"):
+        composed(services()["redis"]["environment"]["REDISCLI_AUTH"], {})
+    assert "ENGINES_PASSWORD=" in text("compose.yaml").partition("\nname:")[0]
+
+
+def test_nobody_can_take_the_whole_machine() -> None:
+    for name, one in services().items():
+        assert {"cpus", "mem_limit", "pids_limit"} <= set(one), name
+        assert one["cap_drop"] == ["ALL"], name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert one.get("read_only") is (None if name == "kafka" else True), name
+        assert "privileged" not in one
+
+
+def test_who_is_on_a_network_with_whom() -> None:
+    on = {name: set(one["networks"]) for name, one in services().items()}
+    assert set.union(*on.values()) == set(compose()["networks"])
+    assert on["gateway"] == {"parts", "coordination"}, "no way to what is stored"
+    assert on["mongo"] == on["kafka"] == {"stores"}
+    assert on["redis"] == {"coordination"}
+    for name in set(compose_parts()) - {"gateway"}:
+        assert on[name] == {"parts", "coordination", "stores"}
 
 
 def test_redis_forgets_nothing_while_it_runs_and_everything_when_it_ends() -> None:
@@ -93,7 +136,7 @@ def test_redis_forgets_nothing_while_it_runs_and_everything_when_it_ends() -> No
     assert "volumes" not in services()["redis"]
 
 
-@pytest.mark.parametrize("name", sorted(SECRETS))
+@pytest.mark.parametrize("name", sorted(SECRETS - OPTIONAL_SECRETS))
 def test_it_does_not_start_without_a_key_and_says_how_to_make_them(name: str) -> None:
     for part in compose_parts():
         value = services()[part]["environment"][name]
@@ -147,4 +190,4 @@ def test_ours_can_write_their_letters_and_nothing_else() -> None:
         assert one["volumes"] == [f"mail:{settings(name).data}"]
     mounted = {volume.partition(":")[0] for one in services().values() for volume in one.get("volumes", [])}
     assert mounted == set(compose()["volumes"])
-    assert all(re.fullmatch(r"\w+", name) for name in mounted)
+    assert all(re.fullmatch(r"[\w-]+", name) for name in mounted)

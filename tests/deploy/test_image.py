@@ -18,7 +18,9 @@ from houseful.settings import load_settings
 from tests.deploy.files import (
     PAGES,
     ROOT,
+    base_images,
     compose,
+    composed,
     dockerfile,
     image,
     image_environment,
@@ -147,11 +149,16 @@ def test_its_settings() -> None:
 
 
 def test_base_images_and_tools_have_a_version() -> None:
-    named = [one.words[0] for one in dockerfile() if one.name == "FROM"]
-    named += [one["image"] for one in compose()["services"].values() if "build" not in one]
+    """Exact ones, and each can be pinned further from outside."""
+    named = base_images()
+    named += [composed(one["image"]) for one in compose()["services"].values() if "build" not in one]
     assert len(named) == 6
     for name in named:
-        assert re.fullmatch(r"[a-z/]+:\d[\w.-]*", name), name
+        assert re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+(-[a-z]+)*", name), name
+    for one in [one for one in dockerfile() if one.name == "FROM"]:
+        assert one.words[0].startswith("${"), "an argument of the build can name a digest"
+    pinned = "mongo:1.2.3@sha256:" + "0" * 64
+    assert composed(compose()["services"]["mongo"]["image"], {"MONGO_IMAGE": pinned}) == pinned
     assert re.search(r"pip install \S+ uv==\d+\.\d+\.\d+$", text("Dockerfile"), re.MULTILINE)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -112,11 +113,18 @@ def test_services_know_the_gateways() -> None:
     assert "clusterIP" not in manifest("Service", "gateway")["spec"]
     assert workload("gateway")["spec"]["replicas"] >= 2
     [rule] = manifest("Ingress", "gateway")["spec"]["rules"]
-    [path] = rule["http"]["paths"]
+    *hidden, path = rule["http"]["paths"]
+    assert (path["path"], path["pathType"]) == ("/", "Prefix")
     assert path["backend"]["service"] == {"name": "gateway", "port": {"name": "http"}}
     assert load_settings(CONFIG).public_url == f"https://{rule['host']}"
     [tls] = manifest("Ingress", "gateway")["spec"]["tls"]
     assert tls["hosts"] == [rule["host"]]
+
+    assert {one["path"] for one in hidden} == {path for path in PAGES if not path.startswith("/api/")}
+    for one in hidden:
+        assert one["pathType"] == "Exact"
+        assert one["backend"]["service"] == {"name": "nowhere", "port": {"name": "http"}}
+    assert "selector" not in manifest("Service", "nowhere")["spec"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -169,7 +177,7 @@ def test_a_process_may_do_as_little_as_possible(part: str) -> None:
 
 def test_only_gateways_reach_the_services() -> None:
     closed = manifest("NetworkPolicy", "nobody-by-default")["spec"]
-    assert closed == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     services = manifest("NetworkPolicy", "services-from-gateways")["spec"]
     [expression] = services["podSelector"]["matchExpressions"]
     assert expression["key"] == "app.kubernetes.io/component"
@@ -182,6 +190,49 @@ def test_only_gateways_reach_the_services() -> None:
     assert gateways["podSelector"]["matchLabels"] == labels("gateway")
     for policy in (services, gateways):
         assert [one["ports"] for one in policy["ingress"]] == [[{"port": "http"}]]
+
+
+def _ways_out(part: str) -> dict[int | str, list[Any]]:
+    """To whom this part's pods may connect, by port; an empty list is anybody."""
+    found: dict[int | str, list[Any]] = {}
+    for _, policy in manifests():
+        if policy["kind"] != "NetworkPolicy" or "Egress" not in policy["spec"]["policyTypes"]:
+            continue
+        chosen = policy["spec"]["podSelector"]
+        named = chosen.get("matchLabels", {}).get("app.kubernetes.io/component", part)
+        among = [one["values"] for one in chosen.get("matchExpressions", [])]
+        if named == part and all(part in values for values in among):
+            for rule in policy["spec"].get("egress", []):
+                for port in rule["ports"]:
+                    found[port["port"]] = rule.get("to", [])
+    return found
+
+
+def test_nobody_gets_out_but_to_where_they_have_to() -> None:
+    ports = {part: set(_ways_out(part)) for part in PARTS}
+    names, mail = {53}, {465, 587}
+    engines = {27017, 9092, 9093, 6379}
+    assert ports["gateway"] == names | {"http", 6379}
+    assert ports["tickets"] == names | {"http"} | engines | mail
+    for part in ("users", "events", "payments"):
+        assert ports[part] == names | {"http"} | engines
+    for part in PARTS:
+        [inside] = _ways_out(part)["http"]
+        if part == "gateway":
+            assert tuple(inside["podSelector"]["matchExpressions"][0]["values"]) == SERVICES
+        else:
+            assert inside["podSelector"]["matchLabels"] == labels("gateway")
+        [dns] = _ways_out(part)[53]
+        assert dns["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kube-system"}
+    port = urlsplit(EXAMPLE["HOUSEFUL_MAIL_URL"].replace("PORT", "1")).port
+    assert port in mail
+
+
+def test_the_image_is_a_version_and_can_be_pinned_to_its_content() -> None:
+    text = (KUBERNETES / "kustomization.yaml").read_text()
+    [image] = yaml.safe_load(text)["images"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", str(image["newTag"]))
+    assert re.search(r"# digest: sha256:", text)
 
 
 def test_the_example_holds_no_secret() -> None:
