@@ -11,9 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-import uvicorn
-
-from houseful.adapters.uvicorn_server import _Protocol, _Server, listen
+from houseful.adapters.uvicorn_server import _Config, _Protocol, _Server, listen
 from houseful.common.http import Answer, Receive, Scope, Send, respond
 from tests.gateway.upstreams import whole_body
 
@@ -52,7 +50,7 @@ class Copy:
 async def main(port: int, done: Path, name: str) -> None:
     copy = Copy(done, name)
     listener = listen("127.0.0.1", port)
-    config = uvicorn.Config(cast(Any, copy), http=_Protocol, lifespan="off", log_config=None)
+    config = _Config(cast(Any, copy), http=_Protocol, lifespan="off", log_config=None)
     server = _Server(config, on_stopping=lambda: None)
     ending: list[asyncio.Task[None]] = []
 

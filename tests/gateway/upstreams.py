@@ -6,9 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-import uvicorn
-
-from houseful.adapters.uvicorn_server import CUT, _Protocol, _Server, listen
+from houseful.adapters.uvicorn_server import CUT, _Config, _Protocol, _Server, listen
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.http import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
 
@@ -73,7 +71,7 @@ class Service:
         listener = listen("127.0.0.1", self._port)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listener.getsockname()[1]
-        config = uvicorn.Config(
+        config = _Config(
             cast(Any, self), http=_Protocol, lifespan="off", log_config=None, timeout_graceful_shutdown=1
         )
         self._server = _Server(config, on_stopping=lambda: None)

@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
-import uvicorn
 
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import SystemClock
-from houseful.adapters.uvicorn_server import _Protocol, _Server, listen
+from houseful.adapters.uvicorn_server import _Config, _Protocol, _Server, listen
 from houseful.common.errors import Unavailable
 from houseful.common.http import App
 from houseful.common.ports import ServiceAnswer
@@ -34,7 +33,7 @@ class Servers:
         self, app: App, listener: socket.socket, *, on_stopping: Callable[[], None] = lambda: None
     ) -> None:
         """Returns when it answers."""
-        config = uvicorn.Config(
+        config = _Config(
             cast(Any, app), http=_Protocol, ws="none", lifespan="off", interface="asgi3", log_config=None,
             access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
