@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -32,6 +33,9 @@ def _works(start: Start, data: Path, known: Mapping[str, Any], settings: Mapping
     _signed_in(server.url, "ada@example.org", password).get("/api/users")
     for event_id, state in known["events"].items():
         organizer.event_that_is(event_id, state)
+    for event in organizer.items("/api/events?mine=true"):
+        found = organizer.items(f"/api/events?mine=true&q={quote(event['title'].upper())}")
+        assert event["id"] in {one["id"] for one in found}
     for email, orders in known["orders"].items():
         buyer = _signed_in(server.url, email, password)
         assert {order["id"] for order in buyer.items("/api/orders")} == set(orders)

@@ -1,6 +1,7 @@
 """The HTTP surface of events: shapes, roles, lists."""
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -202,7 +203,9 @@ async def test_lists_by_words_and_time(world: World) -> None:
     assert await titles("") == ["Aida", "La Traviata", "Tosca"]
     assert await titles("q=tos") == ["Tosca"]
     assert await titles("q=zurich+tra") == ["La Traviata"]
-    assert await titles("q=%25") == ["Aida", "La Traviata", "Tosca"]
+    assert await titles("q=%25") == await titles("q=!!!") == []
+    assert await titles("q=+") == ["Aida", "La Traviata", "Tosca"]
+    assert await titles("q=" + quote("ＴＯＳＣＡ")) == ["Tosca"]
     assert await titles("q=%7B%22%24gt%22%3A%22%22%7D") == []
     assert await titles("from=2027-03-01T19:30:00Z") == ["La Traviata", "Tosca"]
     assert await titles("to=2027-03-01T19:30:00Z") == ["Aida"]

@@ -231,7 +231,8 @@ def test_a_large_plan_is_kept_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("opera la", True),
         ("viata", False),
         ("trav berlin", False),
-        ("%", True),
+        ("%", False),
+        ("  ", True),
         ("_raviata", False),
     ],
 )
@@ -241,4 +242,5 @@ def test_a_search_finds_beginnings_of_words(query: str, found: bool) -> None:
 
 @given(st.text(max_size=50))
 def test_an_event_is_found_by_its_own_title(title: str) -> None:
-    assert domain.search(title)(made(title=title))
+    has_word = any(character.isalnum() for character in title)
+    assert domain.search(title)(made(title=title)) or not has_word

@@ -1,7 +1,6 @@
 """What an event is and may become. Times are milliseconds since 1970, money is in minor units."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal
+from houseful.common.finding import finder
 from houseful.common.money import CURRENCIES
 from houseful.common.plan import (
     Plan,
@@ -406,18 +406,7 @@ def changed_message(event: Event) -> EventChanged:
 # Looking for events.
 
 
-def words(text: str) -> list[str]:
-    """Without capitals and accents, so that "zurich" finds "Zürich"."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return re.findall(r"\w+", bare.casefold())
-
-
 def search(query: str) -> Callable[[Event], bool]:
     """Whether each word of the query begins a word of the event's title or venue."""
-    wanted = words(query)
-
-    def matches(event: Event) -> bool:
-        there = words(f"{event.title} {event.venue}")
-        return all(any(word.startswith(start) for word in there) for start in wanted)
-
-    return matches
+    finds = finder(query)
+    return lambda event: finds(f"{event.title} {event.venue}")
