@@ -9,7 +9,6 @@ and which adapter stands behind each port.
 import asyncio
 import contextlib
 import gc
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,29 +30,21 @@ from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
 from houseful.common.http import App, Endpoint
+from houseful.common.jobs import Jobs
 from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.common.service import Manifest, Platform
-from houseful.common.telemetry import get_logger
-from houseful.common.trouble import Trouble
 from houseful.common.vouching import VOUCHING_DOCUMENTS
-from houseful.common.waiting import Backoff
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.vouching import Vouching
 
 S = TypeVar("S")
 
-log = get_logger(__name__)
-
 MANIFESTS: tuple[Manifest[Any], ...] = (users.MANIFEST, events.MANIFEST, tickets.MANIFEST, payments.MANIFEST)
 GATEWAY = "gateway"
 PARTS = (GATEWAY, *SERVICES)
 """What a process may run; one that runs them all needs no other."""
 
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 10.0
-_GOOD_SECONDS = 10.0
-"""A job that has run for so long goes well."""
 _CALL_SECONDS = 15.0
 
 
@@ -78,11 +69,12 @@ class Running:
     entry: Gateway | ServiceDoor
     services: dict[str, Any]
     vouching: Vouching
+    jobs: Jobs
     _work: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
         """Run `work` until it returns or all of this stops; what raises is started again after a pause."""
-        task = asyncio.create_task(_supervised(name, work, self.clock), name=name)
+        task = asyncio.create_task(self.jobs.supervise(name, work), name=name)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return task
@@ -175,7 +167,8 @@ async def running(
                 store=store, coordination=coordination, clock=clock, verifier=verifier, workers=workers,
             )  # fmt: skip
         checks = {f"{name} store": store.ready for name, store in stores.items()}
-        watched = {"coordination": coordination.ready, "stores": vouch.ready}
+        jobs = Jobs(clock)
+        watched = {"coordination": coordination.ready, "stores": vouch.ready, "jobs": jobs.check}
         if bus is not None:
             watched["bus"] = bus.ready  # what is sent waits in its outbox, and sales go on
         for name, proxy in proxies.items():
@@ -199,7 +192,7 @@ async def running(
             entry = ServiceDoor(offered, operations=operations)
 
         app = Running(
-            settings, secrets, clock, ids, client, stores, bus, coordination, entry, services, vouch
+            settings, secrets, clock, ids, client, stores, bus, coordination, entry, services, vouch, jobs
         )
         if background:
             await _start_background(app, stack)
@@ -374,31 +367,9 @@ async def _start_background(app: Running, stack: AsyncExitStack) -> None:
             work["relay"] = Relay(store, app.bus, app.coordination, app.clock, app.ids, service=name).run
             work["outbox watch"] = store.watch_outbox
         for what, run in work.items():
-            delivery.add(asyncio.create_task(_supervised(f"{name} {what}", run, app.clock)))
+            delivery.add(asyncio.create_task(app.jobs.supervise(f"{name} {what}", run)))
         for job in manifest.jobs:
             app.start(f"{name} {job.__name__}", partial(job, service))
-
-
-async def _supervised(name: str, work: Callable[[], Awaitable[None]], clock: WallAndStopwatch) -> None:
-    """Whatever ends it, it is started again, after pauses that grow until it has gone well for a while."""
-    trouble = Trouble(log, clock, f"the job {name}")
-    backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
-
-    async def recover() -> None:
-        await clock.sleep(_GOOD_SECONDS)
-        trouble.over()
-        backoff.succeeded()
-
-    while True:
-        recovering = asyncio.ensure_future(recover())
-        try:
-            await work()
-            return
-        except Exception as error:
-            trouble.failed(error)
-        finally:
-            recovering.cancel()
-        await clock.sleep(backoff.failed())
 
 
 async def _stop_all(tasks: "set[asyncio.Task[None]]") -> None:

@@ -114,6 +114,7 @@ def _as_one(
         gateway.entry,
         {name: part.services[name] for name, part in parts.items()},
         gateway.vouching,
+        gateway.jobs,
     )
 
 

@@ -64,9 +64,9 @@ MANIFEST = Manifest(
     },
     jobs=(
         Tickets.generate,
-        lambda tickets: tickets.availability.run(),
-        lambda tickets: tickets.availability.listen(),
-        lambda tickets: tickets.settlement.work_off(),
+        Tickets.show_changes,
+        Tickets.hear_of_changes,
+        Tickets.settle,
         Tickets.reconcile,
         Tickets.refund_cancelled,
         Tickets.send_post,

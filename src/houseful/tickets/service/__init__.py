@@ -65,6 +65,18 @@ class Tickets:
                 waking.cancel()
             await self.clock.sleep(_COMMIT_SECONDS)  # it is woken just before the commit that has the work
 
+    async def show_changes(self) -> None:
+        """Send what changes of seats to those who watch."""
+        await self.availability.run()
+
+    async def hear_of_changes(self) -> None:
+        """Of those that other processes make."""
+        await self.availability.listen()
+
+    async def settle(self) -> None:
+        """Work off what was heard of payments."""
+        await self.settlement.work_off()
+
     async def reconcile(self) -> None:
         await self._sweep(self.settlement.reconcile_due, many=RECONCILED_AT_ONCE)
 
