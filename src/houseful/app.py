@@ -33,12 +33,15 @@ from houseful.common.http import App, Endpoint
 from houseful.common.jobs import Jobs
 from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.common.service import Manifest, Platform
+from houseful.common.telemetry import get_logger
 from houseful.common.vouching import VOUCHING_DOCUMENTS
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.vouching import Vouching
 
 S = TypeVar("S")
+
+log = get_logger(__name__)
 
 MANIFESTS: tuple[Manifest[Any], ...] = (users.MANIFEST, events.MANIFEST, tickets.MANIFEST, payments.MANIFEST)
 GATEWAY = "gateway"
