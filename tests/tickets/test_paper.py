@@ -3,6 +3,7 @@
 import io
 import re
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -194,6 +195,20 @@ def test_the_printed_code_can_be_scanned() -> None:
     [page] = pages(show(), ticket())
     image, _ = drawn_rectangles(page)
     assert scanned(image) == [CODE]
+
+
+def test_the_same_ticket_is_the_same_bytes_alone_and_among_many() -> None:
+    """The scripts differ, so that each document takes other letters of the fonts."""
+    names = ("Straße am Ufer", "Ζωή Παπαδοπούλου", "Юлія Ґалаґан", "Łódź Šćepan")
+
+    def drawn(n: int) -> bytes:
+        its = ticket(n)
+        return paper.tickets_pdf(show(title=names[n % 4]), order(its, name=names[(n + 1) % 4]), [its])
+
+    alone = [drawn(n) for n in range(8)]
+    with ThreadPoolExecutor(12) as threads:
+        among = list(threads.map(drawn, list(range(8)) * 25))
+    assert [n for n, pdf in enumerate(among) if pdf != alone[n % 8]] == []
 
 
 def test_a_refunded_ticket_says_so() -> None:

@@ -8,6 +8,7 @@ import icalendar
 import pypdf
 import pytest
 
+from houseful.adapters.workers import WorkHere
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Letter
 from houseful.messages import OrderConfirmed
@@ -163,8 +164,9 @@ async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> Non
     await world.show()
     for number in range(1, 6):
         await bought(world, f"A-{number}")
+    tickets = world.tickets
     other = Post(
-        world.store, world.tickets.inventory, world.letterbox, world.tickets.signer, world.clock, "https://x"
+        world.store, tickets.inventory, world.letterbox, WorkHere(), tickets.signer, world.clock, "https://x"
     )
     await asyncio.gather(world.tickets.post.send_due(), other.send_due())
     assert len(world.letterbox.got) == 5
@@ -196,3 +198,23 @@ async def test_letters_go_out_page_by_page(world: World, monkeypatch: pytest.Mon
         tried.append(count)
     assert tried == [2, 2, 1]
     assert len(world.letterbox.got) == 5
+
+
+async def test_a_letter_waits_where_nobody_has_time_to_draw_its_tickets(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.show()
+    order_id = await bought(world, "A-1")
+
+    async def busy(*work: object, **options: object) -> bytes:
+        raise Refusal(503, "too_busy", "Too many ask at this moment.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkHere, "run", busy)
+        assert await send(world) == 1
+    letter = await queued(world, order_id)
+    assert letter.due_at is not None
+    assert letter.error == "Too many ask at this moment."
+    await world.clock.advance(10)
+    assert await send(world) == 1
+    assert len(world.letterbox.got) == 1

@@ -1,6 +1,7 @@
 """What a buyer takes along: the ticket as PDF and QR code, the date for a calendar, the letter."""
 
 import io
+import threading
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -32,6 +33,8 @@ _REGULAR, _BOLD = "Sans", "Sans-Bold"
 _FONTS = {_REGULAR: "SourceSansPro-Regular.ttf", _BOLD: "SourceSansPro-Bold.ttf"}
 _LINE_MM = 0.46  # the height of a line by the size of its letters in points
 _BASELINE = 0.75  # of a line's height
+_FONTS_IN_USE = threading.Lock()
+"""ReportLab's fonts belong to the process: what one document takes of them would mix with another's."""
 _MASK = 3
 """Of the eight patterns of a QR code any can be read; looking for the prettiest takes five times as long."""
 
@@ -86,12 +89,20 @@ def _printable(text: str, font: str) -> str:
 
 
 def tickets_pdf(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
-    """A page a ticket, whatever the lengths and scripts of the names on it."""
+    """A page a ticket, whatever the lengths and scripts of the names on it. The same tickets are the same
+    bytes. It takes the processor for a while: a server has it done by `Workers`.
+    """
+    with _FONTS_IN_USE:
+        return _drawn(show, order, tickets)
+
+
+def _drawn(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
     from reportlab.pdfgen.canvas import Canvas
 
     _register_fonts()
     document = io.BytesIO()
-    canvas = Canvas(document, pagesize=(_A4_WIDTH_MM * _MM, _A4_HEIGHT_MM * _MM))
+    size = (_A4_WIDTH_MM * _MM, _A4_HEIGHT_MM * _MM)
+    canvas = Canvas(document, pagesize=size, invariant=1)
     canvas.setTitle(f"{show.title} – {order.id}")
     canvas.setCreator("Houseful")
     for ticket in tickets:

@@ -29,6 +29,7 @@ class Tickets:
         store, clock, ids = platform.store, platform.clock, platform.ids
         self.platform = platform
         self.clock = clock
+        self.workers = platform.workers
         self.signer = CodeSigner(platform.secrets.raw("ticket_key"))
         self.webhook_keys = keys_of(platform.secrets.webhook_keys)
         signals = OrderSignals(platform.coordination)
@@ -46,7 +47,13 @@ class Tickets:
         self.staff = Staff(store, platform.client, clock)
         self.figures = Figures(store, self.inventory, self.availability, clock)
         self.post = Post(
-            store, self.inventory, platform.mailer, self.signer, clock, platform.settings.base_url
+            store,
+            self.inventory,
+            platform.mailer,
+            platform.workers,
+            self.signer,
+            clock,
+            platform.settings.base_url,
         )
 
     # Jobs

@@ -2,18 +2,17 @@
 gone.
 """
 
-import asyncio
-
 import msgspec
 
 from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Conflict, Refusal, Transient
-from houseful.common.ports import Attachment, Clock, Letter, Mailer, Store, Transaction
+from houseful.common.errors import Conflict, Refusal, Transient, Unavailable
+from houseful.common.ports import Attachment, Clock, Letter, Mailer, Store, Transaction, Workers
 from houseful.common.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.tickets import paper, views
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.service.inventory import Inventory
 
@@ -47,6 +46,7 @@ class Post:
         store: Store,
         inventory: Inventory,
         mailer: Mailer,
+        workers: Workers,
         signer: CodeSigner,
         clock: Clock,
         base_url: str,
@@ -54,6 +54,7 @@ class Post:
         self._store = store
         self._inventory = inventory
         self._mailer = mailer
+        self._workers = workers
         self._signer = signer
         self._clock = clock
         self._base_url = base_url
@@ -131,7 +132,7 @@ class Post:
         subject, text = paper.letter_text(queued.kind, show, order_view, places, link)
         attachments: tuple[Attachment, ...] = ()
         if queued.kind == "confirmed":
-            pdf = await asyncio.to_thread(paper.tickets_pdf, show, order_view, tickets)
+            pdf = await self._drawn(show, order_view, tickets)
             date = paper.calendar_file(show, order.id, places, self._clock.now())
             attachments = (
                 Attachment(filename="tickets.pdf", media_type="application/pdf", content=pdf),
@@ -145,3 +146,10 @@ class Post:
             text=text,
             attachments=attachments,
         )
+
+    async def _drawn(self, show: Show, order: views.OrderView, tickets: list[views.TicketView]) -> bytes:
+        """Raises `Unavailable` also where too much is asked of the workers: a letter can wait."""
+        try:
+            return await self._workers.run(paper.tickets_pdf, show, order, tickets, whose="post")
+        except Refusal as busy:
+            raise Unavailable(busy.detail) from busy
