@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from houseful.common import private
+
 _NAME = "server.lock"
 _MOST_BYTES = 1000
 
@@ -29,7 +31,7 @@ def hold(folder: Path, *, links: str = "") -> Iterator[None]:
 
     Raises `FolderInUse`. Tools that go through the stores (accounts, checks) work beside the holder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

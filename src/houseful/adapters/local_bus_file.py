@@ -14,6 +14,7 @@ from zlib import crc32
 
 import apsw
 
+from houseful.common import private
 from houseful.common.documents import Millis
 from houseful.common.errors import Unavailable
 from houseful.common.ports import Delivery, Envelope
@@ -257,7 +258,7 @@ class BusFile:
             raise Unavailable(f"the local bus {path} can't be opened: {error}") from error
 
     def _open_to_write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self._path.parent)
         self._lock = _lock_file(self._path.with_name(self._path.name + ".lock"))
         try:
             self._path.touch(mode=0o600)

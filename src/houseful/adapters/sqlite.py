@@ -21,6 +21,7 @@ from houseful.adapters.sqlite_outbox import SqliteOutbox
 from houseful.adapters.sqlite_tables import Row, Seen, Statement, Table, differences, evolve
 from houseful.adapters.sqlite_transaction import SqliteTransaction
 from houseful.adapters.sqlite_writer import BUSY_TIMEOUT_MS, ENGINE_ERRORS, Writer, WriteSet
+from houseful.common import private
 from houseful.common.documents import Document, Scalar
 from houseful.common.errors import Conflict, Unavailable
 from houseful.common.ports import Clock, Ids, Outbox, Transaction
@@ -109,7 +110,7 @@ class SqliteStore:
     def _open_to_write(
         cls, path: Path, tables: Mapping[type[Document], Table], clock: Clock, ids: Ids
     ) -> Self:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(path.parent)
         path.touch(mode=0o600)
         connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
         try:
