@@ -1,12 +1,15 @@
 """What every `Mailer` does. An adapter's test inherits `MailerContract` and says what has arrived."""
 
 from collections.abc import Awaitable, Callable
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import getaddresses
 
 import pytest
+from msgspec.structs import replace
 
 from houseful.common.errors import Refusal
-from houseful.common.ports import Attachment, Letter, Mailer
+from houseful.common.ports import Attachment, CalendarDate, Letter, Mailer
 
 Arrived = Callable[[], Awaitable[list[EmailMessage]]]
 """What the recipients have, the oldest first."""
@@ -18,6 +21,21 @@ LETTER = Letter(
     subject="Your tickets",
     text="See you there.\n",
 )
+
+ANY_NAMES = [
+    "Lovelace, Ada",
+    'Eve" <eve@example.org>, "Ada',
+    "a@example.org, b@example.org, c@example.org",
+    ", ".join(f"Recipient Number {n} victim{n}@example.org" for n in range(3)),
+    "W" * 100,
+    "word, " * 16 + "end",
+    "Dr. Anna (PhD); Lee: x\\y",
+    "Anna\r\nTo: all@example.org",
+    "مريم الخوري, عبد الله",
+    "小川 " * 25,
+    "=?utf-8?q?x=2C?= <all@example.org>",
+    "🎭" * 50,
+]
 
 
 def text_of(message: EmailMessage, kind: str = "plain") -> str:
@@ -86,6 +104,59 @@ class MailerContract:
             one.content for one in letter.attachments
         ]
 
+    @pytest.mark.parametrize("name", ANY_NAMES)
+    async def test_one_recipient_whatever_the_name(self, mailer: Mailer, arrived: Arrived, name: str) -> None:
+        """By two parsers, one of which has no mercy with what is folded wrongly."""
+        await mailer.send(replace(LETTER, to_name=name))
+        [message] = await arrived()
+        assert [one.addr_spec for one in message["To"].addresses] == ["ada@example.org"]
+        [as_it_came] = [value for header, value in message.raw_items() if header == "To"]
+        [(encoded, address)] = getaddresses([as_it_came])
+        assert address == "ada@example.org"
+        assert str(make_header(decode_header(encoded))) == " ".join(name.split())
+        assert message.keys().count("To") == message.keys().count("From") == 1
+
+    async def test_a_date_is_a_version_of_the_text(self, mailer: Mailer, arrived: Arrived) -> None:
+        content = "BEGIN:VCALENDAR\r\nSUMMARY:Łódź\r\nEND:VCALENDAR\r\n".encode()
+        date = CalendarDate(method="CANCEL", content=content)
+        file = Attachment(filename="event.ics", media_type="text/calendar", content=content)
+        await mailer.send(replace(LETTER, html="<p>See you</p>\n", date=date, attachments=(file,)))
+        [message] = await arrived()
+        versions, attached = message.iter_parts()
+        assert versions.get_content_type() == "multipart/alternative"
+        assert [one.get_content_type() for one in versions.iter_parts()] == [
+            "text/plain",
+            "text/html",
+            "text/calendar",
+        ]
+        part = list(versions.iter_parts())[2]
+        assert (part.get_param("method"), part.get_content_charset()) == ("CANCEL", "utf-8")
+        assert attached.get_content_charset() == "utf-8"
+        for one in (part, attached):
+            assert one.get_payload(decode=True) == content
+
+    @pytest.mark.parametrize(
+        ("typed", "told"),
+        [
+            ("anna@straße.de", "anna@xn--strae-oqa.de"),
+            ("anna@strasse.de", "anna@strasse.de"),
+            ("joerg@MÜNCHEN.de", "joerg@xn--mnchen-3ya.de"),
+        ],
+    )
+    async def test_a_domain_is_told_as_browsers_read_it(
+        self, mailer: Mailer, arrived: Arrived, typed: str, told: str
+    ) -> None:
+        await mailer.send(replace(LETTER, to_address=typed))
+        [message] = await arrived()
+        assert [one.addr_spec for one in message["To"].addresses] == [told]
+
+    async def test_a_mailbox_in_another_script(self, mailer: Mailer, arrived: Arrived) -> None:
+        await mailer.send(replace(LETTER, to_address="jörg@münchen.de"))
+        [message] = await arrived()
+        [header] = [value for header, value in message.raw_items() if header == "To"]
+        told = header.encode(errors="surrogateescape").decode()
+        assert told == "Ada Lovelace <jörg@xn--mnchen-3ya.de>"
+
     async def test_a_copy_is_recognisable(self, mailer: Mailer, arrived: Arrived) -> None:
         await mailer.send(LETTER)
         await mailer.send(LETTER)
@@ -118,6 +189,13 @@ class MailerContract:
             "eve@example.org, all@example.org",
             "<eve@example.org>",
             "ada@" + "x" * 100 + ".example",
+            "a@b",
+            "ada@[127.0.0.1]",
+            "ada@127.0.0.1",
+            "ada.@example.org",
+            "a..da@example.org",
+            "ada@example..org",
+            "ada@example.org.",
         ],
     )
     async def test_what_is_no_address_is_refused(

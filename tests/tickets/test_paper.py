@@ -19,7 +19,7 @@ from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.orders import OrderState, PaymentState
 from houseful.tickets.domain.returns import Reason, clause
-from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
 
 _QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
@@ -288,27 +288,47 @@ def test_the_venues_own_time_is_told_with_its_zone(zone: str, told: str) -> None
 
 def test_a_calendar_takes_the_date() -> None:
     title = "Ελληνικά; with, commas\\ and 🎉"
-    raw = paper.calendar_file(
-        show(title=title), "ord_77", ["Stalls, row C, seat 12", "Floor, place 3"], STARTS - 1
-    )
+    its = [ticket(12), ticket(3, section_name="Floor", row="")]
+    date = paper.calendar_date(show(title=title), "ord_77", its, "tickets@example.org", STARTS - 1)
+    raw = date.content
     assert b"\r\n" in raw
     assert all(len(line) <= 75 for line in raw.split(b"\r\n"))
     calendar: Any = icalendar.Calendar.from_ical(raw)
-    assert calendar["version"] == "2.0"
+    assert (calendar["version"], calendar["method"], date.method) == ("2.0", "PUBLISH", "PUBLISH")
     [entry] = calendar.walk("VEVENT")
     assert str(entry["summary"]) == title
     assert str(entry["uid"]) == "ord_77@houseful"
+    assert (entry["status"], entry["sequence"]) == ("CONFIRMED", 0)
+    assert entry["organizer"] == "mailto:tickets@example.org"
     assert str(entry["location"]) == "Opera House"
     assert str(entry["description"]) == "Stalls, row C, seat 12\nFloor, place 3"
     assert entry["dtstart"].dt == datetime(2026, 12, 12, 19, tzinfo=UTC)
     assert entry["dtend"].dt > entry["dtstart"].dt
 
 
+@pytest.mark.parametrize(
+    ("the_show", "statuses", "cancelled"),
+    [
+        (show(), ["refunded", "refunded"], True),
+        (show(), ["refunded", "valid"], False),
+        (show(), ["used"], False),
+        (show(state=ShowState.CANCELLED), ["valid"], True),
+    ],
+)
+def test_what_was_taken_back_cancels_the_date(the_show: Show, statuses: list[str], cancelled: bool) -> None:
+    its = [ticket(n, status=TicketState(status)) for n, status in enumerate(statuses)]
+    date = paper.calendar_date(the_show, "ord_77", its, "tickets@example.org", STARTS)
+    calendar: Any = icalendar.Calendar.from_ical(date.content)
+    [entry] = calendar.walk("VEVENT")
+    wanted = ("CANCEL", "CANCELLED", 1) if cancelled else ("PUBLISH", "CONFIRMED", 0)
+    assert (calendar["method"], entry["status"], entry["sequence"]) == wanted
+    assert str(entry["uid"]) == "ord_77@houseful"
+
+
 def test_a_title_can_add_nothing_to_a_calendar() -> None:
-    raw = paper.calendar_file(
-        show(title="A\r\nEND:VEVENT\r\nATTENDEE:x"), "ord_1", ["B\nURL:http://x"], STARTS
-    )
-    calendar: Any = icalendar.Calendar.from_ical(raw)
+    the_show, its = show(title="A\r\nEND:VEVENT\r\nATTENDEE:x"), ticket(section_name="B\nURL:http://x")
+    date = paper.calendar_date(the_show, "ord_1", [its], "tickets@example.org", STARTS)
+    calendar: Any = icalendar.Calendar.from_ical(date.content)
     [entry] = calendar.walk("VEVENT")
     assert "attendee" not in entry
     assert "url" not in entry

@@ -12,6 +12,7 @@ from houseful.adapters.workers import WorkHere
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Letter
 from houseful.messages import OrderConfirmed
+from houseful.settings import Settings
 from houseful.tickets import paper
 from houseful.tickets.service.post import Post, QueuedLetter
 from houseful.tickets.views import OrderView
@@ -69,6 +70,8 @@ async def test_what_is_taken_back_is_written_about(world: World) -> None:
         "returned": "Payment returned: An Evening",
     }
     assert [bool(letter.attachments) for letter in world.letterbox.got].count(True) == 1
+    dates = {letter.id.split("-")[0]: letter.date and letter.date.method for letter in world.letterbox.got}
+    assert dates == {"confirmed": "CANCEL", "refunded": "CANCEL", "returned": None}
 
 
 async def test_a_message_that_comes_twice_is_one_letter(world: World) -> None:
@@ -166,7 +169,13 @@ async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> Non
         await bought(world, f"A-{number}")
     tickets = world.tickets
     other = Post(
-        world.store, tickets.inventory, world.letterbox, WorkHere(), tickets.signer, world.clock, "https://x"
+        world.store,
+        tickets.inventory,
+        world.letterbox,
+        WorkHere(),
+        tickets.signer,
+        world.clock,
+        Settings(),
     )
     await asyncio.gather(world.tickets.post.send_due(), other.send_due())
     assert len(world.letterbox.got) == 5

@@ -174,57 +174,6 @@ def test_two_live_tokens_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "email", "key"),
-    [
-        (" Ann.Lee@Example.COM ", "Ann.Lee@example.com", "ann.lee@example.com"),
-        ("ü@BÜCHER.de", "ü@bücher.de", "ü@bücher.de"),
-        ("u\u0308@xn--bcher-kva.de", "ü@bücher.de", "ü@bücher.de"),
-        ("a@localhost", "a@localhost", "a@localhost"),
-        ("a@box-office.local", "a@box-office.local", "a@box-office.local"),
-        ("a@house.test", "a@house.test", "a@house.test"),
-    ],
-)
-def test_addresses(text: str, email: str, key: str) -> None:
-    assert domain.address(text) == domain.Address(email, key)
-    assert domain.compared(text) == key or "xn--" in text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "ann",
-        "ann@",
-        "@example.com",
-        "ann@example",
-        "a b@example.com",
-        "ann@example.com\r\nBcc: x@y.de",
-        "a@b@c.de",
-        "ann@" + "x" * 300 + ".de",
-        "Ann <ann@example.com>",
-        "ann@[127.0.0.1]",
-        "ann@x.invalid",
-        "\x00@example.com",
-    ],
-)
-def test_no_addresses(text: str) -> None:
-    with pytest.raises(Refusal) as refusal:
-        domain.address(text)
-    assert refusal.value.status == 422
-    assert set(refusal.value.errors) == {"email"}
-
-
-@given(st.text(max_size=40))
-def test_any_text_is_an_address_or_refused(text: str) -> None:
-    try:
-        found = domain.address(text)
-    except Refusal:
-        return
-    assert domain.address(found.email) == found
-    assert domain.compared(found.key) == found.key
-
-
 @given(st.text(max_size=130))
 def test_any_text_is_a_name_or_refused(text: str) -> None:
     try:

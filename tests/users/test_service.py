@@ -2,7 +2,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from houseful.common import emails
 from houseful.common.auth import Role
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, Admins, Session, User
@@ -324,3 +326,55 @@ async def test_first_admins_at_one_moment(world: World) -> None:
     roster = await world.store.get(Admins, Admins.ID)
     assert roster is not None
     assert set(roster.user_ids) == {user.id for user in made}
+
+
+BOTH_FORMS = ["jörg@münchen.de", "jörg@xn--mnchen-3ya.de", "JÖRG@XN--MNCHEN-3YA.DE", "Jörg@MÜNCHEN.de"]
+
+
+@pytest.mark.parametrize("first", BOTH_FORMS)
+async def test_an_address_is_one_account_however_its_domain_is_spelt(world: World, first: str) -> None:
+    """Browsers send the ASCII form, operators and others type what they see."""
+    await world.users.register(email=first, password=PASSWORD, name="Jörg", peer=HERE)
+    for other in BOTH_FORMS:
+        assert (await login(world.users, other)).user.email.lower() == "jörg@münchen.de"
+        await world.users.create_user(other, PASSWORD, "Jörg")
+        [found], _ = await world.users.page(q=other, cursor=None, limit=10)
+        assert found.name == "Jörg"
+    assert len(await all_of(world.store, User)) == 1
+
+
+async def test_domains_that_differ_by_a_letter_are_two_accounts(world: World) -> None:
+    await world.users.register(email="anna@straße.de", password=PASSWORD, name="Anna", peer=HERE)
+    await world.users.register(email="anna@strasse.de", password="another one", name="Other", peer=HERE)
+    assert (await login(world.users, "anna@xn--strae-oqa.de")).user.name == "Anna"
+    assert (await login(world.users, "anna@strasse.de", "another one")).user.name == "Other"
+
+
+async def with_the_first_versions_key(world: World, email: str) -> User:
+    user = await world.users.create_user(email, PASSWORD, "Anna")
+    async with world.store.begin() as tx:
+        kept = await tx.get(User, user.id)
+        assert kept is not None
+        tx.put(replace(kept, address=emails.first_key(email)))
+    return user
+
+
+@pytest.mark.parametrize("email", ["anna@straße.de", "strauß@example.org", "anna@βόλος.com"])
+async def test_accounts_of_the_version_before_sign_in(world: World, email: str) -> None:
+    user = await with_the_first_versions_key(world, email)
+    assert (await login(world.users, email)).user.id == user.id
+    await world.users.register(email=email, password="another one", name="Eve", peer=HERE)
+    [kept] = await all_of(world.store, User)
+    assert kept.address == emails.parsed(email).key
+
+
+async def test_an_account_of_the_version_before_does_not_keep_another_domain_out(world: World) -> None:
+    await with_the_first_versions_key(world, "anna@straße.de")
+    await world.users.register(email="anna@strasse.de", password="another one", name="Other", peer=HERE)
+    assert (await login(world.users, "anna@strasse.de", "another one")).user.name == "Other"
+    assert (await login(world.users, "anna@straße.de")).user.name == "Anna"
+
+
+@pytest.mark.parametrize("email", ["a@b", "bob.@example.org", "x@[127.0.0.1]", "x@example.org."])
+async def test_what_is_no_address_signs_nobody_in(world: World, email: str) -> None:
+    assert await refused(login(world.users, email)) == "bad_credentials"

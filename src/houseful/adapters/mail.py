@@ -3,20 +3,48 @@
 import asyncio
 import os
 import re
-from email.errors import MessageError
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, parseaddr
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
+from houseful.common import private
+from houseful.common.emails import NoAddress, parsed
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Clock, Letter
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+( [A-Za-z0-9'-]+)*")
+_NAME_COLUMNS = 60
+_POLICY = SMTP.clone(cte_type="7bit")
+"""Every server takes it; what is not ASCII is encoded."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}")
+
+
+class _Mailbox(NamedTuple):
+    name: str
+    wire: str
+
+    @classmethod
+    def of(cls, name: str, address: str) -> "_Mailbox":
+        """Raises `NoAddress`. The domain is in its ASCII form, which every server takes."""
+        return cls(_one_line(name), parsed(address).wire)
+
+    def folded(self, header: str) -> str:
+        """A header with this mailbox and no other. A name of more than letters and blanks goes as encoded
+        words (RFC 2047), never in quotes: they get lost where Python folds a long header (3.11), and a comma
+        then makes two recipients of one.
+        """
+        if not self.name:
+            return f"{header}: {self.wire}"
+        if len(self.name) <= _NAME_COLUMNS and _PLAIN_NAME.fullmatch(self.name):
+            return f"{header}: {self.name} <{self.wire}>"
+        name = Header(self.name, "utf-8", header_name=header).encode(linesep="\r\n")
+        return f"{header}: {name}\r\n <{self.wire}>"
 
 
 class _Composer:
@@ -24,25 +52,32 @@ class _Composer:
 
     def __init__(self, sender: str, clock: Clock) -> None:
         """`sender` as in `Houseful <tickets@example.org>`. Raises `ValueError` for one that is no address."""
-        name, address = parseaddr(sender)
-        self.sender = _address(name, address)
+        self.sender = _Mailbox.of(*parseaddr(sender))
+        self._domain = self.sender.wire.rpartition("@")[2]
         self._clock = clock
 
-    def compose(self, letter: Letter) -> EmailMessage:
-        """Raises `Refusal` for an address that can't be one."""
-        message = EmailMessage(policy=SMTP)
-        message["From"] = self.sender
+    def compose(self, letter: Letter) -> tuple[_Mailbox, bytes]:
+        """To whom, and what. Raises `Refusal` for an address that can't be one."""
         try:
-            message["To"] = _address(letter.to_name, letter.to_address)
-        except ValueError as error:
+            recipient = _Mailbox.of(letter.to_name, letter.to_address)
+        except NoAddress as error:
             raise _refused(letter, str(error)) from error
+        message = self._message(letter)
+        whom = [self.sender.folded("From"), recipient.folded("To")]
+        return recipient, "\r\n".join(whom).encode() + b"\r\n" + message.as_bytes()
+
+    def _message(self, letter: Letter) -> EmailMessage:
+        message = EmailMessage(policy=_POLICY)
         message["Subject"] = _one_line(letter.subject)
         message["Date"] = formatdate(self._clock.now() / 1000)
-        message["Message-ID"] = f"<{letter.id}@{self.sender.domain}>"
+        message["Message-ID"] = f"<{letter.id}@{self._domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.text)
         if letter.html is not None:
             message.add_alternative(letter.html, subtype="html")
+        if letter.date is not None:  # where phones look for it; as a file it comes as well
+            text, method = letter.date.content.decode(), letter.date.method
+            message.add_alternative(text, subtype="calendar", params={"method": method})
         for attachment in letter.attachments:
             maintype, _, subtype = attachment.media_type.partition("/")
             message.add_attachment(
@@ -50,6 +85,7 @@ class _Composer:
                 maintype=maintype,
                 subtype=subtype,
                 filename=_one_line(attachment.filename),
+                params={"charset": "utf-8"} if maintype == "text" else {},
             )
         return message
 
@@ -65,16 +101,17 @@ class FolderMailer:
     async def send(self, letter: Letter) -> None:
         if not _SAFE_ID.fullmatch(letter.id):
             raise ValueError(f"{letter.id!r} is no file name")
-        content = self._composer.compose(letter).as_bytes()
+        _, content = self._composer.compose(letter)
         try:
             await asyncio.to_thread(self._write, letter.id, content)
         except OSError as error:
             raise Unavailable(f"the letter can't be written: {error}") from error
 
     def _write(self, id: str, content: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self._folder)
+        private.close(self._folder)  # the first versions left it open to others
         draft = self._folder / f".{id}.draft"
-        with draft.open("wb") as output:
+        with private.opened(draft) as output:
             output.write(content)
             output.flush()
             os.fsync(output.fileno())
@@ -108,10 +145,15 @@ class SmtpMailer:
         What it refuses about us, such as our password or our sender address, is not the recipient's fault:
         `Unavailable`.
         """
-        message = self._composer.compose(letter)
+        recipient, content = self._composer.compose(letter)
+        sender = self._composer.sender
+        plain = recipient.wire.isascii() and sender.wire.isascii()
         try:
             await aiosmtplib.send(
-                message,
+                content,
+                sender=sender.wire,
+                recipients=[recipient.wire],
+                mail_options=[] if plain else ["SMTPUTF8"],
                 hostname=self._host,
                 port=self._port,
                 username=self._user,
@@ -151,18 +193,6 @@ def _outcome(letter: Letter, error: aiosmtplib.SMTPResponseException) -> Excepti
 
 def _refused(letter: Letter, why: str) -> Refusal:
     return Refusal(422, "mail_refused", f"Mail to {letter.to_address!r} is refused: {_one_line(why)}")
-
-
-def _address(name: str, address: str) -> Address:
-    """Raises `ValueError`. Domains in other scripts are put into their ASCII form."""
-    local, at, domain = address.rpartition("@")
-    if not (local and at and domain) or any(character.isspace() for character in address):
-        raise ValueError(f"{address!r} is no address")
-    try:
-        ascii_domain = domain.encode("idna").decode()
-        return Address(_one_line(name), addr_spec=f"{local}@{ascii_domain}")
-    except (MessageError, UnicodeError, IndexError) as error:
-        raise ValueError(f"{address!r} is no address") from error
 
 
 def _one_line(text: str) -> str:

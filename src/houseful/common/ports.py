@@ -373,8 +373,17 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class CalendarDate(msgspec.Struct, frozen=True, kw_only=True):
+    """An iCalendar object, and its `METHOD`."""
+
+    method: str
+    content: bytes
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """An e-mail. `id` makes its Message-ID, so that a copy is recognisable as one."""
+    """An e-mail. `id` makes its Message-ID, so that a copy is recognisable as one. `date` is told beside the
+    text, as a version of it for calendars. Texts are UTF-8.
+    """
 
     id: str
     to_name: str
@@ -382,6 +391,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     html: str | None = None
+    date: CalendarDate | None = None
     attachments: tuple[Attachment, ...] = ()
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from houseful.common import webhooks
+from houseful.common import emails, webhooks
 from houseful.common.auth import Role
-from houseful.common.errors import invalid, not_found
+from houseful.common.errors import Refusal, invalid, not_found
 from houseful.common.http import (
     EVENT_STREAM,
     ORGANIZER,
@@ -33,9 +33,7 @@ from houseful.tickets.service.availability import HallView
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
-Email = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+$")
-]
+Email = Annotated[str, Meta(max_length=emails.MOST)]
 
 _MOST_DRAWN = 64
 """Tickets of one buyer that are drawn, or wait for it: a browser that saves a whole order at once."""
@@ -217,8 +215,9 @@ async def release(tickets: Tickets, call: Call[None]) -> None:
 async def order(tickets: Tickets, call: Call[OrderInput]) -> views.OrderView:
     """Order what is held; the answer has what is needed to pay."""
     buyer = call.body.buyer
+    email = emails.address(buyer.email, "buyer.email").email
     return await tickets.ordering.order(
-        call.user.user_id, call.body.hold_id, buyer.name.strip(), buyer.email.strip(), call.use
+        call.user.user_id, call.body.hold_id, buyer.name.strip(), email, call.use
     )
 
 
@@ -281,14 +280,15 @@ async def ticket_pdf(tickets: Tickets, call: Call[None]) -> Answer:
 
 
 async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
-    """The event's date for a calendar."""
+    """The event's date for a calendar; of an order that was taken back, its cancellation."""
     show, its_order, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
-    places = [paper.place(ticket) for ticket in found]
-    body = paper.calendar_file(show, its_order.id, places, tickets.clock.now())
+    if not found:
+        raise Refusal(404, "no_tickets", "This order has no tickets, so there is no date to keep for it.")
+    date = paper.calendar_date(show, its_order.id, found, tickets.post.sender, tickets.clock.now())
     return Answer(
-        body,
+        date.content,
         200,
-        "text/calendar; charset=utf-8",
+        f"text/calendar; charset=utf-8; method={date.method}",
         [("content-disposition", 'attachment; filename="event.ics"')],
     )
 

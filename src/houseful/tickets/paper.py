@@ -15,8 +15,10 @@ import segno
 
 from houseful.common.documents import Millis
 from houseful.common.money import written
+from houseful.common.ports import CalendarDate
 from houseful.tickets.domain.returns import clause
-from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.views import OrderView, TicketView
 
 if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
@@ -220,24 +222,36 @@ def _lines(text: str, font: str, size: int) -> list[str]:
     return lines
 
 
-def calendar_file(show: Show, order_id: str, seats: list[str], now: Millis) -> bytes:
-    """iCalendar (RFC 5545), in UTC so that every calendar shows the right moment."""
+def calendar_date(
+    show: Show, order_id: str, tickets: list[TicketView], organizer: str, now: Millis
+) -> CalendarDate:
+    """iCalendar (RFC 5545, 5546), in UTC so that every calendar shows the right moment. Tickets that are all
+    taken back cancel the date that was told before; `tickets` has one at least.
+    """
     import icalendar
 
+    cancelled = show.state is ShowState.CANCELLED or all(
+        ticket.status is TicketState.REFUNDED for ticket in tickets
+    )
+    method = "CANCEL" if cancelled else "PUBLISH"
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Houseful//Tickets//EN")
     calendar.add("version", "2.0")
+    calendar.add("method", method)
     entry = icalendar.Event()
     starts_at = datetime.fromtimestamp(show.starts_at / 1000, UTC)
     entry.add("uid", f"{order_id}@houseful")
+    entry.add("sequence", 1 if cancelled else 0)
+    entry.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    entry.add("organizer", f"mailto:{organizer}")
     entry.add("dtstamp", datetime.fromtimestamp(now / 1000, UTC))
     entry.add("dtstart", starts_at)
     entry.add("dtend", starts_at + timedelta(hours=_SHOW_HOURS))
     entry.add("summary", show.title)
     entry.add("location", show.venue)
-    entry.add("description", "\n".join(seats))
+    entry.add("description", "\n".join(place(ticket) for ticket in tickets))
     calendar.add_component(entry)
-    return bytes(calendar.to_ical())
+    return CalendarDate(method=method, content=bytes(calendar.to_ical()))
 
 
 def _why(order: OrderView, otherwise: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from houseful.common import emails
 from houseful.common.auth import Role
 from houseful.common.errors import Refusal
 from houseful.common.http import (
@@ -27,7 +28,7 @@ from houseful.users.service import SignedIn, Users
 _KEYS_FRESH_SECONDS = 300
 _NO_STORE = ("cache-control", "no-store")
 
-EmailText = Annotated[str, Meta(min_length=3, max_length=320)]
+EmailText = Annotated[str, Meta(min_length=3, max_length=emails.MOST)]
 NewPassword = Annotated[str, Meta(min_length=PASSWORD_LEAST, max_length=PASSWORD_MOST)]
 TypedPassword = Annotated[str, Meta(max_length=1024)]
 """Of any length, as what is wrong with it is only that it is not the right one."""
@@ -41,7 +42,7 @@ class RegisterInput(Input, frozen=True, kw_only=True):
 
 
 class LoginInput(Input, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(max_length=320)]
+    email: Annotated[str, Meta(max_length=emails.MOST)]
     password: TypedPassword
     token_transport: Literal["cookie", "body"] = "cookie"  # noqa: S105
 
@@ -60,7 +61,7 @@ class RolesInput(Input, frozen=True, kw_only=True):
 
 
 class UsersQuery(Input, frozen=True, kw_only=True):
-    q: Annotated[str, Meta(max_length=320)] = ""
+    q: Annotated[str, Meta(max_length=emails.MOST)] = ""
     cursor: Annotated[str, Meta(max_length=1024)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 

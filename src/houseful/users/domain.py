@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Literal
 
-import email_validator
-import msgspec
 from msgspec.structs import replace
 
+from houseful.common import emails
 from houseful.common.auth import Role
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal, invalid
@@ -26,10 +25,6 @@ KEPT_MILLIS = 7 * DAY_MILLIS
 
 _USER_AGENT_MOST = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-# Rehearsals and houses without a domain of their own use addresses such as someone@box-office.local; the
-# library refuses these names unless they are taken out of its list, which is its way of configuring it.
-email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = ["arpa", "invalid", "onion"]
 
 
 class User(Document, frozen=True, kw_only=True):
@@ -184,31 +179,6 @@ def session_faults(sessions: Iterable[Session], users: Iterable[User], now: Mill
     return faults
 
 
-class Address(msgspec.Struct, frozen=True):
-    """An e-mail address: as it is shown and written to, and as it is compared."""
-
-    email: str
-    key: str
-
-
-def address(text: str) -> Address:
-    """Raises `Refusal` (422) by the field `email`."""
-    try:
-        found = email_validator.validate_email(
-            text.strip(), check_deliverability=False, globally_deliverable=False
-        )
-    except email_validator.EmailNotValidError as error:
-        raise invalid({"email": f"is not an e-mail address: {error}"}) from error
-    if "." not in found.domain and found.domain != "localhost":
-        raise invalid({"email": "is not an e-mail address: the part after the @-sign has no dot in it."})
-    return Address(found.normalized, compared(found.normalized))
-
-
-def compared(email: str) -> str:
-    """Addresses that differ only in case, or in how their letters are composed, are one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email.strip()).casefold())
-
-
 def person(text: str) -> str:
     """A name, trimmed. Raises `Refusal` (422) by the field `name`."""
     name = unicodedata.normalize("NFC", text).strip()
@@ -227,7 +197,7 @@ def new_password(text: str, email: str, *, field: str = "password") -> str:
         raise invalid({field: f"needs {PASSWORD_LEAST} to {PASSWORD_MOST} characters."})
     if _not_encodable(password):
         raise invalid({field: "has half a character in it; type it again."})
-    if compared(password) == compared(email):
+    if emails.searched(password) == emails.searched(email):
         raise invalid({field: "must not be the e-mail address."})
     return password
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from houseful.common import emails
 from houseful.common.addresses import network
 from houseful.common.auth import Identity, Role
 from houseful.common.documents import Millis
@@ -97,7 +98,7 @@ class Users:
 
         Raises `Refusal`: 422 by field, 429.
         """
-        found, name = domain.address(email), domain.person(name)
+        found, name = emails.address(email), domain.person(name)
         password = domain.new_password(password, found.email)
         await self._attempts.take(f"register:{network(peer)}", REGISTRATIONS)
         user = self._new_user(found, name, await self._passwords.hash(password))
@@ -105,6 +106,7 @@ class Users:
         async def work(tx: Transaction) -> None:
             tx.insert(user)
 
+        await self._user_of(found.key)  # an account by the first versions' key gets today's
         try:
             await self._store.transact(work)
         except Duplicate:
@@ -113,7 +115,7 @@ class Users:
 
     async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
         """Begins a session. Raises `Refusal`: 401 `bad_credentials`, whichever of the two is wrong; 429."""
-        key, password = domain.compared(email), domain.typed_password(password)
+        key, password = emails.searched(email), domain.typed_password(password)
         origin = f"login-from:{network(peer)}"
         # The address first: who is at its end there can't use up the account's, and so lock its owner out.
         await self._attempts.take(origin, PER_ADDRESS)
@@ -234,7 +236,7 @@ class Users:
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
         """In the order in which they came, or those whose address begins with `q`, by address; and the next
         cursor."""
-        prefix = domain.compared(q)
+        prefix = emails.searched(q)
         by = "address" if prefix else "id"
         users = await self._store.find(
             User,
@@ -282,7 +284,7 @@ class Users:
         An account that exists keeps its name; where its password is another one, all its sessions end. Raises
         `Refusal` (422).
         """
-        found, roles = domain.address(email), list(roles)
+        found, roles = emails.address(email), list(roles)
         password = domain.new_password(password, found.email)
         new = domain.with_roles(
             self._new_user(found, domain.person(name), await self._passwords.hash(password)), roles
@@ -340,7 +342,7 @@ class Users:
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
 
-    def _new_user(self, found: domain.Address, name: str, hash: str) -> User:
+    def _new_user(self, found: emails.Address, name: str, hash: str) -> User:
         return User(
             id=self._ids.new("usr"),
             email=found.email,
@@ -351,8 +353,28 @@ class Users:
         )
 
     async def _user_of(self, key: str) -> User | None:
-        found = await self._store.find(User, {"address": key}, limit=1)
-        return found[0] if found else None
+        for kept in dict.fromkeys((key, emails.first_key(key))):
+            for found in await self._store.find(User, {"address": kept}, limit=1):
+                user = await self._with_todays_key(found)
+                if user.address == key:
+                    return user
+        return None
+
+    async def _with_todays_key(self, user: User) -> User:
+        """Accounts of the first versions are found by a key that two domains may share."""
+        key = emails.searched(user.email)
+        if user.address == key:
+            return user
+
+        async def work(tx: Transaction) -> User:
+            current = await tx.get(User, user.id)
+            if current is None:
+                raise not_found("user")
+            after = replace(current, address=key)
+            tx.put(after)
+            return after
+
+        return await self._store.transact(work)
 
     def _signed_in(self, user: User, session: Session, now: Millis) -> SignedIn:
         access = self._access.sign(user, session, id=self._ids.new("tok"), now=now)

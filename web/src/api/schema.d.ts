@@ -531,7 +531,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The event's date for a calendar. */
+        /** The event's date for a calendar; of an order that was taken back, its cancellation. */
         get: operations["order_calendar"];
         put?: never;
         post?: never;

@@ -53,7 +53,7 @@ class Tickets:
             platform.workers,
             self.signer,
             clock,
-            platform.settings.base_url,
+            platform.settings,
         )
 
     # Jobs

@@ -2,13 +2,17 @@
 gone.
 """
 
+from email.utils import parseaddr
+
 import msgspec
 
+from houseful.common import emails
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Conflict, Refusal, Transient, Unavailable
 from houseful.common.ports import Attachment, Clock, Letter, Mailer, Store, Transaction, Workers
 from houseful.common.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
+from houseful.settings import Settings
 from houseful.tickets import paper, views
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.orders import Order
@@ -49,7 +53,7 @@ class Post:
         workers: Workers,
         signer: CodeSigner,
         clock: Clock,
-        base_url: str,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._inventory = inventory
@@ -57,7 +61,8 @@ class Post:
         self._workers = workers
         self._signer = signer
         self._clock = clock
-        self._base_url = base_url
+        self._base_url = settings.base_url
+        self.sender = emails.parsed(parseaddr(settings.mail_from)[1]).wire
 
     async def on_confirmed(self, tx: Transaction, message: OrderConfirmed) -> None:
         self._queue(tx, "confirmed", message.order_id)
@@ -130,13 +135,15 @@ class Post:
         places = [paper.place(ticket) for ticket in tickets]
         link = f"{self._base_url}/orders/{order.id}"
         subject, text = paper.letter_text(queued.kind, show, order_view, places, link)
+        date = None
         attachments: tuple[Attachment, ...] = ()
-        if queued.kind == "confirmed":
+        if tickets:
+            date = paper.calendar_date(show, order.id, tickets, self.sender, self._clock.now())
+        if date is not None and queued.kind == "confirmed":
             pdf = await self._drawn(show, order_view, tickets)
-            date = paper.calendar_file(show, order.id, places, self._clock.now())
             attachments = (
                 Attachment(filename="tickets.pdf", media_type="application/pdf", content=pdf),
-                Attachment(filename="event.ics", media_type="text/calendar", content=date),
+                Attachment(filename="event.ics", media_type="text/calendar", content=date.content),
             )
         return Letter(
             id=queued.id.replace(":", "-"),
@@ -144,6 +151,7 @@ class Post:
             to_address=order.buyer_email,
             subject=subject,
             text=text,
+            date=date,
             attachments=attachments,
         )
 
