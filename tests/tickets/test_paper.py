@@ -288,7 +288,7 @@ def test_the_venues_own_time_is_told_with_its_zone(zone: str, told: str) -> None
 
 def test_a_calendar_takes_the_date() -> None:
     title = "Ελληνικά; with, commas\\ and 🎉"
-    its = [ticket(12), ticket(3, section_name="Floor", row="")]
+    its = [ticket(12), ticket(3, section_name="Floor")]
     date = paper.calendar_date(show(title=title), "ord_77", its, "tickets@example.org", STARTS - 1)
     raw = date.content
     assert b"\r\n" in raw
@@ -301,7 +301,7 @@ def test_a_calendar_takes_the_date() -> None:
     assert (entry["status"], entry["sequence"]) == ("CONFIRMED", 0)
     assert entry["organizer"] == "mailto:tickets@example.org"
     assert str(entry["location"]) == "Opera House"
-    assert str(entry["description"]) == "Stalls, row C, seat 12\nFloor, place 3"
+    assert str(entry["description"]) == "Stalls, row C, seat 12\nFloor, row C, seat 3"
     assert entry["dtstart"].dt == datetime(2026, 12, 12, 19, tzinfo=UTC)
     assert entry["dtend"].dt > entry["dtstart"].dt
 

@@ -378,3 +378,8 @@ async def test_an_account_of_the_version_before_does_not_keep_another_domain_out
 @pytest.mark.parametrize("email", ["a@b", "bob.@example.org", "x@[127.0.0.1]", "x@example.org."])
 async def test_what_is_no_address_signs_nobody_in(world: World, email: str) -> None:
     assert await refused(login(world.users, email)) == "bad_credentials"
+
+
+async def test_an_organizer_finds_a_gate_account_by_either_form(world: World) -> None:
+    await world.users.create_user("tor@münchen.de", PASSWORD, "Tor", [Role.GATE])
+    assert (await world.users.gate_account("TOR@xn--mnchen-3ya.de")).name == "Tor"

@@ -253,7 +253,7 @@ class Users:
 
     async def gate_account(self, email: str) -> User:
         """Raises `Refusal` (404) where no account with the role gate has this address."""
-        user = await self._user_of(domain.compared(email))
+        user = await self._user_of(emails.searched(email))
         if user is None or Role.GATE not in user.roles:
             raise not_found("account")
         return user
