@@ -29,6 +29,7 @@ from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.dispatch import ServiceApp
 from houseful.common.documents import Document
+from houseful.common.ended import EndedTokens
 from houseful.common.http import App, Endpoint
 from houseful.common.jobs import Jobs
 from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
@@ -159,7 +160,8 @@ async def running(
             client = AsgiClient()
         else:
             client = AsgiClient(proxies[GATEWAY], always={"x-internal-key": secrets.gateway_key})
-        verifier = TokenVerifier(client, clock)
+        ended = EndedTokens(client, coordination, clock)
+        verifier = TokenVerifier(client, clock, ended)
         services, apps = {}, {}
         for manifest in manifests:
             store = stores[manifest.name]
@@ -199,6 +201,8 @@ async def running(
         )
         if background:
             await _start_background(app, stack)
+            app.start("ended tokens watch", ended.watch)
+            app.start("ended tokens listen", ended.listen)
             if own_bus and bus is not None:
                 app.start("bus", bus.keep_house)
             if stores:

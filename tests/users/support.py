@@ -15,6 +15,7 @@ from houseful.adapters.system import ManualClock, SystemClock, SystemIds
 from houseful.adapters.workers import WorkHere
 from houseful.common.auth import Identity, Role, TokenVerifier
 from houseful.common.dispatch import ServiceApp
+from houseful.common.ended import EndedTokens
 from houseful.common.errors import Refusal
 from houseful.common.ports import Reader, ServiceAnswer
 from houseful.settings import Secrets, Settings
@@ -52,7 +53,8 @@ class World:
         self.passwords = Passwords(self.ids, hasher=hasher)
         self.users = self.another_process()
         self.client = AsgiClient()
-        self.verifier = TokenVerifier(self.client, self.clock)
+        self.ended = self.what_another_knows()
+        self.verifier = TokenVerifier(self.client, self.clock, self.ended)
         self.client.bind(
             ServiceApp(
                 "users",
@@ -65,6 +67,10 @@ class World:
                 workers=WorkHere(),
             )
         )
+
+    def what_another_knows(self) -> EndedTokens:
+        """A process that has just begun."""
+        return EndedTokens(self.client, self.coordination, self.clock)
 
     def another_process(self, passwords: Passwords | None = None) -> Users:
         return Users(

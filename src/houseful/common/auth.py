@@ -9,6 +9,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from houseful.common.ended import EndedTokens
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Clock, ServiceClient
 
@@ -35,6 +36,7 @@ class Identity(msgspec.Struct, frozen=True):
     session_id: str
     roles: frozenset[str]
     expires_at: int
+    version: int = 0
 
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)
@@ -71,15 +73,28 @@ def _expired() -> Refusal:
     )
 
 
+def _ended() -> Refusal:
+    """Of a client's view it is as one that has expired: the next refresh gives another, or says why not."""
+    return Refusal(
+        401,
+        "token_expired",
+        "This access token was ended: its session is over, or its holder has another password or other roles "
+        "now. Refresh it.",
+        headers={"www-authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
 class TokenVerifier:
-    """Verifies access tokens by the keys that the users service publishes; the algorithm is fixed.
+    """Verifies access tokens by the keys that the users service publishes; the algorithm is fixed. What has
+    ended before its time is refused.
 
     A verified token is remembered until it expires, since a signature check costs as much as a hold.
     """
 
-    def __init__(self, client: ServiceClient, clock: Clock) -> None:
+    def __init__(self, client: ServiceClient, clock: Clock, ended: EndedTokens | None = None) -> None:
         self._client = client
         self._clock = clock
+        self._ended = ended
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._keys_at = -(10**15)
         self._verified: OrderedDict[str, Identity] = OrderedDict()
@@ -91,17 +106,24 @@ class TokenVerifier:
         now = self._clock.now()
         known = self._verified.get(token)
         if known is not None:
-            if known.expires_at > now:
+            if known.expires_at > now and not self.has_ended(known):
                 return known
             del self._verified[token]
-            raise _expired()
+            raise _expired() if known.expires_at <= now else _ended()
         identity = await self._verify(token)
         if identity.expires_at <= now:
             raise _expired()
+        if self._ended is not None:
+            await self._ended.ready()
+        if self.has_ended(identity):
+            raise _ended()
         self._verified[token] = identity
         if len(self._verified) > _CACHE_SIZE:
             self._verified.popitem(last=False)
         return identity
+
+    def has_ended(self, who: Identity) -> bool:
+        return self._ended is not None and self._ended.has(who.user_id, who.session_id, who.version)
 
     async def _verify(self, token: str) -> Identity:
         try:
@@ -131,6 +153,7 @@ class TokenVerifier:
                 msgspec.convert(claims["sid"], str),
                 frozenset(msgspec.convert(claims.get("roles", []), list[str])),
                 msgspec.convert(claims["exp"], int) * 1000,
+                msgspec.convert(claims.get("ver", 0), int),
             )
         except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
             raise _invalid() from error

@@ -1,7 +1,7 @@
 """The ASGI application of a service's endpoints: find the endpoint, check who asks and what, call, answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -121,7 +121,23 @@ class ServiceApp:
     async def _called(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer | Stream:
         if endpoint.idempotent:
             return await self._answer_once(endpoint, call, path)
-        return _rendered(await endpoint.handle(self._service, call), endpoint.status)
+        answer = _rendered(await endpoint.handle(self._service, call), endpoint.status)
+        if isinstance(answer, Stream) and call.who is not None:
+            answer.chunks = self._while_it_holds(answer.chunks, call.who)
+        return answer
+
+    async def _while_it_holds(self, chunks: AsyncIterator[bytes], who: Identity) -> AsyncIterator[bytes]:
+        """A stream ends with the access token that it was asked for with, where that is ended before its
+        time."""
+        try:
+            async for chunk in chunks:
+                if self._verifier.has_ended(who):
+                    return
+                yield chunk
+        finally:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
 
     async def _who(self, headers: Mapping[str, str], endpoint: Endpoint) -> Identity | None:
         reads_token = endpoint.public and endpoint.reads_token

@@ -283,10 +283,14 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
+WITHIN = "local"
+"""The peer of a call from a service of this installation."""
+
+
 def peer(scope: Scope) -> str:
     """The caller's network address."""
     client = scope.get("client")
-    return client[0] if client else "local"
+    return client[0] if client else WITHIN
 
 
 async def respond(answer: Answer | Stream, scope: Scope, receive: Receive, send: Send) -> None:

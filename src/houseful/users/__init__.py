@@ -4,11 +4,12 @@ services."""
 from houseful.common.service import Manifest
 from houseful.users.api import ENDPOINTS
 from houseful.users.domain import Admins, Session, User
+from houseful.users.endings import TokensEnded
 from houseful.users.service import Users
 
 MANIFEST = Manifest(
     name="users",
-    documents=(User, Admins, Session),
+    documents=(User, Admins, Session, TokensEnded),
     build=Users.build,
     endpoints=ENDPOINTS,
     handlers={},

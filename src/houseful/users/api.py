@@ -7,11 +7,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from houseful.common import emails
 from houseful.common.auth import Role
+from houseful.common.ended import PATH, Endings
 from houseful.common.errors import Refusal
 from houseful.common.http import (
     ADMIN,
     ORGANIZER,
     USER,
+    WITHIN,
     Answer,
     Call,
     Endpoint,
@@ -68,6 +70,10 @@ class UsersQuery(Input, frozen=True, kw_only=True):
 
 class GateAccountQuery(Input, frozen=True, kw_only=True):
     email: EmailText
+
+
+class EndedQuery(Input, frozen=True, kw_only=True):
+    since: Annotated[int, Meta(ge=0)] = 0
 
 
 class RegisteredView(View, frozen=True, kw_only=True):
@@ -144,7 +150,7 @@ async def refresh(users: Users, call: Call[None]) -> Answer:
 
 
 async def logout(users: Users, call: Call[None]) -> Answer:
-    """End the session of the access token or of the refresh token. Access tokens hold until they expire."""
+    """End the session of the access token or of the refresh token, and its access tokens with it."""
     token = _token_in_body(call)
     if token is None:
         token = users.cookie.value(call.headers)
@@ -180,7 +186,7 @@ async def gate_account(users: Users, call: Call[None]) -> RegisteredView:
 
 
 async def set_roles(users: Users, call: Call[RolesInput]) -> UserView:
-    """Give a user exactly these roles, and buyer; they count from the user's next refresh."""
+    """Give a user exactly these roles, and buyer; access tokens with the old ones end."""
     return _view(await users.set_roles(call.path["user_id"], call.body.roles, by=call.user))
 
 
@@ -188,6 +194,14 @@ async def keys(users: Users, call: Call[None]) -> Answer:
     """The public keys of access tokens (JSON Web Key Set)."""
     body = msgspec.json.encode(users.published_keys)
     return Answer(body, headers=[("cache-control", f"public, max-age={_KEYS_FRESH_SECONDS}")])
+
+
+async def ended_tokens(users: Users, call: Call[None]) -> Endings:
+    """What ended access tokens before their time, for the processes of the installation alone."""
+    if call.peer != WITHIN:
+        raise Refusal(404, "no_such_path", f"There is nothing at {PATH}.")
+    query: EndedQuery = call.query
+    return Endings(await users.ended_tokens(query.since))
 
 
 def _token_in_body(call: Call[Any]) -> str | None:
@@ -246,6 +260,7 @@ ENDPOINTS = (
     ),
     Endpoint("POST", "/api/auth/logout", logout, body=RefreshInput, raw=True, status=204),
     Endpoint("POST", "/api/auth/password", change_password, body=PasswordInput, status=204, who=USER),
+    Endpoint("GET", PATH, ended_tokens, query=EndedQuery, public=False, reads_token=False),
     Endpoint("GET", "/api/me", me, answer=UserView, who=USER),
     Endpoint("GET", "/api/users", list_users, answer=Page[UserView], query=UsersQuery, who=ADMIN),
     Endpoint(

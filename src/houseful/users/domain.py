@@ -32,6 +32,7 @@ class User(Document, frozen=True, kw_only=True):
     that is shown.
 
     `password_version` counts the changes of the password; a session that was begun under another one is over.
+    `tokens_version` counts those of password and roles: access tokens say which they were made under.
     """
 
     collection = "users"
@@ -43,6 +44,7 @@ class User(Document, frozen=True, kw_only=True):
     password_hash: str
     roles: tuple[Role, ...] = (Role.BUYER,)
     password_version: int = 1
+    tokens_version: int = 0
     created_at: Millis
 
 
@@ -211,10 +213,22 @@ def _not_encodable(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def with_password(user: User, hash: str) -> User:
+    return replace(
+        user,
+        password_hash=hash,
+        password_version=user.password_version + 1,
+        tokens_version=user.tokens_version + 1,
+    )
+
+
 def with_roles(user: User, roles: Iterable[Role]) -> User:
-    """Exactly these and buyer, in the order in which `Role` has them."""
+    """Exactly these and buyer, in the order in which `Role` has them. Unchanged where it has these."""
     wanted = {*roles, Role.BUYER}
-    return replace(user, roles=tuple(role for role in Role if role in wanted))
+    ordered = tuple(role for role in Role if role in wanted)
+    if ordered == user.roles:
+        return user
+    return replace(user, roles=ordered, tokens_version=user.tokens_version + 1)
 
 
 def with_admin(admins: Admins, user: User, *, by: str | None) -> Admins:

@@ -12,6 +12,7 @@ from houseful.common import emails
 from houseful.common.addresses import network
 from houseful.common.auth import Identity, Role
 from houseful.common.documents import Millis
+from houseful.common.ended import Ending
 from houseful.common.errors import Duplicate, Refusal, Unavailable, invalid, not_found
 from houseful.common.ports import Clock, Coordination, Ids, Store, Transaction
 from houseful.common.service import Platform
@@ -19,6 +20,7 @@ from houseful.common.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
 from houseful.users.domain import Admins, Presented, Session, User
+from houseful.users.endings import Endings
 from houseful.users.passwords import (
     FAILURE_COSTS,
     PER_ACCOUNT,
@@ -74,6 +76,7 @@ class Users:
         self._passwords = passwords or Passwords(ids)
         self._access = AccessTokens(secrets.raw("token_key"), seconds=settings.access_token_seconds)
         self._refresh = RefreshTokens(secrets.raw("session_key"))
+        self._endings = Endings(store, coordination, clock)
         self.cookie = RefreshCookie(settings.base_url)
 
     @classmethod
@@ -169,7 +172,10 @@ class Users:
             raise domain.refresh_refusal(Presented.ENDED)
         now = self._clock.now()
 
+        ended: list[Ending] = []
+
         async def work(tx: Transaction) -> tuple[Presented, User, Session]:
+            ended.clear()
             session = await tx.get(Session, presented.session_id)
             user = await tx.get(User, session.user_id) if session else None
             if session is None or user is None:
@@ -177,9 +183,12 @@ class Users:
             what, after = domain.present(session, presented.generation, user.password_version, now)
             if after is not session:
                 tx.put(after)
+            if what is Presented.REUSED:
+                ended.append(self._endings.of_session(tx, after))
             return what, user, after
 
         what, user, session = await self._store.transact(work)
+        await self._endings.tell(*ended)
         if what is Presented.REUSED:
             log.warning("refresh token reused, session ended", extra={"session": session.id, "user": user.id})
         if what not in (Presented.ROTATED, Presented.REPEATED):
@@ -190,19 +199,22 @@ class Users:
         """Ends the session of an access token, and that of a refresh token, even an old one. Nothing to end
         is no error.
 
-        Access tokens of the session hold until they expire.
+        Its access tokens end with it.
         """
         presented = self._refresh.read(refresh_token) if refresh_token else None
         ids = {session_id, presented.session_id if presented else None} - {None}
         now = self._clock.now()
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> list[Ending]:
+            ended = []
             for session in (await tx.get_many(Session, sorted(id for id in ids if id))).values():
                 if session.ended_at is None:
                     tx.put(domain.end(session, "logout", now))
+                    ended.append(self._endings.of_session(tx, session))
+            return ended
 
         if ids:
-            await self._store.transact(work)
+            await self._endings.tell(*await self._store.transact(work))
 
     async def change_password(self, who: Identity, *, current: str, new: str) -> None:
         """Ends all other sessions of the user; this one goes on. Raises `Refusal`: 403 where `current` is
@@ -214,17 +226,19 @@ class Users:
             raise _wrong_current()
         hash = await self._passwords.hash(new)
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> Ending:
             user = await tx.get(User, who.user_id)
             session = await tx.get(Session, who.session_id)
             if user is None or user.password_version != verified.password_version:
                 raise _wrong_current()  # it was changed while we verified
-            after = replace(user, password_hash=hash, password_version=user.password_version + 1)
+            after = domain.with_password(user, hash)
             tx.put(after)
-            if session is not None and session.password_version == user.password_version:
+            goes_on = session is not None and session.password_version == user.password_version
+            if session is not None and goes_on:
                 tx.put(replace(session, password_version=after.password_version))
+            return self._endings.of_user(tx, after, kept_session=who.session_id if goes_on else "")
 
-        await self._store.transact(work)
+        await self._endings.tell(await self._store.transact(work))
 
     async def me(self, who: Identity) -> User:
         """Raises `Refusal` (401) where the token is of another installation's user."""
@@ -259,12 +273,12 @@ class Users:
         return user
 
     async def set_roles(self, user_id: str, roles: Iterable[Role], *, by: Identity) -> User:
-        """Takes effect at the user's next refresh. Raises `Refusal`: 404; 409 where an admin would lose the
-        own role, so that there is always one left; 403 where who asks is no admin any more, whatever the
-        access token still says."""
+        """The user's access tokens end; the next refresh gives one with these roles. Raises `Refusal`: 404;
+        409 where an admin would lose the own role, so that there is always one left; 403 where who asks is no
+        admin any more, whatever the access token still says."""
         roles = list(roles)
 
-        async def work(tx: Transaction) -> User:
+        async def work(tx: Transaction) -> tuple[User, list[Ending]]:
             admins = await tx.get(Admins, Admins.ID)
             if admins is None or by.user_id not in admins.user_ids:
                 raise Refusal(403, "forbidden", "You are no admin any more.")
@@ -274,9 +288,15 @@ class Users:
             after = domain.with_roles(user, roles)
             tx.put(after)
             await _keep_admins(tx, after, by=by.user_id)
-            return after
+            return after, self._ended_by(tx, user, after)
 
-        return await self._store.transact(work)
+        after, ended = await self._store.transact(work)
+        await self._endings.tell(*ended)
+        return after
+
+    def _ended_by(self, tx: Transaction, before: User, after: User) -> list[Ending]:
+        same = before.tokens_version == after.tokens_version
+        return [] if same else [self._endings.of_user(tx, after)]
 
     async def create_user(self, email: str, password: str, name: str, roles: Iterable[Role] = ()) -> User:
         """For the operator: the account with at least these roles and this password, new or not.
@@ -309,18 +329,24 @@ class Users:
         return await self._store.transact(work)
 
     async def _raise(self, known: User, roles: Iterable[Role], hash: str, *, same_password: bool) -> User:
-        async def work(tx: Transaction) -> User:
+        async def work(tx: Transaction) -> tuple[User, list[Ending]]:
             user = await tx.get(User, known.id)
             if user is None:
                 raise not_found("user")
             after = domain.with_roles(user, (*user.roles, *roles))
             if not same_password or user.password_version != known.password_version:
-                after = replace(after, password_hash=hash, password_version=user.password_version + 1)
+                after = domain.with_password(after, hash)
             tx.put(after)
             await _keep_admins(tx, after, by=None)
-            return after
+            return after, self._ended_by(tx, user, after)
 
-        return await self._store.transact(work)
+        after, ended = await self._store.transact(work)
+        await self._endings.tell(*ended)
+        return after
+
+    async def ended_tokens(self, since: Millis) -> list[Ending]:
+        """What ended access tokens since then, as long as it matters."""
+        return await self._endings.since(since)
 
     async def forget_old_sessions(self) -> int:
         """Delete a batch of sessions that expired more than seven days ago; how many."""
@@ -338,7 +364,7 @@ class Users:
     async def keep_forgetting(self) -> None:
         """The job; until cancelled."""
         while True:
-            while await self.forget_old_sessions():
+            while await self.forget_old_sessions() or await self._endings.forget_old():
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
 

@@ -31,7 +31,8 @@ def _base64url(data: bytes) -> str:
 class AccessTokens:
     """Signs access tokens (RFC 9068: JWT of type at+jwt, EdDSA) and publishes the key that verifies them.
 
-    An access token can't be taken back: it holds until it expires, also after its session has ended.
+    It says which session it is of, and which version of the user: by these it can be ended before it expires
+    (`common/ended.py`).
     """
 
     def __init__(self, seed: bytes, *, seconds: int) -> None:
@@ -54,6 +55,7 @@ class AccessTokens:
             "sid": session.id,
             "jti": id,
             "roles": [str(role) for role in user.roles],
+            "ver": user.tokens_version,
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": TOKEN_TYPE, "kid": self.kid})
 

@@ -67,7 +67,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of the access token or of the refresh token. Access tokens hold until they expire. */
+        /** End the session of the access token or of the refresh token, and its access tokens with it. */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -86,6 +86,23 @@ export interface paths {
         put?: never;
         /** Change the password, and end all other sessions. */
         post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/ended-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What ended access tokens before their time, for the processes of the installation alone. */
+        get: operations["ended_tokens"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -156,7 +173,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Give a user exactly these roles, and buyer; they count from the user's next refresh. */
+        /** Give a user exactly these roles, and buyer; access tokens with the old ones end. */
         patch: operations["set_roles"];
         trace?: never;
     };
@@ -963,6 +980,11 @@ export interface components {
         PasswordInput: {
             current_password: string;
             new_password: string;
+        };
+        /** EndedQuery */
+        EndedQuery: {
+            /** @default 0 */
+            since?: number;
         };
         /** UserView */
         UserView: {
@@ -1993,6 +2015,31 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    ended_tokens: {
+        parameters: {
+            query?: {
+                since?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];

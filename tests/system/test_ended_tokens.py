@@ -1,0 +1,86 @@
+"""Access tokens that end before their time are refused by every service within seconds, not ten minutes."""
+
+import time
+from collections.abc import Callable
+
+from houseful.common.ended import PATH
+from tests.support import PASSWORD
+from tests.system.outside_client import Client
+from tests.system.sites import make_account
+from tests.system.world import World
+
+_PATIENCE_SECONDS = 60.0
+"""It takes one second where signals are lost, and none where they are not; machines may be slow."""
+
+ASKED = ("/api/me", "/api/orders", "/api/holds", "/api/events?mine=true")
+"""Of the users, the tickets and the events service, through the gateway."""
+
+
+def becomes(so: Callable[[], bool]) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not so():
+        assert time.monotonic() < until, "it did not become so"
+        time.sleep(0.05)
+
+
+def is_refused_everywhere(client: Client) -> bool:
+    answers = [client.call("GET", path) for path in ASKED]
+    for answer in answers:
+        assert answer.status in (200, 401), answer.content
+        assert answer.status == 200 or answer.json["code"] == "token_expired", answer.content
+    return all(answer.status == 401 for answer in answers)
+
+
+def is_good_everywhere(client: Client) -> bool:
+    return all(client.call("GET", path).status == 200 for path in ASKED)
+
+
+def two_devices(world: World) -> tuple[Client, Client]:
+    first = world.client()
+    address = world.address()
+    first.register(address, PASSWORD, "Two Devices")
+    first.login(address, PASSWORD)
+    return first, world.sign_in(address)
+
+
+def test_after_a_logout(world: World) -> None:
+    phone, laptop = two_devices(world)
+    assert is_good_everywhere(phone)
+    phone.call("POST", "/api/auth/logout").ok(204)
+    becomes(lambda: is_refused_everywhere(phone))
+    assert is_good_everywhere(laptop)
+
+
+def test_after_a_new_password(world: World) -> None:
+    phone, laptop = two_devices(world)
+    assert is_good_everywhere(laptop)
+    body = {"current_password": PASSWORD, "new_password": "another password"}
+    phone.call("POST", "/api/auth/password", body).ok(204)
+    becomes(lambda: is_refused_everywhere(laptop))
+    assert is_good_everywhere(phone)
+
+
+def test_after_the_loss_of_a_role(world: World) -> None:
+    make_account(world.site, "steward@example.org", PASSWORD, "gate")
+    steward = world.sign_in("steward@example.org")
+    path = f"/api/users/{steward.get('/api/me')['id']}"
+    assert is_good_everywhere(steward)
+    world.admin.call("PATCH", path, {"roles": []}).ok()
+    becomes(lambda: is_refused_everywhere(steward))
+    assert steward.refresh()["user"]["roles"] == ["buyer"]
+    assert is_good_everywhere(steward)
+
+
+def test_after_an_old_refresh_token_was_used(world: World) -> None:
+    owner, _ = two_devices(world)
+    stolen = owner.refresh_token
+    owner.refresh()
+    owner.refresh()
+    assert is_good_everywhere(owner)
+    world.client().call("POST", "/api/auth/refresh", {"refresh_token": stolen}).refused(401, "refresh_reused")
+    becomes(lambda: is_refused_everywhere(owner))
+
+
+def test_what_has_ended_is_nobodys_business(world: World) -> None:
+    world.client().call("GET", PATH).refused(404, "no_such_path")
+    world.admin.call("GET", PATH).refused(404, "no_such_path")
