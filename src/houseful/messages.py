@@ -52,6 +52,7 @@ class EventPublished(Message, frozen=True, kw_only=True):
     plan_hash: str
     seats_total: int
     prices: dict[str, int]
+    ends_at: int | None = None
 
 
 class EventChanged(Message, frozen=True, kw_only=True):
@@ -66,6 +67,7 @@ class EventChanged(Message, frozen=True, kw_only=True):
     on_sale_at: int | None
     max_seats_per_order: int
     refundable_until: int | None
+    ends_at: int | None = None
 
 
 class InventoryReady(Message, frozen=True, kw_only=True):

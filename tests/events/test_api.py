@@ -1,12 +1,14 @@
 """The HTTP surface of events: shapes, roles, lists."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from houseful.common.plan import StandingArea, parse_plan, plan_hash
-from houseful.messages import InventoryFailed, InventoryReady
+from houseful.common.times import millis
+from houseful.messages import EventChanged, InventoryFailed, InventoryReady
 from tests.events.support import ADMIN, ALICE, BOB, BUYER, World, body, plan
 
 
@@ -20,6 +22,8 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(world: Wo
         "description": "Opera in three acts",
         "venue": "Zürich Opera House",
         "starts_at": "2027-03-01T19:30:00.000Z",
+        "ends_at": None,
+        "is_over_at": "2027-03-01T22:30:00.000Z",
         "timezone": "Europe/Zurich",
         "currency": "CHF",
         "on_sale_at": None,
@@ -42,6 +46,65 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(world: Wo
         "server_time": "2027-01-15T08:00:00.000Z",
     }
     assert await world.ask("GET", f"/api/events/{event['id']}", who=ALICE) == (200, event)
+
+
+async def test_an_event_is_listed_until_it_is_over(world: World) -> None:
+    usual = await world.on_sale(title="Usual")  # starts at 19:30
+    long = await world.on_sale(title="Long", ends_at="2027-03-04T19:30:00Z")
+    later = await world.on_sale(title="Later", starts_at="2027-03-20T19:30:00Z")
+
+    async def listed(query: str = "") -> list[str]:
+        return [one["title"] for one in (await world.ask("GET", f"/api/events{query}"))[1]["items"]]
+
+    async def at(moment: str) -> None:
+        seconds = (millis(datetime.fromisoformat(moment)) - world.clock.now()) / 1000
+        await world.clock.advance(seconds)
+
+    assert sorted(await listed()) == ["Later", "Long", "Usual"]
+    await at("2027-03-01T22:29:59+00:00")
+    assert sorted(await listed()) == ["Later", "Long", "Usual"]
+    assert (await world.ask("GET", f"/api/events/{usual['id']}"))[1]["state"] == "on_sale"
+    assert await listed("?from=2027-03-01T22:29:59Z") == ["Later"]  # by the start, where that is asked for
+    await at("2027-03-01T22:30:00+00:00")
+    assert await listed() == ["Long", "Later"]
+    assert (await world.ask("GET", f"/api/events/{usual['id']}"))[1]["state"] == "ended"
+    await at("2027-03-04T19:30:00+00:00")
+    assert await listed() == ["Later"]
+    assert (long["ends_at"], later["ends_at"]) == ("2027-03-04T19:30:00.000Z", None)
+
+
+async def test_the_end_may_change_after_publishing(world: World) -> None:
+    event = await world.on_sale()
+    path = f"/api/events/{event['id']}"
+    status, later = await world.ask("PATCH", path, {"ends_at": "2027-03-02T01:00:00Z"}, ALICE)
+    assert (status, later["is_over_at"]) == (200, "2027-03-02T01:00:00.000Z")
+    status, usual = await world.ask("PATCH", path, {"ends_at": None}, ALICE)
+    assert (status, usual["is_over_at"]) == (200, "2027-03-01T22:30:00.000Z")
+    sent = [
+        msgspec.json.decode(row.payload, type=EventChanged).ends_at
+        for row in await world.sent()
+        if row.type == EventChanged.type()
+    ]
+    assert sent == [millis(datetime.fromisoformat("2027-03-02T01:00:00+00:00")), None]
+    status, problem = await world.ask("PATCH", path, {"ends_at": "2027-03-01T19:30:00Z"}, ALICE)
+    assert (status, list(problem["errors"])) == (422, ["ends_at"])
+
+
+async def test_pages_of_what_is_running_and_to_come(world: World) -> None:
+    for day in range(1, 11):
+        ends_at = "2027-03-12T00:00:00Z" if day % 2 else None
+        await world.on_sale(title=f"Day {day}", starts_at=f"2027-03-{day:02}T19:30:00Z", ends_at=ends_at)
+    noon = datetime.fromisoformat("2027-03-06T12:00:00+00:00")
+    await world.clock.advance((millis(noon) - world.clock.now()) / 1000)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = (await world.ask("GET", f"/api/events?limit=2{cursor}"))[1]
+        seen += [one["title"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == [f"Day {day}" for day in (1, 3, 5, 6, 7, 8, 9, 10)]
 
 
 async def test_from_draft_to_sale(world: World) -> None:

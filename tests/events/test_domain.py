@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from houseful.common.errors import Refusal
 from houseful.common.plan import StandingArea, unpack
+from houseful.common.times import USUAL_LENGTH_MILLIS
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent, State, Status, Step
 from tests.events.support import DAY, START, plan
@@ -17,6 +18,7 @@ from tests.events.support import DAY, START, plan
 ZONES = frozenset({"Europe/Zurich", "UTC"})
 PRICES = {"Stalls": 12_000, "Balcony": 4_500}
 SHOW = START + 30 * DAY
+USUAL = USUAL_LENGTH_MILLIS
 
 
 def made(**other: Any) -> Event:
@@ -47,8 +49,13 @@ STATES: list[tuple[dict[str, Any], int, State]] = [
     ({"status": "published", "on_sale_at": START}, START, "on_sale"),
     ({"status": "published", "sold_out": True}, START, "sold_out"),
     ({"status": "published"}, SHOW - 1, "on_sale"),
-    ({"status": "published"}, SHOW, "ended"),
-    ({"status": "published", "sold_out": True}, SHOW, "ended"),
+    ({"status": "published"}, SHOW, "on_sale"),
+    ({"status": "published"}, SHOW + USUAL - 1, "on_sale"),
+    ({"status": "published"}, SHOW + USUAL, "ended"),
+    ({"status": "published", "sold_out": True}, SHOW + USUAL - 1, "sold_out"),
+    ({"status": "published", "sold_out": True}, SHOW + USUAL, "ended"),
+    ({"status": "published", "ends_at": SHOW + 60_000}, SHOW + 59_999, "on_sale"),
+    ({"status": "published", "ends_at": SHOW + 60_000}, SHOW + 60_000, "ended"),
 ]
 
 
@@ -118,6 +125,10 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("refundable_until", SHOW + 1, "after starts_at"),
     ("refundable_until", -(10**15), "2000"),
     ("starts_at", domain.LATEST, "2199"),
+    ("ends_at", SHOW, "after starts_at"),
+    ("ends_at", SHOW - 1, "after starts_at"),
+    ("ends_at", SHOW + domain.LONGEST_MILLIS + 1, "31 days"),
+    ("ends_at", 10**15, "2199"),
 ]
 
 
@@ -173,7 +184,7 @@ def test_once_published_only_what_does_not_concern_the_seats_changes(status: Sta
     event = made(status=status)
     value: Any = b"{}" if field == "plan" else getattr(event, field)
     changes = Changes(**{field: value})
-    if field in ("title", "description", "on_sale_at", "max_seats_per_order", "refundable_until"):
+    if field in domain.CHANGEABLE_ONCE_PUBLISHED:
         domain.changed(event, changes, event.hall, START)
         return
     with pytest.raises(Refusal) as refused:

@@ -88,7 +88,7 @@ async def test_whatever_is_not_on_sale_is_refused(world: World) -> None:
     now = world.clock.now()
     await world.receive(world.published("evt_1"))
     await world.show("evt_2", on_sale_at=now + 1000)
-    await world.show("evt_3", starts_at=now)
+    await world.show("evt_3", starts_at=now - 1000, ends_at=now)
     await world.show("evt_4")
     await world.receive(EventCancelled(event_id="evt_4"))
     await world.receive(world.published("evt_5"))

@@ -71,7 +71,7 @@ async def test_a_hold_whose_seat_another_took_over_can_not_be_ordered_by_any_clo
 
 
 async def test_what_is_not_on_sale_any_more_can_not_be_ordered(world: World) -> None:
-    await world.show("evt_1", starts_at=world.clock.now() + 100_000)
+    await world.show("evt_1", ends_at=world.clock.now() + 100_000)
     await world.show("evt_2")
     ended, cancelled = await world.hold("A-1"), await world.hold("A-1", event="evt_2")
     await world.receive(EventCancelled(event_id="evt_2"))

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from houseful.common.errors import Refusal
+from houseful.common.times import USUAL_LENGTH_MILLIS
 from houseful.messages import EventChanged, EventPublished
 from houseful.tickets.domain import shows
 from houseful.tickets.domain.shows import TRANSITIONS, Show, ShowState
@@ -70,10 +71,20 @@ def test_every_pair_is_in_the_table_or_an_error(before: ShowState, after: ShowSt
 
 def test_what_an_organizer_changes_later_is_taken_over_and_nothing_else() -> None:
     change = EventChanged(
-        event_id="evt_1", title="Another", on_sale_at=None, max_seats_per_order=4, refundable_until=77
+        event_id="evt_1",
+        title="Another",
+        on_sale_at=None,
+        max_seats_per_order=4,
+        refundable_until=77,
+        ends_at=STARTS + 9,
     )
     expected = msgspec.structs.replace(
-        show(), title="Another", on_sale_at=None, max_seats_per_order=4, refundable_until=77
+        show(),
+        title="Another",
+        on_sale_at=None,
+        max_seats_per_order=4,
+        refundable_until=77,
+        ends_at=STARTS + 9,
     )
     assert shows.changed(show(), change) == expected
 
@@ -88,8 +99,11 @@ def test_what_an_organizer_changes_later_is_taken_over_and_nothing_else() -> Non
         (show(S.FAILED), ON_SALE, "inventory_not_ready"),
         (show(), ON_SALE - 1, "not_on_sale"),
         (show(), ON_SALE, None),
-        (show(), STARTS - 1, None),
-        (show(), STARTS, "event_ended"),
+        (show(), STARTS, None),
+        (show(), STARTS + USUAL_LENGTH_MILLIS - 1, None),
+        (show(), STARTS + USUAL_LENGTH_MILLIS, "event_ended"),
+        (msgspec.structs.replace(show(), ends_at=STARTS + 5), STARTS + 4, None),
+        (msgspec.structs.replace(show(), ends_at=STARTS + 5), STARTS + 5, "event_ended"),
         (msgspec.structs.replace(show(), on_sale_at=None), 0, None),
     ],
 )

@@ -8,6 +8,15 @@ from houseful.common.documents import Millis
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+USUAL_LENGTH_MILLIS = 3 * 3_600_000
+"""How long an event lasts of which nobody has said when it ends."""
+
+
+def end_of(starts_at: Millis, ends_at: Millis | None) -> Millis:
+    """When an event is over: until then it is on sale, and in the gate's list."""
+    return starts_at + USUAL_LENGTH_MILLIS if ends_at is None else ends_at
+
+
 def rfc3339(moment: Millis) -> str:
     seconds, millis = divmod(moment, 1000)
     return f"{_second(seconds)}.{millis:03d}Z"

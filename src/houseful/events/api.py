@@ -68,6 +68,7 @@ class NewEventInput(Input, frozen=True, kw_only=True):
     description: Description = ""
     venue: Venue
     starts_at: Moment
+    ends_at: Moment | None = None
     timezone: Timezone
     currency: Currency
     on_sale_at: Moment | None = None
@@ -80,13 +81,14 @@ class NewEventInput(Input, frozen=True, kw_only=True):
 
 
 class ChangesInput(Input, frozen=True, kw_only=True):
-    """Only what is given changes. Once published: title, description, on_sale_at, max_seats_per_order and
-    refundable_until."""
+    """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
+    max_seats_per_order and refundable_until."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
     venue: Venue | UnsetType = UNSET
     starts_at: Moment | UnsetType = UNSET
+    ends_at: Moment | UnsetType | None = UNSET
     timezone: Timezone | UnsetType = UNSET
     currency: Currency | UnsetType = UNSET
     on_sale_at: Moment | UnsetType | None = UNSET
@@ -99,7 +101,8 @@ class ChangesInput(Input, frozen=True, kw_only=True):
 
 
 class EventsQuery(Input, frozen=True, kw_only=True):
-    """`q`: each of its words begins one of title or venue. `from <= starts_at < to`; from now by default."""
+    """`q`: each of its words begins one of title or venue. `from <= starts_at < to`; without
+    `from`, what is not over yet."""
 
     q: Annotated[str, Meta(max_length=200)] = ""
     since: Moment | None = msgspec.field(default=None, name="from")
@@ -117,7 +120,8 @@ class AreaView(View, frozen=True, kw_only=True):
 
 
 class EventView(View, frozen=True, kw_only=True):
-    """`problem` says why an event stays in the state `publishing`: its inventory can't be made.
+    """`is_over_at` is `ends_at`, or three hours after the start where that is not said; until then the event
+    is on sale. `problem` says why an event stays in the state `publishing`: its inventory can't be made.
     `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
     and for others they are left out.
 
@@ -129,6 +133,8 @@ class EventView(View, frozen=True, kw_only=True):
     description: str
     venue: str
     starts_at: str
+    ends_at: str | None
+    is_over_at: str
     timezone: str
     currency: str
     on_sale_at: str | None
@@ -159,6 +165,7 @@ async def create_event(service: EventsService, call: Call[NewEventInput]) -> Eve
         description=body.description,
         venue=body.venue,
         starts_at=millis(body.starts_at),
+        ends_at=_moment(body.ends_at),
         timezone=body.timezone,
         currency=body.currency,
         on_sale_at=_moment(body.on_sale_at),
@@ -177,7 +184,7 @@ async def change_event(service: EventsService, call: Call[ChangesInput]) -> Even
     said: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not UNSET
     }
-    for name in said.keys() & {"starts_at", "on_sale_at", "refundable_until"}:
+    for name in said.keys() & {"starts_at", "ends_at", "on_sale_at", "refundable_until"}:
         said[name] = _moment(said[name])
     if "areas" in said:
         said["areas"] = _areas(said["areas"])
@@ -240,6 +247,8 @@ def _view(service: EventsService, event: Event) -> EventView:
         description=event.description,
         venue=event.venue,
         starts_at=rfc3339(event.starts_at),
+        ends_at=_written(event.ends_at),
+        is_over_at=rfc3339(event.is_over_at),
         timezone=event.timezone,
         currency=event.currency,
         on_sale_at=_written(event.on_sale_at),

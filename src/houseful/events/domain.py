@@ -23,6 +23,7 @@ from houseful.common.plan import (
     unpack,
 )
 from houseful.common.plan_warnings import plan_warnings
+from houseful.common.times import end_of
 from houseful.messages import EventChanged, EventPublished
 
 TITLE_LENGTH = 200
@@ -32,10 +33,12 @@ HOLD_SECONDS = (1, 7200)
 SEATS_PER_ORDER = (1, 50)
 EARLIEST: Millis = 946_684_800_000  # 2000-01-01
 LATEST: Millis = 7_258_118_400_000  # 2200-01-01
+LONGEST_MILLIS = 31 * 86_400_000
+"""Whoever looks for what is still running looks back so far."""
 PART_BYTES = 4 * 1024 * 1024  # in base64 well below MongoDB's 16 MB for a document
 
 CHANGEABLE_ONCE_PUBLISHED = frozenset(
-    {"title", "description", "on_sale_at", "max_seats_per_order", "refundable_until"}
+    {"title", "description", "ends_at", "on_sale_at", "max_seats_per_order", "refundable_until"}
 )
 
 Status = Literal["draft", "publishing", "published", "cancelled"]
@@ -109,6 +112,11 @@ class Event(Document, frozen=True, kw_only=True):
     published_at: Millis | None = None
     created_at: Millis
     updated_at: Millis
+    ends_at: Millis | None = None
+
+    @property
+    def is_over_at(self) -> Millis:
+        return end_of(self.starts_at, self.ends_at)
 
     @property
     def price_range_minor(self) -> tuple[int, int]:
@@ -132,6 +140,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     venue: str
     starts_at: Millis
+    ends_at: Millis | None = None
     timezone: str
     currency: str
     on_sale_at: Millis | None = None
@@ -150,6 +159,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     venue: str | UnsetType = UNSET
     starts_at: Millis | UnsetType = UNSET
+    ends_at: Millis | UnsetType | None = UNSET
     timezone: str | UnsetType = UNSET
     currency: str | UnsetType = UNSET
     on_sale_at: Millis | UnsetType | None = UNSET
@@ -280,6 +290,7 @@ def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
         "hold_seconds": _number_error(event.hold_seconds, HOLD_SECONDS),
         "max_seats_per_order": _number_error(event.max_seats_per_order, SEATS_PER_ORDER),
         "starts_at": _moment_error(event.starts_at),
+        "ends_at": _moment_error(event.ends_at) or _length_error(event),
         "on_sale_at": _moment_error(event.on_sale_at),
         "refundable_until": _moment_error(event.refundable_until),
     }
@@ -310,6 +321,14 @@ def _number_error(value: int, limits: tuple[int, int]) -> str | None:
     return None if least <= value <= most else f"has to be between {least} and {most}"
 
 
+def _length_error(event: Event) -> str | None:
+    if event.ends_at is None or 0 < event.ends_at - event.starts_at <= LONGEST_MILLIS:
+        return None
+    if event.ends_at <= event.starts_at:
+        return "has to be after starts_at"
+    return f"is more than {LONGEST_MILLIS // 86_400_000} days after starts_at; make an event of each part"
+
+
 def _moment_error(moment: Millis | None) -> str | None:
     """Not every time that a body can name can be written again."""
     if moment is None or EARLIEST <= moment < LATEST:
@@ -330,10 +349,10 @@ def refuse(errors: Mapping[str, str]) -> None:
 
 
 def state(event: Event, now: Millis) -> State:
-    """What the API says: only the beginning and the end of sales are decided by the clock."""
+    """What the API says: the beginning of sales and the end of the event are decided by the clock."""
     if event.status != "published":
         return event.status
-    if now >= event.starts_at:
+    if now >= event.is_over_at:
         return "ended"
     if event.on_sale_at is not None and now < event.on_sale_at:
         return "scheduled"
@@ -390,6 +409,7 @@ def published_message(event: Event) -> EventPublished:
         plan_hash=event.hall.plan_hash,
         seats_total=event.hall.seats_total,
         prices=event.prices,
+        ends_at=event.ends_at,
     )
 
 
@@ -400,6 +420,7 @@ def changed_message(event: Event) -> EventChanged:
         on_sale_at=event.on_sale_at,
         max_seats_per_order=event.max_seats_per_order,
         refundable_until=event.refundable_until,
+        ends_at=event.ends_at,
     )
 
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from houseful.common.auth import Identity, Role
 from houseful.common.documents import Document, Millis, Scalar
@@ -33,7 +34,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: `since <= starts_at < until`. `organizer_id` asks for all of theirs, newest first."""
+    """Which events: `since <= starts_at < until`; without `since`, what is not over yet.
+    `organizer_id` asks for all of theirs, newest first."""
 
     query: str = ""
     since: Millis | None = None
@@ -189,19 +191,25 @@ class EventsService:
         matches = domain.search(search.query)
         found: list[Event] = []
         last = search.after
-        size = _SCANNED_AT_ONCE if search.query.strip() else search.limit + 1
-        for _ in range(_MOST_SCANNED // size):
-            batch = await self._batch(search, last, size)
-            for event in batch:
-                position = Position(event.created_at if mine else event.starts_at, event.id)
-                if matches(event) and (not mine or _within(event, search)):
-                    if len(found) == search.limit:
-                        return found, last
-                    found.append(event)
-                last = position
-            if len(batch) < size:
-                return found, None
-        return found, last
+        now = self._clock.now()
+        read = 0
+        for part, size in _parts(search, now):
+            while read < _MOST_SCANNED:
+                batch = await self._batch(part, last, size)
+                read += len(batch)
+                for event in batch:
+                    position = Position(event.created_at if mine else event.starts_at, event.id)
+                    over = search.since is None and not mine and event.is_over_at <= now
+                    if not over and matches(event) and (not mine or _within(event, search)):
+                        if len(found) == search.limit:
+                            return found, last
+                        found.append(event)
+                    last = position
+                if len(batch) < size:
+                    break
+            else:
+                return found, last
+        return found, None
 
     async def _batch(self, search: Search, after: Position | None, size: int) -> list[Event]:
         behind: tuple[Scalar, str] | None = None if after is None else (after.at, after.id)
@@ -210,12 +218,11 @@ class EventsService:
             return await self._store.find(
                 Event, mine, by="created_at", after=behind, descending=True, limit=size
             )
-        since = self._clock.now() if search.since is None else search.since
         return await self._store.find(
             Event,
             {"status": "published"},
             by="starts_at",
-            since=since,
+            since=search.since,
             until=search.until,
             after=behind,
             limit=size,
@@ -289,6 +296,19 @@ def _put_if_new(tx: Transaction, before: Event, after: Event) -> None:
 def _store_plan(tx: Transaction, checked: CheckedPlan) -> None:
     for id, data in zip(domain.part_ids(checked.hall), checked.parts, strict=True):
         tx.insert_or_ignore(StoredPlan(id=id, data=data))
+
+
+def _parts(search: Search, now: Millis) -> list[tuple[Search, int]]:
+    """What is to be read, and how much at once. Of what has begun most is over, and read in vain."""
+    size = _SCANNED_AT_ONCE if search.query.strip() else search.limit + 1
+    if search.organizer_id is not None or search.since is not None:
+        return [(search, size)]
+    begun = replace(search, since=now - domain.LONGEST_MILLIS, until=_earlier(now, search.until))
+    return [(begun, _SCANNED_AT_ONCE), (replace(search, since=now), size)]
+
+
+def _earlier(one: Millis, other: Millis | None) -> Millis:
+    return one if other is None else min(one, other)
 
 
 def _within(event: Event, search: Search) -> bool:

@@ -3,7 +3,7 @@
 import io
 import threading
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -30,7 +30,6 @@ _A4_WIDTH_MM = 210
 _A4_HEIGHT_MM = 297
 _MARGIN_MM = 20
 _QR_MM = 74
-_SHOW_HOURS = 2
 _REGULAR, _BOLD = "Sans", "Sans-Bold"
 _FONTS = {_REGULAR: "SourceSansPro-Regular.ttf", _BOLD: "SourceSansPro-Bold.ttf"}
 _LINE_MM = 0.46  # the height of a line by the size of its letters in points
@@ -246,7 +245,7 @@ def calendar_date(
     entry.add("organizer", f"mailto:{organizer}")
     entry.add("dtstamp", datetime.fromtimestamp(now / 1000, UTC))
     entry.add("dtstart", starts_at)
-    entry.add("dtend", starts_at + timedelta(hours=_SHOW_HOURS))
+    entry.add("dtend", datetime.fromtimestamp(show.is_over_at / 1000, UTC))
     entry.add("summary", show.title)
     entry.add("location", show.venue)
     entry.add("description", "\n".join(place(ticket) for ticket in tickets))

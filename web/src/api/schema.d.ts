@@ -1044,7 +1044,8 @@ export interface components {
         };
         /**
          * EventView
-         * @description `problem` says why an event stays in the state `publishing`: its inventory can't be made.
+         * @description `is_over_at` is `ends_at`, or three hours after the start where that is not said; until then the event
+         *         is on sale. `problem` says why an event stays in the state `publishing`: its inventory can't be made.
          *         `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
          *         and for others they are left out.
          *
@@ -1056,6 +1057,8 @@ export interface components {
             description: string;
             venue: string;
             starts_at: string;
+            ends_at: string | null;
+            is_over_at: string;
             timezone: string;
             currency: string;
             on_sale_at: string | null;
@@ -1091,7 +1094,8 @@ export interface components {
         };
         /**
          * EventsQuery
-         * @description `q`: each of its words begins one of title or venue. `from <= starts_at < to`; from now by default.
+         * @description `q`: each of its words begins one of title or venue. `from <= starts_at < to`; without
+         *         `from`, what is not over yet.
          */
         EventsQuery: {
             /** @default  */
@@ -1115,6 +1119,8 @@ export interface components {
             venue: string;
             /** Format: date-time */
             starts_at: string;
+            /** @default null */
+            ends_at?: string | null;
             /** @description IANA name, such as Europe/Berlin */
             timezone: string;
             /** @enum {string} */
@@ -1148,8 +1154,8 @@ export interface components {
         };
         /**
          * ChangesInput
-         * @description Only what is given changes. Once published: title, description, on_sale_at, max_seats_per_order and
-         *         refundable_until.
+         * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
+         *         max_seats_per_order and refundable_until.
          */
         ChangesInput: {
             title?: string;
@@ -1157,6 +1163,7 @@ export interface components {
             venue?: string;
             /** Format: date-time */
             starts_at?: string;
+            ends_at?: string | null;
             /** @description IANA name, such as Europe/Berlin */
             timezone?: string;
             /** @enum {string} */

@@ -8,6 +8,8 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     description: '',
     venue: 'Harbour Theatre',
     starts_at: '2030-03-01T19:30:00Z',
+    ends_at: null,
+    is_over_at: '2030-03-01T22:30:00Z',
     timezone: 'Europe/Berlin',
     currency: 'EUR',
     on_sale_at: null,

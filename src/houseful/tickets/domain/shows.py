@@ -7,7 +7,7 @@ import msgspec
 
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal
-from houseful.common.times import rfc3339
+from houseful.common.times import end_of, rfc3339
 from houseful.messages import EventChanged, EventPublished
 
 CANCEL_WATCH_MILLIS = 3_600_000
@@ -56,6 +56,11 @@ class Show(Document, frozen=True, kw_only=True):
     detail: str | None = None
     cancelled_at: Millis | None = None
     look_at: Millis | None = None
+    ends_at: Millis | None = None
+
+    @property
+    def is_over_at(self) -> Millis:
+        return end_of(self.starts_at, self.ends_at)
 
 
 class PlanPart(Document, frozen=True, kw_only=True):
@@ -81,6 +86,7 @@ def changed(show: Show, message: EventChanged) -> Show:
         on_sale_at=message.on_sale_at,
         max_seats_per_order=message.max_seats_per_order,
         refundable_until=message.refundable_until,
+        ends_at=message.ends_at,
     )
 
 
@@ -107,6 +113,6 @@ def check_on_sale(show: Show | None, now: Millis) -> Show:
         raise not_ready()
     if show.on_sale_at is not None and now < show.on_sale_at:
         raise Refusal(409, "not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at))
-    if now >= show.starts_at:
-        raise Refusal(409, "event_ended", "This event has begun; it is not on sale any more.")
+    if now >= show.is_over_at:
+        raise Refusal(409, "event_ended", "This event is over; it is not on sale any more.")
     return show
