@@ -246,6 +246,33 @@ async def test_much_too_late_is_said_as_such(world: World) -> None:
     assert "cancel" not in (order.detail or "")
 
 
+async def test_what_an_order_says_of_its_money_stays_true(world: World) -> None:
+    await world.show(hold_seconds=60)
+    bought = await world.bought("A-1")
+    on_its_way = (await world.cancel(bought)).detail
+    assert on_its_way == "You cancelled this order. The money is on its way back to you."
+    await world.quiet()
+    assert (
+        await world.order_of(bought)
+    ).detail == "You cancelled this order. The money has gone back to you."
+    unpaid = await world.placed("A-2")
+    assert (await world.cancel(unpaid)).detail == "You cancelled this order."
+
+
+async def test_a_declined_card_is_not_why_an_order_expired(world: World) -> None:
+    await world.show(hold_seconds=60)
+    order_id = await world.placed("A-1")
+    world.processor.pay(order_id, "4000000000000002")
+    await world.webhooks()
+    assert (await world.order_of(order_id)).detail == "card_declined"
+    await world.clock.advance(60)
+    await world.tickets.settlement.reconcile_due()
+    assert ((await world.order_of(order_id)).state, (await world.order_of(order_id)).detail) == (
+        S.EXPIRED,
+        None,
+    )
+
+
 async def test_an_order_of_the_version_before_has_no_reason(world: World) -> None:
     await world.show()
     order = await world.order_of(await world.placed("A-1"))

@@ -20,7 +20,7 @@ from houseful.tickets.domain.orders import (
     OrderState,
     PaymentState,
 )
-from houseful.tickets.domain.returns import Reason, clause, in_words
+from houseful.tickets.domain.returns import Money, Reason, clause, in_words
 
 S, P = OrderState, PaymentState
 NOW, DEADLINE = 1_000_000, 1_600_000
@@ -337,4 +337,4 @@ def test_messages_tell_the_frozen_prices() -> None:
 def test_each_reason_has_words_of_its_own(reason: Reason) -> None:
     assert sum(clause(other) == clause(reason) for other in Reason) == 1
     assert clause(reason)[1:] in in_words(reason)
-    assert "money" not in in_words(reason, paid=False)
+    assert "money" not in in_words(reason, Money.NONE)

@@ -12,7 +12,7 @@ import msgspec
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
-from houseful.tickets.domain.returns import Reason, in_words
+from houseful.tickets.domain.returns import Money, Reason, in_words
 
 
 class OrderState(StrEnum):
@@ -211,7 +211,7 @@ def intent_ended(order: Order) -> Order:
     """The gateway has ended the intent; no money will come of it."""
     order = paid(order, PaymentState.CANCELED, due=None, look_at=None)
     if order.state in (OrderState.AWAITING_PAYMENT, OrderState.PROCESSING):
-        return moved(order, OrderState.EXPIRED)
+        return moved(order, OrderState.EXPIRED, detail=None)
     return order
 
 
@@ -237,7 +237,7 @@ def lapsed(order: Order, now: Millis) -> Order:
         and order.payment is PaymentState.NONE
         and now >= order.expires_at
     ):
-        return moved(order, OrderState.EXPIRED)
+        return moved(order, OrderState.EXPIRED, detail=None)
     return order
 
 
@@ -262,9 +262,10 @@ def can_be_cancelled(order: Order) -> bool:
 
 
 def expired(order: Order, now: Millis) -> Order:
-    """Nobody paid in time. The hold has lapsed by itself; the intent stays payable for `LATE_MILLIS` (then it
-    is ended).
+    """Nobody paid in time, whatever a card was declined for before. The hold has lapsed by itself; the intent
+    stays payable for `LATE_MILLIS` (then it is ended).
     """
+    order = msgspec.structs.replace(order, detail=None)
     if order.payment is PaymentState.NONE:
         return moved(order, OrderState.EXPIRED, look_at=now + _SOON_MILLIS)
     return moved(order, OrderState.EXPIRED, look_at=order.expires_at + LATE_MILLIS, due=None)
@@ -277,7 +278,8 @@ def cancelled(order: Order, why: Reason, now: Millis) -> Order:
     if not can_be_cancelled(order):
         return order
     paid_for = order.state is OrderState.CONFIRMED and order.payment is not PaymentState.NONE
-    order = msgspec.structs.replace(order, reason=why, detail=in_words(why, paid=paid_for))
+    detail = in_words(why, Money.COMING if paid_for else Money.NONE)
+    order = msgspec.structs.replace(order, reason=why, detail=detail)
     if paid_for:
         # A capture may be on its way; it is settled first and refunded then.
         due = Due.REFUND if order.payment is PaymentState.CAPTURED else Due.CAPTURE
@@ -299,13 +301,19 @@ def settled(order: Order, done: Due, now: Millis) -> Order:
                 return msgspec.structs.replace(order, due=Due.REFUND, look_at=now)
             return order
         case Due.VOID:
-            return moved(paid(order, PaymentState.VOIDED, due=None, look_at=None), OrderState.REFUNDED)
+            return _given_back(paid(order, PaymentState.VOIDED, due=None, look_at=None))
         case Due.REFUND:
-            return moved(paid(order, PaymentState.REFUNDED, due=None, look_at=None), OrderState.REFUNDED)
+            return _given_back(paid(order, PaymentState.REFUNDED, due=None, look_at=None))
         case Due.CANCEL:
             return paid(order, PaymentState.CANCELED, due=None, look_at=None)
         case Due.CREATE:
             raise ValueError("an intent that was made is told with intent_made")
+
+
+def _given_back(order: Order) -> Order:
+    """An order of an older version does not say why."""
+    detail = order.detail if order.reason is None else in_words(order.reason, Money.BACK)
+    return moved(order, OrderState.REFUNDED, detail=detail)
 
 
 def looked_at(order: Order, now: Millis) -> Order:

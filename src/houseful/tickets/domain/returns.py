@@ -1,6 +1,6 @@
 """Why money goes back, in one place, so that an order, a message and a letter all say the same."""
 
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class Reason(StrEnum):
@@ -33,8 +33,15 @@ def clause(reason: Reason) -> str:
     return _WORDS[reason]
 
 
-def in_words(reason: Reason, *, paid: bool = True) -> str:
+class Money(Enum):
+    """What is said of it."""
+
+    NONE = ""
+    COMING = " The money is on its way back to you."
+    BACK = " The money has gone back to you."
+
+
+def in_words(reason: Reason, money: Money = Money.COMING) -> str:
     """For whoever looks at the order."""
     words = _WORDS[reason]
-    sentence = f"{words[0].upper()}{words[1:]}."
-    return f"{sentence} The money is on its way back to you." if paid else sentence
+    return f"{words[0].upper()}{words[1:]}.{money.value}"
