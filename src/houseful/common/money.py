@@ -9,6 +9,16 @@ CURRENCIES = {
 }  # fmt: skip
 
 
+def decimal(amount_minor: int, currency: str) -> str:
+    """For spreadsheets: `1234.50`, with as many decimals as the currency has."""
+    places = CURRENCIES[currency]
+    if places == 0:
+        return str(amount_minor)
+    sign = "-" if amount_minor < 0 else ""
+    whole, part = divmod(abs(amount_minor), 10**places)
+    return f"{sign}{whole}.{part:0{places}d}"
+
+
 def written(amount_minor: int, currency: str) -> str:
     """For documents and mail: `1,234.50 EUR`."""
     places = CURRENCIES[currency]

@@ -1,14 +1,11 @@
 """Figures for the organizer: what is sold, per category and per minute, and every order as CSV."""
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from functools import partial
 
 from houseful.common.ports import Clock, Store, Transaction
-from houseful.common.times import rfc3339
 from houseful.messages import OrderConfirmed, OrderRefunded
-from houseful.tickets import views
+from houseful.tickets import sheet, views
 from houseful.tickets.domain import sales
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
@@ -21,7 +18,6 @@ from houseful.tickets.service.inventory import Inventory
 _PAGE = 500
 _MINUTES = 60
 _LOOK_SECONDS = 1.0
-_COLUMNS = ("order", "created", "status", "name", "email", "seats", "total_minor", "currency", "confirmed")
 
 
 class Figures:
@@ -78,38 +74,16 @@ class Figures:
             await self._clock.sleep(_LOOK_SECONDS)
 
     async def orders_csv(self, show: Show) -> AsyncIterator[bytes]:
-        """RFC 4180 with a header line, in the order of placing; page by page, whatever the size of the
-        sale.
-        """
-        yield _csv_line(_COLUMNS)
+        """A header, then the orders as they were placed; page by page, whatever the size of the sale."""
+        yield sheet.header()
         after: tuple[int, str] | None = None
         while True:
             page = await self._store.find(
                 Order, {"event_id": show.id}, by="created_at", after=after, limit=_PAGE
             )
-            for order in page:
-                yield _csv_line(
-                    (
-                        order.id,
-                        rfc3339(order.created_at),
-                        order.state,
-                        order.buyer_name,
-                        order.buyer_email,
-                        " ".join(seat.seat_id for seat in order.seats),
-                        str(order.total_minor),
-                        order.currency,
-                        rfc3339(order.confirmed_at) if order.confirmed_at is not None else "",
-                    )
-                )
+            if page:
+                layout = await self._inventory.layout(show.id)
+                yield b"".join(sheet.row(order, layout) for order in page)
             if len(page) < _PAGE:
                 return
             after = (page[-1].created_at, page[-1].id)
-
-
-def _csv_line(cells: tuple[str, ...]) -> bytes:
-    """Cells that a spreadsheet would take for a formula get an apostrophe in front."""
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in cells
-    )
-    return line.getvalue().encode()
