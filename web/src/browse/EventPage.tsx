@@ -3,7 +3,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { categoriesQuery, eventQuery } from '@/api/queries';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
-import { formatClock, formatDay, formatMoment } from '@/lib/time';
+import { formatClock, formatDay, formatMoment, isKnownZone } from '@/lib/time';
 import { useTitle } from '@/lib/useTitle';
 import { count } from '@/lib/words';
 import { ErrorState } from '@/ui/ErrorState';
@@ -53,7 +53,12 @@ function Facts({ event }: { event: EventInfo }) {
       'Starts',
       `${formatDay(event.starts_at, event.timezone)}, ${formatClock(event.starts_at, event.timezone)}`,
     ],
-    ['Time zone', `Venue time (${event.timezone})`],
+    [
+      'Time zone',
+      isKnownZone(event.timezone)
+        ? `Venue time (${event.timezone})`
+        : `UTC: this browser does not know ${event.timezone}`,
+    ],
     ['Venue', event.venue],
     ['Seats', event.seats_total > 0 ? count(event.seats_total) : null],
     [

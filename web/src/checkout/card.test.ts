@@ -23,3 +23,26 @@ it('knows what a card looks like', () => {
     'card.cvc',
   ]);
 });
+
+it.each([
+  ['12/2039', '12/39'],
+  ['12 / 2039', '12/39'],
+  ['122039', '12/39'],
+  ['2039-12', '12/39'],
+  ['1/39', '01/39'],
+  ['1/2039', '01/39'],
+  ['12/39', '12/39'],
+  ['12/391', '12/39'],
+  ['12-39', '12/39'],
+])('reads %s as %s', (text, expiry) => {
+  expect(formatExpiry(text)).toBe(expiry);
+});
+
+it('reads a year of four digits typed one by one', () => {
+  let shown = '';
+  for (const key of '12/2039') shown = formatExpiry(shown + key, shown);
+  expect(shown).toBe('12/39');
+  shown = '';
+  for (const key of '122039') shown = formatExpiry(shown + key, shown);
+  expect(shown).toBe('12/39');
+});

@@ -22,12 +22,21 @@ export function groupNumber(text: string): string {
     .replace(/(.{4})(?=.)/g, '$1 ');
 }
 
-/** Puts the slash into "1227" while it is typed, and lets it be deleted again. */
+/**
+ * Puts the slash into "1227" while it is typed, and lets it be deleted again. Takes what people and password managers
+ * write for it: "1/27", "12/2027", "2027-12".
+ */
 export function formatExpiry(text: string, before = ''): string {
-  const value = digits(text).slice(0, 4);
+  const iso = /^\s*(\d{4})-(\d\d)\s*$/.exec(text);
+  const written = iso
+    ? `${iso[2] ?? ''}/${iso[1] ?? ''}`
+    : text.replace(/^\s*(\d)\s*[/.-]/, '0$1/');
+  const all = digits(written);
+  // "12/20" may be on its way to "12/2039", whose century nobody needs.
+  const value = all.length > 4 && all.slice(2, 4) === '20' ? all.slice(0, 6) : all.slice(0, 4);
   const isDeleting = text.length < before.length;
   if (value.length < 2 || (value.length === 2 && isDeleting)) return value;
-  return `${value.slice(0, 2)}/${value.slice(2)}`;
+  return `${value.slice(0, 2)}/${value.length === 6 ? value.slice(4) : value.slice(2)}`;
 }
 
 export function cardErrors(card: { number: string; exp: string; cvc: string }) {

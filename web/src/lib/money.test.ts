@@ -29,3 +29,8 @@ describe('money', () => {
     expect(parseMoney(moneyInput(8995, 'EUR'), 'EUR')).toBe(8995);
   });
 });
+
+it('shows an amount whose currency the browser cannot name', () => {
+  expect(formatMoney(4550, 'XQZ', 'en-GB')).toMatch(/XQZ\s?45\.50/);
+  expect(formatMoney(4550, 'EURO', 'en-GB')).toBe('45.50 EURO');
+});

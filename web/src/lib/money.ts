@@ -1,6 +1,10 @@
 import { locale } from './locale';
 
+/** Three letters are always a currency to a browser, known or not; anything else would throw. */
+const isCode = (currency: string) => /^[A-Za-z]{3}$/.test(currency);
+
 export function minorDigits(currency: string): number {
+  if (!isCode(currency)) return 2;
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   return format.resolvedOptions().maximumFractionDigits ?? 2;
 }
@@ -9,6 +13,7 @@ const formats = new Map<string, Intl.NumberFormat>();
 
 /** €45 or €45.50: the cents are shown where there are any. */
 export function formatMoney(minor: number, currency: string, language = locale): string {
+  if (!isCode(currency)) return `${moneyInput(minor, currency)} ${currency}`;
   const key = `${language} ${currency}`;
   let format = formats.get(key);
   if (!format) {

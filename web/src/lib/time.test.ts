@@ -1,6 +1,17 @@
 // @vitest-environment jsdom
 import { describe, expect, it } from 'vitest';
-import { deadline, formatRemaining, fromWallClock, spokenRemaining, toWallClock } from './time';
+import { ownEnglish } from './locale';
+import {
+  dayParts,
+  deadline,
+  formatClock,
+  formatMoment,
+  formatRemaining,
+  fromWallClock,
+  isKnownZone,
+  spokenRemaining,
+  toWallClock,
+} from './time';
 
 describe('the countdown', () => {
   it('follows the server clock, however wrong the device is', () => {
@@ -39,4 +50,24 @@ describe('venue time', () => {
   it('is nothing for what is no date', () => {
     expect(fromWallClock('tomorrow', 'Europe/Berlin')).toBeNull();
   });
+});
+
+describe('a zone that the browser lacks', () => {
+  it('is shown in UTC, and says so', () => {
+    expect(formatClock('2026-12-12T18:30:00Z', 'Europe/Atlantis')).toBe('18:30 UTC');
+    expect(formatMoment('2026-12-12T18:30:00Z', '')).toMatch(/18:30 UTC$/);
+    expect(dayParts('2026-12-12T18:30:00Z', 'Mars/Olympus').day).toBe('12');
+    expect(isKnownZone('Europe/Atlantis')).toBe(false);
+    expect(isKnownZone('Europe/Berlin')).toBe(true);
+  });
+
+  it('can be edited, in UTC', () => {
+    expect(toWallClock('2026-12-12T18:30:00Z', 'Europe/Atlantis')).toBe('2026-12-12T18:30');
+    expect(fromWallClock('2026-12-12T18:30', 'Europe/Atlantis')).toBe('2026-12-12T18:30:00Z');
+  });
+});
+
+it('takes the first name of an English that is one', () => {
+  expect(ownEnglish(['de-DE', 'en-US@posix', 'en-AU'])).toBe('en-AU');
+  expect(ownEnglish(['de-DE'])).toBe('en-GB');
 });

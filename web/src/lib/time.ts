@@ -28,8 +28,29 @@ export function spokenRemaining(ms: number): string {
   return seconds >= 60 ? inUnits(Math.ceil(seconds / 60), 'minute') : inUnits(seconds, 'second');
 }
 
+const zones = new Map<string, boolean>();
+
+/** Zones are added and renamed every year, and a browser knows those of its own day. */
+export function isKnownZone(timeZone: string): boolean {
+  let known = zones.get(timeZone);
+  if (known === undefined) {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone });
+      known = true;
+    } catch {
+      known = false;
+    }
+    zones.set(timeZone, known);
+  }
+  return known;
+}
+
+/** A zone that this browser can count in: UTC instead of one that it lacks. Times name the zone that they are in. */
+const zoneFor = (timeZone: string) => (isKnownZone(timeZone) ? timeZone : 'UTC');
+
 function format(instant: string, timeZone: string, options: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(locale, { timeZone, ...options }).format(new Date(instant));
+  const zone = { timeZone: zoneFor(timeZone) };
+  return new Intl.DateTimeFormat(locale, { ...zone, ...options }).format(new Date(instant));
 }
 
 export function formatDay(instant: string, timeZone: string): string {
@@ -64,11 +85,11 @@ export function dayParts(instant: string, timeZone: string) {
   };
 }
 
-export const localTimeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const localTimeZone = zoneFor(Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 function wallClockUtc(ms: number, timeZone: string): number {
   const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone,
+    timeZone: zoneFor(timeZone),
     hourCycle: 'h23',
     year: 'numeric',
     month: '2-digit',
