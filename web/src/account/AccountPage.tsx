@@ -47,7 +47,7 @@ function Account() {
           ['Email', user.email],
           ['Roles', listed(user.roles)],
         ].map(([name, value]) => (
-          <div key={name} className="flex justify-between gap-4 py-3">
+          <div key={name} className="flex flex-wrap justify-between gap-x-4 py-3">
             <dt className="text-soft">{name}</dt>
             <dd className="min-w-0 text-right wrap-break-word">{value}</dd>
           </div>

@@ -1,5 +1,6 @@
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { cx } from '@/lib/cx';
+import { Announcer } from './Announcer';
 import { Header } from './Header';
 import { HoldBanner } from './HoldBanner';
 import { Offline } from './Offline';
@@ -16,6 +17,7 @@ export function Layout() {
       >
         Skip to the content
       </a>
+      <Announcer />
       <Header />
       <Offline />
       <HoldBanner />

@@ -4,6 +4,7 @@ import { categoriesQuery, eventQuery } from '@/api/queries';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { formatClock, formatDay, formatMoment, isKnownZone } from '@/lib/time';
+import { cx } from '@/lib/cx';
 import { useTitle } from '@/lib/useTitle';
 import { count } from '@/lib/words';
 import { ErrorState } from '@/ui/ErrorState';
@@ -11,6 +12,7 @@ import { Poster } from '@/ui/Poster';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
 import { SaleBar } from './SaleBar';
+import { titleSize } from './titleSize';
 
 const route = getRouteApi('/events/$eventId');
 
@@ -27,9 +29,7 @@ export function EventPage() {
           <p className="text-base font-medium md:text-lg">
             {formatDay(event.starts_at, event.timezone)}
           </p>
-          <h1 className="display text-6xl wrap-break-word uppercase md:text-8xl lg:text-9xl">
-            {event.title}
-          </h1>
+          <h1 className={cx('display uppercase', titleSize(event.title))}>{event.title}</h1>
           <p className="text-base font-medium md:text-lg">{event.venue}</p>
         </div>
       </Poster>
@@ -70,7 +70,7 @@ function Facts({ event }: { event: EventInfo }) {
   ].filter((fact): fact is [string, string] => fact[1] !== null);
   return (
     <dl className="grid border-b border-line sm:grid-cols-2 sm:gap-x-10">
-      <div className="flex justify-between gap-4 border-t border-line py-3 sm:col-span-2">
+      <div className="flex flex-wrap justify-between gap-x-4 border-t border-line py-3 sm:col-span-2">
         <dt className="text-soft">Status</dt>
         <dd>
           <StateLabel state={event.state} />
@@ -79,7 +79,7 @@ function Facts({ event }: { event: EventInfo }) {
       {facts.map(([name, value]) => (
         <div
           key={name}
-          className="flex justify-between gap-4 border-t border-line py-3 sm:col-span-2"
+          className="flex flex-wrap justify-between gap-x-4 border-t border-line py-3 sm:col-span-2"
         >
           <dt className="text-soft">{name}</dt>
           <dd className="text-right">{value}</dd>
@@ -110,7 +110,10 @@ function Prices({ event }: { event: EventInfo }) {
           {[...rows]
             .sort((a, b) => b.price_minor - a.price_minor)
             .map((row) => (
-              <li key={row.name} className="flex items-baseline justify-between gap-4 py-3">
+              <li
+                key={row.name}
+                className="flex flex-wrap items-baseline justify-between gap-x-4 py-3"
+              >
                 <span className="font-medium">{row.name}</span>
                 <span className="ml-auto text-sm text-soft">
                   {row.available === null

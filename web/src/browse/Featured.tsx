@@ -1,8 +1,10 @@
 import { Link } from '@tanstack/react-router';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
+import { cx } from '@/lib/cx';
 import { formatMoment } from '@/lib/time';
 import { Poster } from '@/ui/Poster';
+import { titleSize } from './titleSize';
 
 /** The next event on sale gets the room of a poster. */
 export function Featured({ event }: { event: EventInfo }) {
@@ -18,8 +20,8 @@ export function Featured({ event }: { event: EventInfo }) {
           <p className="text-[0.9375rem] font-medium">
             {formatMoment(event.starts_at, event.timezone)}
           </p>
-          <h2 className="display text-5xl uppercase md:text-8xl">{event.title}</h2>
-          <p className="flex flex-wrap justify-between gap-x-6 gap-y-1 text-[0.9375rem] font-medium">
+          <h2 className={cx('display uppercase', titleSize(event.title))}>{event.title}</h2>
+          <p className="flex flex-wrap justify-between gap-x-6 gap-y-1 text-[0.9375rem] font-medium wrap-anywhere">
             <span>{event.venue}</span>
             <span>Tickets from {formatMoney(event.price_from_minor, event.currency)}</span>
           </p>

@@ -16,7 +16,7 @@ import { Progress } from '@/ui/Progress';
 export function SaleBar({ event }: { event: EventInfo }) {
   return (
     <div className="sticky bottom-0 border-t border-line bg-paper">
-      <div className="mx-auto flex min-h-20 w-full max-w-6xl items-center justify-between gap-4 px-4 py-3 md:px-8">
+      <div className="mx-auto flex min-h-20 w-full max-w-6xl flex-wrap items-center justify-between gap-x-4 gap-y-2 px-4 py-3 md:px-8">
         <Content event={event} />
       </div>
     </div>

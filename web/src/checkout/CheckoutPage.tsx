@@ -120,7 +120,7 @@ function Frame({ item, onEnd, isPaying = false, children }: FrameProps) {
   const event = useQuery(eventQuery(item.event_id));
   return (
     <div className="mx-auto grid w-full max-w-6xl grow content-start gap-x-16 gap-y-8 px-4 pt-6 pb-20 md:grid-cols-[1fr_24rem] md:px-8 md:pt-12">
-      <header className="flex items-end justify-between gap-6 border-b border-line pb-4 md:col-span-2">
+      <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3 border-b border-line pb-4 md:col-span-2">
         <h1 className="display text-4xl md:text-6xl">Checkout</h1>
         {item.endsAt !== null && !isPaying && (
           <p className="text-right">

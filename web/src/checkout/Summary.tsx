@@ -47,7 +47,10 @@ export function Summary({ item, event }: Props) {
         )}
       >
         {item.seats.map((seat) => (
-          <li key={seat.id} className="flex justify-between gap-4 py-2.5 text-[0.9375rem]">
+          <li
+            key={seat.id}
+            className="flex flex-wrap justify-between gap-x-4 py-2.5 text-[0.9375rem]"
+          >
             <span className="min-w-0">
               {placeName(seat)}
               <span className="block text-sm text-soft">{seat.category}</span>
@@ -56,7 +59,7 @@ export function Summary({ item, event }: Props) {
           </li>
         ))}
       </ul>
-      <p className="flex items-baseline justify-between gap-4">
+      <p className="flex flex-wrap items-baseline justify-between gap-x-4">
         <span className="text-soft">Total, all fees included</span>
         <span className="display text-4xl" data-testid="total">
           {formatMoney(item.total_minor, item.currency)}

@@ -115,7 +115,7 @@ function PerMinute({ sales, event }: { sales: Sales; event: EventInfo }) {
   const last = minutes.at(-1);
   return (
     <figure className="grid gap-2">
-      <figcaption className="flex justify-between gap-4 text-sm text-soft">
+      <figcaption className="flex flex-wrap justify-between gap-x-4 text-sm text-soft">
         <span>Seats sold per minute, at most {count(most)}</span>
         {first && last && (
           <span>

@@ -40,7 +40,7 @@ export function Finder(props: Props) {
 
   return (
     <section aria-label="Find seats" className="grid gap-4">
-      <div className="flex items-center justify-between gap-4">
+      <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <h2 className="display text-2xl">How many?</h2>
         <Stepper
           label="Number of seats"
@@ -101,7 +101,7 @@ function Choice({ checked, onPick, color, name, price, note }: ChoiceProps) {
   return (
     <label
       className={cx(
-        'flex min-h-11 cursor-pointer items-center gap-3 border-t border-line px-1 py-1.5 last:border-b has-focus-visible:outline-2 has-focus-visible:outline-focus',
+        'flex min-h-11 cursor-pointer flex-wrap items-center gap-x-3 border-t border-line px-1 py-1.5 last:border-b has-focus-visible:outline-2 has-focus-visible:outline-focus',
         checked && 'bg-sunk',
       )}
     >
@@ -117,9 +117,11 @@ function Choice({ checked, onPick, color, name, price, note }: ChoiceProps) {
         className={cx('size-3.5 shrink-0 rounded-full', !color && 'hidden')}
         style={{ background: color }}
       />
-      <span className="min-w-0 grow truncate text-[0.9375rem] font-medium">{name}</span>
+      <span className="min-w-24 grow basis-0 text-[0.9375rem] font-medium wrap-anywhere">
+        {name}
+      </span>
       <span className="shrink-0 text-sm text-soft">{note}</span>
-      {price && <span className="w-16 shrink-0 text-right text-sm font-semibold">{price}</span>}
+      {price && <span className="min-w-16 shrink-0 text-right text-sm font-semibold">{price}</span>}
     </label>
   );
 }

@@ -10,7 +10,7 @@ const words: Record<Connection, string> = {
 /** Shapes tell the status; colours tell the price. */
 export function Legend({ connection }: { connection: Connection }) {
   return (
-    <div className="flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-4 py-2 text-xs text-soft md:px-6">
+    <div className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-4 py-2 text-xs text-soft md:px-6">
       <span className="inline-flex items-center gap-1.5">
         <svg aria-hidden viewBox="0 0 12 12" className="size-3">
           <circle cx="6" cy="6" r="5" fill="currentColor" />

@@ -67,7 +67,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
 
   const layer = 'absolute inset-0 size-full';
   const control =
-    'grid size-11 place-items-center bg-paper hover:bg-sunk first:rounded-t-md last:rounded-b-md';
+    'grid size-[44px] place-items-center bg-paper hover:bg-sunk first:rounded-t-md last:rounded-b-md';
   return (
     <div className="relative size-full overflow-hidden">
       <div
@@ -89,7 +89,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
           className={control}
           onClick={() => viewRef.current?.zoomBy(1.8)}
         >
-          <Plus aria-hidden className="size-4.5" />
+          <Plus aria-hidden className="size-[18px]" />
         </button>
         <button
           type="button"
@@ -97,7 +97,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
           className={control}
           onClick={() => viewRef.current?.zoomBy(1 / 1.8)}
         >
-          <Minus aria-hidden className="size-4.5" />
+          <Minus aria-hidden className="size-[18px]" />
         </button>
         <button
           type="button"
@@ -105,7 +105,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
           className={control}
           onClick={() => viewRef.current?.fit()}
         >
-          <Maximize aria-hidden className="size-4.5" />
+          <Maximize aria-hidden className="size-[18px]" />
         </button>
       </div>
       {hover && <Tip event={event} map={map} hover={hover} />}

@@ -42,7 +42,7 @@ export function Panel(props: Props) {
   return (
     <aside
       aria-label="Choose and hold"
-      className="flex min-h-0 flex-col border-line bg-paper max-md:rounded-t-xl max-md:border-t md:w-96 md:shrink-0 md:border-l"
+      className="flex min-h-64 flex-col border-line bg-paper max-md:rounded-t-xl max-md:border-t md:min-h-0 md:w-[min(24rem,45vw)] md:shrink-0 md:border-l"
     >
       <div className="grid min-h-0 content-start gap-4 overflow-y-auto p-4 md:grow md:p-6">
         <div className={cx(!finderOpen && 'max-md:hidden')}>
@@ -107,7 +107,7 @@ export function Panel(props: Props) {
               <span className="sr-only">{picker.said.text}</span>
             ))}
         </div>
-        <div className="flex items-center justify-between gap-4">
+        <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
           <p className="leading-tight">
             <span className="block display text-2xl">
               {chosen > 0 ? formatMoney(total, event.currency) : 'No seats yet'}
@@ -119,7 +119,6 @@ export function Panel(props: Props) {
             )}
           </p>
           <Button
-            className="shrink-0 whitespace-nowrap"
             data-testid="hold-button"
             disabled={chosen === 0}
             busy={hold.busy && 'Holding'}

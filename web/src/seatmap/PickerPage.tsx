@@ -65,7 +65,7 @@ function Loader({ event }: { event: EventInfo }) {
   const { map, connection, error, refetch } = useSeatMap(event);
   if (error) return <ErrorState error={error} what="The seat map" onRetry={() => void refetch()} />;
   return (
-    <div className="flex min-h-0 grow flex-col md:flex-row">
+    <div className="flex min-h-0 grow flex-col overflow-y-auto md:flex-row">
       <h1 className="sr-only">Choose seats for {event.title}</h1>
       {map ? (
         <PickerBody event={event} map={map} connection={connection} />
@@ -120,8 +120,8 @@ function PickerBody({ event, map, connection }: BodyProps) {
 
   return (
     <>
-      <div className="relative flex min-h-[44dvh] min-w-0 grow flex-col max-md:shrink-0 md:min-h-0">
-        <div className="flex items-center justify-between gap-3 border-b border-line px-4 py-2 md:px-6">
+      <div className="relative flex min-h-[44dvh] min-w-0 grow flex-col max-md:shrink-0 md:min-h-0 md:overflow-y-auto">
+        <div className="flex shrink-0 items-center justify-between gap-3 border-b border-line px-4 py-2 md:px-6">
           <Link
             to="/events/$eventId"
             params={{ eventId: event.id }}
@@ -147,7 +147,7 @@ function PickerBody({ event, map, connection }: BodyProps) {
             {listed ? 'Map' : 'List'}
           </button>
         </div>
-        <div className="relative min-h-0 grow basis-0">
+        <div className="relative min-h-[36dvh] shrink-0 grow basis-0">
           {listed ? (
             <SeatList
               event={event}

@@ -20,10 +20,11 @@ export function Standing({ event, state, section, onQuantity }: Props) {
   const others = state.selected.size - mine.length;
   const left = state.available[section] ?? 0;
   return (
-    <section
+    <div
+      role="group"
       aria-label={area.name}
       data-testid="standing"
-      className="flex items-center justify-between gap-4 rounded-md border border-line p-3"
+      className="flex flex-wrap items-center justify-between gap-4 rounded-md border border-line p-3"
     >
       <div>
         <p className="font-semibold">{area.name}</p>
@@ -39,6 +40,6 @@ export function Standing({ event, state, section, onQuantity }: Props) {
         max={Math.min(event.max_seats_per_order - others, left)}
         onChange={(quantity) => onQuantity(section, quantity)}
       />
-    </section>
+    </div>
   );
 }

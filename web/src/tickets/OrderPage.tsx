@@ -148,14 +148,14 @@ function Details({ order }: { order: Order }) {
       <h2 className="display text-3xl">Receipt</h2>
       <ul className="divide-y divide-line border-y border-line text-[0.9375rem]">
         {order.seats.map((seat) => (
-          <li key={seat.id} className="flex justify-between gap-4 py-2.5">
+          <li key={seat.id} className="flex flex-wrap justify-between gap-x-4 py-2.5">
             <span>
               {placeName(seat)} <span className="text-soft">· {seat.category}</span>
             </span>
             <span>{formatMoney(seat.price_minor, order.currency)}</span>
           </li>
         ))}
-        <li className="flex justify-between gap-4 py-2.5 font-semibold">
+        <li className="flex flex-wrap justify-between gap-x-4 py-2.5 font-semibold">
           <span>Total</span>
           <span>{formatMoney(order.total_minor, order.currency)}</span>
         </li>

@@ -72,10 +72,10 @@ function OrderRow({ order }: { order: Order }) {
       to="/orders/$orderId"
       params={{ orderId: order.id }}
       data-testid="order-row"
-      className="group flex items-center gap-4 py-4"
+      className="group flex flex-wrap items-center gap-4 py-4"
     >
       <PosterArt eventId={order.event_id} className="h-16 w-13 shrink-0 rounded-sm" />
-      <div className="min-w-0 grow">
+      <div className="min-w-40 grow basis-0">
         <h2 className="display text-2xl decoration-2 underline-offset-4 group-hover:underline">
           {order.event_title}
         </h2>

@@ -34,7 +34,7 @@ export function TicketCard({ ticket, order, event }: Props) {
       data-status={ticket.status}
       className={cx(
         'grid overflow-hidden rounded-lg border border-line-strong md:grid-cols-[15rem_1fr_auto]',
-        isDead && 'opacity-60',
+        isDead && 'bg-sunk grayscale',
       )}
     >
       <Poster eventId={ticket.event_id} shape="tall" className="min-h-32 md:min-h-64">
@@ -51,7 +51,7 @@ export function TicketCard({ ticket, order, event }: Props) {
       </Poster>
       <div className="grid content-between gap-6 p-5">
         <div className="grid gap-3">
-          <div className="flex items-start justify-between gap-4">
+          <div className="flex flex-wrap items-start justify-between gap-x-4">
             <dl className="flex flex-wrap gap-x-8 gap-y-3">
               {place.map(([name, value]) => (
                 <div key={name}>

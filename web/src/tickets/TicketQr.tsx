@@ -17,7 +17,7 @@ export function TicketQr({ ticketId, label }: { ticketId: string; label: string 
   }, [data]);
   if (error) {
     return (
-      <div className="grid size-44 place-items-center text-center text-sm">
+      <div className="grid aspect-square w-44 max-w-full place-items-center text-center text-sm">
         The QR code could not be loaded; the code below counts as well.
         <Button kind="plain" onClick={() => void refetch()}>
           Try again
@@ -25,13 +25,14 @@ export function TicketQr({ ticketId, label }: { ticketId: string; label: string 
       </div>
     );
   }
-  if (!data) return <Skeleton label="Loading the QR code" className="size-44" />;
+  if (!data)
+    return <Skeleton label="Loading the QR code" className="aspect-square w-44 max-w-full" />;
   return (
     <img
       ref={image}
       alt={`QR code for ${label}`}
       data-testid="ticket-qr"
-      className="size-44 rounded-md bg-white p-2"
+      className="aspect-square w-44 max-w-full rounded-md bg-white p-2"
     />
   );
 }

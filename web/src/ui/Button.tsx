@@ -13,9 +13,10 @@ const kinds: Record<Kind, string> = {
 /** The look alone, for links that act as the page's main step. */
 export function buttonClass(kind: Kind = 'primary', wide = false): string {
   return cx(
-    'inline-flex min-h-11 items-center justify-center gap-2 rounded-md text-[0.9375rem] font-semibold',
+    'inline-flex min-h-11 max-w-full items-center justify-center gap-2 rounded-md py-1 text-center text-[0.9375rem] font-semibold',
     'select-none',
     'disabled:cursor-not-allowed disabled:border-line disabled:bg-sunk disabled:text-soft disabled:opacity-100',
+    'aria-disabled:cursor-not-allowed aria-disabled:border-line aria-disabled:bg-sunk aria-disabled:text-soft aria-disabled:opacity-100',
     kind !== 'plain' && 'px-5',
     kinds[kind],
     wide && 'w-full',
@@ -29,13 +30,15 @@ interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
   busy?: string | false;
 }
 
-export function Button({ kind, wide, busy, className, children, disabled, ...rest }: Props) {
+export function Button({ kind, wide, busy, className, children, onClick, ...rest }: Props) {
   return (
     <button
       type="button"
       {...rest}
-      disabled={Boolean(disabled) || Boolean(busy)}
+      // Not `disabled` while busy: that would drop the focus on the body.
+      aria-disabled={busy ? true : undefined}
       aria-busy={busy ? true : undefined}
+      onClick={busy ? (event) => event.preventDefault() : onClick}
       className={cx(buttonClass(kind, wide), className)}
     >
       {busy ? `${busy}…` : children}

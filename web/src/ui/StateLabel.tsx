@@ -31,12 +31,7 @@ const tones: Record<Tone, string> = {
 export function StateLabel({ state }: { state: keyof typeof words }) {
   const [word, tone] = words[state];
   return (
-    <span
-      className={cx(
-        'inline-flex items-center gap-1.5 text-sm font-medium whitespace-nowrap',
-        tones[tone],
-      )}
-    >
+    <span className={cx('inline-flex items-center gap-1.5 text-sm font-medium', tones[tone])}>
       <span aria-hidden className="size-1.5 rounded-full bg-current" />
       {word}
     </span>
