@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import beside, best, generation, holds, hops, messages, paper
+from bench import beside, best, generation, holds, hops, messages, paper, reads
 
 BENCHMARKS = {
     "hops": hops.main,
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "best": best.main,
     "generation": generation.main,
     "messages": messages.main,
+    "reads": reads.main,
     "beside": beside.main,
 }
 

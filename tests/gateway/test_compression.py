@@ -49,13 +49,6 @@ async def test_what_would_gain_nothing_goes_out_as_it_is(answer: Answer) -> None
     assert reply.headers.get("content-encoding") in (None, "br")
 
 
-async def test_geometry_is_worth_it_because_it_is_kept() -> None:
-    body = b"HFG1" + bytes(5000)
-    headers = [("cache-control", "public, max-age=31536000, immutable")]
-    reply = await answer_of(Answer(body, media_type="application/octet-stream", headers=headers))
-    assert zlib.decompress(reply.content, wbits=31) == body
-
-
 async def test_answers_to_writes_and_to_who_did_not_ask_are_not() -> None:
     assert (await answer_of(Answer(LONG), "POST")).content == LONG
     assert (await answer_of(Answer(LONG), **{"accept-encoding": "br"})).content == LONG

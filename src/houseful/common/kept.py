@@ -107,6 +107,14 @@ class Kept:
             self._bodies[coding] = body
         return body
 
+    async def prepare(self, accept_encoding: str | None) -> None:
+        """Make what this client takes, in a thread where that would stop the event loop for a while."""
+        if accept_encoding is None or len(self.plain) < _THREAD_BYTES:
+            return
+        coding = accepted(accept_encoding)[0]
+        if coding not in self._bodies:
+            await asyncio.to_thread(self.body, coding)
+
     def replace(self, bodies: Mapping[str, bytes]) -> None:
         """The same in other words: smaller ones."""
         for coding, body in bodies.items():

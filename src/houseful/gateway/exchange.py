@@ -34,8 +34,8 @@ _TEXT_TYPES = (
 class Exchange:
     """Stands between an application and the server's `send`.
 
-    Compressed are whole answers to GET that are text, or bytes that are fetched once and kept (`immutable`,
-    such as a seat map's geometry). Streams, small answers and answers to writes go out as they are.
+    Compressed are whole answers to GET that are text. Streams, small answers, answers to writes and what is
+    compressed already go out as they are.
     """
 
     __slots__ = (
@@ -126,7 +126,7 @@ class Exchange:
 
 
 def _worth_compressing(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    length, media_type, kept = 0, b"", False
+    length, media_type = 0, b""
     for name, value in headers:
         if name == b"content-length":
             length = int(value)
@@ -134,10 +134,7 @@ def _worth_compressing(headers: Sequence[tuple[bytes, bytes]]) -> bool:
             media_type = value
         elif name == b"content-encoding":
             return False
-        elif name == b"cache-control":
-            kept = b"immutable" in value
-    worth = media_type.startswith(_TEXT_TYPES) or (kept and media_type == b"application/octet-stream")
-    return length >= COMPRESS_BYTES and worth
+    return length >= COMPRESS_BYTES and media_type.startswith(_TEXT_TYPES)
 
 
 async def compressed(body: bytes) -> bytes:

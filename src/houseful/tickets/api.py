@@ -24,9 +24,9 @@ from houseful.common.http import (
     decode,
     server_sent,
 )
+from houseful.common.kept import Kept, is_known
 from houseful.common.ports import PaymentIntent, Transaction
 from houseful.tickets import paper, views
-from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.availability import HallView
@@ -126,45 +126,58 @@ async def _hall(tickets: Tickets, call: Call[None]) -> tuple[Show, HallView]:
     return show, await tickets.availability.view(show.id, layout)
 
 
-async def categories(tickets: Tickets, call: Call[None]) -> Page[views.CategoryView]:
+async def categories(tickets: Tickets, call: Call[None]) -> Answer:
     """The price levels of an event with their availability."""
-    return Page(views.category_views(*await _hall(tickets, call)))
+    show, hall = await _hall(tickets, call)
+    return await _kept(call, hall.kept(("categories",), lambda: Page(views.category_views(show, hall))))
 
 
-async def sections(tickets: Tickets, call: Call[None]) -> Page[views.SectionView]:
+async def sections(tickets: Tickets, call: Call[None]) -> Answer:
     """The sections of an event, of one category if asked, with their availability."""
     show, hall = await _hall(tickets, call)
     wanted = call.query.category
     category = None if wanted is None else hall.layout.category_named(wanted)
     if wanted is not None and category is None:
         raise invalid({"category": "is no category of this event"}, "The query needs a correction.")
-    return Page(views.section_views(show, hall, category))
+    key = ("sections",) if wanted is None else ("sections", wanted)
+    return await _kept(call, hall.kept(key, lambda: Page(views.section_views(show, hall, category))))
 
 
-async def seats(tickets: Tickets, call: Call[None]) -> Page[views.SeatView]:
+async def seats(tickets: Tickets, call: Call[None]) -> Answer:
     """The seats of a section with their status."""
     _, hall = await _hall(tickets, call)
     section = hall.layout.section_by_id(call.path["section_id"])
     if section is None:
         raise not_found("section")
-    return Page(views.seat_views(hall, section))
+    key = ("seats", section.id)
+    return await _kept(call, hall.kept(key, lambda: Page(views.seat_views(hall, section))))
+
+
+async def _kept(call: Call[None], kept: Kept, cache: str = "no-cache") -> Answer:
+    accept_encoding = call.headers.get("accept-encoding")
+    await kept.prepare(accept_encoding)
+    return kept.answer(
+        accept_encoding=accept_encoding,
+        if_none_match=call.headers.get("if-none-match"),
+        headers=[("cache-control", cache)],
+    )
 
 
 async def hall_geometry(tickets: Tickets, call: Call[None]) -> Answer:
     """The seat map's geometry; docs/seat-map.md describes its bytes."""
-    show, layout = await tickets.inventory.hall(call.path["event_id"])
-    body: bytes = layout.cached("geometry", geometry)
-    age = "public, max-age=31536000, immutable" if call.query.v == show.plan_hash else "public, max-age=60"
-    return Answer(
-        body, 200, "application/octet-stream", [("cache-control", age), ("etag", f'"{show.plan_hash}"')]
+    plan_hash, kept = await tickets.inventory.geometry(call.path["event_id"])
+    is_named = call.query.v == plan_hash
+    return await _kept(
+        call, kept, "public, max-age=31536000, immutable" if is_named else "public, max-age=60"
     )
 
 
 async def availability(tickets: Tickets, call: Call[None]) -> Answer:
     """The status of every seat, 2 bits each; docs/seat-map.md describes the bytes."""
     _, hall = await _hall(tickets, call)
-    headers = [("cache-control", "public, max-age=1"), ("etag", f'"{hall.version}"')]
-    if call.headers.get("if-none-match") == f'"{hall.version}"':
+    etag = f'"{hall.version}"'
+    headers = [("cache-control", "public, max-age=1"), ("etag", etag)]
+    if is_known(etag, call.headers.get("if-none-match")):
         return Answer(b"", 304, "application/octet-stream", headers)
     return Answer(hall.snapshot(), 200, "application/octet-stream", headers)
 

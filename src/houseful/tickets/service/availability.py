@@ -10,11 +10,14 @@ import base64
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+import msgspec
 
 from houseful.common.documents import Millis
 from houseful.common.errors import Unavailable
 from houseful.common.http import server_sent
+from houseful.common.kept import Kept
 from houseful.common.ports import Clock, Coordination, Ids, Store
 from houseful.common.telemetry import get_logger
 from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
@@ -66,6 +69,8 @@ class HallView:
         self.totals: Counter[Place] = layout.cached("totals", _totals)
         self._free = Counter(self.totals)
         self._snapshot: tuple[int, bytes] | None = None
+        self._answers: dict[tuple[str, ...], Kept] = {}
+        self._answered_version = self.version
         self._offers: Offers | None = None
         self._closed = asyncio.Event()
 
@@ -74,10 +79,26 @@ class HallView:
         return self._nonce << 32 | self._count & 0xFFFFFFFF
 
     def free(self, *, section: int | None = None, category: int | None = None) -> int:
-        return sum(n for (s, c), n in self._free.items() if section in (None, s) and category in (None, c))
+        return self._sum(self._free, section, category)
 
     def total(self, *, section: int | None = None, category: int | None = None) -> int:
-        return sum(n for (s, c), n in self.totals.items() if section in (None, s) and category in (None, c))
+        return self._sum(self.totals, section, category)
+
+    def _sum(self, counts: Counter[Place], section: int | None, category: int | None) -> int:
+        if section is None:
+            return sum(n for (_, c), n in counts.items() if category in (None, c))
+        among = self.layout.sections[section].categories if category is None else (category,)
+        return sum(counts[section, one] for one in among)
+
+    def kept(self, key: tuple[str, ...], make: Callable[[], object]) -> Kept:
+        """An answer about the seats as they are: written once, until one of them changes."""
+        if self._answered_version != self.version:
+            self._answers.clear()
+            self._answered_version = self.version
+        found = self._answers.get(key)
+        if found is None:
+            found = self._answers[key] = Kept(msgspec.json.encode(make()), "application/json")
+        return found
 
     def count(self, status: int) -> int:
         return self.statuses.count(status)

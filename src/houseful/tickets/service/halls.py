@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import OrderedDict
+from typing import Any
 
 import msgspec
 
 from houseful.common.errors import Unavailable
+from houseful.common.kept import Keeper, Kept
 from houseful.common.plan import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
 from houseful.common.ports import ServiceClient, Store, Workers
+from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
 
@@ -35,6 +38,8 @@ class Halls:
         self._workers = workers
         self._client = client
         self._layouts: OrderedDict[str, asyncio.Future[Layout]] = OrderedDict()
+        self._keeper = Keeper(workers)
+        self._geometries: OrderedDict[str, asyncio.Future[Kept]] = OrderedDict()
 
     async def layout(self, plan_hash: str) -> Layout:
         """Raises `LookupError` where the plan has not been fetched yet."""
@@ -56,6 +61,22 @@ class Halls:
         parts = await self._store.get_many(PlanPart, ids)
         packed = b"".join(parts[id].piece for id in ids)
         return await asyncio.to_thread(lambda: compile_layout(*unpack(packed)))
+
+    async def geometry(self, plan_hash: str) -> Kept:
+        """The seat map's bytes in every coding. Raises as `layout`."""
+        waiting = self._geometries.get(plan_hash)
+        if waiting is None or _has_failed(waiting):
+            waiting = self._geometries[plan_hash] = asyncio.ensure_future(self._drawn(plan_hash))
+            if len(self._geometries) > _LAYOUTS_KEPT:
+                self._geometries.popitem(last=False)
+        elif waiting.done():
+            return waiting.result()
+        return await asyncio.shield(waiting)
+
+    async def _drawn(self, plan_hash: str) -> Kept:
+        layout = await self.layout(plan_hash)
+        body = await asyncio.to_thread(geometry, layout)
+        return await self._keeper.keep(body, "application/octet-stream", etag=f'W/"{plan_hash}"')
 
     async def fetch(self, event_id: str, wanted_hash: str) -> Layout:
         """The layout, with the plan fetched from the events service where it isn't here yet.
@@ -81,7 +102,7 @@ class Halls:
         return answer.body
 
 
-def _has_failed(loading: asyncio.Future[Layout]) -> bool:
+def _has_failed(loading: asyncio.Future[Any]) -> bool:
     """Then the next who asks loads again, even where nobody was left to hear of the failure."""
     return loading.done() and (loading.cancelled() or loading.exception() is not None)
 

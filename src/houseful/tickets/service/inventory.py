@@ -6,6 +6,7 @@ import random
 import msgspec
 
 from houseful.common.errors import Conflict, Duplicate, Refusal, Transient, not_found
+from houseful.common.kept import Kept
 from houseful.common.ports import Clock, ServiceClient, Store, Transaction
 from houseful.common.telemetry import get_logger
 from houseful.common.waiting import Backoff
@@ -80,14 +81,25 @@ class Inventory:
 
         Which plan an event has never changes, so it is asked for once.
         """
+        try:
+            return await self._halls.layout(await self._plan(event_id))
+        except LookupError:
+            raise shows.not_ready() from None
+
+    async def _plan(self, event_id: str) -> str:
         plan_hash = self._plan_of.get(event_id)
         if plan_hash is None:
             plan_hash = (await self.show(event_id)).plan_hash
             if len(self._plan_of) >= _PLANS_KNOWN:
                 self._plan_of.clear()
             self._plan_of[event_id] = plan_hash
+        return plan_hash
+
+    async def geometry(self, event_id: str) -> tuple[str, Kept]:
+        """Which plan an event has, and its seat map. Raises like `layout`."""
+        plan_hash = await self._plan(event_id)
         try:
-            return await self._halls.layout(plan_hash)
+            return plan_hash, await self._halls.geometry(plan_hash)
         except LookupError:
             raise shows.not_ready() from None
 
