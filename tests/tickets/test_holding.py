@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from houseful.common.errors import Duplicate, Refusal, Unavailable
-from houseful.common.idempotency import Answered, is_copy, once
+from houseful.common.idempotency import Answered, digest, is_copy, once
 from houseful.common.ports import Transaction
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
@@ -239,7 +239,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
 
     async def again(user: str, key: str, body: bytes = b"") -> HoldView | None:
         async with world.store.begin() as tx:
-            return await holding.again(tx, once(user, "POST", "/", key, body, world.clock))
+            return await holding.again(tx, once(user, "POST", "/", key, digest(body), world.clock))
 
     first = await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
     assert await again("usr_1", "other") is None

@@ -15,7 +15,7 @@ from houseful.adapters.workers import WorkHere
 from houseful.common.auth import Identity
 from houseful.common.documents import Document
 from houseful.common.errors import Refusal
-from houseful.common.idempotency import Once, once
+from houseful.common.idempotency import Once, digest, once
 from houseful.common.ports import Coordination
 from houseful.common.service import Platform
 from houseful.messages import MESSAGES, EventPublished, Message
@@ -149,7 +149,7 @@ class World:
         return event_id
 
     def use(self, user_id: str = "usr_1", key: str | None = None) -> Once:
-        return once(user_id, "POST", "/", key or f"key-{next(self.keys)}", b"", self.clock)
+        return once(user_id, "POST", "/", key or f"key-{next(self.keys)}", digest(b""), self.clock)
 
     async def hold(self, *seats: str, user: str = "usr_1", event: str = "evt_1") -> HoldView:
         return await self.tickets.holding.hold_seats(user, event, list(seats), self.use(user))

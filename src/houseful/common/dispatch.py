@@ -1,16 +1,18 @@
 """The ASGI application of a service's endpoints: find the endpoint, check who asks and what, call, answer."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from houseful.common import idempotency
+from houseful.common import idempotency, words
 from houseful.common.auth import Identity, TokenVerifier, bearer
 from houseful.common.errors import Duplicate, Refusal, Transient, invalid
 from houseful.common.http import (
+    BODY_BYTES,
     USER,
     Answer,
     Call,
@@ -119,7 +121,7 @@ class ServiceApp:
         return await self._called(endpoint, call, scope["path"])
 
     async def _called(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer | Stream:
-        if endpoint.idempotent:
+        if endpoint.idempotent or (endpoint.repeatable and "idempotency-key" in call.headers):
             return await self._answer_once(endpoint, call, path)
         answer = _rendered(await endpoint.handle(self._service, call), endpoint.status)
         if isinstance(answer, Stream) and call.who is not None:
@@ -154,9 +156,8 @@ class ServiceApp:
 
     async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer:
         key = call.headers.get("idempotency-key")
-        use = call.once = idempotency.once(
-            call.user.user_id, endpoint.method, path, key, call.raw, self._clock
-        )
+        digest = await _digest(call.raw)
+        use = call.once = idempotency.once(call.user.user_id, endpoint.method, path, key, digest, self._clock)
         if not await idempotency.claim(self._coordination, use):
             # It may be answered all the same, by a process that died since, or has just let go.
             if (copy := await self._replay(endpoint, call, use)) is not None:
@@ -213,28 +214,29 @@ class ServiceApp:
         return Answer(body, status, media_type, _REPLAYED)
 
 
+async def _digest(raw: bytes) -> str:
+    if len(raw) <= BODY_BYTES:
+        return idempotency.digest(raw)
+    return await asyncio.to_thread(idempotency.digest, raw)
+
+
 def _query(kind: type[Input], query_string: bytes) -> Any:
-    if not query_string:
-        values: dict[str, str] = {}
-    else:
-        values = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+    """Strictly: a date is no number, and what is given twice is not guessed at. Raises `Refusal` (422)."""
+    given = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True) if query_string else []
+    texts = dict(given)
+    if len(texts) < len(given):
+        twice = {
+            name: "is given twice" for name, count in Counter(one for one, _ in given).items() if count > 1
+        }
+        raise invalid(twice, "The query needs a correction.")
+    values = words.typed(kind, texts)
     try:
-        return msgspec.convert(values, kind, strict=False)
+        return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise invalid(_errors_in_query(kind, values, error), "The query needs a correction.") from error
-
-
-def _errors_in_query(
-    kind: type[Input], values: dict[str, str], error: msgspec.ValidationError
-) -> dict[str, str]:
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
-    unknown = {
-        name: f"is unknown here; known are {', '.join(sorted(known)) or 'none'}"
-        for name in values
-        if name not in known
-    }
-    message, _, place = str(error).partition(" - at `$.")
-    return unknown or {place.rstrip("`") or "query": message}
+        raise invalid(
+            words.of_query(kind, values) or {"query": "is not what is asked for here"},
+            "The query needs a correction.",
+        ) from error
 
 
 def _rendered(result: Any, status: int) -> Answer | Stream:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from houseful.common import words
 from houseful.common.auth import Identity, Role
 from houseful.common.errors import Refusal, invalid
 from houseful.common.idempotency import Once
@@ -30,7 +31,7 @@ log = get_logger(__name__)
 BODY_BYTES = 256 * 1024
 PLAN_BYTES = 32 * 1024 * 1024
 _BODY_SECONDS = 20.0
-_MOST_ERRORS = 50
+_DOES_NOT_FIT = "is not what is asked for here"
 
 EVENT_STREAM = "text/event-stream"
 PING_SECONDS = 15.0
@@ -138,6 +139,8 @@ class Endpoint:
     one. `raw` hands over the body unparsed, in `call.raw`. With `reads_token` False an access token is not
     even looked at: where one gets a token, an expired one must not be in the way.
 
+    `idempotent` wants an `Idempotency-Key`; `repeatable` honours one that is sent.
+
     `again(service, call, transaction)` is for an idempotent endpoint whose answer can be told from what it
     made, and is not kept besides: the first answer, or None where nothing was made.
     """
@@ -151,6 +154,7 @@ class Endpoint:
     status: int = 200
     who: frozenset[Role] | None = ANYONE
     idempotent: bool = False
+    repeatable: bool = False
     again: Callable[[Any, Call[Any], Transaction], Awaitable[Any]] | None = None
     raw: bool = False
     body_bytes: int = BODY_BYTES
@@ -244,38 +248,11 @@ def decode(kind: Any, raw: bytes) -> Any:
         try:
             return msgspec.json.decode(raw, type=kind)
         except msgspec.ValidationError as error:  # the rest is unread, and may be no JSON
-            raise invalid(_errors_by_field(kind, raw, error)) from error
+            raise invalid(words.of_body(kind, raw) or {"body": _DOES_NOT_FIT}) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(400, "not_json", f"The body is not JSON: {error}.") from error
     except RecursionError as error:
         raise Refusal(400, "too_deep", "The body is nested too deeply.") from error
-
-
-def _errors_by_field(kind: Any, raw: bytes, first: msgspec.ValidationError) -> dict[str, str]:
-    """msgspec stops at the first error; a form wants them all, so each field is tried by itself."""
-    errors: dict[str, str] = {}
-    try:
-        value = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except msgspec.ValidationError:
-        value = None
-    if value is not None and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        for name in [name for name in value if name not in fields][:_MOST_ERRORS]:
-            errors[str(name)] = f"is unknown here; the fields are {', '.join(fields)}"
-        for name, field in fields.items():
-            if name not in value:
-                if field.required:
-                    errors[name] = "is missing"
-                continue
-            try:
-                msgspec.json.decode(value[name], type=field.type)
-            except msgspec.ValidationError as error:
-                message, _, place = str(error).partition(" - at `$")
-                errors[name + place.rstrip("`")] = message
-    if not errors:
-        message, _, place = str(first).partition(" - at `$")
-        errors[place.rstrip("`").lstrip(".") or "body"] = message
-    return errors
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

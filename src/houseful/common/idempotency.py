@@ -100,8 +100,12 @@ class Once:
         return kept.status, b"" if kept.status == 204 else bytes(kept.body)
 
 
-def once(user_id: str, method: str, path: str, key: str | None, body: bytes, clock: Clock) -> Once:
-    """Raises `Refusal` (400) for a key that is missing or no good."""
+def digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=20).hexdigest()
+
+
+def once(user_id: str, method: str, path: str, key: str | None, request: str, clock: Clock) -> Once:
+    """`request` is the digest of the body. Raises `Refusal` (400) for a key that is missing or no good."""
     if key is None:
         raise Refusal(
             400,
@@ -113,7 +117,7 @@ def once(user_id: str, method: str, path: str, key: str | None, body: bytes, clo
             400, "idempotency_key_invalid", f"An Idempotency-Key is 1 to {_KEY_LENGTH} printable characters."
         )
     name = hashlib.blake2b(f"{user_id}\0{method}\0{path}\0{key}".encode(), digest_size=20).hexdigest()
-    return Once(name, hashlib.blake2b(body, digest_size=20).hexdigest(), clock)
+    return Once(name, request, clock)
 
 
 async def claim(coordination: Coordination, use: Once) -> bool:

@@ -20,5 +20,5 @@ MANIFEST = Manifest(
         InventoryFailed: EventsService.inventory_failed,
         AvailabilityChanged: EventsService.availability_changed,
     },
-    jobs=(),
+    jobs=(EventsService.keep_house,),
 )

@@ -29,7 +29,7 @@ from houseful.common.plan import MAX_CATEGORIES, MAX_STANDING_AREAS, Plan, Stand
 from houseful.common.times import millis, rfc3339
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent
-from houseful.events.service import EventsService, Position, Search, is_owned
+from houseful.events.service import EventsService, Keep, Position, Search, is_owned
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]
@@ -176,7 +176,13 @@ async def create_event(service: EventsService, call: Call[NewEventInput]) -> Eve
         areas=_areas(body.areas),
         plan=bytes(body.plan),
     )
-    return _own_view(service, await service.create(call.user, new))
+    keep = None if call.once is None else Keep(call.once, lambda event: _own_view(service, event))
+    return _own_view(service, await service.create(call.user, new, keep))
+
+
+async def delete_event(service: EventsService, call: Call[None]) -> None:
+    """Delete a draft; what was ever published can only be cancelled"""
+    await service.delete(call.user, call.path["event_id"])
 
 
 async def change_event(service: EventsService, call: Call[ChangesInput]) -> EventView:
@@ -323,8 +329,10 @@ ENDPOINTS = (
         status=201,
         who=ORGANIZER,
         body_bytes=PLAN_BYTES,
+        repeatable=True,
     ),
     Endpoint("GET", "/api/events/{event_id}", get_event, answer=EventView),
+    Endpoint("DELETE", "/api/events/{event_id}", delete_event, who=ORGANIZER),
     Endpoint(
         "PATCH",
         "/api/events/{event_id}",

@@ -264,6 +264,16 @@ def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
     return event if result == event else msgspec.structs.replace(result, updated_at=now)
 
 
+def check_deletable(event: Event) -> None:
+    """Raises `Refusal` (409): what was published may have buyers, and links that lead to it."""
+    if event.published_at is not None or event.status == "publishing":
+        raise Refusal(
+            409,
+            "event_published",
+            "Only a draft can be deleted. This event was published; it can be cancelled instead.",
+        )
+
+
 def _tidied(said: dict[str, Any]) -> dict[str, Any]:
     """Texts without blanks around them, line ends as \\n, lists as tuples: what is equal compares equal."""
     for name in ("title", "venue", "description"):

@@ -1,9 +1,10 @@
 """The use cases of events: one transaction each."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -12,14 +13,16 @@ from msgspec.structs import replace
 from houseful.common.auth import Identity, Role
 from houseful.common.documents import Document, Millis, Scalar
 from houseful.common.errors import Conflict, not_found
+from houseful.common.idempotency import KeptAnswer, Once, forget_old
 from houseful.common.plan import StandingArea
 from houseful.common.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.events import domain
 from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 
-DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan)
+DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, KeptAnswer)
 
+_HOUSEKEEPING_SECONDS = 60.0
 _MOST_SCANNED = 2_000
 _SCANNED_AT_ONCE = 500
 _MOST_ROUNDS = 5
@@ -43,6 +46,13 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     organizer_id: str | None = None
     after: Position | None = None
     limit: int = 20
+
+
+class Keep(NamedTuple):
+    """One use of an `Idempotency-Key`, and what its first answer is made of."""
+
+    once: Once
+    answer: Callable[[Event], Any]
 
 
 class PlanFile(msgspec.Struct, frozen=True):
@@ -72,8 +82,12 @@ class EventsService:
     def state(self, event: Event) -> domain.State:
         return domain.state(event, self.now())
 
-    async def create(self, who: Identity, new: NewEvent) -> Event:
-        """A draft. Raises `Refusal` (422) with every error of its fields and its plan."""
+    async def create(self, who: Identity, new: NewEvent, keep: Keep | None = None) -> Event:
+        """A draft. `keep` keeps the answer for a repetition. Raises `Refusal` (422) with every error of its
+        fields and its plan."""
+        if keep is not None:
+            async with self._store.begin() as tx:
+                await keep.once.check(tx)
         async with self._plan_work:
             checked = await self._workers.run(
                 domain.check_plan, new.plan, new.prices, new.areas, whose=who.user_id
@@ -87,6 +101,8 @@ class EventsService:
         async def work(tx: Transaction) -> Event:
             _store_plan(tx, checked)
             tx.insert(event)
+            if keep is not None:
+                keep.once.keep(tx, 201, keep.answer(event))
             return event
 
         return await self._store.transact(work)
@@ -173,6 +189,23 @@ class EventsService:
             return cancelled
 
         return await self._store.transact(work)
+
+    async def delete(self, who: Identity, event_id: str) -> None:
+        """A draft, for good. Raises `Refusal`: 404, 409 for what was ever published."""
+
+        async def work(tx: Transaction) -> None:
+            event = _owned(await tx.get(Event, event_id), who)
+            domain.check_deletable(event)
+            tx.delete(event)
+
+        await self._store.transact(work)
+
+    async def keep_house(self) -> None:
+        """A job: forget kept answers after their 48 hours."""
+        while True:
+            while await forget_old(self._store, self._clock):
+                pass
+            await self._clock.sleep(_HOUSEKEEPING_SECONDS)
 
     async def event(self, who: Identity | None, event_id: str) -> Event:
         """What was published is for anyone, also when it is cancelled; the rest is for its organizer."""

@@ -9,6 +9,7 @@ from houseful.common.auth import bearer
 from houseful.common.errors import Refusal
 from houseful.common.http import Call, Cut, Endpoint, Input, View
 from houseful.common.idempotency import Once
+from houseful.common.words import WRONG
 from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.service import Payments
@@ -44,7 +45,14 @@ class SecretQuery(Input, frozen=True, kw_only=True):
 class IntentInput(Input, frozen=True, kw_only=True):
     amount_minor: AmountMinor
     currency: Annotated[str, Meta(min_length=3, max_length=3)]
-    reference: Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9_:.-]+(?!\n)$")]
+    reference: Annotated[
+        str,
+        Meta(
+            max_length=100,
+            pattern=r"^[A-Za-z0-9_:.-]+(?!\n)$",
+            extra={WRONG: "may have letters, digits and _ : . - only"},
+        ),
+    ]
     """What it is for, such as an order's id. (Python's `$` alone would let a line break at the end pass.)"""
 
 

@@ -46,7 +46,7 @@ class Payments:
 
     def once(self, operation: str, about: str, key: str | None, body: bytes) -> Once:
         """A use of an idempotency key, which belongs to operation and thing. Raises `Refusal` (400)."""
-        return idempotency.once("server", operation, about, key, body, self._clock)
+        return idempotency.once("server", operation, about, key, idempotency.digest(body), self._clock)
 
     async def create(self, use: Once, *, amount_minor: int, currency: str, reference: str) -> Intent:
         """Raises `Refusal` (422) for a currency that is not listed."""

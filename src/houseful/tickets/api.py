@@ -26,13 +26,14 @@ from houseful.common.http import (
 )
 from houseful.common.kept import Kept, is_known
 from houseful.common.ports import PaymentIntent, Transaction
+from houseful.common.words import ONE_LINE
 from houseful.tickets import paper, views
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.availability import HallView
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]
 Email = Annotated[str, Meta(max_length=emails.MOST)]
 
 _MOST_DRAWN = 64

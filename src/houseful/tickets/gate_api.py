@@ -12,6 +12,7 @@ from houseful.common.errors import Refusal, invalid
 from houseful.common.http import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
 from houseful.common.ports import Transaction
 from houseful.common.times import millis
+from houseful.common.words import ONE_LINE
 from houseful.tickets import gate_views
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.shows import Show
@@ -21,9 +22,7 @@ from houseful.tickets.service.gate import NotStaff, Outcome
 
 MOST_SCANS = 500
 
-GateName = Annotated[
-    str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")
-]
+GateName = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]
 ScanId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 

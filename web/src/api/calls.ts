@@ -32,6 +32,9 @@ export const events = {
     (await http.post<T.EventInfo>(`/events/${id(event)}/publish`)).data,
   cancel: async (event: string) =>
     (await http.post<T.EventInfo>(`/events/${id(event)}/cancel`)).data,
+  remove: async (event: string) => {
+    await http.delete(`/events/${id(event)}`);
+  },
   inventory: async (event: string) =>
     (await http.get<T.Inventory>(`/events/${id(event)}/inventory`)).data,
   categories: async (event: string) =>

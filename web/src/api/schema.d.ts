@@ -226,7 +226,8 @@ export interface paths {
         get: operations["get_event"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Delete a draft; what was ever published can only be cancelled */
+        delete: operations["delete_event"];
         options?: never;
         head?: never;
         /** Change an event; of a published one only what does not concern its seats */
@@ -2279,6 +2280,32 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];

@@ -15,6 +15,7 @@ import { RequireSession } from '@/ui/RequireSession';
 import { PageSkeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
 import { CancelEvent } from './CancelEvent';
+import { DeleteDraft } from './DeleteDraft';
 import { Generation } from './Generation';
 import { Mistakes } from './Mistakes';
 import { PlanWarnings } from './PlanWarnings';
@@ -61,6 +62,7 @@ function Manage() {
           <Link to="/events/$eventId" params={{ eventId }} className={buttonClass('secondary')}>
             See its page
           </Link>
+          {event.state === 'draft' && <DeleteDraft event={event} />}
           {isLive && event.state !== 'cancelled' && <CancelEvent event={event} />}
         </div>
       </header>

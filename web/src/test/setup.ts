@@ -9,6 +9,16 @@ import { api } from './api';
 // jsdom has no layout, so it can't scroll; the router does on each navigation.
 window.scrollTo = () => undefined;
 
+// jsdom knows the element and none of its methods.
+Object.assign(HTMLDialogElement.prototype, {
+  showModal(this: HTMLDialogElement) {
+    this.open = true;
+  },
+  close(this: HTMLDialogElement) {
+    this.open = false;
+  },
+});
+
 // A request that a test did not foresee is a mistake of the page or of the test.
 beforeAll(() => api.listen({ onUnhandledRequest: 'error' }));
 
