@@ -8,9 +8,9 @@ import pytest
 from houseful.common.errors import Duplicate, Refusal, Unavailable
 from houseful.common.idempotency import Answered
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
+from houseful.tickets.domain.letters import QueuedLetter
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.service.figures import Figures
-from houseful.tickets.service.post import QueuedLetter
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World
 

@@ -6,6 +6,8 @@ import icalendar
 import pytest
 
 from houseful.common.auth import Role
+from houseful.common.errors import Refusal
+from houseful.common.ports import Letter
 from tests.support import House
 
 
@@ -42,3 +44,67 @@ async def test_the_date_of_an_order_is_as_it_stands(house: House) -> None:
         assert [entry["status"] for entry in calendar.walk("VEVENT")] == [status]
         (await house.call("POST", f"/api/orders/{order['id']}/cancel", token=token)).ok(200)
         await house.order_that_is(token, order["id"], "refunded")
+
+
+async def test_what_did_not_arrive_is_the_organizers_to_see_and_correct(house: House) -> None:
+    organizer, other = (
+        await house.user("organizer", Role.ORGANIZER),
+        await house.user("other", Role.ORGANIZER),
+    )
+    event_id = await house.event(organizer)
+    token = await house.user()
+    hold_id = (await house.hold(token, event_id))["hold_id"]
+    body = {"hold_id": hold_id, "buyer": {"name": "Bea", "email": "bea@example.org"}}
+    order = (await house.call("POST", "/api/orders", body, token=token)).ok(201)
+    await refuse_letters_to(house, "bea@example.org")
+    (await house.pay(order)).ok(200)
+    path = f"/api/events/{event_id}/undelivered-letters"
+
+    async def seen() -> list[dict[str, Any]]:
+        return list((await house.call("GET", path, token=organizer)).ok()["items"])
+
+    [letter] = await house.until(seen)
+    assert letter["order_id"] == order["id"]
+    assert (letter["kind"], letter["state"]) == ("confirmed", "refused")
+    assert letter["reason"] == "There is no such mailbox."
+    assert letter["buyer"] == {"name": "Bea", "email": "bea@example.org"}
+    (await house.call("GET", path, token=other)).refused(404, "event_not_found")
+    (await house.call("GET", path, token=token)).refused(403, "forbidden")
+
+    correct = f"/api/events/{event_id}/orders/{order['id']}/email"
+    answer = await house.call("POST", correct, {"email": "a@b"}, token=organizer)
+    assert "email" in answer.refused(422, "validation_failed")["errors"]
+    (await house.call("POST", correct, {"email": "x@example.org"}, token=other)).refused(
+        404, "event_not_found"
+    )
+    (await house.call("POST", correct, {"email": "bea@example.net"}, token=organizer)).ok(200)
+
+    async def arrived() -> bool:
+        letters = (await house.call("GET", f"/api/orders/{order['id']}/letters", token=token)).ok()["items"]
+        return [one["state"] for one in letters] == ["sent"]
+
+    await house.until(arrived)
+    assert await seen() == []
+    shown = (await house.call("GET", f"/api/orders/{order['id']}", token=token)).ok()
+    assert shown["buyer"]["email"] == "bea@example.net"
+    (await house.call("GET", f"/api/orders/{order['id']}/letters", token=other)).refused(
+        404, "order_not_found"
+    )
+
+
+async def refuse_letters_to(house: House, address: str) -> None:
+    post = house.app.services["tickets"].post
+    send = post._mailer.send
+
+    async def picky(letter: Letter) -> None:
+        if letter.to_address == address:
+            raise Refusal(422, "mail_refused", "There is no such mailbox.")
+        await send(letter)
+
+    post._mailer.send = picky
+
+
+async def test_a_proof_that_is_none(house: House) -> None:
+    for token in ("", "x" * 64, "ü"):
+        answer = await house.call("POST", "/api/letters/proofs", {"token": token})
+        assert answer.status in (404, 422)

@@ -14,7 +14,8 @@ from houseful.common.ports import Letter
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
 from houseful.tickets import paper
-from houseful.tickets.service.post import Post, QueuedLetter
+from houseful.tickets.domain.letters import Proofs, QueuedLetter
+from houseful.tickets.service.post import Post
 from houseful.tickets.views import OrderView
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World
@@ -173,7 +174,9 @@ async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> Non
         tickets.inventory,
         world.letterbox,
         WorkHere(),
+        world.coordination,
         tickets.signer,
+        Proofs(b"t" * 32),
         world.clock,
         Settings(),
     )

@@ -11,9 +11,10 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets import api, gate_api
+from houseful.tickets import api, gate_api, letters_api
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import Allowance, Hold
+from houseful.tickets.domain.letters import QueuedLetter, Recipient
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan
@@ -21,7 +22,6 @@ from houseful.tickets.domain.shows import PlanPart, Show
 from houseful.tickets.domain.staff import GateStaff
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.service import Tickets
-from houseful.tickets.service.post import QueuedLetter
 from houseful.tickets.service.settlement import WebhookReceived
 
 
@@ -49,11 +49,12 @@ MANIFEST = Manifest(
         GateStaff,
         Sales,
         QueuedLetter,
+        Recipient,
         WebhookReceived,
         KeptAnswer,
     ),
     build=Tickets,
-    endpoints=(*api.ENDPOINTS, *gate_api.ENDPOINTS),
+    endpoints=(*api.ENDPOINTS, *gate_api.ENDPOINTS, *letters_api.ENDPOINTS),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -238,12 +238,12 @@ async def order(tickets: Tickets, call: Call[OrderInput]) -> views.OrderView:
 async def orders(tickets: Tickets, call: Call[None]) -> Page[views.OrderView]:
     """My orders, newest first."""
     query: PageQuery = call.query
-    found = await tickets.ordering.orders(call.user.user_id, _after(query.cursor), query.limit)
+    found = await tickets.ordering.orders(call.user.user_id, after_cursor(query.cursor), query.limit)
     cursor = f"{found[-1][0].created_at}:{found[-1][0].id}" if len(found) == query.limit else None
     return Page([view for _, view in found], cursor)
 
 
-def _after(cursor: str | None) -> tuple[int, str] | None:
+def after_cursor(cursor: str | None) -> tuple[int, str] | None:
     if cursor is None:
         return None
     moment, _, id = cursor.partition(":")
@@ -341,7 +341,7 @@ async def webhook(tickets: Tickets, call: Call[None]) -> None:
 # The organizer
 
 
-async def _own_show(tickets: Tickets, call: Call[BlockedInput] | Call[None]) -> Show:
+async def own_show(tickets: Tickets, call: Call[Any]) -> Show:
     return await tickets.inventory.own_show(
         call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
     )
@@ -349,22 +349,22 @@ async def _own_show(tickets: Tickets, call: Call[BlockedInput] | Call[None]) -> 
 
 async def set_blocked(tickets: Tickets, call: Call[BlockedInput]) -> None:
     """Take seats off sale, or put them on sale again."""
-    await tickets.inventory.set_blocked(await _own_show(tickets, call), call.body.block, call.body.unblock)
+    await tickets.inventory.set_blocked(await own_show(tickets, call), call.body.block, call.body.unblock)
 
 
 async def sales(tickets: Tickets, call: Call[None]) -> views.SalesView:
     """Sales figures of one of my events."""
-    return await tickets.figures.sales(await _own_show(tickets, call))
+    return await tickets.figures.sales(await own_show(tickets, call))
 
 
 async def watch_sales(tickets: Tickets, call: Call[None]) -> Stream:
     """Sales figures whenever they change."""
-    return Stream(_messages("sales", tickets.figures.watch_sales(await _own_show(tickets, call))))
+    return Stream(_messages("sales", tickets.figures.watch_sales(await own_show(tickets, call))))
 
 
 async def orders_csv(tickets: Tickets, call: Call[None]) -> Stream:
     """All orders of one of my events as CSV."""
-    show = await _own_show(tickets, call)
+    show = await own_show(tickets, call)
     name = f'attachment; filename="{show.id}-orders.csv"'
     return Stream(
         tickets.figures.orders_csv(show), "text/csv; charset=utf-8", [("content-disposition", name)]

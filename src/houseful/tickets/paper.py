@@ -16,6 +16,7 @@ import segno
 from houseful.common.documents import Millis
 from houseful.common.money import written
 from houseful.common.ports import CalendarDate
+from houseful.tickets.domain.letters import shown_name
 from houseful.tickets.domain.returns import clause
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
@@ -36,6 +37,10 @@ _LINE_MM = 0.46  # the height of a line by the size of its letters in points
 _BASELINE = 0.75  # of a line's height
 _FONTS_IN_USE = threading.Lock()
 """ReportLab's fonts belong to the process: what one document takes of them would mix with another's."""
+_PROOF = (
+    "Is this address yours, and did you order this? Say so once, and what you order later comes here too. "
+    "Else do nothing: nobody can have more letters sent to you."
+)
 _MASK = 3
 """Of the eight patterns of a QR code any can be read; looking for the prettiest takes five times as long."""
 
@@ -258,13 +263,26 @@ def _why(order: OrderView, otherwise: str) -> str:
     return otherwise if order.reason is None else clause(order.reason)
 
 
-def letter_text(kind: str, show: Show, order: OrderView, places: list[str], link: str) -> tuple[str, str]:
-    """Subject and text of the letter about an order: confirmed, refunded or returned."""
+def letter_text(
+    kind: str,
+    show: Show,
+    order: OrderView,
+    places: list[str],
+    link: str,
+    named: bool = True,
+    proof: str | None = None,
+) -> tuple[str, str]:
+    """Subject and text of the letter about an order: confirmed, refunded or returned. Strangers are not
+    `named`. `proof` is the link that proves the address, where that is still to be done.
+    """
+    name = shown_name(order.buyer.name) if named else ""
     total = written(order.total_minor, order.currency)
     money = f" {total} is on its way back to you." if order.total_minor else ""
     seats = "\n".join(f"  {one}" for one in places)
     about = f"{show.title}\n{local_time(show)}\n{show.venue}\n\n{seats}\n\n"
     about += f"Total: {total}\nOrder: {order.id}\n{link}\n"
+    if proof is not None:
+        about += f"\n{_PROOF}\n{proof}\n"
     opening, subject = {
         "confirmed": (
             "your seats are booked. The tickets are attached; each code admits one person, once.",
@@ -279,4 +297,4 @@ def letter_text(kind: str, show: Show, order: OrderView, places: list[str], link
             f"Payment returned: {show.title}",
         ),
     }[kind]
-    return subject, f"Hello {order.buyer.name},\n\n{opening}\n\n{about}"
+    return subject, f"Hello{name and ' '}{name},\n\n{opening}\n\n{about}"

@@ -68,6 +68,11 @@ export const events = {
       })
     ).data,
   sales: async (event: string) => (await http.get<T.Sales>(`/events/${id(event)}/sales`)).data,
+  undelivered: async (event: string) =>
+    (await http.get<T.Page<T.UndeliveredLetter>>(`/events/${id(event)}/undelivered-letters`)).data,
+  correctEmail: async (event: string, order: string, email: string) => {
+    await http.post(`/events/${id(event)}/orders/${id(order)}/email`, { email });
+  },
 };
 
 export const availabilityStreamPath = (event: string) => `/events/${id(event)}/availability/stream`;
@@ -93,6 +98,14 @@ export const orders = {
     (await http.post<T.Order>(`/orders/${id(order)}/cancel`, {}, idempotent(key))).data,
   tickets: async (order: string) =>
     (await http.get<T.Page<T.Ticket>>(`/orders/${id(order)}/tickets`)).data.items,
+  letters: async (order: string) =>
+    (await http.get<T.Page<T.OrderLetter>>(`/orders/${id(order)}/letters`)).data.items,
+};
+
+export const letters = {
+  prove: async (token: string) => {
+    await http.post('/letters/proofs', { token }, { anonymous: true });
+  },
 };
 
 export const orderStreamPath = (order: string) => `/orders/${id(order)}/stream`;

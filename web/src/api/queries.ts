@@ -124,6 +124,17 @@ export const ordersQuery = () =>
 export const ticketsQuery = (order: string) =>
   queryOptions({ queryKey: ['tickets', order], queryFn: () => calls.orders.tickets(order) });
 
+export const lettersQuery = (order: string) =>
+  queryOptions({ queryKey: ['letters', order], queryFn: () => calls.orders.letters(order) });
+
+/** What is in the way of letters changes without the organizer's doing. */
+export const undeliveredQuery = (event: string) =>
+  queryOptions({
+    queryKey: ['undelivered', event],
+    queryFn: () => calls.events.undelivered(event),
+    refetchInterval: 30_000,
+  });
+
 export const fileQuery = (path: string) =>
   queryOptions({
     queryKey: ['file', path],

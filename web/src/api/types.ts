@@ -42,3 +42,5 @@ export type Ticket = Schemas['TicketView'];
 export type CheckinRequest = Schemas['ScanInput'];
 export type Checkin = Schemas['CheckinView'];
 export type Sales = Schemas['SalesView'];
+export type OrderLetter = Schemas['LetterView'];
+export type UndeliveredLetter = Schemas['UndeliveredView'];

@@ -67,6 +67,11 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/letters/$token',
+    component: lazyRouteComponent(() => import('@/tickets/ProofPage'), 'ProofPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/sign-in',
     validateSearch: (search: Search) => pick(search, 'next'),
     component: lazyRouteComponent(() => import('@/account/SignInPage'), 'SignInPage'),

@@ -20,6 +20,7 @@ import { Generation } from './Generation';
 import { Mistakes } from './Mistakes';
 import { PlanWarnings } from './PlanWarnings';
 import { SalesView } from './SalesView';
+import { Undelivered } from './Undelivered';
 
 const route = getRouteApi('/organizer/$eventId');
 
@@ -69,6 +70,7 @@ function Manage() {
       <PlanWarnings warnings={event.plan_warnings} />
       {event.state === 'draft' && <Publish event={event} />}
       {event.state === 'publishing' && <Generation event={event} />}
+      {isLive && <Undelivered eventId={event.id} />}
       {isLive && <SalesView event={event} />}
     </div>
   );

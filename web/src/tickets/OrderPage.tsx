@@ -16,6 +16,7 @@ import { StateLabel } from '@/ui/StateLabel';
 import { CancelOrder } from './CancelOrder';
 import { SaveButton } from '@/ui/SaveButton';
 import * as calls from '@/api/calls';
+import { LetterWords } from './LetterWords';
 import { TicketCard } from './TicketCard';
 
 const route = getRouteApi('/orders/$orderId');
@@ -69,6 +70,7 @@ function Body({ order, event }: { order: Timed<Order>; event: EventInfo | undefi
         )}
       </header>
       <StatusWords order={order} />
+      {order.status === 'confirmed' && <LetterWords orderId={order.id} />}
       {hasTickets && <Tickets order={order} event={event} />}
       <Details order={order} />
     </div>

@@ -7,6 +7,7 @@ from houseful.common.idempotency import forget_old
 from houseful.common.service import Platform
 from houseful.common.webhooks import keys_of
 from houseful.tickets.domain.codes import CodeSigner
+from houseful.tickets.domain.letters import Proofs
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.figures import Figures
 from houseful.tickets.service.gate import Gate
@@ -19,6 +20,7 @@ from houseful.tickets.service.post import LETTERS_AT_ONCE, Post
 from houseful.tickets.service.settlement import RECONCILED_AT_ONCE, Settlement
 from houseful.tickets.service.signals import OrderSignals
 from houseful.tickets.service.staff import Staff
+from houseful.tickets.service.undelivered import Undelivered
 
 _HOUSEKEEPING_SECONDS = 60.0
 _COMMIT_SECONDS = 0.05
@@ -46,15 +48,20 @@ class Tickets:
         self.gate = Gate(store, self.inventory, clock, [self.signer.public_key])
         self.staff = Staff(store, platform.client, clock)
         self.figures = Figures(store, self.inventory, self.availability, clock)
+        proofs = Proofs(platform.secrets.raw("ticket_key"))
         self.post = Post(
             store,
             self.inventory,
             platform.mailer,
             platform.workers,
+            platform.coordination,
             self.signer,
+            proofs,
             clock,
             platform.settings,
         )
+        limited = platform.settings.rate_limits == "on"
+        self.undelivered = Undelivered(store, platform.coordination, proofs, clock, limited=limited)
 
     # Jobs
 

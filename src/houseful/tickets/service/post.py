@@ -3,18 +3,38 @@ gone.
 """
 
 from email.utils import parseaddr
+from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from houseful.common import emails
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Conflict, Refusal, Transient, Unavailable
-from houseful.common.ports import Attachment, Clock, Letter, Mailer, Store, Transaction, Workers
+from houseful.common.documents import Millis
+from houseful.common.errors import Conflict, Duplicate, Refusal, Transient, Unavailable
+from houseful.common.ports import (
+    Attachment,
+    Clock,
+    Coordination,
+    Letter,
+    Mailer,
+    Store,
+    Transaction,
+    Workers,
+)
 from houseful.common.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.settings import Settings
 from houseful.tickets import paper, views
 from houseful.tickets.domain.codes import CodeSigner
+from houseful.tickets.domain.letters import (
+    Proofs,
+    QueuedLetter,
+    Recipient,
+    costs,
+    letter_id,
+    may_go,
+    recipient_id,
+    shown_name,
+)
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket
@@ -23,25 +43,23 @@ from houseful.tickets.service.inventory import Inventory
 log = get_logger(__name__)
 
 LETTERS_AT_ONCE = 20
+_MOST_TICKETS = 1000
 _FIRST_PAUSE_MILLIS = 10_000
 _LONGEST_PAUSE_MILLIS = 3_600_000
 _SENDING_MILLIS = 60_000
 """After so long a letter whose sender has not said what became of it is taken up again."""
 
+_HOUR_SECONDS = 3600
+PER_ACCOUNT, PER_ADDRESS, PER_ACCOUNT_TO_STRANGERS = 60, 20, 5
+"""Letters in an hour, and at once: about the orders of one account, to one address, and about an account's
+orders that cost nothing to addresses that are not proven.
+"""
 
-class QueuedLetter(Document, frozen=True, kw_only=True):
-    """`id` is the letter's kind and the order's id, so that each is queued once. `due_at` is None when it is
-    gone or given up.
-    """
 
-    collection = "letters"
-    indexes = (Index(("due_at",)),)
-
-    kind: str
-    order_id: str
-    due_at: Millis | None
-    tries: int = 0
-    error: str | None = None
+class _Claimed(NamedTuple):
+    letter: QueuedLetter
+    order: Order
+    recipient: Recipient
 
 
 class Post:
@@ -51,7 +69,9 @@ class Post:
         inventory: Inventory,
         mailer: Mailer,
         workers: Workers,
+        coordination: Coordination,
         signer: CodeSigner,
+        proofs: Proofs,
         clock: Clock,
         settings: Settings,
     ) -> None:
@@ -59,23 +79,32 @@ class Post:
         self._inventory = inventory
         self._mailer = mailer
         self._workers = workers
+        self._coordination = coordination
         self._signer = signer
+        self._proofs = proofs
         self._clock = clock
         self._base_url = settings.base_url
+        self._limited = settings.rate_limits == "on"
         self.sender = emails.parsed(parseaddr(settings.mail_from)[1]).wire
 
     async def on_confirmed(self, tx: Transaction, message: OrderConfirmed) -> None:
-        self._queue(tx, "confirmed", message.order_id)
+        self._queue(tx, "confirmed", message.order_id, message.event_id)
 
     async def on_refunded(self, tx: Transaction, message: OrderRefunded) -> None:
-        self._queue(tx, "refunded", message.order_id)
+        self._queue(tx, "refunded", message.order_id, message.event_id)
 
     async def on_returned(self, tx: Transaction, message: PaymentReturned) -> None:
-        self._queue(tx, "returned", message.order_id)
+        self._queue(tx, "returned", message.order_id, message.event_id)
 
-    def _queue(self, tx: Transaction, kind: str, order_id: str) -> None:
+    def _queue(self, tx: Transaction, kind: str, order_id: str, event_id: str) -> None:
         tx.insert_or_ignore(
-            QueuedLetter(id=f"{kind}:{order_id}", kind=kind, order_id=order_id, due_at=self._clock.now())
+            QueuedLetter(
+                id=letter_id(kind, order_id),
+                kind=kind,
+                order_id=order_id,
+                event_id=event_id,
+                due_at=self._clock.now(),
+            )
         )
 
     async def send_due(self) -> int:
@@ -87,54 +116,111 @@ class Post:
             QueuedLetter, {}, by="due_at", since=0, until=now + 1, limit=LETTERS_AT_ONCE
         )
         for queued in due:
-            if await self._claim(queued):
-                await self._send(queued)
+            claimed = await self._claim(queued)
+            if claimed is not None:
+                await self._send(claimed)
         return len(due)
 
-    async def _claim(self, queued: QueuedLetter) -> bool:
-        """Whether this letter is ours to send: for a while nobody else takes it up."""
-        try:
-            async with self._store.begin() as tx:
-                current = await tx.get(QueuedLetter, queued.id)
-                if current is None or current.due_at != queued.due_at:
-                    return False
-                tx.put(msgspec.structs.replace(current, due_at=self._clock.now() + _SENDING_MILLIS))
-        except Conflict:
-            return False
-        return True
-
-    async def _send(self, queued: QueuedLetter) -> None:
+    async def _claim(self, queued: QueuedLetter) -> _Claimed | None:
+        """The letter, if it is ours to send: for a while nobody else takes it up. One that may not go yet is
+        put aside until its address is proven.
+        """
         now = self._clock.now()
         try:
-            await self._mailer.send(await self._written(queued))
+            async with self._store.begin() as tx:
+                letter = await tx.get(QueuedLetter, queued.id)
+                if letter is None or letter.due_at != queued.due_at:
+                    return None
+                order = await tx.get(Order, letter.order_id)
+                assert order is not None, "orders are never deleted"
+                id = recipient_id(order.buyer_email)
+                recipient = await tx.get(Recipient, id)
+                if recipient is None:
+                    recipient = Recipient(id=id, first_order=order.id)
+                    tx.insert(recipient)
+                if may_go(order, recipient):
+                    letter = replace(letter, due_at=now + _SENDING_MILLIS)
+                    tx.put(letter)
+                    return _Claimed(letter, order, recipient)
+                tx.lock(recipient)  # a proof at this moment finds the letter, or the letter the proof
+                tx.put(replace(letter, due_at=None, waits_for=id, failed_at=now))
+        except (Conflict, Duplicate):
+            pass  # somebody else was at it; what is still due comes up again
+        return None
+
+    async def _send(self, claimed: _Claimed) -> None:
+        now, queued = self._clock.now(), claimed.letter
+        try:
+            pause_seconds = 0.0 if queued.tries else await self._pause(claimed)
+            if pause_seconds:
+                await self._mark(queued, due_at=now + round(pause_seconds * 1000))
+                return
+            await self._mailer.send(await self._written(claimed))
         except Transient as error:
             pause = min(_FIRST_PAUSE_MILLIS * 2**queued.tries, _LONGEST_PAUSE_MILLIS)
-            await self._mark(queued, now + pause, str(error))
+            await self._failed(queued, now + pause, str(error))
         except Refusal as refusal:
             log.warning("letter refused", extra={"letter": queued.id, "error": refusal.detail})
-            await self._mark(queued, None, refusal.detail)
+            await self._failed(queued, None, refusal.detail)
         except Exception as error:  # a bug with one letter must not keep the others from going out
             log.exception("letter can't be written", extra={"letter": queued.id})
-            await self._mark(queued, now + _LONGEST_PAUSE_MILLIS, repr(error))
+            await self._failed(queued, now + _LONGEST_PAUSE_MILLIS, repr(error))
         else:
-            await self._mark(queued, None, None)
+            await self._mark(queued, due_at=None, tries=queued.tries + 1, error=None, failed_at=None)
 
-    async def _mark(self, queued: QueuedLetter, due_at: Millis | None, error: str | None) -> None:
-        async with self._store.begin() as tx:
-            current = await tx.get(QueuedLetter, queued.id)
-            if current is not None:
-                tx.put(msgspec.structs.replace(current, due_at=due_at, tries=current.tries + 1, error=error))
+    async def _failed(self, queued: QueuedLetter, due_at: Millis | None, why: str) -> None:
+        since = self._clock.now() if queued.failed_at is None else queued.failed_at
+        await self._mark(queued, due_at=due_at, tries=queued.tries + 1, error=why, failed_at=since)
 
-    async def _written(self, queued: QueuedLetter) -> Letter:
-        order = await self._store.get(Order, queued.order_id)
-        assert order is not None, "orders are never deleted"
+    async def _mark(self, claimed: QueuedLetter, **changes: object) -> None:
+        """Nothing where somebody has put it on its way again in between."""
+
+        async def work(tx: Transaction) -> None:
+            current = await tx.get(QueuedLetter, claimed.id)
+            if current == claimed:
+                tx.put(replace(current, **changes))
+
+        await self._store.transact(work)
+
+    async def _pause(self, claimed: _Claimed) -> float:
+        """How many seconds a letter has to wait so that nobody sends, or gets, too many."""
+        if not self._limited:
+            return 0.0
+        _, order, recipient = claimed
+        buckets = [(f"account:{order.user_id}", PER_ACCOUNT), (f"address:{recipient.id}", PER_ADDRESS)]
+        if not costs(order) and recipient.proven_at is None:
+            buckets.insert(0, (f"strangers:{order.user_id}", PER_ACCOUNT_TO_STRANGERS))
+        try:
+            for bucket, most in buckets:
+                seconds = await self._coordination.take(
+                    f"letters:{bucket}", per_second=most / _HOUR_SECONDS, burst=most
+                )
+                if seconds:
+                    return seconds
+        except Unavailable:
+            log.warning("letters go unlimited: the limits are not to be reached")
+        return 0.0
+
+    # What is written
+
+    async def _written(self, claimed: _Claimed) -> Letter:
+        queued, order, recipient = claimed
         show, layout = await self._inventory.hall(order.event_id)
         order_view = views.order_view(order, show, layout, self._clock.now())
-        found = await self._store.find(Ticket, {"order_id": order.id}, limit=1000)
+        found = await self._store.find(Ticket, {"order_id": order.id}, limit=_MOST_TICKETS)
+        found.sort(key=lambda ticket: order.ordinals.index(ticket.ordinal))
         tickets = [views.ticket_view(ticket, layout, self._signer) for ticket in found]
-        places = [paper.place(ticket) for ticket in tickets]
-        link = f"{self._base_url}/orders/{order.id}"
-        subject, text = paper.letter_text(queued.kind, show, order_view, places, link)
+        proven = recipient.proven_at is not None
+        named = proven or costs(order)
+        subject, text = paper.letter_text(
+            queued.kind,
+            show,
+            order_view,
+            [paper.place(ticket) for ticket in tickets],
+            f"{self._base_url}/orders/{order.id}",
+            named,
+            None if proven else f"{self._base_url}/letters/{self._proofs.token(recipient.id)}",
+        )
         date = None
         attachments: tuple[Attachment, ...] = ()
         if tickets:
@@ -147,7 +233,7 @@ class Post:
             )
         return Letter(
             id=queued.id.replace(":", "-"),
-            to_name=order.buyer_name,
+            to_name=shown_name(order.buyer_name) if named else "",
             to_address=order.buyer_email,
             subject=subject,
             text=text,

@@ -1,0 +1,113 @@
+"""Letters to buyers: which are owed, who may be written to, and what of a name goes into one.
+
+An address is proven when its owner has followed the link in a letter to it. To one that is not, a single
+order that cost nothing brings letters: strangers are not to be written to by whoever types their addresses.
+"""
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from typing import Literal
+
+from houseful.common import emails
+from houseful.common.documents import Document, Index, Millis
+from houseful.tickets.domain.orders import Order
+
+KINDS = ("confirmed", "refunded", "returned")
+LetterState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
+
+_NAME_MOST = 60
+_ID_BYTES = 16
+_MAC_LETTERS = 32
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+|\bwww[.．。｡]", re.IGNORECASE)
+_JOINED = re.compile(r"(?<=\w)[.．。｡]+(?=\w)")
+_MARKS_OF_LINKS = re.compile(r"[/\\@]+")
+
+
+class QueuedLetter(Document, frozen=True, kw_only=True):
+    """`id` is the letter's kind and the order's id, so that each is queued once. `due_at` is None when it is
+    gone, given up, or waits for `waits_for`, a recipient, to prove the address. `failed_at` is since when
+    something is in its way; those of the first version have none, and no `event_id`.
+    """
+
+    collection = "letters"
+    indexes = (Index(("due_at",)), Index(("waits_for",)), Index(("event_id", "failed_at")))
+
+    kind: str
+    order_id: str
+    due_at: Millis | None
+    tries: int = 0
+    error: str | None = None
+    event_id: str = ""
+    failed_at: Millis | None = None
+    waits_for: str | None = None
+
+    @property
+    def state(self) -> LetterState:
+        if self.waits_for is not None:
+            return "waiting_for_proof"
+        if self.due_at is None:
+            return "sent" if self.error is None else "refused"
+        return "due" if self.error is None else "delayed"
+
+
+class Recipient(Document, frozen=True, kw_only=True):
+    """An address that was written to. `id` is made of it and does not tell it; `first_order` is what the
+    first letter was about.
+    """
+
+    collection = "recipients"
+
+    first_order: str
+    proven_at: Millis | None = None
+
+
+def letter_id(kind: str, order_id: str) -> str:
+    return f"{kind}:{order_id}"
+
+
+def recipient_id(email: str) -> str:
+    return hashlib.blake2b(emails.searched(email).encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+def may_go(order: Order, recipient: Recipient) -> bool:
+    """A letter about money always goes; it cost its sender some. Others go to whom has asked for them, and to
+    anybody about one order.
+    """
+    return costs(order) or recipient.proven_at is not None or recipient.first_order == order.id
+
+
+def costs(order: Order) -> bool:
+    return order.total_minor > 0
+
+
+class Proofs:
+    """What the link in a letter has to show, so that the address it went to is proven. It can be followed any
+    number of times.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hashlib.blake2b(key, person=b"letter proofs").digest()
+
+    def token(self, recipient: str) -> str:
+        return recipient + self._mac(recipient)
+
+    def recipient(self, token: str) -> str | None:
+        """None for a token that is none of ours."""
+        recipient = token[: 2 * _ID_BYTES]
+        good = hmac.compare_digest(self.token(recipient).encode(), token.encode())
+        return recipient if good else None
+
+    def _mac(self, recipient: str) -> str:
+        return hmac.new(self._key, recipient.encode(), "sha256").hexdigest()[:_MAC_LETTERS]
+
+
+def shown_name(name: str) -> str:
+    """What of a buyer's name goes into a letter: no line, no link and nothing that a mail program makes one
+    of, and no more than a name's length.
+    """
+    text = "".join(one if one.isprintable() else " " for one in unicodedata.normalize("NFC", name))
+    text = _MARKS_OF_LINKS.sub(" ", _JOINED.sub(". ", _SCHEME.sub(" ", text)))
+    text = " ".join(text.split())
+    return text if len(text) <= _NAME_MOST else text[: _NAME_MOST - 1].rstrip() + "…"

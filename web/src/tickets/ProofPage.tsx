@@ -1,0 +1,65 @@
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import * as calls from '@/api/calls';
+import { ApiError } from '@/api/problem';
+import { Button, buttonClass } from '@/ui/Button';
+import { Notice } from '@/ui/Notice';
+import { Page } from '@/ui/Page';
+
+const route = getRouteApi('/letters/$token');
+
+/** Where the link in a letter leads. It takes a press: mail programs open links by themselves. */
+export function ProofPage() {
+  const { token } = route.useParams();
+  return (
+    <Page title="Is this address yours?" width="narrow">
+      <Proof token={token} />
+    </Page>
+  );
+}
+
+export function Proof({ token }: { token: string }) {
+  const [state, setState] = useState<'open' | 'busy' | 'done'>('open');
+  const [error, setError] = useState<ApiError | null>(null);
+  const prove = async () => {
+    setState('busy');
+    setError(null);
+    try {
+      await calls.letters.prove(token);
+      setState('done');
+    } catch (problem) {
+      if (!(problem instanceof ApiError)) throw problem;
+      setError(problem);
+      setState('open');
+    }
+  };
+  if (state === 'done') {
+    return (
+      <div className="grid justify-items-start gap-4">
+        <Notice tone="ok" title="Thank you" testId="proof-done">
+          What you order with this address is sent there from now on.
+        </Notice>
+        <Link to="/orders" className={buttonClass('secondary')}>
+          My orders
+        </Link>
+      </div>
+    );
+  }
+  return (
+    <div className="grid justify-items-start gap-4">
+      <p>
+        You followed the link in a letter about an order. If you placed that order, say so: its
+        letters come to you from now on. If you did not, close this page; nothing more is sent to
+        you.
+      </p>
+      {error && <Notice tone="bad">{error.message}</Notice>}
+      <Button
+        busy={state === 'busy' && 'One moment'}
+        data-testid="prove-address"
+        onClick={() => void prove()}
+      >
+        Yes, send my letters here
+      </Button>
+    </div>
+  );
+}
