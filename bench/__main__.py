@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import beside, best, generation, holds, hops, messages, paper, reads
+from bench import beside, best, crowd, generation, holds, hops, messages, paper, reads
 
 BENCHMARKS = {
     "hops": hops.main,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "generation": generation.main,
     "messages": messages.main,
     "reads": reads.main,
+    "crowd": crowd.main,
     "beside": beside.main,
 }
 

@@ -189,12 +189,12 @@ async def running(
         entry: Gateway | ServiceDoor
         if GATEWAY in parts:
             entry = _gateway(
-                settings, secrets, offered, verifier, coordination, ids, operations, workers,
+                settings, secrets, offered, verifier, coordination, clock, ids, operations, workers,
                 _access_log(settings, stack) if access_log else None,
             )  # fmt: skip
             client.bind(entry)
         else:
-            entry = ServiceDoor(offered, operations=operations)
+            entry = ServiceDoor(offered, settings=settings, operations=operations)
 
         app = Running(
             settings, secrets, clock, ids, client, stores, bus, coordination, entry, services, vouch, jobs
@@ -203,6 +203,7 @@ async def running(
             await _start_background(app, stack)
             app.start("ended tokens watch", ended.watch)
             app.start("ended tokens listen", ended.listen)
+            app.start("load", entry.load.watch)
             if own_bus and bus is not None:
                 app.start("bus", bus.keep_house)
             if stores:
@@ -319,6 +320,7 @@ def _gateway(
     offered: Mapping[str, tuple[App, tuple[Endpoint, ...]]],
     verifier: TokenVerifier,
     coordination: Coordination,
+    clock: Clock,
     ids: Ids,
     operations: Operations,
     workers: Workers,
@@ -331,6 +333,7 @@ def _gateway(
         metrics_token=secrets.metrics_token,
         verifier=verifier,
         coordination=coordination,
+        clock=clock,
         ids=ids,
         operations=operations,
         web_app=WebApp(find_folder(settings.web_folder), workers),

@@ -162,6 +162,14 @@ class CoordinationContract:
         assert [await coordination.take(name, **rate) for _ in range(2)] == [0, 0]
         assert await coordination.take(name, **rate) > 0
 
+    async def test_who_only_looks_takes_nothing(self, coordination: Coordination, name: str) -> None:
+        rate = {"per_second": 0.001, "burst": 2.0}
+        assert [await coordination.peek(name, **rate) for _ in range(5)] == [0] * 5
+        assert [await coordination.take(name, **rate) for _ in range(2)] == [0, 0]
+        waits = [await coordination.peek(name, **rate) for _ in range(2)]
+        assert all(900 < wait <= 1000 for wait in waits)
+        assert 900 < await coordination.take(name, **rate) <= 1000
+
     async def test_buckets_do_not_touch(self, coordination: Coordination, name: str) -> None:
         assert await coordination.take(name, per_second=0.001, burst=1) == 0
         assert await coordination.take(name, per_second=0.001, burst=1) > 0

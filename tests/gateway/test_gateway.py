@@ -9,7 +9,7 @@ import pytest
 
 from houseful.common.addresses import network
 from houseful.common.errors import Unavailable
-from houseful.common.http import Answer, Cut, Endpoint
+from houseful.common.http import USER, Answer, Cut, Endpoint
 from houseful.common.telemetry import current_traceparent, request_id
 from houseful.gateway import AccessLog
 from tests.gateway.world import StreamingService, World, handle, scope_of
@@ -131,25 +131,99 @@ async def test_between_services_other_keys_are_used(world: World) -> None:
     (await world.gateway().call("POST", "/api/internal", headers={"authorization": "Bearer an-api-key"})).ok()
 
 
-async def test_one_address_is_limited_and_recovers(world: World) -> None:
+async def test_nobody_is_refused_for_what_others_do_behind_the_same_address(world: World) -> None:
     front = world.gateway(rate_limits="on")
-    replies = [await front.call("GET", "/api/things/7") for _ in range(201)]
-    assert [reply.status for reply in replies[:200]] == [200] * 200
-    replies[200].refused(429, "too_many_requests")
-    assert int(replies[200].headers["retry-after"]) >= 1
-    assert (await front.call("GET", "/api/things/7", client=("192.0.2.2", 1))).status == 200
-    await world.clock.advance(1)
-    assert (await front.call("GET", "/api/things/7")).status == 200
+    for _ in range(1000):
+        assert (await front.call("GET", "/api/things/7")).status == 200
+    headers = {"authorization": f"Bearer {world.token('usr_1')}"}
+    assert (await front.call("POST", "/api/things", headers=headers)).status == 200
 
 
-async def test_an_ipv6_network_is_one_address(world: World) -> None:
+async def test_refusals_of_one_network_come_late_and_good_answers_do_not(world: World) -> None:
     front = world.gateway(rate_limits="on")
-    statuses = [
-        (await front.call("GET", "/api/things/7", client=(f"2001:db8::{number:x}", 1))).status
-        for number in range(1, 202)
-    ]
-    assert statuses[-1] == 429
-    assert (await front.call("GET", "/api/things/7", client=("2001:db8:0:1::1", 1))).status == 200
+
+    async def refusal(address: str = "2001:db8::1", **headers: str) -> int:
+        return (await front.call("GET", "/api/nothing", headers=headers, client=(address, 1))).status
+
+    for number in range(200):
+        assert await refusal(f"2001:db8::{number:x}") == 404
+    late = asyncio.ensure_future(refusal())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not late.done()
+    assert (await front.call("GET", "/api/things/7", client=("2001:db8::1", 1))).status == 200
+    assert await refusal("2001:db8:0:1::1") == 404
+    assert await asyncio.wait_for(front.call("GET", "/api/nothing", client=None), 5)
+    await world.clock.advance(2)
+    assert await late == 404
+
+
+async def test_refusals_of_an_account_are_its_own(world: World) -> None:
+    world.recorder.answer = Answer(b"{}", 409)
+    front = world.gateway(rate_limits="on")
+
+    async def refusal(user_id: str) -> int:
+        headers = {"authorization": f"Bearer {world.token(user_id)}"}
+        return (await front.call("GET", "/api/things/7", headers=headers)).status
+
+    for _ in range(200):
+        assert await refusal("usr_1") == 409
+    late = asyncio.ensure_future(refusal("usr_1"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not late.done()
+    assert await refusal("usr_2") == 409
+    await world.clock.advance(2)
+    assert await late == 409
+
+
+async def test_an_account_is_limited_in_all_that_needs_one(world: World) -> None:
+    front = world.gateway(
+        Endpoint("GET", "/api/mine", handle, who=USER), Endpoint("GET", "/api/all", handle), rate_limits="on"
+    )
+
+    async def asked(path: str, user_id: str = "usr_1") -> int:
+        headers = {"authorization": f"Bearer {world.token(user_id)}"}
+        return (await front.call("GET", path, headers=headers)).status
+
+    assert [await asked("/api/mine") for _ in range(101)] == [200] * 100 + [429]
+    assert await asked("/api/mine", "usr_2") == 200
+    assert [await asked("/api/all") for _ in range(200)] == [200] * 200
+
+
+async def test_what_can_wait_is_left_when_the_process_is_late_and_a_sale_is_not(world: World) -> None:
+    front = world.gateway(
+        Endpoint("GET", "/api/read", handle),
+        Endpoint("GET", "/api/read/stream", handle, media_type="text/event-stream"),
+        Endpoint("POST", "/api/auth/login", handle),
+        Endpoint("POST", "/api/events/{event_id}/holds", handle, who=USER),
+        Endpoint("GET", "/api/orders/{order_id}", handle, who=USER),
+        rate_limits="on",
+    )
+
+    async def served(method: str, path: str, count: int = 20) -> int:
+        replies = []
+        for number in range(count):
+            headers = {"authorization": f"Bearer {world.token(f'usr_{number}')}"}
+            replies.append(await front.call(method, path, headers=headers))
+            if replies[-1].status != 200:
+                replies[-1].refused(503, "busy")
+        waits = {int(reply.headers["retry-after"]) for reply in replies if reply.status == 503}
+        assert waits <= {3, 4, 5, 6}
+        return sum(reply.status == 200 for reply in replies)
+
+    assert await served("GET", "/api/read") == 20
+    front.gateway.load.late_seconds = 0.45
+    assert await served("GET", "/api/read") == 20
+    assert await served("GET", "/api/read/stream", 100) < 60
+    front.gateway.load.late_seconds = 0.99
+    assert await served("GET", "/api/read", 100) < 40
+    for method, path in (
+        ("POST", "/api/events/e/holds"), ("GET", "/api/orders/o"), ("POST", "/api/auth/login"),
+    ):  # fmt: skip
+        assert await served(method, path) == 20
+    front.gateway.load.late_seconds = 0
+    assert await served("GET", "/api/read") == 20
 
 
 async def test_one_user_is_limited_where_it_is_expensive(world: World) -> None:

@@ -144,7 +144,8 @@ async def test_with_no_copy_ready_the_answer_is_a_quick_503(
         copy.ready = 503
     await looked(copies, clock)
     client = await Client("POST", body=b"x").asks(proxy)
-    assert (client.status, client.header("retry-after"), client.json["code"]) == (503, "1", "unavailable")
+    assert (client.status, client.json["code"]) == (503, "unavailable")
+    assert client.header("retry-after") in ("1", "2")
     assert not any(copy.paths for copy in copies)
     with pytest.raises(Unavailable, match="readyz says 503"):
         await proxy.ready()

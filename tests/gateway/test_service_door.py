@@ -9,6 +9,7 @@ import pytest
 from houseful.common.http import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
 from houseful.common.telemetry import current_traceparent, request_id
 from houseful.gateway import Operations, ServiceDoor
+from houseful.settings import Settings
 from tests.gateway.upstreams import Client, until
 
 TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
@@ -53,7 +54,7 @@ def things() -> Things:
 
 @pytest.fixture
 def door(things: App) -> ServiceDoor:
-    return ServiceDoor({"things": (things, ENDPOINTS)}, operations=Operations([], {}))
+    return ServiceDoor({"things": (things, ENDPOINTS)}, settings=Settings(), operations=Operations([], {}))
 
 
 async def test_a_service_sees_what_it_would_in_the_gateways_process(

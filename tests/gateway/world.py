@@ -89,6 +89,7 @@ class World:
             metrics_token=metrics_token,
             verifier=TokenVerifier(AsgiClient(self._keys), self.clock),
             coordination=self.coordination,
+            clock=self.clock,
             ids=self.ids,
             operations=Operations([("things", offered)], checks or {}, watched),
             web_app=web_app or WebApp(None, WorkHere()),

@@ -55,6 +55,9 @@ class Down:
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
         raise self._fail()
 
+    async def peek(self, bucket: str, *, per_second: float, burst: float) -> float:
+        raise self._fail()
+
     async def increment(self, counter: str, *, ttl_seconds: float) -> int:
         raise self._fail()
 

@@ -43,8 +43,8 @@ async def test_a_password_changed_while_it_was_verified_is_no_longer_good(
     await world.users.create_user(ANN, PASSWORD, "Ann")
     verify = world.passwords.verify
 
-    async def slow(password: str, hash: str | None) -> bool:
-        found = await verify(password, hash)
+    async def slow(password: str, hash: str | None, *, whose: str) -> bool:
+        found = await verify(password, hash, whose=whose)
         monkeypatch.undo()
         await world.users.create_user(ANN, "the new password", "Ann")
         return found
@@ -60,8 +60,8 @@ async def test_the_operator_wins_over_a_change_of_the_password_at_that_moment(
     who = identity(await world.users.create_user(ANN, PASSWORD, "Ann"))
     verify = world.passwords.verify
 
-    async def slow(password: str, hash: str | None) -> bool:
-        found = await verify(password, hash)
+    async def slow(password: str, hash: str | None, *, whose: str) -> bool:
+        found = await verify(password, hash, whose=whose)
         monkeypatch.undo()
         await world.users.change_password(who, current=PASSWORD, new="the new password")
         return found

@@ -205,6 +205,16 @@ class LocalCoordination:
                 del self._queues[name]
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
+        found = self._bucket(bucket, per_second, burst)
+        if found.tokens >= 1:
+            found.tokens -= 1
+            return 0.0
+        return (1 - found.tokens) / per_second
+
+    async def peek(self, bucket: str, *, per_second: float, burst: float) -> float:
+        return max(0.0, (1 - self._bucket(bucket, per_second, burst).tokens) / per_second)
+
+    def _bucket(self, bucket: str, per_second: float, burst: float) -> _Bucket:
         self._must_be_open()
         if per_second <= 0 or burst < 1:
             raise ValueError(f"a bucket of {burst} tokens, {per_second} a second, never gives one")
@@ -214,10 +224,7 @@ class LocalCoordination:
             found = _Bucket(burst, now)
             self._buckets.add(bucket, found, now)
         found.refill(now, per_second, burst)
-        if found.tokens >= 1:
-            found.tokens -= 1
-            return 0.0
-        return (1 - found.tokens) / per_second
+        return found
 
     async def increment(self, counter: str, *, ttl_seconds: float) -> int:
         self._must_be_open()

@@ -125,10 +125,16 @@ class RedisCoordination:
         self._line.tell(scripted(RELEASE, keys, owner), then=lambda: self._wake(keys))
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
+        return await self._ask_bucket(bucket, per_second, burst, taken=1)
+
+    async def peek(self, bucket: str, *, per_second: float, burst: float) -> float:
+        return await self._ask_bucket(bucket, per_second, burst, taken=0)
+
+    async def _ask_bucket(self, bucket: str, per_second: float, burst: float, *, taken: int) -> float:
         if per_second <= 0 or burst < 1:
             raise ValueError(f"a bucket of {burst} tokens, {per_second} a second, never gives one")
         step = max(1, round(1_000_000 / per_second))
-        call = scripted(TAKE, [f"{self._prefix}:bucket:{bucket}"], step, round(step * burst))
+        call = scripted(TAKE, [f"{self._prefix}:bucket:{bucket}"], step, round(step * burst), taken)
         return int(await self._line.ask(call)) / 1_000_000
 
     async def increment(self, counter: str, *, ttl_seconds: float) -> int:

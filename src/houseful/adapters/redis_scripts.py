@@ -41,7 +41,7 @@ return 0
 """)
 
 TAKE = Script("""
--- KEYS: a bucket. ARGV: microseconds from token to token, microseconds from empty to full.
+-- KEYS: a bucket. ARGV: microseconds from token to token, microseconds from empty to full, 0 to only look.
 -- 0, or the microseconds until there is a token.
 -- Kept is the moment at which the bucket will be full, by the server's clock (the generic cell rate
 -- algorithm); nothing is written where nothing is taken.
@@ -53,7 +53,9 @@ full = math.max(full, now) + step
 if full - now > depth then
   return math.ceil(full - now - depth)
 end
-redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+if ARGV[3] ~= '0' then
+  redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+end
 return 0
 """)
 

@@ -37,6 +37,7 @@ from houseful.common.large_bodies import LargeBodies
 from houseful.common.ports import Clock, Coordination, Store, Workers
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import REFUSALS, get_logger
+from houseful.common.waiting import later
 
 log = get_logger(__name__)
 
@@ -166,7 +167,7 @@ class ServiceApp:
                 409,
                 "still_running",
                 "A request with this Idempotency-Key is still running. Try again in a moment.",
-                headers={"retry-after": "1"},
+                headers=later(1),
             )
         try:
             return await self._first_answer(endpoint, call, use)

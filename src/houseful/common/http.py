@@ -20,6 +20,7 @@ from houseful.common.errors import Refusal, invalid
 from houseful.common.idempotency import Once
 from houseful.common.ports import Transaction
 from houseful.common.telemetry import get_logger, request_id
+from houseful.common.waiting import later
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -199,7 +200,7 @@ def problem(refusal: Refusal) -> Answer:
 def service_unavailable(
     detail: str = "Something this needs does not answer just now. Nothing was lost; try again.",
 ) -> Refusal:
-    return Refusal(503, "unavailable", detail, headers={"retry-after": "1"})
+    return Refusal(503, "unavailable", detail, headers=later(1))
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:

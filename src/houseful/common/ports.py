@@ -311,6 +311,10 @@ class Coordination(Protocol):
         """Take one token. 0 where there was one, else the seconds until there will be."""
         ...
 
+    async def peek(self, bucket: str, *, per_second: float, burst: float) -> float:
+        """What `take` would say. Takes none."""
+        ...
+
     async def increment(self, counter: str, *, ttl_seconds: float) -> int:
         """The new count; the counter forgets itself `ttl_seconds` after its first increment."""
         ...

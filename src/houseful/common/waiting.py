@@ -1,6 +1,7 @@
 """Waiting for an event or for time to pass, whichever comes first, by a clock that may be a manual one."""
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -44,6 +45,13 @@ async def event_or_timeout(event: asyncio.Event, clock: Sleeper, seconds: float)
     finally:
         for waiter in waiters:
             waiter.cancel()
+
+
+def later(seconds: float) -> dict[str, str]:
+    """The header by which a client is told to come again, after so long and up to twice that: those who are
+    told at one moment are not to come back at one."""
+    least = max(1, math.ceil(seconds))
+    return {"retry-after": str(random.randint(least, 2 * least))}  # noqa: S311 - jitter
 
 
 class Backoff:

@@ -1,7 +1,8 @@
 """The single entry point, in one pass over each request.
 
-    name it (request id, trace) → take off what it may not claim → limit its rate → find its service
-    → check its token → hand it over → put on every answer's headers → count it, log it
+    name it (request id, trace) → take off what it may not claim → find its service → is there time for it
+    → check its token → limit the account's rate → hand it over → put on every answer's headers
+    → count it, log it
 
 A service is an ASGI application by name; whether that runs in this process or is a proxy to another is not
 known here.
@@ -31,7 +32,8 @@ from houseful.common.http import (
     service_unavailable,
 )
 from houseful.common.kept import GZIP, takes
-from houseful.common.ports import Coordination, Ids
+from houseful.common.ports import Clock, Coordination, Ids
+from houseful.common.refusals import LateRefusals
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import (
     REFUSALS,
@@ -43,7 +45,8 @@ from houseful.common.telemetry import (
 )
 from houseful.gateway.access_log import AccessLog
 from houseful.gateway.exchange import Exchange, cut
-from houseful.gateway.limits import Limits, Rate, per_user
+from houseful.gateway.limits import Limit, Limits, limit_of
+from houseful.gateway.load import Load
 from houseful.gateway.operations import Asked, Operations
 from houseful.gateway.pace import Pace
 from houseful.gateway.policy import (
@@ -64,7 +67,6 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9
 _SERVICE_PREFIXES = ("/api/", "/.well-known/")
 _FOR_OPERATORS = frozenset({"/healthz", "/readyz", "/metrics"})
 _PAGES_PER_SECOND = 20
-_REFUSALS_PER_SECOND = 10
 _MOST_WAITING = 50
 """Of one address."""
 
@@ -78,7 +80,7 @@ class _Route(NamedTuple):
     service: str
     endpoint: Endpoint
     app: App
-    rate: Rate | None
+    limit: Limit | None
 
 
 class _Head(NamedTuple):
@@ -113,6 +115,7 @@ class Gateway:
         metrics_token: str = "",
         verifier: TokenVerifier,
         coordination: Coordination,
+        clock: Clock,
         ids: Ids,
         operations: Operations,
         web_app: WebApp,
@@ -121,16 +124,18 @@ class Gateway:
         self._routes: RouteTable[_Route] = RouteTable()
         for name, (app, endpoints) in services.items():
             for endpoint in endpoints:
-                route = _Route(name, endpoint, app, per_user(endpoint.method, endpoint.path))
+                limit = limit_of(endpoint.method, endpoint.path, needs_account=endpoint.who is not None)
+                route = _Route(name, endpoint, app, limit)
                 self._routes.add(endpoint.method, endpoint.path, route)
         self._verifier = verifier
         self._ids = ids
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
+        self._refusals = LateRefusals(clock, burst=200, per_second=20, longest_seconds=2)
+        self.load = Load()
         self._proxies = settings.proxies
         self._key = key.encode()
         self._metrics_token = metrics_token
         self._asking = Pace(per_second=_PAGES_PER_SECOND, most_waiting=_MOST_WAITING)
-        self._refusing = Pace(per_second=_REFUSALS_PER_SECOND, most_waiting=_MOST_WAITING)
         self._operations = operations
         self._web_app = web_app
         self._access_log = access_log
@@ -248,12 +253,10 @@ class Gateway:
         self, path: str, scope: Scope, receive: Receive, exchange: Exchange, head: _Head
     ) -> None:
         method: str = scope["method"]
-        limits = self._limits
         address = self._client_address(scope, head)
-        if address is not None:
-            exchange.before_refusal = partial(self._slow_down, address, exchange)
-        if limits is not None and address is not None:
-            await limits.admit_address(address)
+        limits = self._limits if address is not None else None
+        if limits is not None:
+            exchange.before_refusal = partial(self._late, scope)
         found = self._routes.find(path)
         if found is None:
             raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
@@ -264,17 +267,24 @@ class Gateway:
             return
         endpoint = route.endpoint
         exchange.belongs_to(route.service, endpoint.path, compressible=head.gzip and method == "GET")
+        if limits is not None:
+            self.load.admit(endpoint)
         if endpoint.public and head.authorization is not None:
             token = bearer(head.authorization)
             who = await self._verifier.identity(token) if token is not None else None
             if who is not None:
                 scope["houseful.user_id"] = who.user_id
-                if limits is not None and route.rate is not None and address is not None:
-                    await limits.admit_user(who.user_id, endpoint.path, route.rate)
+                if limits is not None and route.limit is not None:
+                    await limits.admit(who.user_id, route.limit)
         if endpoint.media_type == EVENT_STREAM and address is not None:
             await self._streams.send(route.app, scope, receive, exchange)
         else:
             await route.app(scope, receive, exchange.send)
+
+    async def _late(self, scope: Scope) -> None:
+        """Who sends much that is refused hears of it late: an account by itself, all others by their
+        network."""
+        await self._refusals.turn(scope.get("houseful.user_id") or network(scope["client"][0]))
 
     def _client_address(self, scope: Scope, head: _Head) -> str | None:
         """None for a call from a service, which nothing limits. Behind proxies it is what the outermost of
@@ -289,11 +299,6 @@ class Gateway:
             scope["client"] = client = (forwarded(head.forwarded_for, self._proxies), 0)
         address: str = client[0]
         return address
-
-    async def _slow_down(self, address: str, exchange: Exchange) -> None:
-        """Before an answer that says 429: who does not heed it gets the next ones later."""
-        if not await self._refusing.turn(network(address)):
-            exchange.close()
 
     async def _other_method(
         self, method: str, methods: Mapping[str, _Route], scope: Scope, receive: Receive, exchange: Exchange

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from houseful.common.http import Cut, Receive, Scope, Send
-from houseful.gateway.policy import CLOSE
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs
 _LEVEL = 5
 _GZIP = 31  # zlib's window bits for a gzip header
-_TOO_MANY = 429
+_BUSY = 503
 _CUT = "houseful.cut"  # a server's way to end a connection without an answer, in the scope's extensions
 
 _TEXT_TYPES = (
@@ -84,17 +83,13 @@ class Exchange:
                 self.finished = True
             await self._send(message)
 
-    def close(self) -> None:
-        """After this answer, which has not begun, the connection ends."""
-        self._added = (*self._added, *CLOSE)
-
     async def end(self) -> None:
         """Of an answer that has begun: nothing more comes."""
         await self.send({"type": "http.response.body", "body": b""})
 
     async def _start(self, message: MutableMapping[str, Any]) -> None:
         self.status = message["status"]
-        if self.status == _TOO_MANY and self.before_refusal is not None:
+        if self.before_refusal is not None and (400 <= self.status < 500 or self.status == _BUSY):
             await self.before_refusal()
         headers: list[tuple[bytes, bytes]] = list(message["headers"])
         if self._no_store and not any(name == b"cache-control" for name, _ in headers):

@@ -1,13 +1,12 @@
-"""Rate limits: one address or one user can't take the whole server. Comfort for the others, never
-correctness."""
+"""Rate limits of the gateway: one account can't take the whole server, and nobody is refused for what others
+behind the same address do. Comfort for the others, never correctness. docs/operations.md has the rules."""
 
-import math
 from typing import NamedTuple
 
-from houseful.common.addresses import network
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Coordination
 from houseful.common.telemetry import get_logger
+from houseful.common.waiting import later
 
 log = get_logger(__name__)
 
@@ -17,21 +16,31 @@ class Rate(NamedTuple):
     burst: float
 
 
-PER_ADDRESS = Rate(50, 200)
-"""A family or an office behind one address, each with a seat map open."""
+PER_ACCOUNT = Rate(25, 100)
+"""Of all that needs an account, together; what has a limit of its own is not counted here."""
 
 # What takes a write transaction on contended seats, by method and path with the names of parameters left out.
-PER_USER = {
+OF_THEIR_OWN = {
     ("POST", "/api/events/{}/holds"): Rate(5, 20),
     ("POST", "/api/orders"): Rate(5, 20),
     ("POST", "/api/events"): Rate(2, 20),
 }
 
 
-def per_user(method: str, path: str) -> Rate | None:
-    """The limit of a route such as `/api/events/{event_id}/holds`."""
+class Limit(NamedTuple):
+    """The bucket that a call takes from, but for the account's id, and its rate."""
+
+    bucket: str
+    rate: Rate
+
+
+def limit_of(method: str, path: str, *, needs_account: bool) -> Limit | None:
+    """The limit of a route such as `/api/events/{event_id}/holds`; None where anybody may call it."""
     nameless = "/".join("{}" if segment.startswith("{") else segment for segment in path.split("/"))
-    return PER_USER.get((method, nameless))
+    own = OF_THEIR_OWN.get((method, nameless))
+    if own is not None:
+        return Limit(path, own)
+    return Limit("any", PER_ACCOUNT) if needs_account else None
 
 
 class Limits:
@@ -41,25 +50,20 @@ class Limits:
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination
 
-    async def admit_address(self, address: str) -> None:
+    async def admit(self, user_id: str, limit: Limit) -> None:
         """Raises `Refusal` (429)."""
-        await self._take(f"address:{network(address)}", PER_ADDRESS)
-
-    async def admit_user(self, user_id: str, route: str, rate: Rate) -> None:
-        """Raises `Refusal` (429)."""
-        await self._take(f"user:{user_id}:{route}", rate)
-
-    async def _take(self, bucket: str, rate: Rate) -> None:
+        rate = limit.rate
         try:
-            wait_seconds = await self._coordination.take(bucket, per_second=rate.per_second, burst=rate.burst)
+            wait_seconds = await self._coordination.take(
+                f"user:{user_id}:{limit.bucket}", per_second=rate.per_second, burst=rate.burst
+            )
         except Unavailable as error:
             log.warning("rates are not limited just now", extra={"error": str(error)})
             return
         if wait_seconds > 0:
-            seconds = max(1, math.ceil(wait_seconds))
             raise Refusal(
                 429,
                 "too_many_requests",
-                f"Too many requests in a short time. Try again in {seconds} s.",
-                headers={"retry-after": str(seconds)},
+                "This account sent too many requests in a short time. Try again in a moment.",
+                headers=later(wait_seconds),
             )

@@ -22,22 +22,30 @@ from houseful.common.http import (
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import request_id, trace
 from houseful.gateway.exchange import Exchange, cut
+from houseful.gateway.load import Load
 from houseful.gateway.operations import Asked, Operations
 from houseful.gateway.policy import CLOSE
 from houseful.gateway.streams import Streams
+from houseful.settings import Settings
 
 
 class ServiceDoor:
     """The ASGI application in front of some services. `drain` and `stop` are as the gateway's."""
 
     def __init__(
-        self, services: Mapping[str, tuple[App, Sequence[Endpoint]]], *, operations: Operations
+        self,
+        services: Mapping[str, tuple[App, Sequence[Endpoint]]],
+        *,
+        settings: Settings,
+        operations: Operations,
     ) -> None:
         self._routes: RouteTable[tuple[App, Endpoint]] = RouteTable()
         for app, endpoints in services.values():
             for endpoint in endpoints:
                 self._routes.add(endpoint.method, endpoint.path, (app, endpoint))
         self._operations = operations
+        self._limited = settings.rate_limits == "on"
+        self.load = Load()
         self._streams = Streams()
         self._added: tuple[tuple[bytes, bytes], ...] = ()
 
@@ -82,6 +90,8 @@ class ServiceDoor:
         targets = found[0]
         target = targets.get("GET" if scope["method"] == "HEAD" else scope["method"])
         app, endpoint = target or next(iter(targets.values()))  # the service itself refuses other methods
+        if self._limited and scope["client"] is not None:
+            self.load.admit(endpoint)
         if endpoint.media_type == EVENT_STREAM:
             await self._streams.send(app, scope, receive, exchange)
         else:

@@ -19,16 +19,10 @@ from houseful.common.service import Platform
 from houseful.common.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
+from houseful.users.attempts import REFRESHES, REGISTRATIONS, Attempts
 from houseful.users.domain import Admins, Presented, Session, User
 from houseful.users.endings import Endings
-from houseful.users.passwords import (
-    FAILURE_COSTS,
-    PER_ACCOUNT,
-    PER_ADDRESS,
-    REGISTRATIONS,
-    Attempts,
-    Passwords,
-)
+from houseful.users.passwords import Passwords
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 
 log = get_logger(__name__)
@@ -72,7 +66,7 @@ class Users:
         self._clock = clock
         self._ids = ids
         self._session_days = settings.session_days
-        self._attempts = Attempts(coordination, limited=settings.rate_limits == "on")
+        self._attempts = Attempts(coordination, clock, limited=settings.rate_limits == "on")
         self._passwords = passwords or Passwords(ids)
         self._access = AccessTokens(secrets.raw("token_key"), seconds=settings.access_token_seconds)
         self._refresh = RefreshTokens(secrets.raw("session_key"))
@@ -103,8 +97,10 @@ class Users:
         """
         found, name = emails.address(email), domain.person(name)
         password = domain.new_password(password, found.email)
-        await self._attempts.take(f"register:{network(peer)}", REGISTRATIONS)
-        user = self._new_user(found, name, await self._passwords.hash(password))
+        origin = network(peer)
+        await self._attempts.take(f"register:{origin}", REGISTRATIONS)
+        hash = await self._passwords.hash(password, whose=origin, new_account=True)
+        user = self._new_user(found, name, hash)
 
         async def work(tx: Transaction) -> None:
             tx.insert(user)
@@ -119,18 +115,19 @@ class Users:
     async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
         """Begins a session. Raises `Refusal`: 401 `bad_credentials`, whichever of the two is wrong; 429."""
         key, password = emails.searched(email), domain.typed_password(password)
-        origin = f"login-from:{network(peer)}"
-        # The address first: who is at its end there can't use up the account's, and so lock its owner out.
-        await self._attempts.take(origin, PER_ADDRESS)
-        await self._attempts.take(
-            f"login:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}", PER_ACCOUNT
-        )
-        user = await self._user_of(key)
-        if not await self._passwords.verify(password, user.password_hash if user else None):
-            await self._attempts.charge(origin, PER_ADDRESS, FAILURE_COSTS - 1)
+        origin = network(peer)
+        account = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        user: User | None = None
+
+        async def verify() -> bool:
+            nonlocal user
+            user = await self._user_of(key)
+            return await self._passwords.verify(password, user.password_hash if user else None, whose=origin)
+
+        if not await self._attempts.judge(account, origin, verify):
             raise _bad_credentials()
         assert user is not None, "no password verifies without an account"
-        return await self._begin_session(user, await self._renewed_hash(user, password), user_agent)
+        return await self._begin_session(user, await self._renewed_hash(user, password, origin), user_agent)
 
     async def _begin_session(self, verified: User, hash: str, user_agent: str) -> SignedIn:
         now = self._clock.now()
@@ -150,13 +147,13 @@ class Users:
 
         return self._signed_in(*await self._store.transact(work), now)
 
-    async def _renewed_hash(self, user: User, password: str) -> str:
+    async def _renewed_hash(self, user: User, password: str, origin: str) -> str:
         """Today's parameters, as the password is at hand; not now where many wait, as the old hash still
         does."""
         if not self._passwords.outdated(user.password_hash):
             return user.password_hash
         try:
-            return await self._passwords.hash(password)
+            return await self._passwords.hash(password, whose=origin)
         except Refusal:
             return user.password_hash
 
@@ -164,12 +161,13 @@ class Users:
         """The next pair of tokens, with the roles of this moment. Parallel calls with one token get one
         successor.
 
-        Raises `Refusal` (401): `refresh_invalid`, `refresh_expired`, or `refresh_reused`, which has ended the
-        session.
+        Raises `Refusal`: 429, or 401: `refresh_invalid`, `refresh_expired`, or `refresh_reused`, which has
+        ended the session.
         """
         presented = self._refresh.read(token)
         if presented is None:
             raise domain.refresh_refusal(Presented.ENDED)
+        await self._attempts.take(f"refresh:{presented.session_id}", REFRESHES)
         now = self._clock.now()
 
         ended: list[Ending] = []
@@ -219,12 +217,16 @@ class Users:
     async def change_password(self, who: Identity, *, current: str, new: str) -> None:
         """Ends all other sessions of the user; this one goes on. Raises `Refusal`: 403 where `current` is
         wrong, 422, 429."""
-        await self._attempts.take(f"password:{who.user_id}", PER_ACCOUNT)
         verified = await self.me(who)
         new = domain.new_password(new, verified.email, field="new_password")
-        if not await self._passwords.verify(domain.typed_password(current), verified.password_hash):
+        current = domain.typed_password(current)
+
+        async def verify() -> bool:
+            return await self._passwords.verify(current, verified.password_hash, whose=who.user_id)
+
+        if not await self._attempts.judge(who.user_id, who.user_id, verify):
             raise _wrong_current()
-        hash = await self._passwords.hash(new)
+        hash = await self._passwords.hash(new, whose=who.user_id)
 
         async def work(tx: Transaction) -> Ending:
             user = await tx.get(User, who.user_id)
@@ -307,14 +309,15 @@ class Users:
         found, roles = emails.address(email), list(roles)
         password = domain.new_password(password, found.email)
         new = domain.with_roles(
-            self._new_user(found, domain.person(name), await self._passwords.hash(password)), roles
+            self._new_user(found, domain.person(name), await self._passwords.hash(password, whose=found.key)),
+            roles,
         )
         for _ in range(_DUPLICATES_AT_MOST):
             known = await self._user_of(found.key)
             try:
                 if known is None:
                     return await self._add(new)
-                same = await self._passwords.verify(password, known.password_hash)
+                same = await self._passwords.verify(password, known.password_hash, whose=found.key)
                 return await self._raise(known, roles, new.password_hash, same_password=same)
             except Duplicate:
                 continue  # somebody registered the address, or became the first admin, just now

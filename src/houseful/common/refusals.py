@@ -1,0 +1,39 @@
+"""How refusals are kept from taking a server's time, while nobody behind the same address is kept out."""
+
+from houseful.common.ports import Clock
+
+_SWEEP_FROM = 4096
+
+
+class LateRefusals:
+    """Answers the refusals of a network or an account, beyond `burst` at once, at `per_second`: one after the
+    other, each at most `longest_seconds` late.
+
+    A limit by address would meet everybody behind it. This one meets only requests that are refused anyway:
+    who sends them over one connection waits, and who sends good ones does not. Known to one process.
+    """
+
+    def __init__(self, clock: Clock, *, burst: int, per_second: float, longest_seconds: float) -> None:
+        self._clock = clock
+        self._step = 1000 / per_second
+        self._depth = self._step * burst
+        self._longest = 1000 * longest_seconds
+        self._full_at: dict[str, float] = {}
+        self._sweep_at = _SWEEP_FROM
+
+    async def turn(self, whose: str) -> None:
+        """Returns when this refusal may be answered."""
+        seconds = self._late(whose)
+        if seconds > 0:
+            await self._clock.sleep(seconds)
+
+    def _late(self, whose: str) -> float:
+        """Kept is when a network's burst is whole again (the generic cell rate algorithm)."""
+        now = self._clock.now()
+        most = now + self._depth + self._longest  # also where the clock was set back
+        full_at = min(max(self._full_at.get(whose, now), now) + self._step, most)
+        if len(self._full_at) >= self._sweep_at:
+            self._full_at = {name: moment for name, moment in self._full_at.items() if moment > now}
+            self._sweep_at = max(_SWEEP_FROM, 2 * len(self._full_at))
+        self._full_at[whose] = full_at
+        return max(0.0, full_at - now - self._depth) / 1000

@@ -1,0 +1,55 @@
+"""How busy this process is, and what it leaves undone when it is too busy: reads that a client can do
+without for a moment, and never a step of a sale."""
+
+import asyncio
+import random
+from collections import deque
+
+from houseful.common.errors import Refusal
+from houseful.common.http import EVENT_STREAM, Endpoint
+from houseful.common.waiting import later
+
+_LOOK_SECONDS = 0.1
+_LOOKS = 3
+
+STREAMS_LATE_SECONDS = 0.25
+READS_LATE_SECONDS = 0.5
+_MOST_SHED = 0.9
+_COME_AGAIN_SECONDS = 3
+
+
+class Load:
+    """`late_seconds` is how long what is ready to run waits for its turn of the event loop: the shortest wait
+    of the last few, so that one long turn is no load."""
+
+    def __init__(self, chance: random.Random | None = None) -> None:
+        self.late_seconds = 0.0
+        self._last: deque[float] = deque([0.0] * _LOOKS, _LOOKS)
+        self._chance = chance or random.Random()  # noqa: S311 - who is refused
+
+    async def watch(self) -> None:
+        """The job."""
+        loop = asyncio.get_running_loop()
+        while True:
+            asked_at = loop.time()
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._last.append(loop.time() - asked_at - _LOOK_SECONDS)
+            self.late_seconds = min(self._last)
+
+    def admit(self, endpoint: Endpoint) -> None:
+        """Raises `Refusal` (503) for a share of what anybody may read, the greater the later it is. Event
+        streams go first: who has none asks now and then."""
+        if self.late_seconds <= STREAMS_LATE_SECONDS or not _can_wait(endpoint):
+            return
+        good = STREAMS_LATE_SECONDS if endpoint.media_type == EVENT_STREAM else READS_LATE_SECONDS
+        if self._chance.random() < min(_MOST_SHED, self.late_seconds / good - 1):
+            raise Refusal(
+                503,
+                "busy",
+                "Very many people are here at this moment. Try again in a few seconds.",
+                headers=later(_COME_AGAIN_SECONDS),
+            )
+
+
+def _can_wait(endpoint: Endpoint) -> bool:
+    return endpoint.method == "GET" and endpoint.who is None and endpoint.public
