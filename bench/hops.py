@@ -179,6 +179,7 @@ class Buyers:
         plan, _, prices = stadium(seats)
         body = {
             "title": "Benchmark",
+            "max_seats_per_order": 50,  # nobody pays, and who has not yet may hold no more than that
             "venue": "Benchmark",
             "starts_at": "2049-01-01T20:00:00Z",
             "timezone": "UTC",

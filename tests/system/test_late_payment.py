@@ -104,6 +104,28 @@ async def test_late_and_the_seats_gone(start: StartSale, sweepers: str, bought: 
             assert "Payment returned" in await sale.letter("returned", order)
 
 
+@both
+async def test_late_and_cancelled_before(start: StartSale, sweepers: str) -> None:
+    """Its deadline has passed and its seats are free; but the buyer has said that it is over."""
+    async with start(sweepers=sweepers) as sale:
+        order, slow = await sale.placed(), await sale.placed(sale.cem)
+        assert (await sale.house.pay(slow, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
+        await sale.clock.advance(AFTER_THE_DEADLINE)
+        for one, token in ((order, sale.bea), (slow, sale.cem)):
+            answer = await sale.house.call("POST", f"/api/orders/{one['id']}/cancel", token=token)
+            assert answer.ok(200)["status"] in ("cancelled", "refunding", "refunded")
+        late = await sale.house.pay(order)
+        assert late.status in (200, 409)
+        await sale.becomes(order, "cancelled", "refunded")
+        await sale.becomes(slow, "cancelled", "refunded", token=sale.cem)
+        await sale.clock.advance(AFTER_THE_DEADLINE)
+        for one, token in ((order, sale.bea), (slow, sale.cem)):
+            assert await sale.status(one, token) in ("cancelled", "refunded")
+            assert all(one["status"] == "refunded" for one in await sale.tickets(one, token))
+        await must_be_sound(sale.house)
+        assert (await kept_minor(sale.house), await reserved_minor(sale.house)) == (0, 0)
+
+
 async def test_one_of_two_seats_gone_is_all_gone(sale: Sale) -> None:
     order = await sale.placed()
     await sale.clock.advance(AFTER_THE_DEADLINE)
