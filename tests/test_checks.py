@@ -19,6 +19,7 @@ from houseful.settings import load_settings
 from houseful.tickets.domain import orders, tickets
 from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
+from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
@@ -293,6 +294,16 @@ async def test_c9_a_block_that_is_missing(sold: House) -> None:
     details = (await found(sold))["C9"]
     assert any("are missing" in detail or "has " in detail for detail in details)
     assert any("no such event" in detail for detail in details)
+
+
+async def test_c9_figures_that_count_other_seats_as_blocked(sold: House) -> None:
+    def miscount(sales: Sales) -> Sales:
+        assert sales.blocked == 0
+        return msgspec.structs.replace(sales, blocked=1)
+
+    await change(sold, Sales, miscount)
+    [detail] = (await found(sold))["C9"]
+    assert detail == "its figures say that 1 seats are blocked, and 0 are"
 
 
 async def test_c9_a_plan_that_is_not_the_one(sold: House) -> None:

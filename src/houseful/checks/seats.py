@@ -1,10 +1,11 @@
 """Seats, their tickets, orders and plans: all of it in one service's store."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from houseful.checks.looks import Finding, Installation, Look, every
 from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Order, OrderState
+from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import Ticket, TicketState, seat_key
 
@@ -74,14 +75,17 @@ def _seat(
 
 
 async def seats_and_plans(installation: Installation) -> Look:
-    """C9: an event that is ready has exactly the seats of its plan, each once."""
+    """C9: an event that is ready has exactly the seats of its plan, each once; and the figures by which it is
+    sold out count the seats that are blocked."""
     store = installation.stores.get("tickets")
     if store is None:
         return Look([], "no events yet")
     spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
     outside: list[Finding] = []
+    blocked: Counter[str] = Counter()
     async for block in every(store, Block):
         spans[block.event_id].append((block.first, block.count))
+        blocked[block.event_id] += block.blocked
         if any(not 0 <= position < block.count for position in block.claims):
             outside.append(Finding("C9", block.id, "has a claim on a seat that it does not have"))
     findings = outside
@@ -94,6 +98,10 @@ async def seats_and_plans(installation: Installation) -> Look:
         ):
             findings += _seats_of(show, own)
     findings += [Finding("C9", event_id, "has seats and there is no such event") for event_id in spans]
+    async for sales in every(store, Sales):
+        if sales.blocked is not None and sales.blocked != blocked[sales.id]:
+            detail = f"its figures say that {sales.blocked} seats are blocked, and {blocked[sales.id]} are"
+            findings.append(Finding("C9", sales.id, detail))
     return Look(findings, f"{shows:,} events")
 
 
