@@ -1,12 +1,43 @@
 import { fileURLToPath } from 'node:url';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
+import { VitePWA } from 'vite-plugin-pwa';
 import { defineConfig } from 'vitest/config';
 
 const backEnd = process.env.HOUSEFUL_API ?? 'http://127.0.0.1:8000';
 
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [
+    react(),
+    tailwindcss(),
+    // Every page of the app works without a network once one page has been seen; the API is never kept.
+    VitePWA({
+      // The page decides when a new version takes over: see src/app/version.ts.
+      registerType: 'prompt',
+      injectRegister: false,
+      manifest: {
+        name: 'Houseful',
+        short_name: 'Houseful',
+        description: 'Tickets with the seat you choose.',
+        start_url: '/',
+        display: 'standalone',
+        background_color: '#ffffff',
+        theme_color: '#ffffff',
+        icons: [{ src: '/icon.svg', sizes: 'any', type: 'image/svg+xml' }],
+      },
+      workbox: {
+        globPatterns: ['**/*.{js,css,html,svg,woff2}'],
+        // Letters that few titles have come from the network when one does.
+        globIgnores: ['**/*-{latin-ext,cyrillic,cyrillic-ext,greek,greek-ext,vietnamese}-*.woff2'],
+        navigateFallback: '/index.html',
+        // The server's own paths are pages too: its documents of the API, its health.
+        navigateFallbackDenylist: [/^\/(api|healthz|readyz|metrics|\.well-known)(\/|$)/],
+        cleanupOutdatedCaches: true,
+        inlineWorkboxRuntime: true,
+        sourcemap: false,
+      },
+    }),
+  ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: {
     proxy: { '/api': backEnd, '/.well-known': backEnd, '/healthz': backEnd },

@@ -7,6 +7,7 @@ import { restoreSession } from '@/api/http';
 import { createQueryClient } from '@/api/queries';
 import { useSession } from '@/api/session';
 import { router } from '@/app/router';
+import { keepApp } from '@/app/version';
 import './index.css';
 
 const client = createQueryClient();
@@ -17,6 +18,7 @@ useSession.subscribe((now, before) => {
 });
 
 watchConnection();
+keepApp();
 void restoreSession();
 onlineManager.subscribe((online) => {
   if (online && useSession.getState().status === 'unreachable') void restoreSession();

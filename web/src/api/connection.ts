@@ -21,18 +21,21 @@ function settle(online: boolean): void {
   next = setTimeout(() => void ask(), pause);
 }
 
+/** Whether the server answers right now; any answer will do, "about to stop" too. */
+export async function isReachable(): Promise<boolean> {
+  try {
+    await axios.get('/healthz', { timeout: PROBE_TIMEOUT_MS, validateStatus: () => true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function ask(): Promise<void> {
   if (asking) return;
   asking = true;
-  try {
-    // Any answer will do, "about to stop" too.
-    await axios.get('/healthz', { timeout: PROBE_TIMEOUT_MS, validateStatus: () => true });
-    settle(true);
-  } catch {
-    settle(false);
-  } finally {
-    asking = false;
-  }
+  settle(await isReachable());
+  asking = false;
 }
 
 /** An answer came, whatever it said. */

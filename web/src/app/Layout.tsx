@@ -3,6 +3,7 @@ import { cx } from '@/lib/cx';
 import { Announcer } from './Announcer';
 import { Header } from './Header';
 import { HoldBanner } from './HoldBanner';
+import { NewVersion } from './NewVersion';
 import { Offline } from './Offline';
 
 export function Layout() {
@@ -20,6 +21,7 @@ export function Layout() {
       <Announcer />
       <Header />
       <Offline />
+      <NewVersion />
       <HoldBanner />
       <main id="main" tabIndex={-1} className="flex min-h-0 grow flex-col outline-none">
         <Outlet />

@@ -5,10 +5,11 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router';
 import { HomePage } from '@/browse/HomePage';
-import { ErrorState } from '@/ui/ErrorState';
 import { PageSkeleton } from '@/ui/Skeleton';
 import { Layout } from './Layout';
 import { NotFound } from './NotFound';
+import { load } from './NotLoaded';
+import { PageError } from './PageError';
 
 type Search = Record<string, unknown>;
 
@@ -41,29 +42,44 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/events/$eventId',
-    component: lazyRouteComponent(() => import('@/browse/EventPage'), 'EventPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/browse/EventPage')),
+      'EventPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/events/$eventId/seats',
     validateSearch: (search: Search) => pick(search, 'resume'),
     staticData: { full: true },
-    component: lazyRouteComponent(() => import('@/seatmap/PickerPage'), 'PickerPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/seatmap/PickerPage')),
+      'PickerPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/checkout/$holdId',
-    component: lazyRouteComponent(() => import('@/checkout/CheckoutPage'), 'CheckoutPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/checkout/CheckoutPage')),
+      'CheckoutPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/orders',
-    component: lazyRouteComponent(() => import('@/tickets/OrdersPage'), 'OrdersPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/tickets/OrdersPage')),
+      'OrdersPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/orders/$orderId',
-    component: lazyRouteComponent(() => import('@/tickets/OrderPage'), 'OrderPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/tickets/OrderPage')),
+      'OrderPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
@@ -74,44 +90,68 @@ const routes = [
     getParentRoute: () => root,
     path: '/sign-in',
     validateSearch: (search: Search) => pick(search, 'next'),
-    component: lazyRouteComponent(() => import('@/account/SignInPage'), 'SignInPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/account/SignInPage')),
+      'SignInPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/sign-up',
     validateSearch: (search: Search) => pick(search, 'next'),
-    component: lazyRouteComponent(() => import('@/account/SignUpPage'), 'SignUpPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/account/SignUpPage')),
+      'SignUpPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/account',
-    component: lazyRouteComponent(() => import('@/account/AccountPage'), 'AccountPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/account/AccountPage')),
+      'AccountPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/organizer',
-    component: lazyRouteComponent(() => import('@/organizer/MyEventsPage'), 'MyEventsPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/MyEventsPage')),
+      'MyEventsPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/organizer/new',
-    component: lazyRouteComponent(() => import('@/organizer/NewEventPage'), 'NewEventPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/NewEventPage')),
+      'NewEventPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/organizer/$eventId',
-    component: lazyRouteComponent(() => import('@/organizer/ManagePage'), 'ManagePage'),
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/ManagePage')),
+      'ManagePage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/organizer/$eventId/edit',
-    component: lazyRouteComponent(() => import('@/organizer/EditEventPage'), 'EditEventPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/EditEventPage')),
+      'EditEventPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,
     path: '/gate',
     staticData: { full: true },
-    component: lazyRouteComponent(() => import('@/gate/GatePage'), 'GatePage'),
+    component: lazyRouteComponent(
+      load(() => import('@/gate/GatePage')),
+      'GatePage',
+    ),
   }),
 ] as const;
 
@@ -120,9 +160,7 @@ export const router = createRouter({
   scrollRestoration: true,
   defaultPreload: 'intent',
   defaultPendingComponent: PageSkeleton,
-  defaultErrorComponent: ({ error, reset }) => (
-    <ErrorState error={error} what="This page" onRetry={reset} />
-  ),
+  defaultErrorComponent: PageError,
 });
 
 declare module '@tanstack/react-router' {
