@@ -26,6 +26,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(world: Wo
         "is_over_at": "2027-03-01T22:30:00.000Z",
         "timezone": "Europe/Zurich",
         "currency": "CHF",
+        "currency_exponent": 2,
         "on_sale_at": None,
         "hold_seconds": 600,
         "max_seats_per_order": 10,

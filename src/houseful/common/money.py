@@ -1,12 +1,27 @@
 """Money is an integer of minor units and an ISO 4217 code; nothing here or anywhere else is a float."""
 
-# How many minor units make one, as a power of ten (ISO 4217). A currency that is not listed is not sold in.
-CURRENCIES = {
-    "AUD": 2, "BGN": 2, "BRL": 2, "CAD": 2, "CHF": 2, "CZK": 2, "DKK": 2, "EUR": 2,
-    "GBP": 2, "HUF": 2, "INR": 2, "ISK": 0, "JPY": 0, "KRW": 0, "KWD": 3, "MXN": 2,
-    "NOK": 2, "NZD": 2, "PLN": 2, "RON": 2, "SEK": 2, "SGD": 2, "TRY": 2, "USD": 2,
-    "ZAR": 2,
-}  # fmt: skip
+from iso4217 import Currency
+
+# Units of account in which nobody is asked a price, though ISO 4217 gives them minor units.
+_FUNDS = frozenset({"BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW"})
+# Money of the past in which earlier versions sold; what was sold stays readable.
+_WITHDRAWN = {"BGN": 2}
+
+# How many minor units make one, as a power of ten. Metals, test codes and the like have none: no prices.
+CURRENCIES: dict[str, int] = dict(
+    sorted(
+        {
+            **_WITHDRAWN,
+            **{
+                currency.code: currency.exponent
+                for currency in Currency
+                if currency.exponent is not None and currency.code not in _FUNDS
+            },
+        }.items()
+    )
+)
+
+UNKNOWN = "is no currency of ISO 4217 in which something has a price, such as EUR"
 
 
 def decimal(amount_minor: int, currency: str) -> str:

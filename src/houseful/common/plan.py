@@ -40,6 +40,10 @@ from houseful.common.plan_format import (
 )
 
 __all__ = [
+    "MAX_AREA_CAPACITY",
+    "MAX_CATEGORIES",
+    "MAX_STANDING_AREAS",
+    "NAME_LENGTH",
     "Category",
     "Circle",
     "Ellipse",
@@ -68,6 +72,7 @@ MAX_CATEGORIES = 1_000
 MAX_STANDING_AREAS = 2_000
 MAX_AREA_CAPACITY = 100_000
 MAX_PRICE_MINOR = 10**9
+NAME_LENGTH = 100
 MAX_ERRORS = 100
 MIN_COORDINATE, MAX_COORDINATE = -(2**15), 2**15 - 1  # the seat map sends 16-bit integers
 
@@ -305,9 +310,9 @@ def _area_errors(plan: Plan, areas: Sequence[StandingArea]) -> dict[str, str]:
     for i, area in enumerate(areas):
         label = shown(area.name) if names.count(area.name) == 1 and area.name.strip() else f"#{i + 1}"
         key, words = f"areas[{label}]", f'Standing area "{shown(area.name)}"'
-        if not re.search(NAME_PATTERN, area.name) or len(area.name) > 100:
+        if not re.search(NAME_PATTERN, area.name) or len(area.name) > NAME_LENGTH:
             errors[f"{key}.name"] = (
-                f"{words}: needs a name of at most 100 characters, without control characters."
+                f"{words}: needs a name of at most {NAME_LENGTH} characters, without control characters."
             )
         elif (area.zone, area.name) in seen:
             errors[f"{key}.name"] = f"{words}: the zone has another one of that name; give each its own."

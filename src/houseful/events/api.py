@@ -25,7 +25,14 @@ from houseful.common.http import (
     View,
 )
 from houseful.common.money import CURRENCIES
-from houseful.common.plan import MAX_CATEGORIES, MAX_STANDING_AREAS, Plan, StandingArea
+from houseful.common.plan import (
+    MAX_AREA_CAPACITY,
+    MAX_CATEGORIES,
+    MAX_STANDING_AREAS,
+    NAME_LENGTH,
+    Plan,
+    StandingArea,
+)
 from houseful.common.times import millis, rfc3339
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent
@@ -35,7 +42,9 @@ Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": doma
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]
 Venue = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.VENUE_LENGTH})]
 Timezone = Annotated[str, Meta(max_length=100, description="IANA name, such as Europe/Berlin")]
-Currency = Annotated[str, Meta(max_length=100, extra_json_schema={"enum": list(CURRENCIES)})]
+Currency = Annotated[
+    str, Meta(max_length=100, extra_json_schema={"enum": list(CURRENCIES), "x-exponents": CURRENCIES})
+]
 Moment = Annotated[datetime, Meta(tz=True)]
 HoldSeconds = Annotated[
     int, Meta(extra_json_schema={"minimum": domain.HOLD_SECONDS[0], "maximum": domain.HOLD_SECONDS[1]})
@@ -55,9 +64,9 @@ class AreaInput(Input, frozen=True, kw_only=True):
     """General admission: `capacity` places of one category in a zone of the plan."""
 
     zone: str
-    name: str
+    name: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": NAME_LENGTH})]
     category: str
-    capacity: int
+    capacity: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_AREA_CAPACITY})]
 
 
 Areas = Annotated[list[AreaInput], Meta(max_length=MAX_STANDING_AREAS)]
@@ -122,6 +131,7 @@ class AreaView(View, frozen=True, kw_only=True):
 class EventView(View, frozen=True, kw_only=True):
     """`is_over_at` is `ends_at`, or three hours after the start where that is not said; until then the event
     is on sale. `problem` says why an event stays in the state `publishing`: its inventory can't be made.
+    `currency_exponent` is the power of ten of minor units that make one.
     `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
     and for others they are left out.
 
@@ -137,6 +147,7 @@ class EventView(View, frozen=True, kw_only=True):
     is_over_at: str
     timezone: str
     currency: str
+    currency_exponent: int
     on_sale_at: str | None
     hold_seconds: int
     max_seats_per_order: int
@@ -257,6 +268,7 @@ def _view(service: EventsService, event: Event) -> EventView:
         is_over_at=rfc3339(event.is_over_at),
         timezone=event.timezone,
         currency=event.currency,
+        currency_exponent=CURRENCIES[event.currency],
         on_sale_at=_written(event.on_sale_at),
         hold_seconds=event.hold_seconds,
         max_seats_per_order=event.max_seats_per_order,

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal
 from houseful.common.finding import finder
-from houseful.common.money import CURRENCIES
+from houseful.common.money import CURRENCIES, UNKNOWN
 from houseful.common.plan import (
     Plan,
     PlanError,
@@ -296,7 +296,7 @@ def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
         "description": _text_error(event.description, 0, DESCRIPTION_LENGTH, _NO_TEXT),
         "venue": _text_error(event.venue, 1, VENUE_LENGTH, _NO_LINE),
         "timezone": None if event.timezone in zones else "is no IANA time zone, such as Europe/Berlin",
-        "currency": None if event.currency in CURRENCIES else f"has to be one of {', '.join(CURRENCIES)}",
+        "currency": None if event.currency in CURRENCIES else UNKNOWN,
         "hold_seconds": _number_error(event.hold_seconds, HOLD_SECONDS),
         "max_seats_per_order": _number_error(event.max_seats_per_order, SEATS_PER_ORDER),
         "starts_at": _moment_error(event.starts_at),

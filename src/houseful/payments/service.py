@@ -10,7 +10,7 @@ from houseful.common import idempotency, webhooks
 from houseful.common.documents import Document
 from houseful.common.errors import Duplicate, Unavailable, invalid, not_found
 from houseful.common.idempotency import KeptAnswer, Once
-from houseful.common.money import CURRENCIES
+from houseful.common.money import CURRENCIES, UNKNOWN
 from houseful.common.ports import Reader, Store, Transaction
 from houseful.common.service import Platform
 from houseful.common.telemetry import get_logger
@@ -51,7 +51,7 @@ class Payments:
     async def create(self, use: Once, *, amount_minor: int, currency: str, reference: str) -> Intent:
         """Raises `Refusal` (422) for a currency that is not listed."""
         if currency not in CURRENCIES:
-            raise invalid({"currency": f"is unknown here; known are {', '.join(CURRENCIES)}"})
+            raise invalid({"currency": UNKNOWN})
 
         async def work(tx: Transaction) -> _Result:
             id = self._ids.new("pi")

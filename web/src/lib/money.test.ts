@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { describe, expect, it } from 'vitest';
+import { currencies } from '@/api/limits';
 import { formatMoney, moneyInput, parseMoney } from './money';
 
 describe('money', () => {
@@ -19,6 +20,20 @@ describe('money', () => {
 
   it.each(['', 'free', '-5', '45.505', '1.200,00', '1e3'])('refuses %j', (text) => {
     expect(parseMoney(text, 'EUR')).toBeNull();
+  });
+
+  it('has the minor units of ISO 4217, also where the browser shows others', () => {
+    expect(formatMoney(1500, 'IQD', 'en-GB')).toContain('1.500');
+    expect(formatMoney(1500, 'KWD', 'en-GB')).toContain('1.500');
+    expect(formatMoney(1500, 'UGX', 'en-GB')).toContain('1,500');
+    expect(formatMoney(150, 'LAK', 'en-GB')).toContain('1.50');
+    expect(parseMoney('1.5', 'IQD')).toBe(1500);
+    expect(moneyInput(1500, 'IQD')).toBe('1.500');
+    for (const currency of currencies) {
+      for (const minor of [0, 5, 1005, 10 ** 9]) {
+        expect(parseMoney(moneyInput(minor, currency), currency)).toBe(minor);
+      }
+    }
   });
 
   it('refuses fractions that the currency does not have', () => {

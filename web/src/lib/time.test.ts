@@ -9,6 +9,8 @@ import {
   formatRemaining,
   fromWallClock,
   isKnownZone,
+  momentsOf,
+  offsetName,
   spokenRemaining,
   toWallClock,
 } from './time';
@@ -43,12 +45,26 @@ describe('venue time', () => {
     ['2026-11-01T00:30', 'America/New_York', '2026-11-01T04:30:00Z'],
     ['2026-12-12T19:30', 'Asia/Kolkata', '2026-12-12T14:00:00Z'],
   ])('%s in %s', (local, zone, instant) => {
-    expect(fromWallClock(local, zone)).toBe(instant);
+    expect(momentsOf(local, zone)).toEqual([instant]);
     expect(toWallClock(instant, zone)).toBe(local);
   });
 
-  it('is nothing for what is no date', () => {
-    expect(fromWallClock('tomorrow', 'Europe/Berlin')).toBeNull();
+  it('is nothing for what is no date, or no time of that day', () => {
+    expect(momentsOf('tomorrow', 'Europe/Berlin')).toEqual([]);
+    expect(momentsOf('2026-03-29T02:30', 'Europe/Berlin')).toEqual([]);
+  });
+
+  it.each([
+    ['2026-10-25T02:30', 'Europe/Berlin', '2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'],
+    ['2026-11-01T01:30', 'America/New_York', '2026-11-01T05:30:00Z', '2026-11-01T06:30:00Z'],
+    ['2026-04-05T01:45', 'Australia/Lord_Howe', '2026-04-04T14:45:00Z', '2026-04-04T15:15:00Z'],
+  ])('%s comes twice in %s, and the offset tells which', (local, zone, first, second) => {
+    expect(momentsOf(local, zone)).toEqual([first, second]);
+    for (const instant of [first, second]) {
+      expect(toWallClock(instant, zone)).toBe(local);
+      expect(formatClock(instant, zone)).toContain(offsetName(instant, zone));
+    }
+    expect(offsetName(first, zone)).not.toBe(offsetName(second, zone));
   });
 });
 

@@ -68,8 +68,22 @@ export function formatClock(instant: string, timeZone: string): string {
     hour: '2-digit',
     minute: '2-digit',
     hourCycle: 'h23',
-    timeZoneName: 'short',
+    timeZoneName: isTwofold(instant, timeZone) ? 'longOffset' : 'short',
   });
+}
+
+/** Whether the clocks of the zone show this time twice, because they are put back after it. */
+export const isTwofold = (instant: string, timeZone: string) =>
+  momentsOf(toWallClock(instant, timeZone), timeZone).length > 1;
+
+/** GMT+02:00, as it is at that moment. */
+export function offsetName(instant: string, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zoneFor(timeZone),
+    timeZoneName: 'longOffset',
+  });
+  const found = parts.formatToParts(new Date(instant)).find(({ type }) => type === 'timeZoneName');
+  return found?.value ?? '';
 }
 
 export function formatMoment(instant: string, timeZone: string): string {
@@ -87,17 +101,28 @@ export function dayParts(instant: string, timeZone: string) {
 
 export const localTimeZone = zoneFor(Intl.DateTimeFormat().resolvedOptions().timeZone);
 
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  let clock = clocks.get(timeZone);
+  if (!clock) {
+    clock = new Intl.DateTimeFormat('en-GB', {
+      timeZone: zoneFor(timeZone),
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+    });
+    clocks.set(timeZone, clock);
+  }
+  return clock;
+}
+
 function wallClockUtc(ms: number, timeZone: string): number {
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone: zoneFor(timeZone),
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  }).formatToParts(ms);
+  const parts = clockOf(timeZone).formatToParts(ms);
   const value = (type: string) => Number(parts.find((part) => part.type === type)?.value);
   return Date.UTC(
     value('year'),
@@ -109,14 +134,32 @@ function wallClockUtc(ms: number, timeZone: string): number {
   );
 }
 
-/** The instant of "2026-12-12T19:30" on the clocks of a zone, as RFC 3339 in UTC; null if it is no date. */
+const DAY_MS = 86_400_000;
+
+/**
+ * The moments at which a zone's clocks show "2026-12-12T19:30", as RFC 3339 in UTC, in their order. Two where the
+ * clocks are put back, none where they jump over it, and none for what is no date.
+ */
+export function momentsOf(local: string, timeZone: string): string[] {
+  const wanted = Date.parse(`${local}Z`);
+  if (Number.isNaN(wanted)) return [];
+  const guesses = [wanted - DAY_MS, wanted + DAY_MS].map(
+    (near) => wanted - (wallClockUtc(near, timeZone) - near),
+  );
+  return [...new Set(guesses)]
+    .filter((guess) => wallClockUtc(guess, timeZone) === wanted)
+    .sort((a, b) => a - b)
+    .map((guess) => new Date(guess).toISOString().replace('.000Z', 'Z'));
+}
+
+/** The first of them, or where the clocks jump over it the moment of the jump's other side; null for no date. */
 export function fromWallClock(local: string, timeZone: string): string | null {
   const wanted = Date.parse(`${local}Z`);
   if (Number.isNaN(wanted)) return null;
-  // Twice, because the first guess may lie on the other side of a change of the clocks.
-  let guess = wanted;
-  for (let round = 0; round < 2; round += 1) guess += wanted - wallClockUtc(guess, timeZone);
-  return new Date(guess).toISOString().replace('.000Z', 'Z');
+  const [first] = momentsOf(local, timeZone);
+  if (first !== undefined) return first;
+  const before = wallClockUtc(wanted - DAY_MS, timeZone) - (wanted - DAY_MS);
+  return new Date(wanted - before).toISOString().replace('.000Z', 'Z');
 }
 
 /** An instant as the value of a datetime-local field in a zone. */

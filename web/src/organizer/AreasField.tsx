@@ -1,4 +1,5 @@
 import { X } from 'lucide-react';
+import { limits } from '@/api/limits';
 import { Button } from '@/ui/Button';
 import { Field, FieldFrame, inputClass } from '@/ui/Field';
 import { emptyArea, type AreaForm, type Errors } from './draft';
@@ -36,7 +37,7 @@ export function AreasField({ areas, zones, categories, errors, onChange }: Props
           <Field
             label="Name"
             required
-            maxLength={100}
+            {...limits.area_name}
             value={area.name}
             error={errors[`areas.${String(index)}.name`]}
             onChange={(event) => change(area.key, { name: event.target.value })}
@@ -44,7 +45,7 @@ export function AreasField({ areas, zones, categories, errors, onChange }: Props
           <Choice
             label="Zone of the plan"
             value={area.zone}
-            options={zones.includes(area.zone) || area.zone === '' ? zones : [area.zone, ...zones]}
+            options={[...new Set([area.zone, ...zones])]}
             error={errors[`areas.${String(index)}.zone`]}
             onChange={(zone) => change(area.key, { zone })}
           />
@@ -58,7 +59,7 @@ export function AreasField({ areas, zones, categories, errors, onChange }: Props
           <Field
             label="Capacity"
             type="number"
-            min={1}
+            {...limits.area_capacity}
             required
             value={area.capacity}
             error={errors[`areas.${String(index)}.capacity`]}
@@ -95,14 +96,15 @@ function Choice({ label, value, options, error, onChange }: ChoiceProps) {
       {({ id, describedBy }) => (
         <select
           id={id}
-          required
           value={value}
           aria-describedby={describedBy}
           className={inputClass}
           onChange={(event) => onChange(event.target.value)}
         >
           {options.map((option) => (
-            <option key={option}>{option}</option>
+            <option key={option} value={option}>
+              {option || 'The one without a name'}
+            </option>
           ))}
         </select>
       )}

@@ -1,31 +1,27 @@
+import { useState } from 'react';
+import { currencies, limits } from '@/api/limits';
+import type { EventInfo } from '@/api/types';
+import { locale } from '@/lib/locale';
+import { isKnownZone } from '@/lib/time';
 import { Field, FieldFrame, inputClass } from '@/ui/Field';
 import type { DraftForm, Errors } from './draft';
+import { MomentField } from './MomentField';
 
-const currencies = [
-  'EUR',
-  'GBP',
-  'USD',
-  'CHF',
-  'DKK',
-  'NOK',
-  'PLN',
-  'SEK',
-  'CZK',
-  'HUF',
-  'JPY',
-  'CAD',
-  'AUD',
-];
 const zones = Intl.supportedValuesOf('timeZone');
 
+const currencyNames = new Intl.DisplayNames(locale, { type: 'currency' });
+
 interface Props {
+  event: EventInfo | undefined;
   defaults: DraftForm;
   isOpen: boolean;
   errors: Errors;
   onCurrency: (currency: string) => void;
 }
 
-export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
+export function BasicFields({ event, defaults, isOpen, errors, onCurrency }: Props) {
+  const [timezone, setTimezone] = useState(defaults.timezone);
+  const isUnknown = event?.timezone === timezone && !isKnownZone(timezone);
   return (
     <section aria-label="Event" className="grid gap-5 sm:grid-cols-2">
       <div className="sm:col-span-2">
@@ -33,7 +29,7 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
           label="Title"
           name="title"
           required
-          maxLength={200}
+          {...limits.title}
           defaultValue={defaults.title}
           error={errors['title']}
           data-testid="event-title"
@@ -46,6 +42,7 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
               id={id}
               name="description"
               rows={4}
+              {...limits.description}
               defaultValue={defaults.description}
               aria-describedby={describedBy}
               aria-invalid={invalid || undefined}
@@ -60,7 +57,7 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
             label="Venue"
             name="venue"
             required
-            maxLength={200}
+            {...limits.venue}
             defaultValue={defaults.venue}
             error={errors['venue']}
             data-testid="event-venue"
@@ -71,9 +68,15 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
               name="timezone"
               list="time-zones"
               required
-              defaultValue={defaults.timezone}
+              {...limits.timezone}
+              value={timezone}
+              onChange={(changed) => setTimezone(changed.target.value.trim())}
               error={errors['timezone']}
-              hint="All times below are on this zone’s clocks."
+              hint={
+                isUnknown
+                  ? 'This browser does not know the zone: all times below are in UTC.'
+                  : 'All times below are on this zone’s clocks.'
+              }
               data-testid="event-timezone"
             />
             <datalist id="time-zones">
@@ -82,14 +85,15 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
               ))}
             </datalist>
           </div>
-          <Field
+          <MomentField
             label="Starts"
             name="starts_at"
-            type="datetime-local"
             required
+            timezone={timezone}
+            instant={event?.starts_at}
             defaultValue={defaults.startsAt}
             error={errors['starts_at']}
-            data-testid="event-starts-at"
+            testId="event-starts-at"
           />
           <FieldFrame label="Currency" error={errors['currency']}>
             {({ id, describedBy }) => (
@@ -99,28 +103,41 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
                 defaultValue={defaults.currency}
                 aria-describedby={describedBy}
                 className={inputClass}
-                onChange={(event) => onCurrency(event.target.value)}
+                onChange={(changed) => onCurrency(changed.target.value)}
               >
-                {currencies.map((currency) => (
-                  <option key={currency}>{currency}</option>
+                {[...new Set([...currencies, defaults.currency])].map((currency) => (
+                  <option key={currency} value={currency}>
+                    {currency} · {currencyNames.of(currency)}
+                  </option>
                 ))}
               </select>
             )}
           </FieldFrame>
         </>
       )}
-      <Field
+      <MomentField
+        label="Ends (optional)"
+        name="ends_at"
+        timezone={timezone}
+        instant={event?.ends_at}
+        defaultValue={defaults.endsAt}
+        error={errors['ends_at']}
+        hint="Empty: three hours after it starts."
+      />
+      <MomentField
         label="Sale opens (optional)"
         name="on_sale_at"
-        type="datetime-local"
+        timezone={timezone}
+        instant={event?.on_sale_at}
         defaultValue={defaults.onSaleAt}
         error={errors['on_sale_at']}
         hint="Empty: as soon as it is published."
       />
-      <Field
+      <MomentField
         label="Refundable until (optional)"
         name="refundable_until"
-        type="datetime-local"
+        timezone={timezone}
+        instant={event?.refundable_until}
         defaultValue={defaults.refundableUntil}
         error={errors['refundable_until']}
       />
@@ -128,8 +145,7 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
         label="Seats per order, at most"
         name="max_seats_per_order"
         type="number"
-        min={1}
-        max={50}
+        {...limits.max_seats_per_order}
         required
         defaultValue={defaults.maxSeats}
         error={errors['max_seats_per_order']}
@@ -139,9 +155,9 @@ export function BasicFields({ defaults, isOpen, errors, onCurrency }: Props) {
           label="Minutes a hold lasts"
           name="hold_minutes"
           type="number"
-          min={0.5}
-          max={120}
-          step={0.5}
+          min={limits.hold_seconds.min / 60}
+          max={limits.hold_seconds.max / 60}
+          step="any"
           required
           defaultValue={defaults.holdMinutes}
           error={errors['hold_seconds']}

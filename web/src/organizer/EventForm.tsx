@@ -7,6 +7,7 @@ import { Notice } from '@/ui/Notice';
 import { AreasField } from './AreasField';
 import { BasicFields } from './BasicFields';
 import {
+  changesOf,
   formDefaults,
   priceDefaults,
   readAllFields,
@@ -36,7 +37,9 @@ function areaForms(event: EventInfo | undefined): AreaForm[] {
 }
 
 /** A new event, a draft with everything open, or a published event with what may still change. */
-export function EventForm({ event, submitLabel, onSave }: Props) {
+export function EventForm({ event: latest, submitLabel, onSave }: Props) {
+  // What the form shows is what it was opened with, however often the event is fetched again meanwhile.
+  const [event] = useState(latest);
   const isOpen = !event || event.state === 'draft';
   const [defaults] = useState(() => formDefaults(event, localTimeZone));
   const [currency, setCurrency] = useState(defaults.currency);
@@ -52,17 +55,12 @@ export function EventForm({ event, submitLabel, onSave }: Props) {
     : Object.keys(event?.prices ?? {}).map((name) => ({ name, seats: null }));
 
   const read = (data: FormData, found: Errors): Partial<EventDraft> => {
-    if (event && !isOpen) return readOpenFields(data, event.timezone, found);
+    if (event && !isOpen) return readOpenFields(data, event.timezone, event, found);
     if (!event && !plan) found['plan'] = 'Choose the seating plan.';
     return {
-      ...readAllFields(data, found),
+      ...readAllFields(data, event, found),
       ...(plan ? { plan: plan.plan } : {}),
-      prices: readPrices(
-        prices,
-        categories.map((category) => category.name),
-        currency,
-        found,
-      ),
+      prices: readPrices(prices, categories, currency, found),
       areas: readAreas(areas, found),
     };
   };
@@ -84,7 +82,8 @@ export function EventForm({ event, submitLabel, onSave }: Props) {
   const submit = (submitted: SubmitEvent<HTMLFormElement>) => {
     submitted.preventDefault();
     const found: Errors = {};
-    const draft = read(new FormData(submitted.currentTarget), found);
+    const said = read(new FormData(submitted.currentTarget), found);
+    const draft = event ? changesOf(event, said) : said;
     setErrors(found);
     setError(null);
     if (Object.keys(found).length === 0) void save(draft);
@@ -92,7 +91,13 @@ export function EventForm({ event, submitLabel, onSave }: Props) {
 
   return (
     <form onSubmit={submit} className="grid gap-10">
-      <BasicFields defaults={defaults} isOpen={isOpen} errors={errors} onCurrency={setCurrency} />
+      <BasicFields
+        event={event}
+        defaults={defaults}
+        isOpen={isOpen}
+        errors={errors}
+        onCurrency={setCurrency}
+      />
       {isOpen && (
         <>
           <PlanField

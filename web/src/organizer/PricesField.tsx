@@ -1,9 +1,10 @@
+import { minorDigits, moneyInput } from '@/lib/money';
 import { counted } from '@/lib/words';
 import { Field } from '@/ui/Field';
-import type { Errors } from './draft';
+import type { Errors, PricedCategory } from './draft';
 
 interface Props {
-  categories: { name: string; seats: number | null }[];
+  categories: PricedCategory[];
   currency: string;
   prices: Record<string, string>;
   errors: Errors;
@@ -21,7 +22,7 @@ export function PricesField({ categories, currency, prices, errors, onChange }: 
             key={name}
             label={`${name}, ${currency}`}
             inputMode="decimal"
-            placeholder="45.00"
+            placeholder={moneyInput(45 * 10 ** minorDigits(currency), currency)}
             value={prices[name] ?? ''}
             hint={seats === null ? null : counted(seats, 'seat')}
             error={errors[`prices.${name}`]}

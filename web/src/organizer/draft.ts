@@ -1,7 +1,7 @@
 import type { Area, EventDraft, EventInfo } from '@/api/types';
 import { formValue } from '@/lib/form';
 import { moneyInput, parseMoney } from '@/lib/money';
-import { fromWallClock, toWallClock } from '@/lib/time';
+import { isKnownZone, momentsOf, toWallClock } from '@/lib/time';
 
 /** What the form holds: text as typed, times on the venue's clocks. */
 export interface DraftForm {
@@ -10,6 +10,7 @@ export interface DraftForm {
   venue: string;
   timezone: string;
   startsAt: string;
+  endsAt: string;
   onSaleAt: string;
   refundableUntil: string;
   currency: string;
@@ -41,6 +42,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
       venue: '',
       timezone: timeZone,
       startsAt: '',
+      endsAt: '',
       onSaleAt: '',
       refundableUntil: '',
       currency: 'EUR',
@@ -55,6 +57,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
     venue: event.venue,
     timezone: event.timezone,
     startsAt: local(event.starts_at),
+    endsAt: local(event.ends_at),
     onSaleAt: local(event.on_sale_at),
     refundableUntil: local(event.refundable_until),
     currency: event.currency,
@@ -73,30 +76,69 @@ export function priceDefaults(event: EventInfo | undefined): Record<string, stri
 export type Errors = Record<string, string>;
 type Part = Partial<EventDraft>;
 
-type TimeKey = 'starts_at' | 'on_sale_at' | 'refundable_until';
+type TimeKey = 'starts_at' | 'ends_at' | 'on_sale_at' | 'refundable_until';
 
-function times(data: FormData, keys: TimeKey[], timezone: string, errors: Errors): Part {
-  const result: Part = {};
-  for (const key of keys) {
-    const local = formValue(data, key);
-    if (local === '') continue;
-    const instant = fromWallClock(local, timezone);
-    if (instant === null) errors[key] = 'Date and time, please.';
-    else result[key] = instant;
+/** The name of the field that says which of two equal times on the clocks is meant. */
+export const whichOf = (key: string) => `${key}_which`;
+
+/**
+ * The moment that a field says; null where it is empty. One that was not touched stays the very moment it was:
+ * the field shows no seconds, and not which of two equal times it is.
+ */
+function readTime(
+  data: FormData,
+  key: TimeKey,
+  timezone: string,
+  event: EventInfo | undefined,
+  errors: Errors,
+): string | null {
+  const local = formValue(data, key);
+  if (local === '') return null;
+  const moments = momentsOf(local, timezone);
+  const which = data.get(whichOf(key));
+  const before = event?.[key];
+  if (before && event.timezone === timezone && toWallClock(before, timezone) === local) {
+    if (which === null || moments[Number(which)] === undefined) return before;
+    if (moments.indexOf(sameMinute(before)) === Number(which)) return before;
   }
-  return result;
+  if (moments.length === 0) {
+    errors[key] = Number.isNaN(Date.parse(local))
+      ? 'Date and time, please.'
+      : 'The clocks are put forward past this time that day. Choose another.';
+  }
+  return moments[Number(which)] ?? moments[0] ?? null;
+}
+
+/** Which of the two equal times an event has now; the first for anything else. */
+export function whichNow(instant: string | null | undefined, zone: string): string {
+  if (!instant) return '0';
+  const moments = momentsOf(toWallClock(instant, zone), zone);
+  return String(Math.max(0, moments.indexOf(sameMinute(instant))));
+}
+
+const sameMinute = (instant: string) => {
+  const ms = Date.parse(instant);
+  return new Date(ms - (ms % 60_000)).toISOString().replace('.000Z', 'Z');
+};
+
+export interface PricedCategory {
+  name: string;
+  /** Unknown as long as the plan is on the server only. */
+  seats: number | null;
 }
 
 export function readPrices(
   prices: Record<string, string>,
-  categories: string[],
+  categories: PricedCategory[],
   currency: string,
   errors: Errors,
 ): Record<string, number> {
   const result: Record<string, number> = {};
-  for (const name of categories) {
-    const minor = parseMoney(prices[name] ?? '', currency);
-    if (minor === null) errors[`prices.${name}`] = 'An amount, like 45 or 45.50.';
+  for (const { name, seats } of categories) {
+    const text = prices[name] ?? '';
+    if (seats === 0 && text.trim() === '') continue;
+    const minor = parseMoney(text, currency);
+    if (minor === null) errors[`prices.${name}`] = `An amount, like ${moneyInput(4550, currency)}.`;
     else result[name] = minor;
   }
   return result;
@@ -108,44 +150,57 @@ export function readAreas(areas: AreaForm[], errors: Errors): Area[] {
     if (!Number.isInteger(capacity) || capacity < 1) {
       errors[`areas.${String(index)}.capacity`] = 'How many people fit in, at least 1.';
     }
-    return { zone: area.zone, name: area.name.trim(), category: area.category, capacity };
+    return { zone: area.zone, name: area.name, category: area.category, capacity };
   });
 }
 
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    // The constructor's RangeError is the only way to ask.
-    return false;
-  }
-}
-
 /** The fields that stay open after publishing. */
-export function readOpenFields(data: FormData, timezone: string, errors: Errors): Part {
+export function readOpenFields(
+  data: FormData,
+  timezone: string,
+  event: EventInfo | undefined,
+  errors: Errors,
+): Part {
   return {
     title: formValue(data, 'title'),
     description: formValue(data, 'description'),
     max_seats_per_order: Number(formValue(data, 'max_seats_per_order')),
-    ...times(data, ['on_sale_at', 'refundable_until'], timezone, errors),
+    ends_at: readTime(data, 'ends_at', timezone, event, errors),
+    on_sale_at: readTime(data, 'on_sale_at', timezone, event, errors),
+    refundable_until: readTime(data, 'refundable_until', timezone, event, errors),
   };
 }
 
-export function readAllFields(data: FormData, errors: Errors): Part {
+export function readAllFields(data: FormData, event: EventInfo | undefined, errors: Errors): Part {
   const timezone = formValue(data, 'timezone');
-  if (!isTimeZone(timezone)) {
+  if (!isKnownZone(timezone) && timezone !== event?.timezone) {
     errors['timezone'] = 'A zone name like Europe/Berlin.';
     return {};
   }
+  const startsAt = readTime(data, 'starts_at', timezone, event, errors);
   return {
-    title: formValue(data, 'title'),
-    description: formValue(data, 'description'),
+    ...readOpenFields(data, timezone, event, errors),
     venue: formValue(data, 'venue'),
     timezone,
     currency: formValue(data, 'currency'),
     hold_seconds: Math.round(Number(formValue(data, 'hold_minutes')) * 60),
-    max_seats_per_order: Number(formValue(data, 'max_seats_per_order')),
-    ...times(data, ['starts_at', 'on_sale_at', 'refundable_until'], timezone, errors),
+    ...(startsAt === null ? {} : { starts_at: startsAt }),
   };
+}
+
+/** Of what the form says only what is otherwise than it was: the rest is nobody's business here. */
+export function changesOf(event: EventInfo, said: Part): Part {
+  const before: Record<string, unknown> = { ...event };
+  const changed = Object.entries(said).filter(([key, value]) => !isSame(value, before[key]));
+  return Object.fromEntries(changed);
+}
+
+/** Objects by what is in them, in whatever order; lists in their order. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || !one || !other) return false;
+  const [mine, theirs] = [Object.entries(one), new Map(Object.entries(other))];
+  return (
+    mine.length === theirs.size && mine.every(([key, value]) => isSame(value, theirs.get(key)))
+  );
 }

@@ -25,6 +25,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     seats_total: 25,
     price_from_minor: 3000,
     price_to_minor: 5000,
+    currency_exponent: 2,
     problem: null,
     plan_warnings: {},
     created_at: '2029-01-01T00:00:00Z',

@@ -1,0 +1,86 @@
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { expect, it, vi } from 'vitest';
+import type { EventDraft, EventInfo } from '@/api/types';
+import { anEvent } from '@/test/events';
+import { EventForm } from './EventForm';
+
+const form = (event: EventInfo | undefined) => {
+  const onSave = vi.fn((draft: Partial<EventDraft>) => Promise.resolve(draft));
+  render(<EventForm {...(event ? { event } : {})} submitLabel="Save" onSave={onSave} />);
+  return onSave;
+};
+const describeIt = () => userEvent.type(screen.getByLabelText('Description'), 'More');
+const save = () => userEvent.click(screen.getByRole('button', { name: 'Save' }));
+const draft = (changes: Partial<EventInfo>) => anEvent({ state: 'draft', ...changes });
+
+it.each<Partial<EventInfo>>([
+  { currency: 'KRW', prices: { Near: 50_000, Far: 0 } },
+  { currency: 'KWD', prices: { Near: 1_005, Far: 10 ** 9 } },
+  { currency: 'IQD' },
+  { timezone: 'Europe/Berlin', starts_at: '2030-10-27T00:30:00.000Z' },
+  { timezone: 'Europe/Berlin', starts_at: '2030-10-27T01:30:00.000Z' },
+  { starts_at: '2030-03-01T19:30:15.250Z', on_sale_at: '2029-12-31T23:59:59.999Z' },
+  { timezone: 'Mars/Olympus', refundable_until: '2030-02-01T00:00:00.000Z' },
+  { hold_seconds: 1, max_seats_per_order: 50 },
+  { areas: [{ zone: '', name: ' Floor ', category: 'Far', capacity: 20 }] },
+])('changes nothing but the description of a draft with %j', async (changes) => {
+  const onSave = form(draft(changes));
+  await describeIt();
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ description: 'More' });
+});
+
+it('changes nothing but the description of a published event', async () => {
+  const onSave = form(anEvent({ on_sale_at: '2029-10-28T01:30:00.000Z' }));
+  await describeIt();
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ description: 'More' });
+});
+
+it.each<[string, Partial<EventInfo>, Partial<EventDraft>]>([
+  ['Ends (optional)', { ends_at: '2030-03-01T22:30:00.000Z' }, { ends_at: null }],
+  ['Sale opens (optional)', { on_sale_at: '2029-12-31T12:00:00.000Z' }, { on_sale_at: null }],
+  [
+    'Refundable until (optional)',
+    { refundable_until: '2030-02-01T12:00:00.000Z', state: 'draft' },
+    { refundable_until: null },
+  ],
+])('removes what is emptied: %s', async (label, changes, change) => {
+  const onSave = form(anEvent(changes));
+  await userEvent.clear(screen.getByLabelText(label));
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith(change);
+});
+
+it('asks which of two equal times is meant, and keeps the one that was', async () => {
+  const onSave = form(draft({ starts_at: '2030-10-27T01:30:00.000Z' }));
+  const which = screen.getByLabelText('Starts: which of the two?');
+  expect(which).toHaveDisplayValue('The second, GMT+01:00');
+  await userEvent.selectOptions(which, 'The first, GMT+02:00');
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ starts_at: '2030-10-27T00:30:00Z' });
+});
+
+it('says that the clocks jump over a time', async () => {
+  const onSave = form(draft({}));
+  const starts = screen.getByLabelText('Starts');
+  await userEvent.clear(starts);
+  await userEvent.type(starts, '2030-03-31T02:30');
+  await save();
+  expect(screen.getByText(/clocks are put forward past this time/)).toBeInTheDocument();
+  expect(onSave).not.toHaveBeenCalled();
+});
+
+it('knows every currency and the limits of the server', () => {
+  form(draft({}));
+  expect(screen.getByLabelText('Currency').querySelectorAll('option').length).toBeGreaterThan(150);
+  expect(screen.getByLabelText('Title')).toHaveAttribute('maxlength', '200');
+  expect(screen.getByLabelText('Description')).toHaveAttribute('maxlength', '20000');
+  expect(screen.getByLabelText('Seats per order, at most')).toHaveAttribute('max', '50');
+});
+
+it('shows what buyers can’t tell apart', () => {
+  form(draft({ plan_warnings: { 'plan.zones[#2].rows[1]': 'Zone #2, row 1: two are alike.' } }));
+  expect(screen.getByTestId('plan-warnings')).toHaveTextContent('Zone #2, row 1: two are alike.');
+});
