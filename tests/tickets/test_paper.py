@@ -18,7 +18,6 @@ from houseful.tickets import paper, views
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.orders import OrderState, PaymentState
-from houseful.tickets.domain.returns import Reason, clause
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
 
@@ -182,7 +181,7 @@ def test_a_page_a_ticket_says_all_that_matters() -> None:
             "Saturday 12 December 2026, 20:00 (Europe/Berlin)",
             "Opera House",
             f"Stalls, row C, seat {number}",
-            "Premium · 1,234.50 EUR",
+            "Premium · €1,234.50",
             "Buyer: Bea Brandt",
             "Order: ord_77",
             f"Ticket: tkt_{number}",
@@ -209,6 +208,29 @@ def test_the_same_ticket_is_the_same_bytes_alone_and_among_many() -> None:
     with ThreadPoolExecutor(12) as threads:
         among = list(threads.map(drawn, list(range(8)) * 25))
     assert [n for n, pdf in enumerate(among) if pdf != alone[n % 8]] == []
+
+
+def test_a_ticket_says_what_document_it_is() -> None:
+    its = ticket()
+    ordered = msgspec.structs.replace(order(its), created_at="2026-11-28T10:00:00.000Z")
+    reader = pypdf.PdfReader(io.BytesIO(paper.tickets_pdf(show(), ordered, [its])))
+    about = reader.metadata
+    assert about is not None
+    assert about.title == "La Traviata – ord_77"
+    assert about.author == "Opera House"
+    assert about.creation_date == datetime(2026, 11, 28, 10, tzinfo=UTC)
+    assert str(reader.root_object["/Lang"]) == "en"
+
+
+def test_the_place_is_broken_between_its_parts() -> None:
+    [page] = pages(show(), ticket(section_name="Upper circle left"))
+    assert "Upper circle left,\nrow C, seat 12" in page.extract_text()
+
+
+@pytest.mark.parametrize("event_id", [f"evt_{n}" for n in range(12)])
+def test_every_poster_leaves_the_code_legible(event_id: str) -> None:
+    [page] = pages(show(id=event_id), ticket())
+    assert scanned(drawn_rectangles(page)[0]) == [CODE]
 
 
 def test_a_refunded_ticket_says_so() -> None:
@@ -261,7 +283,7 @@ def test_the_longest_names_push_nothing_off_the_page(filling: str) -> None:
     assert all(0 <= x0 < x1 <= width + 1 and 0 <= y0 < y1 <= height + 1 for x0, y0, x1, y1 in boxes)
     written = text(page)
     assert "seat 12" in written
-    assert "1,234.50 EUR" in written
+    assert "€1,234.50" in written
     assert "Keep it to yourself" in written
     lines: list[float] = []
     page.extract_text(
@@ -332,35 +354,3 @@ def test_a_title_can_add_nothing_to_a_calendar() -> None:
     [entry] = calendar.walk("VEVENT")
     assert "attendee" not in entry
     assert "url" not in entry
-
-
-@pytest.mark.parametrize(
-    ("kind", "subject", "reason", "word"),
-    [
-        ("confirmed", "Your tickets: La Traviata", None, "your seats are booked"),
-        (
-            "refunded",
-            "Refunded: La Traviata",
-            None,
-            "your order was taken back; its tickets are no longer valid",
-        ),
-        ("returned", "Payment returned: La Traviata", None, "your payment could not be taken"),
-        *(("refunded", "Refunded: La Traviata", reason, clause(reason)) for reason in Reason),
-        *(("returned", "Payment returned: La Traviata", reason, clause(reason)) for reason in Reason),
-    ],
-)
-def test_letters_say_what_happened_and_why(kind: str, subject: str, reason: Reason | None, word: str) -> None:
-    about = msgspec.structs.replace(order(ticket()), reason=reason)
-    told_subject, told = paper.letter_text(
-        kind, show(), about, ["Stalls, row C, seat 12"], "https://tickets.example.org/orders/ord_77"
-    )
-    assert told_subject == subject
-    for part in ("Hello Bea Brandt,", word, "La Traviata", "20:00 (Europe/Berlin)", "1,234.50 EUR", "ord_77"):
-        assert part in told
-    assert "Stalls, row C, seat 12" in told
-    assert "https://tickets.example.org/orders/ord_77" in told
-
-
-def test_a_letter_of_another_kind_is_a_bug() -> None:
-    with pytest.raises(KeyError):
-        paper.letter_text("surprise", show(), order(), [], "")

@@ -13,10 +13,11 @@ from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Letter
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
-from houseful.tickets import paper
+from houseful.tickets import wording
 from houseful.tickets.domain.letters import Proofs, QueuedLetter
 from houseful.tickets.service.post import Post
 from houseful.tickets.views import OrderView
+from houseful.tickets.wording import Written
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World
 
@@ -45,6 +46,8 @@ async def test_a_confirmation_brings_the_tickets(world: World) -> None:
     assert "Stalls, row A, seat 1" in letter.text
     assert "Stalls, row B, seat 2" in letter.text
     assert f"https://tickets.example.org/orders/{order_id}" in letter.text
+    assert letter.html is not None
+    assert "Stalls, row A, seat 1" in letter.html
     pdf, date = letter.attachments
     assert (pdf.media_type, date.media_type) == ("application/pdf", "text/calendar")
     assert len(pypdf.PdfReader(io.BytesIO(pdf.content)).pages) == 2
@@ -132,17 +135,17 @@ async def test_one_broken_letter_does_not_stop_the_others(
 ) -> None:
     await world.show()
     broken, good = await bought(world, "A-1"), await bought(world, "A-2")
-    text = paper.letter_text
+    written = wording.letter
 
-    def with_a_bug(kind: str, show: object, order: OrderView, *more: object) -> tuple[str, str]:
+    def with_a_bug(kind: str, show: object, order: OrderView, *more: object, **options: object) -> Written:
         if order.id == broken:
             raise RuntimeError("a bug")
-        return text(kind, show, order, *more)  # type: ignore[arg-type]
+        return written(kind, show, order, *more, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(paper, "letter_text", with_a_bug)
+    monkeypatch.setattr(wording, "letter", with_a_bug)
     assert await send(world) == 2
     assert [letter.id for letter in world.letterbox.got] == [f"confirmed-{good}"]
-    monkeypatch.setattr(paper, "letter_text", text)
+    monkeypatch.setattr(wording, "letter", written)
     assert await send(world) == 0
     await world.clock.advance(3600)
     assert await send(world) == 1

@@ -35,10 +35,13 @@ def decimal(amount_minor: int, currency: str) -> str:
 
 
 def written(amount_minor: int, currency: str) -> str:
-    """For documents and mail: `1,234.50 EUR`."""
+    """For documents and mail, as the shop says it: `£1,234.50`."""
+    from babel.numbers import get_currency_symbol  # it takes a while to import
+
+    symbol = get_currency_symbol(currency, "en")
+    if symbol[-1].isalpha():
+        symbol += "\u00a0"
     places = CURRENCIES[currency]
-    if places == 0:
-        return f"{amount_minor:,} {currency}"
     sign = "-" if amount_minor < 0 else ""
     whole, part = divmod(abs(amount_minor), 10**places)
-    return f"{sign}{whole:,}.{part:0{places}d} {currency}"
+    return f"{sign}{symbol}{whole:,}" + (f".{part:0{places}d}" if places else "")

@@ -1,4 +1,4 @@
-"""What a buyer takes along: the ticket as PDF and QR code, the date for a calendar, the letter."""
+"""What a buyer takes along: the ticket as PDF and QR code, and the date for a calendar."""
 
 import io
 import threading
@@ -16,10 +16,9 @@ import segno
 from houseful.common.documents import Millis
 from houseful.common.money import written
 from houseful.common.ports import CalendarDate
-from houseful.tickets.domain.letters import shown_name
-from houseful.tickets.domain.returns import clause
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
+from houseful.tickets.poster import PosterStyle, draw_art, poster_style
 from houseful.tickets.views import OrderView, TicketView
 
 if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
@@ -29,18 +28,25 @@ if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
 _MM = 72 / 25.4
 _A4_WIDTH_MM = 210
 _A4_HEIGHT_MM = 297
-_MARGIN_MM = 20
-_QR_MM = 74
-_REGULAR, _BOLD = "Sans", "Sans-Bold"
-_FONTS = {_REGULAR: "SourceSansPro-Regular.ttf", _BOLD: "SourceSansPro-Bold.ttf"}
-_LINE_MM = 0.46  # the height of a line by the size of its letters in points
+_MARGIN_MM = 15
+_INSET_MM = 8
+_POSTER_MM = 68  # its height
+_ART_MM = 62  # the width of its art
+_STUB_MM = 96  # the width of what is left of the perforation
+_PANEL_MM = 112  # the height below the poster
+_QR_MM = 72
+_CARD_MM = _A4_WIDTH_MM - 2 * _MARGIN_MM
+_REGULAR, _BOLD, _DISPLAY = "Sans", "Sans-Bold", "Display"
+_FONTS = {
+    _REGULAR: ("font_source_sans_pro", "SourceSansPro-Regular.ttf"),
+    _BOLD: ("font_source_sans_pro", "SourceSansPro-Bold.ttf"),
+    _DISPLAY: ("fontpkg_barlow_condensed", "BarlowCondensed-Bold.ttf"),
+}
+_LINE_MM = {_REGULAR: 0.46, _BOLD: 0.46, _DISPLAY: 0.36}  # a line's height by its size in points
+_INK, _SOFT, _EDGE = "#14161a", "#5a616c", "#8a919c"
 _BASELINE = 0.75  # of a line's height
 _FONTS_IN_USE = threading.Lock()
 """ReportLab's fonts belong to the process: what one document takes of them would mix with another's."""
-_PROOF = (
-    "Is this address yours, and did you order this? Say so once, and what you order later comes here too. "
-    "Else do nothing: nobody can have more letters sent to you."
-)
 _MASK = 3
 """Of the eight patterns of a QR code any can be read; looking for the prettiest takes five times as long."""
 
@@ -57,9 +63,20 @@ def _qr(code: str) -> segno.QRCode:
 
 
 def local_time(show: Show) -> str:
-    """The venue's time with its zone named: `Saturday 12 December 2026, 20:00 (Europe/Berlin)`."""
+    """The venue's time with its zone named: `Saturday 12 December 2026, 20:00 (Europe/Berlin)`. In the night
+    in which the clocks go back also the offset, as there are two of each time.
+    """
     moment = datetime.fromtimestamp(show.starts_at / 1000, ZoneInfo(show.timezone))
-    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} ({show.timezone})"
+    zone = show.timezone
+    if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
+        zone = f"{zone}, {_offset(moment)}"
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} ({zone})"
+
+
+def _offset(moment: datetime) -> str:
+    sign, digits = f"{moment:%z}"[0], f"{moment:%z}"[1:]
+    hours, minutes = int(digits[:2]), int(digits[2:4])
+    return f"UTC{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
 
 
 def place(ticket: TicketView) -> str:
@@ -67,10 +84,18 @@ def place(ticket: TicketView) -> str:
 
 
 @cache
-def _font(name: str) -> Path:
-    """From a package with the font's files; it covers Latin, Greek and Cyrillic."""
-    with resources.as_file(resources.files("font_source_sans_pro") / "files" / name) as path:
+def _font(package: str, name: str) -> Path:
+    with resources.as_file(resources.files(package) / "files" / name) as path:
         return path
+
+
+def _face(text: str) -> str:
+    """The display face has Latin letters only; a text in another script is bold throughout."""
+    from reportlab.pdfbase.pdfmetrics import getFont
+
+    known = cast("TTFont", getFont(_DISPLAY)).face.charToGlyph
+    letters = (one for one in unicodedata.normalize("NFC", text) if unicodedata.category(one)[0] == "L")
+    return _DISPLAY if all(ord(one) in known for one in letters) else _BOLD
 
 
 def _printable(text: str, font: str) -> str:
@@ -108,9 +133,14 @@ def _drawn(show: Show, order: OrderView, tickets: list[TicketView]) -> bytes:
     _register_fonts()
     document = io.BytesIO()
     size = (_A4_WIDTH_MM * _MM, _A4_HEIGHT_MM * _MM)
-    canvas = Canvas(document, pagesize=size, invariant=1)
+    canvas = Canvas(document, pagesize=size, invariant=1, lang="en")
     canvas.setTitle(f"{show.title} – {order.id}")
+    canvas.setAuthor(show.venue)
+    canvas.setSubject(f"{show.title}, {local_time(show)}")
     canvas.setCreator("Houseful")
+    canvas.setViewerPreference("DisplayDocTitle", "true")
+    ordered_at = "".join(one for one in order.created_at if one.isdigit())[:14]
+    canvas.setDateFormatter(lambda *_: f"D:{ordered_at}Z")  # that of the drawing would differ each time
     for ticket in tickets:
         _draw_page(_Page(canvas), show, order, ticket)
         canvas.showPage()
@@ -124,74 +154,117 @@ def _register_fonts() -> None:
     from reportlab.pdfbase.pdfmetrics import registerFont
     from reportlab.pdfbase.ttfonts import TTFont
 
-    for name, file in _FONTS.items():
-        registerFont(TTFont(name, str(_font(file))))
+    for name, (package, file) in _FONTS.items():
+        registerFont(TTFont(name, str(_font(package, file))))
 
 
 def _draw_page(page: "_Page", show: Show, order: OrderView, ticket: TicketView) -> None:
-    page.band(14, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
-    page.top_mm = 26
-    page.write(show.title, _BOLD, (26, 19, 14), 44)
-    page.write(local_time(show), _REGULAR, (13, 10), 6)
-    page.write(show.venue, _REGULAR, (13, 10), 20)
-    page.top_mm += 6
-    page.write(place(ticket), _BOLD, (20, 15, 11, 8), 28)
+    """As on the screen: the event's poster, the place in large letters, the code behind a perforation."""
+    _draw_poster(page, show, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
+    panel_mm = _MARGIN_MM + _POSTER_MM
+    page.frame(_MARGIN_MM, _MARGIN_MM, _CARD_MM, _POSTER_MM + _PANEL_MM)
+    page.perforation(_MARGIN_MM + _STUB_MM, panel_mm, _PANEL_MM)
+    page.column(_MARGIN_MM + _INSET_MM, panel_mm + _INSET_MM, _STUB_MM - 2 * _INSET_MM)
+    page.write(place(ticket), _face(place(ticket)), (36, 28, 20, 14, 11, 8), 44, between=", ")
+    page.top_mm += 3
     price = next(seat.price_minor for seat in order.seats if seat.id == ticket.seat.id)
-    page.write(f"{ticket.seat.category} · {written(price, order.currency)}", _REGULAR, (13, 11, 8), 14)
-    page.top_mm += 6
+    amount = written(price, order.currency)
+    page.write(f"{ticket.seat.category} · {page.shown(amount)}", _BOLD, (13, 11, 8), 18)
+    page.write(show.venue, _REGULAR, (11, 8), 15, color=_SOFT)
+    page.top_mm += 3
+    for line in (f"Buyer: {order.buyer.name}", f"Order: {order.id}", f"Ticket: {ticket.id}"):
+        page.write(line, _REGULAR, (9, 8, 6), 11, color=_SOFT)
+    code_mm = _CARD_MM - _STUB_MM
+    page.column(_MARGIN_MM + _STUB_MM + (code_mm - _QR_MM) / 2, panel_mm + _INSET_MM, _QR_MM)
     page.qr_code(ticket.code)
-    page.write(ticket.code, _REGULAR, (8,), 12, centred=True)
-    page.top_mm += 8
-    page.write(f"Buyer: {order.buyer.name}", _REGULAR, (11, 8), 11)
-    page.write(f"Order: {order.id}", _REGULAR, (11,), 6)
-    page.write(f"Ticket: {ticket.id}", _REGULAR, (11,), 6)
-    page.top_mm += 4
+    page.write(ticket.code, _REGULAR, (8,), 20, centred=True, color=_SOFT)
+    page.column(_MARGIN_MM, panel_mm + _PANEL_MM + 6, _CARD_MM)
     page.write("This code admits one person, once. Keep it to yourself.", _REGULAR, (11,), 6)
 
 
+def _draw_poster(page: "_Page", show: Show, label: str) -> None:
+    style = poster_style(show.id)
+    page.poster(style)
+    page.column(_MARGIN_MM + _INSET_MM, _MARGIN_MM + _INSET_MM, _CARD_MM - _ART_MM - 2 * _INSET_MM)
+    page.write(label, _BOLD, (10,), 5, color=style.text)
+    page.top_mm += 2
+    page.write(show.title, _face(show.title), (40, 30, 22, 16, 12), 32, color=style.text)
+    page.top_mm += 2
+    page.write(local_time(show), _BOLD, (11, 9), 11, color=style.text)
+
+
 class _Page:
-    """A page that is written from the top; `top_mm` is how far."""
+    """A page with columns that are written from the top; `top_mm` is how far."""
 
     def __init__(self, canvas: "Canvas") -> None:
         self.top_mm = 0.0
+        self._left_mm = 0.0
+        self._width_mm = 0.0
         self._canvas = canvas
 
-    def band(self, height_mm: float, text: str) -> None:
-        """Across the top, white on black."""
-        self._canvas.setFillGray(0.1)
-        self._rectangle(0, 0, _A4_WIDTH_MM, height_mm)
-        self._canvas.setFillGray(1)
-        self._canvas.setFont(_BOLD, 12)
-        self._line(text, _MARGIN_MM, 8.4)
-        self._canvas.setFillGray(0.08)
+    def column(self, left_mm: float, top_mm: float, width_mm: float) -> None:
+        self._left_mm, self.top_mm, self._width_mm = left_mm, top_mm, width_mm
+
+    def poster(self, style: PosterStyle) -> None:
+        self._canvas.setFillColor(style.background)
+        self._rectangle(_MARGIN_MM, _MARGIN_MM, _CARD_MM, _POSTER_MM)
+        left_mm, bottom_mm = _A4_WIDTH_MM - _MARGIN_MM - _ART_MM, _A4_HEIGHT_MM - _MARGIN_MM - _POSTER_MM
+        draw_art(self._canvas, style, (left_mm * _MM, bottom_mm * _MM, _ART_MM * _MM, _POSTER_MM * _MM))
+
+    def frame(self, left_mm: float, top_mm: float, width_mm: float, height_mm: float) -> None:
+        self._canvas.setStrokeColor(_EDGE)
+        self._canvas.setLineWidth(0.75)
+        bottom = (_A4_HEIGHT_MM - top_mm - height_mm) * _MM
+        self._canvas.rect(left_mm * _MM, bottom, width_mm * _MM, height_mm * _MM, stroke=1, fill=0)
+
+    def perforation(self, left_mm: float, top_mm: float, height_mm: float) -> None:
+        self._canvas.setDash(4, 3)
+        top, bottom = ((_A4_HEIGHT_MM - mm) * _MM for mm in (top_mm, top_mm + height_mm))
+        self._canvas.line(left_mm * _MM, top, left_mm * _MM, bottom)
+        self._canvas.setDash()
+
+    def shown(self, amount: str) -> str:
+        """A sum with a sign that the font lacks would be one without a currency."""
+        return amount if _printable(amount, _BOLD) == amount else unicodedata.normalize("NFKC", amount)
 
     def write(
-        self, text: str, font: str, sizes: tuple[int, ...], most_mm: float, *, centred: bool = False
+        self,
+        text: str,
+        font: str,
+        sizes: tuple[int, ...],
+        most_mm: float,
+        *,
+        centred: bool = False,
+        color: str = _INK,
+        between: str = "",
     ) -> None:
         """In the first of these sizes (points) in which it takes at most that height; in the last one the
-        rest is left out. Without bounds a long title would push the code off the page.
+        rest is left out. Without bounds a long title would push the code off the page. Lines are broken
+        `between` parts, where each part fits into one.
         """
-        shown = _printable(text, font)
+        shown, width = _printable(text, font), self._width_mm * _MM
         for size in sizes:
-            lines = _lines(shown, font, size)
-            most_lines = int(most_mm / (size * _LINE_MM))
+            lines = _lines(shown, font, size, width, between)
+            line_mm = size * _LINE_MM[font]
+            most_lines = max(1, int(most_mm / line_mm))
             if len(lines) <= most_lines:
                 break
         else:
             lines = [*lines[: most_lines - 1], lines[most_lines - 1][:-1] + "…"]
+        self._canvas.setFillColor(color)
         self._canvas.setFont(font, size)
         for line in lines:
-            left_mm: float = _MARGIN_MM
+            left_mm = self._left_mm
             if centred:
-                left_mm = (_A4_WIDTH_MM - self._canvas.stringWidth(line, font, size) / _MM) / 2
-            self._line(line, left_mm, self.top_mm + size * _LINE_MM * _BASELINE)
-            self.top_mm += size * _LINE_MM
+                left_mm += (self._width_mm - self._canvas.stringWidth(line, font, size) / _MM) / 2
+            self._line(line, left_mm, self.top_mm + line_mm * _BASELINE)
+            self.top_mm += line_mm
 
     def qr_code(self, code: str) -> None:
         """As vector rectangles: sharp at any size, and no image library in between."""
         rows = list(_qr(code).matrix_iter(border=2))
         size = _QR_MM / len(rows)
-        left = (_A4_WIDTH_MM - _QR_MM) / 2
+        left = self._left_mm
         self._canvas.setFillGray(0)
         for y, row in enumerate(rows):
             x = 0
@@ -210,13 +283,21 @@ class _Page:
         self._canvas.drawString(left_mm * _MM, (_A4_HEIGHT_MM - baseline_mm) * _MM, text)
 
 
-def _lines(text: str, font: str, size: int) -> list[str]:
-    """Broken between words, and within one that is longer than a line."""
+def _lines(text: str, font: str, size: int, width: float, between: str = "") -> list[str]:
+    """Broken between parts or words, and within a word that is longer than a line."""
     from reportlab.lib.utils import simpleSplit
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    width = (_A4_WIDTH_MM - 2 * _MARGIN_MM) * _MM
     lines: list[str] = []
+    parts = text.split(between) if between else []
+    if len(parts) > 1 and all(stringWidth(part + between, font, size) <= width for part in parts):
+        for part in parts:
+            joined = f"{lines[-1]}{between}{part}" if lines else part
+            if lines and stringWidth(joined + between, font, size) <= width:
+                lines[-1] = joined
+            else:
+                lines = [*lines[:-1], lines[-1] + between.rstrip(), part] if lines else [part]
+        return lines
     for line in simpleSplit(text, font, size, width):
         while stringWidth(line, font, size) > width:
             fits = next(n for n in range(len(line), 0, -1) if stringWidth(line[:n], font, size) <= width)
@@ -256,45 +337,3 @@ def calendar_date(
     entry.add("description", "\n".join(place(ticket) for ticket in tickets))
     calendar.add_component(entry)
     return CalendarDate(method=method, content=bytes(calendar.to_ical()))
-
-
-def _why(order: OrderView, otherwise: str) -> str:
-    """An order of an older version does not say why."""
-    return otherwise if order.reason is None else clause(order.reason)
-
-
-def letter_text(
-    kind: str,
-    show: Show,
-    order: OrderView,
-    places: list[str],
-    link: str,
-    named: bool = True,
-    proof: str | None = None,
-) -> tuple[str, str]:
-    """Subject and text of the letter about an order: confirmed, refunded or returned. Strangers are not
-    `named`. `proof` is the link that proves the address, where that is still to be done.
-    """
-    name = shown_name(order.buyer.name) if named else ""
-    total = written(order.total_minor, order.currency)
-    money = f" {total} is on its way back to you." if order.total_minor else ""
-    seats = "\n".join(f"  {one}" for one in places)
-    about = f"{show.title}\n{local_time(show)}\n{show.venue}\n\n{seats}\n\n"
-    about += f"Total: {total}\nOrder: {order.id}\n{link}\n"
-    if proof is not None:
-        about += f"\n{_PROOF}\n{proof}\n"
-    opening, subject = {
-        "confirmed": (
-            "your seats are booked. The tickets are attached; each code admits one person, once.",
-            f"Your tickets: {show.title}",
-        ),
-        "refunded": (
-            f"{_why(order, 'your order was taken back')}; its tickets are no longer valid.{money}",
-            f"Refunded: {show.title}",
-        ),
-        "returned": (
-            f"{_why(order, 'your payment could not be taken')}.{money}",
-            f"Payment returned: {show.title}",
-        ),
-    }[kind]
-    return subject, f"Hello{name and ' '}{name},\n\n{opening}\n\n{about}"

@@ -23,7 +23,7 @@ from houseful.common.ports import (
 from houseful.common.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.settings import Settings
-from houseful.tickets import paper, views
+from houseful.tickets import paper, views, wording
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.letters import (
     Proofs,
@@ -212,14 +212,14 @@ class Post:
         tickets = [views.ticket_view(ticket, layout, self._signer) for ticket in found]
         proven = recipient.proven_at is not None
         named = proven or costs(order)
-        subject, text = paper.letter_text(
+        words = wording.letter(
             queued.kind,
             show,
             order_view,
             [paper.place(ticket) for ticket in tickets],
             f"{self._base_url}/orders/{order.id}",
-            named,
-            None if proven else f"{self._base_url}/letters/{self._proofs.token(recipient.id)}",
+            named=named,
+            proof=None if proven else f"{self._base_url}/letters/{self._proofs.token(recipient.id)}",
         )
         date = None
         attachments: tuple[Attachment, ...] = ()
@@ -235,8 +235,9 @@ class Post:
             id=queued.id.replace(":", "-"),
             to_name=shown_name(order.buyer_name) if named else "",
             to_address=order.buyer_email,
-            subject=subject,
-            text=text,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
             date=date,
             attachments=attachments,
         )

@@ -1,0 +1,102 @@
+"""The letter about an order, as text and as HTML. Nothing in it is fetched from anywhere."""
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from houseful.common.money import written
+from houseful.tickets import paper
+from houseful.tickets.domain.letters import shown_name
+from houseful.tickets.domain.returns import clause
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.poster import poster_style
+from houseful.tickets.views import OrderView
+
+if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
+    from jinja2 import Template
+
+_PROOF = (
+    "Is this address yours, and did you order this? Say so once, and what you order later comes here too. "
+    "Else do nothing: nobody can have more letters sent to you."
+)
+
+
+class Written(NamedTuple):
+    subject: str
+    text: str
+    html: str
+
+
+def letter(
+    kind: str,
+    show: Show,
+    order: OrderView,
+    places: list[str],
+    link: str,
+    *,
+    named: bool = True,
+    proof: str | None = None,
+) -> Written:
+    """About an order that was confirmed, refunded or returned. Strangers are not `named`. `proof` is the link
+    that proves the address, where that is still to be done.
+    """
+    subject, opening = _words(kind, show, order)
+    name = shown_name(order.buyer.name) if named else ""
+    greeting = f"Hello {name}" if name else "Hello"
+    total, time = written(order.total_minor, order.currency), paper.local_time(show)
+    seats = "\n".join(f"  {place}" for place in places)
+    text = f"{greeting},\n\n{opening}\n\n{show.title}\n{time}\n{show.venue}\n\n{seats}\n\n"
+    text += f"Total: {total}\nOrder: {order.id}\n{link}\n"
+    if proof is not None:
+        text += f"\n{_PROOF}\n{proof}\n"
+    html = _template().render(
+        subject=subject,
+        poster=poster_style(show.id),
+        show=show,
+        order=order,
+        time=time,
+        greeting=greeting,
+        opening=opening[0].upper() + opening[1:],
+        places=places,
+        total=total,
+        link=link,
+        proof=proof,
+        proof_words=_PROOF,
+    )
+    return Written(subject, text, html)
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("houseful.tickets")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("letter.html")
+
+
+def _words(kind: str, show: Show, order: OrderView) -> tuple[str, str]:
+    """Subject and what happened."""
+    money = ""
+    if order.total_minor:
+        money = f" {written(order.total_minor, order.currency)} is on its way back to you."
+    return {
+        "confirmed": (
+            f"Your tickets: {show.title}",
+            "your seats are booked. The tickets are attached; each code admits one person, once.",
+        ),
+        "refunded": (
+            f"Refunded: {show.title}",
+            f"{_why(order, 'your order was taken back')}; its tickets are no longer valid.{money}",
+        ),
+        "returned": (
+            f"Payment returned: {show.title}",
+            f"{_why(order, 'your payment could not be taken')}.{money}",
+        ),
+    }[kind]
+
+
+def _why(order: OrderView, otherwise: str) -> str:
+    """An order of an older version does not say why."""
+    return otherwise if order.reason is None else clause(order.reason)
