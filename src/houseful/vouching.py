@@ -273,7 +273,7 @@ async def _put(tx: Transaction, news: list[KnownStore]) -> bool:
     for known in news:
         before = await tx.get(KnownStore, known.id)
         if before is None:
-            tx.insert(known)
+            tx.insert_or_ignore(known)  # another copy of the service may be at it too
         elif _is_news(known, before):
             tx.put(known)
         changed = changed or _is_news(known, before)
@@ -282,7 +282,7 @@ async def _put(tx: Transaction, news: list[KnownStore]) -> bool:
 
 async def _put_topic(tx: Transaction, topic: KnownTopic) -> bool:
     if await tx.get(KnownTopic, topic.id) is None:
-        tx.insert(topic)
+        tx.insert_or_ignore(topic)
     else:
         tx.put(topic)
     return True
