@@ -177,6 +177,32 @@ async def test_refusals_of_an_account_are_its_own(world: World) -> None:
     assert await late == 409
 
 
+async def test_who_reads_without_a_pause_gives_way_to_a_sale(world: World) -> None:
+    sale_ends = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "POST":
+            await sale_ends.wait()
+        await world.recorder(scope, receive, send)
+
+    front = world.gateway(app=app, rate_limits="on")
+    sale = asyncio.ensure_future(front.call("POST", "/api/things"))
+    await asyncio.sleep(0)
+    for _ in range(3000):
+        assert (await front.call("GET", "/api/things/7")).status == 200
+    reading = asyncio.ensure_future(front.call("GET", "/api/things/7"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not reading.done()
+    assert (await front.call("GET", "/api/things/7", client=("192.0.2.2", 1))).status == 200
+    await world.clock.advance(0.5)
+    assert (await reading).status == 200
+    sale_ends.set()
+    assert (await sale).status == 200
+    for _ in range(100):  # nobody to give way to
+        assert (await front.call("GET", "/api/things/7")).status == 200
+
+
 async def test_an_account_is_limited_in_all_that_needs_one(world: World) -> None:
     front = world.gateway(
         Endpoint("GET", "/api/mine", handle, who=USER), Endpoint("GET", "/api/all", handle), rate_limits="on"

@@ -32,8 +32,8 @@ from houseful.common.http import (
     service_unavailable,
 )
 from houseful.common.kept import GZIP, takes
+from houseful.common.late import LateAnswers
 from houseful.common.ports import Clock, Coordination, Ids
-from houseful.common.refusals import LateRefusals
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import (
     REFUSALS,
@@ -130,7 +130,9 @@ class Gateway:
         self._verifier = verifier
         self._ids = ids
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
-        self._refusals = LateRefusals(clock, burst=200, per_second=20, longest_seconds=2)
+        self._refusals = LateAnswers(clock, burst=200, per_second=20, longest_seconds=2)
+        self._reads = LateAnswers(clock, burst=3000, per_second=300, longest_seconds=0.5)
+        self._writes = 0
         self.load = Load()
         self._proxies = settings.proxies
         self._key = key.encode()
@@ -269,6 +271,7 @@ class Gateway:
         exchange.belongs_to(route.service, endpoint.path, compressible=head.gzip and method == "GET")
         if limits is not None:
             self.load.admit(endpoint)
+            await self._give_way(scope, endpoint)
         if endpoint.public and head.authorization is not None:
             token = bearer(head.authorization)
             who = await self._verifier.identity(token) if token is not None else None
@@ -278,8 +281,19 @@ class Gateway:
                     await limits.admit(who.user_id, route.limit)
         if endpoint.media_type == EVENT_STREAM and address is not None:
             await self._streams.send(route.app, scope, receive, exchange)
-        else:
+        elif endpoint.method == "GET":
             await route.app(scope, receive, exchange.send)
+        else:
+            self._writes += 1
+            try:
+                await route.app(scope, receive, exchange.send)
+            finally:
+                self._writes -= 1
+
+    async def _give_way(self, scope: Scope, endpoint: Endpoint) -> None:
+        """While somebody signs in or buys, a network that reads without a pause is answered late."""
+        if self._writes and endpoint.method == "GET" and endpoint.who is None:
+            await self._reads.turn(network(scope["client"][0]))
 
     async def _late(self, scope: Scope) -> None:
         """Who sends much that is refused hears of it late: an account by itself, all others by their

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from houseful.common.errors import Refusal, Unavailable
+from houseful.common.late import LateAnswers
 from houseful.common.ports import Clock, Coordination
-from houseful.common.refusals import LateRefusals
 from houseful.common.waiting import later
 
 
@@ -57,7 +57,7 @@ class Attempts:
         self._limited = limited
         self._queues: dict[str, _Queue] = {}
         self._waiting: dict[str, int] = {}
-        self._guesses = LateRefusals(
+        self._guesses = LateAnswers(
             clock,
             burst=round(PER_NETWORK.burst),
             per_second=PER_NETWORK.per_second,

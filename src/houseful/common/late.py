@@ -1,16 +1,16 @@
-"""How refusals are kept from taking a server's time, while nobody behind the same address is kept out."""
+"""How floods are kept from taking a server's time, while nobody behind the same address is kept out."""
 
 from houseful.common.ports import Clock
 
 _SWEEP_FROM = 4096
 
 
-class LateRefusals:
-    """Answers the refusals of a network or an account, beyond `burst` at once, at `per_second`: one after the
-    other, each at most `longest_seconds` late.
+class LateAnswers:
+    """Answers of a network or an account, such as refusals: beyond `burst` at once they come at `per_second`,
+    one after the other, each at most `longest_seconds` late.
 
-    A limit by address would meet everybody behind it. This one meets only requests that are refused anyway:
-    who sends them over one connection waits, and who sends good ones does not. Known to one process.
+    A limit by address would meet everybody behind it. Here nobody is refused: who sends without a pause over
+    some connections waits on each of them. Known to one process.
     """
 
     def __init__(self, clock: Clock, *, burst: int, per_second: float, longest_seconds: float) -> None:
@@ -22,7 +22,7 @@ class LateRefusals:
         self._sweep_at = _SWEEP_FROM
 
     async def turn(self, whose: str) -> None:
-        """Returns when this refusal may be answered."""
+        """Returns when this one may be answered."""
         seconds = self._late(whose)
         if seconds > 0:
             await self._clock.sleep(seconds)
