@@ -138,6 +138,8 @@ async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: V
     await gate.sign_in(door, "gate@example.org", PASSWORD)
     await door.goto(f"{urls[-1]}/gate")
     await door.get_by_test_id("gate-name").fill("North")
+    await door.get_by_role("radio", name=title).check()
+    await door.get_by_test_id("gate-start").click()
     for verdict in ("admitted", "already_used"):
         await door.get_by_test_id("gate-code").fill(code)
         await door.get_by_test_id("gate-check").click()

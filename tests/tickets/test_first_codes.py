@@ -47,7 +47,7 @@ def test_every_shortened_or_lengthened_code_is_refused() -> None:
     for end in range(len(CODE)):
         assert read_code(CODE[:end], KEYS) is None
         assert read_code(CODE[:end] + CODE[end + 1 :], KEYS) is None
-    for more in ("A", "=", "==", ".", "AAAA", "\0"):
+    for more in ("A", "=", "==", ".", "AAAA", "\0A"):
         assert read_code(CODE + more, KEYS) is None
 
 

@@ -139,9 +139,32 @@ export const payments = {
     ).data,
 };
 
+/** Somebody stands at the door: without an answer by then, the device decides by itself. */
+const GATE_TIMEOUT_MS = 5000;
+
 export const gate = {
-  check: async (scan: T.CheckinRequest) =>
-    (await http.post<T.Checkin>('/checkins', scan, idempotent(scan.scan_id))).data,
+  check: async (scan: T.CheckinRequest, key: string) =>
+    (
+      await http.post<T.Checkin>('/checkins', scan, {
+        ...idempotent(key),
+        timeout: GATE_TIMEOUT_MS,
+      })
+    ).data,
+  checkAll: async (scans: T.CheckinRequest[], key: string) =>
+    (await http.post<{ scans: T.Checkin[] }>('/checkins/batch', { scans }, idempotent(key))).data
+      .scans,
+  keys: async () =>
+    (await http.get<T.Page<T.TicketKey>>('/tickets/keys', { anonymous: true })).data.items.map(
+      (key) => key.public_key,
+    ),
+  staff: async (event: string) =>
+    (await http.get<T.Page<T.StaffMember>>(`/events/${id(event)}/gate-staff`)).data.items,
+  addStaff: async (event: string, email: string) =>
+    (await http.post<T.Page<T.StaffMember>>(`/events/${id(event)}/gate-staff`, { email })).data
+      .items,
+  removeStaff: async (event: string, user: string) => {
+    await http.delete(`/events/${id(event)}/gate-staff/${id(user)}`);
+  },
 };
 
 export const account = {

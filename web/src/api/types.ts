@@ -2,7 +2,7 @@
  * The HTTP contract as the browser sees it: short names for what is generated from the API's own document
  * (`make types`). Times are RFC 3339 in UTC, money is integers of minor units.
  */
-import type { components } from './schema';
+import type { components, paths } from './schema';
 
 type Schemas = components['schemas'];
 
@@ -41,6 +41,9 @@ export type PaymentIntent = Schemas['IntentView'];
 export type Ticket = Schemas['TicketView'];
 export type CheckinRequest = Schemas['ScanInput'];
 export type Checkin = Schemas['CheckinView'];
+export type StaffMember = Schemas['StaffMemberView'];
+export type TicketKey =
+  paths['/api/tickets/keys']['get']['responses'][200]['content']['application/json']['items'][number];
 export type Sales = Schemas['SalesView'];
 export type OrderLetter = Schemas['LetterView'];
 export type UndeliveredLetter = Schemas['UndeliveredView'];

@@ -1,116 +1,149 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { useEffect, useRef, useState, type SubmitEvent } from 'react';
-import { eventsQuery } from '@/api/queries';
+import { useRef, useState, type SubmitEvent } from 'react';
+import { formatMoment } from '@/lib/time';
 import { cx } from '@/lib/cx';
-import { formatDay } from '@/lib/time';
 import { useTitle } from '@/lib/useTitle';
 import { counted } from '@/lib/words';
 import { Button } from '@/ui/Button';
-import { Field, FieldFrame, inputClass } from '@/ui/Field';
+import { Field } from '@/ui/Field';
 import { RequireSession } from '@/ui/RequireSession';
-import { useChecks } from './useChecks';
-import { VerdictView, verdictColors } from './VerdictView';
-
-const GATE_NAME = 'houseful.gate';
+import { GateSetup } from './GateSetup';
+import { storedPlace, storePlace } from './settings';
+import type { Admission } from './store';
+import { useGate } from './useGate';
+import { TAKES_CODES, useScanner } from './useScanner';
+import { VerdictView, screenColors } from './VerdictView';
+import type { Place } from './verdict';
 
 export function GatePage() {
   useTitle('Gate');
   return (
-    <RequireSession roles={['gate', 'admin']}>
+    <RequireSession roles={['gate', 'organizer', 'admin']}>
       <Gate />
     </RequireSession>
   );
 }
 
 function Gate() {
-  const [gate, setGate] = useState(() => localStorage.getItem(GATE_NAME) ?? 'Gate 1');
-  const [eventId, setEventId] = useState('');
-  const { check, verdict, checking, admitted } = useChecks({ gate: gate.trim(), eventId });
+  const [place, setPlace] = useState(storedPlace);
+  const [settingUp, setSettingUp] = useState(place === null);
+  const done = (chosen: Place) => {
+    storePlace(chosen);
+    setPlace(chosen);
+    setSettingUp(false);
+  };
+  if (place === null) return <GateSetup now={null} onDone={done} />;
+  return <Scanning place={place} settingUp={settingUp} onSetUp={setSettingUp} onDone={done} />;
+}
+
+interface ScanningProps {
+  place: Place;
+  settingUp: boolean;
+  onSetUp: (open: boolean) => void;
+  onDone: (place: Place) => void;
+}
+
+function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
+  const gate = useGate(place);
+  useScanner((code) => {
+    if (!settingUp) gate.scanned(code);
+  });
+  if (settingUp) return <GateSetup now={place} onDone={onDone} />;
+  return (
+    <div
+      className={cx('flex min-h-0 grow flex-col overflow-y-auto', screenColors(gate.shown))}
+      data-testid="gate-screen"
+      data-shown={gate.shown.kind}
+    >
+      <h1 className="sr-only">Gate check-in</h1>
+      <div className="flex grow flex-col justify-center px-4 py-8 md:px-12">
+        <VerdictView shown={gate.shown} behind={gate.behind} />
+      </div>
+      <div className="border-t border-line bg-paper px-4 py-4 text-ink md:px-12 md:py-6">
+        <div className="mx-auto grid max-w-4xl gap-4">
+          {gate.refused.length > 0 && <Refused admissions={gate.refused} />}
+          <TypedCode onCode={gate.scanned} />
+          <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-sm">
+            <p className="grow">
+              <span className="font-semibold">{place.gate}</span> ·{' '}
+              <span data-testid="gate-place">
+                {place.event
+                  ? `${place.event.title}, ${formatMoment(place.event.starts_at, place.event.timezone)}`
+                  : 'Any event'}
+              </span>
+            </p>
+            <p className="text-soft" data-testid="gate-admitted">
+              {counted(gate.admitted, 'person', 'people')} admitted here
+            </p>
+            {gate.queued > 0 && (
+              <p className="font-semibold text-bad" data-testid="gate-queued">
+                {counted(gate.queued, 'scan')} to be sent
+              </p>
+            )}
+            <Button kind="secondary" onClick={() => onSetUp(true)} data-testid="gate-change">
+              Change
+            </Button>
+          </div>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function TypedCode({ onCode }: { onCode: (code: string) => void }) {
   const field = useRef<HTMLInputElement>(null);
-
-  useEffect(() => {
-    field.current?.focus();
-  }, [verdict]);
-
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const input = field.current;
     const code = input?.value.trim();
     if (!input || !code) return;
     input.value = '';
-    check(code);
+    onCode(code);
   };
-
   return (
-    <div className={cx('flex min-h-0 grow flex-col overflow-y-auto', verdictColors(verdict))}>
-      <h1 className="sr-only">Gate check-in</h1>
-      <div className="flex grow flex-col justify-center px-4 py-8 md:px-12">
-        <VerdictView verdict={verdict} checking={checking} onRetry={check} />
+    <form onSubmit={submit} className="flex items-end gap-3">
+      <div className="grow">
+        <Field
+          ref={field}
+          label="Ticket code"
+          name="code"
+          autoComplete="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          enterKeyHint="go"
+          placeholder="Scan, or type and press Enter"
+          data-testid="gate-code"
+          {...{ [TAKES_CODES]: '' }}
+        />
       </div>
-      <div className="border-t border-line bg-paper px-4 py-4 text-ink md:px-12 md:py-6">
-        <form onSubmit={submit} className="mx-auto grid max-w-4xl gap-4">
-          <div className="flex items-end gap-3">
-            <div className="grow">
-              <Field
-                ref={field}
-                label="Ticket code"
-                name="code"
-                autoComplete="off"
-                autoCapitalize="off"
-                spellCheck={false}
-                enterKeyHint="go"
-                placeholder="Scan or type, then Enter"
-                data-testid="gate-code"
-              />
-            </div>
-            <Button type="submit" data-testid="gate-check">
-              Check
-            </Button>
-          </div>
-          <div className="grid gap-3 sm:grid-cols-[12rem_1fr_auto] sm:items-end">
-            <Field
-              label="Gate"
-              value={gate}
-              required
-              maxLength={80}
-              onChange={(event) => {
-                setGate(event.target.value);
-                localStorage.setItem(GATE_NAME, event.target.value);
-              }}
-              data-testid="gate-name"
-            />
-            <EventChoice value={eventId} onChange={setEventId} />
-            <p className="text-sm text-soft sm:pb-3">
-              {counted(admitted, 'person', 'people')} admitted here
-            </p>
-          </div>
-        </form>
-      </div>
-    </div>
+      <Button type="submit" data-testid="gate-check">
+        Check
+      </Button>
+    </form>
   );
 }
 
-function EventChoice({ value, onChange }: { value: string; onChange: (id: string) => void }) {
-  const { data } = useInfiniteQuery(eventsQuery({}));
-  const events = data?.pages.flatMap((page) => page.items) ?? [];
+/** What was admitted without a network and refused by the server afterwards: somebody should know. */
+function Refused({ admissions }: { admissions: Admission[] }) {
   return (
-    <FieldFrame label="Event">
-      {({ id }) => (
-        <select
-          id={id}
-          value={value}
-          data-testid="gate-event"
-          className={inputClass}
-          onChange={(event) => onChange(event.target.value)}
-        >
-          <option value="">Any event</option>
-          {events.map((event) => (
-            <option key={event.id} value={event.id}>
-              {event.title}, {formatDay(event.starts_at, event.timezone)}
-            </option>
-          ))}
-        </select>
-      )}
-    </FieldFrame>
+    <details className="rounded-md border border-bad px-4 py-3" data-testid="gate-refused">
+      <summary className="font-semibold text-bad">
+        {counted(admissions.length, 'person was', 'people were')} admitted without a network and
+        should not have been
+      </summary>
+      <ul className="mt-2 grid gap-1 text-sm">
+        {admissions.map((one) => (
+          <li key={one.ticketId}>
+            {new Date(one.at).toLocaleTimeString()}: {why(one)}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
+}
+
+function why({ answer, ticketId }: Admission): string {
+  if (!answer) return ticketId;
+  const first = answer.first_admission;
+  if (first) return `${ticketId} was admitted before, at ${first.gate}`;
+  return `${ticketId} is ${answer.result.replace('_', ' ')}. ${answer.reason ?? ''}`;
 }

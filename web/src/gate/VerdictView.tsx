@@ -1,7 +1,8 @@
-import { Check, CircleHelp, RotateCcw, ScanLine, X } from 'lucide-react';
+import { Check, CircleHelp, LoaderCircle, ScanLine, X } from 'lucide-react';
 import { formatMoment, localTimeZone } from '@/lib/time';
 import { placeName } from '@/lib/words';
-import { resultWords, uncheckedWords, type Verdict, type VerdictWords } from './verdict';
+import type { GateState } from './machine';
+import { wordsOf, type Verdict, type VerdictWords } from './verdict';
 
 const colors: Record<VerdictWords['look'], string> = {
   go: 'bg-[#0b6b34] text-white',
@@ -10,63 +11,94 @@ const colors: Record<VerdictWords['look'], string> = {
 };
 const icons = { go: Check, stop: X, wait: CircleHelp };
 
-const wordsOf = (verdict: Verdict) =>
-  verdict.kind === 'answer' ? resultWords[verdict.checkin.result] : uncheckedWords;
+/** Only a verdict has a colour: while a ticket is checked the screen says nothing of the one before. */
+export function screenColors(shown: GateState['shown']): string {
+  return shown.kind === 'verdict' ? colors[wordsOf(shown.verdict).look] : '';
+}
 
-export function verdictColors(verdict: Verdict | null): string {
-  return verdict ? colors[wordsOf(verdict).look] : '';
+export function VerdictView({ shown, behind }: { shown: GateState['shown']; behind: number }) {
+  switch (shown.kind) {
+    case 'idle':
+      return (
+        <Neutral icon={<ScanLine aria-hidden className="size-16" strokeWidth={1.25} />}>
+          Ready for the first ticket
+        </Neutral>
+      );
+    case 'checking':
+      return (
+        <Neutral icon={<LoaderCircle aria-hidden className="size-16" strokeWidth={1.25} />}>
+          <span data-testid="gate-checking">Checking…</span>
+          <Counter number={shown.number} behind={behind} />
+        </Neutral>
+      );
+    case 'verdict':
+      // A new number is a new element: it flashes and is announced, however equal its words.
+      return (
+        <VerdictWordsView
+          key={shown.number}
+          number={shown.number}
+          verdict={shown.verdict}
+          behind={behind}
+        />
+      );
+  }
+}
+
+function Neutral({ icon, children }: { icon: React.ReactNode; children: React.ReactNode }) {
+  return (
+    <div role="status" className="mx-auto grid w-full max-w-4xl gap-3 text-soft">
+      {icon}
+      <p className="grid gap-2 display text-5xl md:text-7xl">{children}</p>
+    </div>
+  );
+}
+
+function Counter({ number, behind }: { number: number; behind: number }) {
+  return (
+    <span className="text-lg font-medium md:text-2xl" data-testid="gate-number">
+      Scan {number}
+      {behind > 0 && ` · ${String(behind)} waiting`}
+    </span>
+  );
 }
 
 interface Props {
-  verdict: Verdict | null;
-  checking: boolean;
-  onRetry: (code: string, scanId: string, scannedAt: string) => void;
+  number: number;
+  verdict: Verdict;
+  behind: number;
 }
 
 /** Colour, icon and word say the same thing, so any one of them is enough. */
-export function VerdictView({ verdict, checking, onRetry }: Props) {
-  if (!verdict) {
-    return (
-      <div className="mx-auto grid w-full max-w-4xl gap-3 text-soft">
-        <ScanLine aria-hidden className="size-16" strokeWidth={1.25} />
-        <p className="display text-5xl md:text-7xl">Ready for the first ticket</p>
-      </div>
-    );
-  }
+function VerdictWordsView({ number, verdict, behind }: Props) {
   const { word, look } = wordsOf(verdict);
   const Icon = icons[look];
   return (
     <div
       role="alert"
-      aria-busy={checking}
       data-testid="gate-verdict"
-      data-result={verdict.kind === 'answer' ? verdict.checkin.result : 'unchecked'}
-      className="mx-auto grid w-full max-w-4xl gap-4"
+      data-result={verdict.kind === 'answer' ? verdict.checkin.result : verdict.kind}
+      data-number={number}
+      className="mx-auto grid w-full max-w-4xl animate-flash gap-4"
     >
       <Icon aria-hidden className="size-24 md:size-36" strokeWidth={2.5} />
       <p className="display text-7xl uppercase md:text-[9rem]">{word}</p>
       <div className="grid gap-1 text-lg md:text-2xl">
-        <Detail verdict={verdict} />
+        {verdict.kind === 'answer' ? <Answer verdict={verdict} /> : <p>{verdict.why}</p>}
       </div>
-      {verdict.kind === 'unchecked' && (
-        <button
-          type="button"
-          className="inline-flex min-h-12 items-center gap-2 justify-self-start rounded-md border-2 border-current px-5 font-semibold"
-          onClick={() => onRetry(verdict.code, verdict.scanId, verdict.scannedAt)}
-        >
-          <RotateCcw aria-hidden className="size-5" />
-          Check the same ticket again
-        </button>
-      )}
+      <Counter number={number} behind={behind} />
     </div>
   );
 }
 
-function Detail({ verdict }: { verdict: Verdict }) {
-  if (verdict.kind === 'unchecked') return <p>{verdict.why}</p>;
-  const { result, ticket, first_admission: first } = verdict.checkin;
+function Answer({ verdict }: { verdict: Extract<Verdict, { kind: 'answer' }> }) {
+  const { result, ticket, event, reason, first_admission: first } = verdict.checkin;
   return (
     <>
+      {event && (
+        <p data-testid="gate-verdict-event">
+          {event.title} · {formatMoment(event.starts_at, event.timezone)}
+        </p>
+      )}
       {ticket && (
         <p className="font-semibold">
           {placeName(ticket.seat)} · {ticket.seat.category}
@@ -77,9 +109,8 @@ function Detail({ verdict }: { verdict: Verdict }) {
           First admitted {formatMoment(first.at, localTimeZone)} at {first.gate}
         </p>
       )}
-      {result === 'wrong_event' && <p>This ticket is for another event.</p>}
       {result === 'refunded' && <p>The money for this ticket went back.</p>}
-      {result === 'invalid' && <p>No ticket has this code.</p>}
+      {result === 'invalid' && <p>{reason ?? 'No ticket has this code.'}</p>}
     </>
   );
 }

@@ -1,8 +1,14 @@
-import type { Checkin } from '@/api/types';
+import type { Checkin, EventInfo } from '@/api/types';
 
+/** What happened to a scan. Without a network this device decides what it can, and says what it can't. */
 export type Verdict =
-  | { kind: 'answer'; checkin: Checkin; at: string }
-  | { kind: 'unchecked'; code: string; scanId: string; scannedAt: string; why: string };
+  | { kind: 'answer'; checkin: Checkin }
+  | {
+      kind: 'offline';
+      result: 'admitted' | 'already_used' | 'wrong_event' | 'invalid';
+      why: string;
+    }
+  | { kind: 'unchecked'; why: string };
 
 type Look = 'go' | 'stop' | 'wait';
 
@@ -12,7 +18,7 @@ export interface VerdictWords {
 }
 
 /** One word that can be read from two metres away. */
-export const resultWords: Record<Checkin['result'], VerdictWords> = {
+const resultWords: Record<Checkin['result'], VerdictWords> = {
   admitted: { word: 'Admit', look: 'go' },
   already_used: { word: 'Already used', look: 'stop' },
   wrong_event: { word: 'Wrong event', look: 'stop' },
@@ -20,4 +26,24 @@ export const resultWords: Record<Checkin['result'], VerdictWords> = {
   invalid: { word: 'Invalid', look: 'stop' },
 };
 
-export const uncheckedWords: VerdictWords = { word: 'Not checked', look: 'wait' };
+const unchecked: VerdictWords = { word: 'Not checked', look: 'wait' };
+
+export function wordsOf(verdict: Verdict): VerdictWords {
+  switch (verdict.kind) {
+    case 'answer':
+      return resultWords[verdict.checkin.result];
+    case 'offline':
+      return resultWords[verdict.result];
+    case 'unchecked':
+      return unchecked;
+  }
+}
+
+/** The event that a gate belongs to, kept on the device so that it is known without a network. */
+export type GateEvent = Pick<EventInfo, 'id' | 'title' | 'venue' | 'starts_at' | 'timezone'>;
+
+export interface Place {
+  gate: string;
+  /** `null` is a supervisor's choice: tickets of any event. */
+  event: GateEvent | null;
+}

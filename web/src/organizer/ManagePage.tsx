@@ -16,6 +16,7 @@ import { PageSkeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
 import { CancelEvent } from './CancelEvent';
 import { DeleteDraft } from './DeleteDraft';
+import { GateStaff } from './GateStaff';
 import { Generation } from './Generation';
 import { Mistakes } from './Mistakes';
 import { PlanWarnings } from './PlanWarnings';
@@ -72,6 +73,7 @@ function Manage() {
       {event.state === 'publishing' && <Generation event={event} />}
       {isLive && <Undelivered eventId={event.id} />}
       {isLive && <SalesView event={event} />}
+      {isLive && event.state !== 'cancelled' && <GateStaff eventId={eventId} />}
     </div>
   );
 }

@@ -35,7 +35,7 @@ _FRENCH = (
 _FRENCH_CAPS = _FRENCH | _layout("1234567890", "1234567890") | _layout("./", "<?")
 _LAYOUTS = [str.maketrans(one) for one in (_layout("", ""), _GERMAN, _GERMAN_CAPS, _FRENCH, _FRENCH_CAPS)]
 
-_BETWEEN = re.compile(r"[\s\x02\x03\u200b\ufeff]+")
+_BETWEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
 _AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _IN_ADDRESS = re.compile(r"[/?&=#]")

@@ -1,0 +1,265 @@
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { delay, HttpResponse } from 'msw';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import samples from '../../../tests/ticket_codes.json';
+import type { Checkin, CheckinRequest, Role } from '@/api/types';
+import { answer, refusal, signInAs } from '@/test/api';
+import { anEvent } from '@/test/events';
+import { renderPage } from '@/test/render';
+import { GatePage } from './GatePage';
+
+const [sample] = samples as [(typeof samples)[number]];
+const EVENT = sample.event ?? '';
+const KEY = btoa(
+  String.fromCharCode(...(sample.key.match(/../g) ?? []).map((byte) => parseInt(byte, 16))),
+)
+  .replaceAll('+', '-')
+  .replaceAll('/', '_')
+  .replaceAll('=', '');
+
+const tonight = anEvent({ id: EVENT, title: 'The Glass Harbour' });
+const tomorrow = anEvent({ id: 'evt_2', title: 'Another Evening' });
+
+const checkin = (scan: CheckinRequest, changes: Partial<Checkin> = {}): Checkin => ({
+  scan_id: scan.scan_id,
+  result: 'admitted',
+  ticket: {
+    id: `tkt_${scan.code}`,
+    order_id: 'ord_1',
+    event_id: EVENT,
+    event_title: tonight.title,
+    seat: {
+      id: 'A-1',
+      section_id: 's',
+      section_name: 'Stalls',
+      row: 'A',
+      number: '1',
+      category: 'Premium',
+    } as NonNullable<Checkin['ticket']>['seat'],
+    status: 'used',
+  },
+  first_admission: null,
+  event: {
+    id: EVENT,
+    title: tonight.title,
+    venue: tonight.venue,
+    starts_at: tonight.starts_at,
+    timezone: tonight.timezone,
+  },
+  scanned_at: scan.scanned_at,
+  reason: null,
+  flags: [],
+  ...changes,
+});
+
+const bodyOf = async (request: Request) => (await request.json()) as CheckinRequest;
+
+/** As a scanner that plays a keyboard does: keys without a pause, then Enter. */
+function scan(code: string, target: Element = document.body) {
+  for (const key of code) fireEvent.keyDown(target, { key });
+  fireEvent.keyDown(target, { key: 'Enter' });
+}
+
+async function gateOf(...roles: Role[]) {
+  signInAs(...roles);
+  answer('get', '/events', () =>
+    HttpResponse.json({ items: [tonight, tomorrow], next_cursor: null }),
+  );
+  const view = renderPage(<GatePage />);
+  await screen.findByRole('heading', { name: 'Set up this gate' });
+  return view;
+}
+
+async function atTheDoor(...roles: Role[]) {
+  const view = await gateOf(...roles);
+  await userEvent.click(await screen.findByRole('radio', { name: /The Glass Harbour/ }));
+  await userEvent.click(screen.getByRole('button', { name: 'Start scanning' }));
+  await screen.findByText('Ready for the first ticket');
+  return view;
+}
+
+const verdict = (number: number) =>
+  waitFor(() => {
+    const shown = screen.getByTestId('gate-verdict');
+    expect(shown).toHaveAttribute('data-number', String(number));
+    return shown;
+  });
+
+beforeEach(() => {
+  answer('get', '/tickets/keys', () =>
+    HttpResponse.json({ items: [{ kid: 'k', alg: 'EdDSA', public_key: KEY }] }),
+  );
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe('the screen', () => {
+  it('shows nothing of the ticket before while one is checked', async () => {
+    await atTheDoor('gate');
+    answer('post', '/checkins', async ({ request }) =>
+      HttpResponse.json(checkin(await bodyOf(request))),
+    );
+    scan('TICKET-NUMBER-1');
+    expect(await verdict(1)).toHaveTextContent('Admit');
+
+    let reply: (value: Response) => void = () => undefined;
+    answer('post', '/checkins', () => new Promise<Response>((resolve) => (reply = resolve)));
+    scan('FORGED-NUMBER-2');
+    expect(await screen.findByTestId('gate-checking')).toBeVisible();
+    expect(screen.queryByTestId('gate-verdict')).not.toBeInTheDocument();
+    expect(screen.queryByText('Admit')).not.toBeInTheDocument();
+    expect(screen.getByTestId('gate-screen').className).not.toContain('bg-[#0b6b34]');
+
+    const body = { code: 'x', gate: 'g', scan_id: '2', scanned_at: tonight.starts_at };
+    reply(
+      HttpResponse.json(
+        checkin(body, { result: 'invalid', ticket: null, event: null, reason: 'No ticket.' }),
+      ),
+    );
+    expect(await verdict(2)).toHaveTextContent('Invalid');
+    expect(screen.getByTestId('gate-verdict')).toHaveTextContent('No ticket.');
+  });
+
+  it('numbers its verdicts, names the event, and counts over a reload', async () => {
+    const { unmount } = await atTheDoor('gate');
+    const sent: CheckinRequest[] = [];
+    answer('post', '/checkins', async ({ request }) => {
+      const body = await bodyOf(request);
+      sent.push(body);
+      return HttpResponse.json(checkin(body));
+    });
+    scan('TICKET-NUMBER-1');
+    expect(await verdict(1)).toHaveTextContent('The Glass Harbour');
+    scan('TICKET-NUMBER-2');
+    expect(await verdict(2)).toHaveTextContent('Scan 2');
+    expect(sent.map((one) => [one.code, one.gate, one.event_id])).toEqual([
+      ['TICKET-NUMBER-1', 'Gate 1', EVENT],
+      ['TICKET-NUMBER-2', 'Gate 1', EVENT],
+    ]);
+    expect(screen.getByTestId('gate-admitted')).toHaveTextContent('2 people');
+
+    unmount();
+    renderPage(<GatePage />);
+    expect(await screen.findByText('Ready for the first ticket')).toBeVisible();
+    expect(screen.getByTestId('gate-place')).toHaveTextContent('The Glass Harbour');
+    await waitFor(() => expect(screen.getByTestId('gate-admitted')).toHaveTextContent('2 people'));
+  });
+
+  it('checks a code that was typed, and says what the server refuses', async () => {
+    await atTheDoor('gate');
+    answer('post', '/checkins', () =>
+      refusal(403, 'not_gate_staff', { detail: 'Not gate staff.' }),
+    );
+    await userEvent.type(screen.getByLabelText('Ticket code'), 'TYPED-CODE{Enter}');
+    expect(await verdict(1)).toHaveTextContent('Not checked');
+    expect(screen.getByTestId('gate-verdict')).toHaveTextContent('Not gate staff.');
+  });
+});
+
+describe('setting up', () => {
+  it('has no event until one is chosen, and keeps scans out of the name', async () => {
+    await gateOf('gate');
+    expect(screen.getByRole('button', { name: 'Start scanning' })).toBeDisabled();
+    expect(screen.queryByTestId('gate-any')).not.toBeInTheDocument();
+    const name = screen.getByTestId('gate-name');
+    name.focus();
+    for (const key of 'HF1.SCANNED') {
+      fireEvent.keyDown(name, { key });
+      fireEvent.input(name, { target: { value: `${(name as HTMLInputElement).value}${key}` } });
+    }
+    fireEvent.keyDown(name, { key: 'Enter' });
+    expect(name).toHaveValue('Gate 1');
+    expect(screen.getByText(/That ticket was not checked/)).toBeVisible();
+  });
+
+  it('lets a supervisor take tickets of any event, with a warning', async () => {
+    await gateOf('organizer');
+    await userEvent.click(await screen.findByTestId('gate-any'));
+    expect(screen.getByText(/tickets of every event and day/)).toBeVisible();
+    await userEvent.click(screen.getByRole('button', { name: 'Start scanning' }));
+    expect(await screen.findByTestId('gate-place')).toHaveTextContent('Any event');
+  });
+
+  it('offers every event, however many pages there are', async () => {
+    signInAs('gate');
+    answer('get', '/events', ({ request }) => {
+      const page = Number(new URL(request.url).searchParams.get('cursor') ?? '0');
+      const event = anEvent({ id: `evt_${String(page)}`, title: `Evening ${String(page)}` });
+      return HttpResponse.json({ items: [event], next_cursor: page < 4 ? String(page + 1) : null });
+    });
+    renderPage(<GatePage />);
+    expect(await screen.findByRole('radio', { name: /Evening 4/ })).toBeVisible();
+    expect(screen.getAllByRole('radio')).toHaveLength(5);
+  });
+});
+
+describe('without a network', () => {
+  const away = () => answer('post', '/checkins', () => HttpResponse.error());
+  const code = sample.scanned;
+
+  it('admits what verifies once, keeps it, and sends it when the network is back', async () => {
+    answer('post', '/checkins/batch', () => HttpResponse.error());
+    const { unmount } = await atTheDoor('gate');
+    away();
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('Admit');
+    expect(screen.getByTestId('gate-verdict')).toHaveTextContent(
+      'Whether another gate admitted it',
+    );
+    scan(`]Q1${code.toLowerCase()}`);
+    expect(await verdict(2)).toHaveTextContent('Already used');
+    scan('4006381333931');
+    expect(await verdict(3)).toHaveTextContent('Invalid');
+    expect(screen.getByTestId('gate-queued')).toHaveTextContent('1 scan to be sent');
+
+    unmount(); // the app is closed, and opened again later
+    const sent: CheckinRequest[] = [];
+    answer('post', '/checkins/batch', async ({ request }) => {
+      const { scans } = (await request.json()) as { scans: CheckinRequest[] };
+      sent.push(...scans);
+      const first = { at: tonight.starts_at, gate: 'South' };
+      const used = { result: 'already_used', first_admission: first } as const;
+      return HttpResponse.json({ scans: scans.map((one) => checkin(one, used)) });
+    });
+    renderPage(<GatePage />);
+    const refused = await screen.findByTestId('gate-refused');
+    expect(refused).toHaveTextContent('1 person was admitted without a network');
+    expect(refused).toHaveTextContent('admitted before, at South');
+    expect(screen.queryByTestId('gate-queued')).not.toBeInTheDocument();
+    expect(sent.map((one) => [one.code, one.gate, one.event_id])).toEqual([
+      [code, 'Gate 1', EVENT],
+    ]);
+  });
+
+  it('knows a ticket of another event', async () => {
+    answer('post', '/checkins/batch', () => HttpResponse.error());
+    await gateOf('gate');
+    await userEvent.click(await screen.findByRole('radio', { name: /Another Evening/ }));
+    await userEvent.click(screen.getByRole('button', { name: 'Start scanning' }));
+    away();
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('Wrong event');
+  });
+
+  it('says so where this browser cannot verify', async () => {
+    await atTheDoor('gate');
+    away();
+    vi.stubGlobal('crypto', { getRandomValues: (bytes: Uint8Array) => bytes });
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('cannot verify tickets by itself');
+  });
+
+  it('decides by itself where the server stays silent', async () => {
+    answer('post', '/checkins/batch', () => HttpResponse.error());
+    await atTheDoor('gate');
+    answer('post', '/checkins', async () => {
+      await delay(10);
+      return new HttpResponse(null, { status: 504 });
+    });
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('Admit');
+  });
+});
