@@ -2,6 +2,7 @@
 down twice."""
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import msgspec
 from houseful.common.http import USER, Endpoint, NoQuery
 
 _SCHEMAS = "#/components/schemas/{name}"
+_PAGE = re.compile(r"Page_(\w+)_")
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 
 
@@ -42,14 +44,13 @@ def document(
     types = _types(operations)
     schemas, components = msgspec.json.schema_components(types, ref_template=_SCHEMAS)
     schema_of = dict(zip(map(id, types), schemas, strict=True))
-    names = _operation_ids(operations)
+    queries = {endpoint.query.__name__ for _, endpoint in operations}
+    names = {name: _clean(name) for name in components if name not in queries}
     paths: dict[str, dict[str, Any]] = {}
-    for operation, operation_id in zip(operations, names, strict=True):
+    for operation in operations:
         endpoint = operation.endpoint
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _described(
-            operation, operation_id, schema_of
-        )
-    return {
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _described(operation, schema_of)
+    whole = {
         "openapi": "3.1.0",
         "info": {
             "title": "Houseful",
@@ -61,7 +62,7 @@ def document(
         "tags": [{"name": name} for name in dict.fromkeys(operation.service for operation in operations)],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": {name: one for name, one in components.items() if name in names},
             "responses": {
                 "Problem": {
                     "description": "A problem document; `code` says which.",
@@ -78,6 +79,33 @@ def document(
             },
         },
     }
+    renamed: dict[str, Any] = _renamed(whole, {_ref(name): _ref(clean) for name, clean in names.items()})
+    schemas_of = renamed["components"]["schemas"]
+    renamed["components"]["schemas"] = {names[name]: one for name, one in schemas_of.items()}
+    return renamed
+
+
+def _ref(name: str) -> str:
+    return _SCHEMAS.format(name=name)
+
+
+def _clean(name: str) -> str:
+    """As a generator may use it for a class: `Page[EventView]` is an `EventPage`. Raises `ValueError` where
+    two classes have one name, which only their modules' paths tell apart."""
+    page = _PAGE.fullmatch(name)
+    clean = f"{page[1].removesuffix('View')}Page" if page else name
+    if not clean.isidentifier():
+        raise ValueError(f"{name} is no name for a schema: rename one of the classes that share it")
+    return clean
+
+
+def _renamed(value: Any, refs: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: refs.get(one, one) if key == "$ref" and isinstance(one, str) else _renamed(one, refs)
+            for key, one in value.items()
+        }
+    return [_renamed(one, refs) for one in value] if isinstance(value, list) else value
 
 
 def _types(operations: Sequence[_Operation]) -> list[Any]:
@@ -89,18 +117,11 @@ def _types(operations: Sequence[_Operation]) -> list[Any]:
     return list(found.values())
 
 
-def _operation_ids(operations: Sequence[_Operation]) -> list[str]:
-    names = [endpoint.handle.__name__ for _, endpoint in operations]
-    return [
-        name if names.count(name) == 1 else f"{operation.service}_{name}"
-        for name, operation in zip(names, operations, strict=True)
-    ]
-
-
-def _described(operation: _Operation, operation_id: str, schema_of: dict[int, Any]) -> dict[str, Any]:
+def _described(operation: _Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
+    """The operation's id is the service's and its own name, whatever else there is."""
     endpoint = operation.endpoint
     described: dict[str, Any] = {
-        "operationId": operation_id,
+        "operationId": f"{operation.service}_{endpoint.handle.__name__}",
         "tags": [operation.service],
         "summary": endpoint.summary,
         "parameters": [*_path_parameters(endpoint.path), *_query_parameters(endpoint), *_headers(endpoint)],
@@ -148,13 +169,13 @@ def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if not endpoint.idempotent:
+    if not (endpoint.idempotent or endpoint.repeatable):
         return []
     return [
         {
             "name": "Idempotency-Key",
             "in": "header",
-            "required": True,
+            "required": endpoint.idempotent,
             "description": "Any unique text; the same one when the request is repeated.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 200},
         }
@@ -172,7 +193,7 @@ def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
         good["content"] = {endpoint.media_type: {"schema": {"type": "string"}}}
     elif endpoint.media_type != "application/json":
         good["content"] = {endpoint.media_type: {}}  # OpenAPI 3.1: without a schema it is binary
-    if endpoint.idempotent:
+    if endpoint.idempotent or endpoint.repeatable:
         good["headers"] = {
             "Idempotent-Replayed": {
                 "description": "`true` where this is the first answer once more.",
@@ -196,14 +217,15 @@ def _stream_schema(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, A
 
 
 def _expected_problems(endpoint: Endpoint) -> list[str]:
+    keyed = endpoint.idempotent or endpoint.repeatable
     return [
         status
         for status, expected in (
-            ("400", endpoint.body is not None or endpoint.idempotent),
+            ("400", endpoint.body is not None or keyed),
             ("401", True),
             ("403", endpoint.who is not None and endpoint.who is not USER),
             ("404", "{" in endpoint.path),
-            ("409", endpoint.idempotent),
+            ("409", keyed or "{" in endpoint.path),
             ("413", endpoint.body is not None or endpoint.raw),
             ("422", endpoint.body is not None or endpoint.query is not NoQuery),
             ("429", True),

@@ -85,7 +85,7 @@ class PageQuery(Input, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
-class KeyView(View, frozen=True, kw_only=True):
+class TicketKeyView(View, frozen=True, kw_only=True):
     kid: str
     alg: str
     public_key: str
@@ -307,10 +307,10 @@ async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
     )
 
 
-async def ticket_keys(tickets: Tickets, call: Call[None]) -> Page[KeyView]:
+async def ticket_keys(tickets: Tickets, call: Call[None]) -> Page[TicketKeyView]:
     """The public keys that ticket codes are signed with, for gates without a network."""
     key = base64.urlsafe_b64encode(tickets.signer.public_key).rstrip(b"=").decode()
-    return Page([KeyView(kid=key[:8], alg="EdDSA", public_key=key)])
+    return Page([TicketKeyView(kid=key[:8], alg="EdDSA", public_key=key)])
 
 
 # The payment gateway
@@ -419,7 +419,7 @@ ENDPOINTS = (
     ),
     Endpoint("GET", "/api/orders/{order_id}/tickets", order_tickets, Page[views.TicketView], who=USER),
     Endpoint("GET", "/api/orders/{order_id}/event.ics", order_calendar, who=USER, media_type="text/calendar"),
-    Endpoint("GET", "/api/tickets/keys", ticket_keys, Page[KeyView]),
+    Endpoint("GET", "/api/tickets/keys", ticket_keys, Page[TicketKeyView]),
     Endpoint("GET", "/api/tickets/{ticket_id}/qr.svg", ticket_qr, who=USER, media_type="image/svg+xml"),
     Endpoint("GET", "/api/tickets/{ticket_id}.pdf", ticket_pdf, who=USER, media_type="application/pdf"),
     Endpoint(

@@ -100,7 +100,7 @@ class TokensView(View, frozen=True, kw_only=True):
     refresh_token: str | UnsetType = UNSET
 
 
-class KeyView(View, frozen=True, kw_only=True):
+class TokenKeyView(View, frozen=True, kw_only=True):
     kty: str
     crv: str
     x: str
@@ -110,7 +110,7 @@ class KeyView(View, frozen=True, kw_only=True):
 
 
 class KeysView(View, frozen=True, kw_only=True):
-    keys: list[KeyView]
+    keys: list[TokenKeyView]
 
 
 async def register(users: Users, call: Call[RegisterInput]) -> RegisteredView:

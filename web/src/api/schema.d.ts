@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make an account. The answer does not tell whether the address has one already. */
-        post: operations["register"];
+        post: operations["users_register"];
         delete?: never;
         options?: never;
         head?: never;
@@ -31,7 +31,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Begin a session: an access token, and a refresh token in a cookie or in the body. */
-        post: operations["login"];
+        post: operations["users_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -51,7 +51,7 @@ export interface paths {
          * Exchange a refresh token for the next pair; the new one travels as the old one did. A token in the body
          * @description wins.
          */
-        post: operations["refresh"];
+        post: operations["users_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -68,7 +68,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** End the session of the access token or of the refresh token, and its access tokens with it. */
-        post: operations["logout"];
+        post: operations["users_logout"];
         delete?: never;
         options?: never;
         head?: never;
@@ -85,7 +85,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Change the password, and end all other sessions. */
-        post: operations["change_password"];
+        post: operations["users_change_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -100,7 +100,7 @@ export interface paths {
             cookie?: never;
         };
         /** What ended access tokens before their time, for the processes of the installation alone. */
-        get: operations["ended_tokens"];
+        get: operations["users_ended_tokens"];
         put?: never;
         post?: never;
         delete?: never;
@@ -117,7 +117,7 @@ export interface paths {
             cookie?: never;
         };
         /** Who the access token belongs to. */
-        get: operations["me"];
+        get: operations["users_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -134,7 +134,7 @@ export interface paths {
             cookie?: never;
         };
         /** All users, oldest first, or those whose address begins with `q`. */
-        get: operations["list_users"];
+        get: operations["users_list_users"];
         put?: never;
         post?: never;
         delete?: never;
@@ -151,7 +151,7 @@ export interface paths {
             cookie?: never;
         };
         /** The gate account with an address, for an organizer who names gate staff. */
-        get: operations["gate_account"];
+        get: operations["users_gate_account"];
         put?: never;
         post?: never;
         delete?: never;
@@ -174,7 +174,7 @@ export interface paths {
         options?: never;
         head?: never;
         /** Give a user exactly these roles, and buyer; access tokens with the old ones end. */
-        patch: operations["set_roles"];
+        patch: operations["users_set_roles"];
         trace?: never;
     };
     "/.well-known/jwks.json": {
@@ -185,7 +185,7 @@ export interface paths {
             cookie?: never;
         };
         /** The public keys of access tokens (JSON Web Key Set). */
-        get: operations["keys"];
+        get: operations["users_keys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -205,10 +205,10 @@ export interface paths {
          * Published events in the order of their beginning; with mine=true one's own, newest first
          * @description A list with `next_cursor` may hold fewer than `limit` events, or none, and yet go on.
          */
-        get: operations["list_events"];
+        get: operations["events_list_events"];
         put?: never;
         /** Make a draft of an event from a seating plan and prices */
-        post: operations["create_event"];
+        post: operations["events_create_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -223,15 +223,15 @@ export interface paths {
             cookie?: never;
         };
         /** One event */
-        get: operations["get_event"];
+        get: operations["events_get_event"];
         put?: never;
         post?: never;
         /** Delete a draft; what was ever published can only be cancelled */
-        delete: operations["delete_event"];
+        delete: operations["events_delete_event"];
         options?: never;
         head?: never;
         /** Change an event; of a published one only what does not concern its seats */
-        patch: operations["change_event"];
+        patch: operations["events_change_event"];
         trace?: never;
     };
     "/api/events/{event_id}/publish": {
@@ -244,7 +244,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Publish an event: its plan is fixed and its inventory is made */
-        post: operations["publish_event"];
+        post: operations["events_publish_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -261,7 +261,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Cancel an event and give all buyers their money back */
-        post: operations["cancel_event"];
+        post: operations["events_cancel_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -276,7 +276,7 @@ export interface paths {
             cookie?: never;
         };
         /** The seating plan of an event, as pretix seating-plan JSON */
-        get: operations["get_plan"];
+        get: operations["events_get_plan"];
         put?: never;
         post?: never;
         delete?: never;
@@ -293,7 +293,7 @@ export interface paths {
             cookie?: never;
         };
         /** How far the making of an event's seats has come. */
-        get: operations["inventory"];
+        get: operations["tickets_inventory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -310,7 +310,7 @@ export interface paths {
             cookie?: never;
         };
         /** The price levels of an event with their availability. */
-        get: operations["categories"];
+        get: operations["tickets_categories"];
         put?: never;
         post?: never;
         delete?: never;
@@ -327,7 +327,7 @@ export interface paths {
             cookie?: never;
         };
         /** The sections of an event, of one category if asked, with their availability. */
-        get: operations["sections"];
+        get: operations["tickets_sections"];
         put?: never;
         post?: never;
         delete?: never;
@@ -344,7 +344,7 @@ export interface paths {
             cookie?: never;
         };
         /** The seats of a section with their status. */
-        get: operations["seats"];
+        get: operations["tickets_seats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -361,7 +361,7 @@ export interface paths {
             cookie?: never;
         };
         /** The seat map's geometry; docs/seat-map.md describes its bytes. */
-        get: operations["hall_geometry"];
+        get: operations["tickets_hall_geometry"];
         put?: never;
         post?: never;
         delete?: never;
@@ -378,7 +378,7 @@ export interface paths {
             cookie?: never;
         };
         /** The status of every seat, 2 bits each; docs/seat-map.md describes the bytes. */
-        get: operations["availability"];
+        get: operations["tickets_availability"];
         put?: never;
         post?: never;
         delete?: never;
@@ -395,7 +395,7 @@ export interface paths {
             cookie?: never;
         };
         /** Changes of seats as they happen: a snapshot, then deltas. */
-        get: operations["watch_availability"];
+        get: operations["tickets_watch_availability"];
         put?: never;
         post?: never;
         delete?: never;
@@ -414,7 +414,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Hold seats, by id or the best available ones. */
-        post: operations["hold"];
+        post: operations["tickets_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -429,7 +429,7 @@ export interface paths {
             cookie?: never;
         };
         /** What I hold now, in all events. */
-        get: operations["running_holds"];
+        get: operations["tickets_running_holds"];
         put?: never;
         post?: never;
         delete?: never;
@@ -446,11 +446,11 @@ export interface paths {
             cookie?: never;
         };
         /** One of my holds. */
-        get: operations["get_hold"];
+        get: operations["tickets_get_hold"];
         put?: never;
         post?: never;
         /** Give back a hold. */
-        delete: operations["release"];
+        delete: operations["tickets_release"];
         options?: never;
         head?: never;
         patch?: never;
@@ -464,10 +464,10 @@ export interface paths {
             cookie?: never;
         };
         /** My orders, newest first. */
-        get: operations["orders"];
+        get: operations["tickets_orders"];
         put?: never;
         /** Order what is held; the answer has what is needed to pay. */
-        post: operations["order"];
+        post: operations["tickets_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -482,7 +482,7 @@ export interface paths {
             cookie?: never;
         };
         /** One of my orders. */
-        get: operations["get_order"];
+        get: operations["tickets_get_order"];
         put?: never;
         post?: never;
         delete?: never;
@@ -499,7 +499,7 @@ export interface paths {
             cookie?: never;
         };
         /** An order whenever it changes. */
-        get: operations["watch_order"];
+        get: operations["tickets_watch_order"];
         put?: never;
         post?: never;
         delete?: never;
@@ -518,7 +518,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Cancel an order; what was paid goes back by the event's rules. */
-        post: operations["cancel_order"];
+        post: operations["tickets_cancel_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -533,7 +533,7 @@ export interface paths {
             cookie?: never;
         };
         /** The tickets of one of my orders. */
-        get: operations["order_tickets"];
+        get: operations["tickets_order_tickets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -550,7 +550,7 @@ export interface paths {
             cookie?: never;
         };
         /** The event's date for a calendar; of an order that was taken back, its cancellation. */
-        get: operations["order_calendar"];
+        get: operations["tickets_order_calendar"];
         put?: never;
         post?: never;
         delete?: never;
@@ -567,7 +567,7 @@ export interface paths {
             cookie?: never;
         };
         /** The public keys that ticket codes are signed with, for gates without a network. */
-        get: operations["ticket_keys"];
+        get: operations["tickets_ticket_keys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -584,7 +584,7 @@ export interface paths {
             cookie?: never;
         };
         /** A ticket's QR code. */
-        get: operations["ticket_qr"];
+        get: operations["tickets_ticket_qr"];
         put?: never;
         post?: never;
         delete?: never;
@@ -601,7 +601,7 @@ export interface paths {
             cookie?: never;
         };
         /** A ticket to print. */
-        get: operations["ticket_pdf"];
+        get: operations["tickets_ticket_pdf"];
         put?: never;
         post?: never;
         delete?: never;
@@ -620,7 +620,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** News from the payment gateway, signed. */
-        post: operations["webhook"];
+        post: operations["tickets_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -637,7 +637,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Take seats off sale, or put them on sale again. */
-        post: operations["set_blocked"];
+        post: operations["tickets_set_blocked"];
         delete?: never;
         options?: never;
         head?: never;
@@ -652,7 +652,7 @@ export interface paths {
             cookie?: never;
         };
         /** Sales figures of one of my events. */
-        get: operations["sales"];
+        get: operations["tickets_sales"];
         put?: never;
         post?: never;
         delete?: never;
@@ -669,7 +669,7 @@ export interface paths {
             cookie?: never;
         };
         /** Sales figures whenever they change. */
-        get: operations["watch_sales"];
+        get: operations["tickets_watch_sales"];
         put?: never;
         post?: never;
         delete?: never;
@@ -686,7 +686,7 @@ export interface paths {
             cookie?: never;
         };
         /** All orders of one of my events as CSV. */
-        get: operations["orders_csv"];
+        get: operations["tickets_orders_csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -708,7 +708,7 @@ export interface paths {
          * Admit a ticket, once.
          * @description The same scan (code, gate, scan_id, scanned_at, event_id) always gets the same answer, whoever sends it.
          */
-        post: operations["check_in"];
+        post: operations["tickets_check_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -725,7 +725,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Scans made without a network, in the order in which they were made; each has its own result. */
-        post: operations["check_in_batch"];
+        post: operations["tickets_check_in_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -740,10 +740,10 @@ export interface paths {
             cookie?: never;
         };
         /** The gate accounts that one of my events names; where it names none, every gate account may scan */
-        get: operations["gate_staff"];
+        get: operations["tickets_gate_staff"];
         put?: never;
         /** Name a gate account for one of my events; from then on only named ones may scan for it */
-        post: operations["add_gate_staff"];
+        post: operations["tickets_add_gate_staff"];
         delete?: never;
         options?: never;
         head?: never;
@@ -761,7 +761,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Take a gate account off one of my events */
-        delete: operations["remove_gate_staff"];
+        delete: operations["tickets_remove_gate_staff"];
         options?: never;
         head?: never;
         patch?: never;
@@ -775,7 +775,7 @@ export interface paths {
             cookie?: never;
         };
         /** The letters about one of my orders, and what became of them. */
-        get: operations["order_letters"];
+        get: operations["tickets_order_letters"];
         put?: never;
         post?: never;
         delete?: never;
@@ -792,7 +792,7 @@ export interface paths {
             cookie?: never;
         };
         /** Letters about orders of one of my events that have not arrived, the longest waiting first. */
-        get: operations["undelivered"];
+        get: operations["tickets_undelivered"];
         put?: never;
         post?: never;
         delete?: never;
@@ -811,7 +811,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Correct the address of an order's buyer, and send the order's letters there. */
-        post: operations["correct"];
+        post: operations["tickets_correct"];
         delete?: never;
         options?: never;
         head?: never;
@@ -828,7 +828,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Say that an address is mine, with the token of a letter to it; what waits for that is sent. */
-        post: operations["prove"];
+        post: operations["tickets_prove"];
         delete?: never;
         options?: never;
         head?: never;
@@ -845,7 +845,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Pay with a card. Repeating it is safe: a payment that succeeded says so again and takes no more. */
-        post: operations["confirm"];
+        post: operations["payments_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -860,7 +860,7 @@ export interface paths {
             cookie?: never;
         };
         /** How a payment stands, for the holder of its secret, such as a buyer whose answer was lost. */
-        get: operations["look_up"];
+        get: operations["payments_look_up"];
         put?: never;
         post?: never;
         delete?: never;
@@ -879,7 +879,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Approve or refuse a payment, as in the page of a bank (3-D Secure). */
-        post: operations["answer_challenge"];
+        post: operations["payments_answer_challenge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -896,7 +896,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Begin a payment, to be confirmed by the buyer and captured later. */
-        post: operations["create"];
+        post: operations["payments_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -911,7 +911,7 @@ export interface paths {
             cookie?: never;
         };
         /** All about a payment. */
-        get: operations["details"];
+        get: operations["payments_details"];
         put?: never;
         post?: never;
         delete?: never;
@@ -930,7 +930,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Take the money that is reserved, all of it. */
-        post: operations["capture"];
+        post: operations["payments_capture"];
         delete?: never;
         options?: never;
         head?: never;
@@ -947,7 +947,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** End a payment that is not captured; reserved money is given back. */
-        post: operations["cancel"];
+        post: operations["payments_cancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -964,7 +964,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Give captured money back, a part or all. */
-        post: operations["refund"];
+        post: operations["payments_refund"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1005,8 +1005,6 @@ export interface components {
             password: string;
             name: string;
         };
-        /** NoQuery */
-        NoQuery: Record<string, never>;
         /**
          * TokensView
          * @description `refresh_token` is there where it does not travel in a cookie.
@@ -1050,11 +1048,6 @@ export interface components {
             current_password: string;
             new_password: string;
         };
-        /** EndedQuery */
-        EndedQuery: {
-            /** @default 0 */
-            since?: number;
-        };
         /** UserView */
         UserView: {
             id: string;
@@ -1067,23 +1060,10 @@ export interface components {
          * Page[UserView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_UserView_: {
+        UserPage: {
             items: components["schemas"]["UserView"][];
             /** @default null */
             next_cursor?: string | null;
-        };
-        /** UsersQuery */
-        UsersQuery: {
-            /** @default  */
-            q?: string;
-            /** @default null */
-            cursor?: string | null;
-            /** @default 50 */
-            limit?: number;
-        };
-        /** GateAccountQuery */
-        GateAccountQuery: {
-            email: string;
         };
         /** RolesInput */
         RolesInput: {
@@ -1091,10 +1071,10 @@ export interface components {
         };
         /** KeysView */
         KeysView: {
-            keys: components["schemas"]["houseful.users.api.KeyView"][];
+            keys: components["schemas"]["TokenKeyView"][];
         };
-        /** KeyView */
-        "houseful.users.api.KeyView": {
+        /** TokenKeyView */
+        TokenKeyView: {
             kty: string;
             crv: string;
             x: string;
@@ -1106,7 +1086,7 @@ export interface components {
          * Page[EventView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_EventView_: {
+        EventPage: {
             items: components["schemas"]["EventView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1162,25 +1142,6 @@ export interface components {
             name: string;
             category: string;
             capacity: number;
-        };
-        /**
-         * EventsQuery
-         * @description `q`: each of its words begins one of title or venue. `from <= starts_at < to`; without
-         *         `from`, what is not over yet.
-         */
-        EventsQuery: {
-            /** @default  */
-            q?: string;
-            /** @default null */
-            from?: string | null;
-            /** @default null */
-            to?: string | null;
-            /** @default null */
-            cursor?: string | null;
-            /** @default 20 */
-            limit?: number;
-            /** @default false */
-            mine?: boolean;
         };
         /** NewEventInput */
         NewEventInput: {
@@ -1411,7 +1372,7 @@ export interface components {
          * Page[CategoryView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_CategoryView_: {
+        CategoryPage: {
             items: components["schemas"]["CategoryView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1429,7 +1390,7 @@ export interface components {
          * Page[SectionView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_SectionView_: {
+        SectionPage: {
             items: components["schemas"]["SectionView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1447,16 +1408,11 @@ export interface components {
             total: number;
             available: number;
         };
-        /** CategoryQuery */
-        CategoryQuery: {
-            /** @default null */
-            category?: string | null;
-        };
         /**
          * Page[SeatView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_SeatView_: {
+        SeatPage: {
             items: components["schemas"]["SeatView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1485,11 +1441,6 @@ export interface components {
          * @enum {unknown}
          */
         SeatState: "available" | "blocked" | "held" | "sold";
-        /** GeometryQuery */
-        GeometryQuery: {
-            /** @default null */
-            v?: string | null;
-        };
         /**
          * HoldView
          * @description Count down from `server_time`, not from the device's
@@ -1549,7 +1500,7 @@ export interface components {
          * Page[HoldView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_HoldView_: {
+        HoldPage: {
             items: components["schemas"]["HoldView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1620,23 +1571,16 @@ export interface components {
          * Page[OrderView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_OrderView_: {
+        OrderPage: {
             items: components["schemas"]["OrderView"][];
             /** @default null */
             next_cursor?: string | null;
-        };
-        /** PageQuery */
-        PageQuery: {
-            /** @default null */
-            cursor?: string | null;
-            /** @default 20 */
-            limit?: number;
         };
         /**
          * Page[TicketView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_TicketView_: {
+        TicketPage: {
             items: components["schemas"]["TicketView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1670,16 +1614,16 @@ export interface components {
          */
         TicketState: "refunded" | "used" | "valid";
         /**
-         * Page[KeyView]
+         * Page[TicketKeyView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_KeyView_: {
-            items: components["schemas"]["houseful.tickets.api.KeyView"][];
+        TicketKeyPage: {
+            items: components["schemas"]["TicketKeyView"][];
             /** @default null */
             next_cursor?: string | null;
         };
-        /** KeyView */
-        "houseful.tickets.api.KeyView": {
+        /** TicketKeyView */
+        TicketKeyView: {
             kid: string;
             alg: string;
             public_key: string;
@@ -1830,7 +1774,7 @@ export interface components {
          * Page[StaffMemberView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_StaffMemberView_: {
+        StaffMemberPage: {
             items: components["schemas"]["StaffMemberView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1850,7 +1794,7 @@ export interface components {
          * Page[LetterView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_LetterView_: {
+        LetterPage: {
             items: components["schemas"]["LetterView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1869,7 +1813,7 @@ export interface components {
          * Page[UndeliveredView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        Page_UndeliveredView_: {
+        UndeliveredPage: {
             items: components["schemas"]["UndeliveredView"][];
             /** @default null */
             next_cursor?: string | null;
@@ -1932,10 +1876,6 @@ export interface components {
             amount_minor: number;
             currency: string;
         };
-        /** SecretQuery */
-        SecretQuery: {
-            client_secret: string;
-        };
         /** ChallengeInput */
         ChallengeInput: {
             /** @enum {unknown} */
@@ -1995,7 +1935,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    register: {
+    users_register: {
         parameters: {
             query?: never;
             header?: never;
@@ -2026,7 +1966,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    login: {
+    users_login: {
         parameters: {
             query?: never;
             header?: never;
@@ -2057,7 +1997,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    refresh: {
+    users_refresh: {
         parameters: {
             query?: never;
             header?: never;
@@ -2088,7 +2028,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    logout: {
+    users_logout: {
         parameters: {
             query?: never;
             header?: never;
@@ -2117,7 +2057,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    change_password: {
+    users_change_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -2146,7 +2086,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    ended_tokens: {
+    users_ended_tokens: {
         parameters: {
             query?: {
                 since?: number;
@@ -2171,7 +2111,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    me: {
+    users_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -2195,7 +2135,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    list_users: {
+    users_list_users: {
         parameters: {
             query?: {
                 q?: string;
@@ -2214,7 +2154,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_UserView_"];
+                    "application/json": components["schemas"]["UserPage"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -2225,7 +2165,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    gate_account: {
+    users_gate_account: {
         parameters: {
             query: {
                 email: string;
@@ -2253,7 +2193,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    set_roles: {
+    users_set_roles: {
         parameters: {
             query?: never;
             header?: never;
@@ -2281,6 +2221,7 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -2288,7 +2229,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    keys: {
+    users_keys: {
         parameters: {
             query?: never;
             header?: never;
@@ -2312,7 +2253,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    list_events: {
+    events_list_events: {
         parameters: {
             query?: {
                 q?: string;
@@ -2334,7 +2275,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_EventView_"];
+                    "application/json": components["schemas"]["EventPage"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -2344,10 +2285,13 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    create_event: {
+    events_create_event: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2360,6 +2304,8 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2369,6 +2315,7 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -2376,7 +2323,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    get_event: {
+    events_get_event: {
         parameters: {
             query?: never;
             header?: never;
@@ -2398,12 +2345,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    delete_event: {
+    events_delete_event: {
         parameters: {
             query?: never;
             header?: never;
@@ -2424,12 +2372,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    change_event: {
+    events_change_event: {
         parameters: {
             query?: never;
             header?: never;
@@ -2457,6 +2406,7 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -2464,7 +2414,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    publish_event: {
+    events_publish_event: {
         parameters: {
             query?: never;
             header?: never;
@@ -2487,12 +2437,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    cancel_event: {
+    events_cancel_event: {
         parameters: {
             query?: never;
             header?: never;
@@ -2515,12 +2466,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    get_plan: {
+    events_get_plan: {
         parameters: {
             query?: never;
             header?: never;
@@ -2542,12 +2494,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    inventory: {
+    tickets_inventory: {
         parameters: {
             query?: never;
             header?: never;
@@ -2569,12 +2522,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    categories: {
+    tickets_categories: {
         parameters: {
             query?: never;
             header?: never;
@@ -2591,17 +2545,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_CategoryView_"];
+                    "application/json": components["schemas"]["CategoryPage"];
                 };
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    sections: {
+    tickets_sections: {
         parameters: {
             query?: {
                 category?: string | null;
@@ -2620,18 +2575,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_SectionView_"];
+                    "application/json": components["schemas"]["SectionPage"];
                 };
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    seats: {
+    tickets_seats: {
         parameters: {
             query?: never;
             header?: never;
@@ -2649,17 +2605,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_SeatView_"];
+                    "application/json": components["schemas"]["SeatPage"];
                 };
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    hall_geometry: {
+    tickets_hall_geometry: {
         parameters: {
             query?: {
                 v?: string | null;
@@ -2683,13 +2640,14 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    availability: {
+    tickets_availability: {
         parameters: {
             query?: never;
             header?: never;
@@ -2711,12 +2669,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    watch_availability: {
+    tickets_watch_availability: {
         parameters: {
             query?: never;
             header?: never;
@@ -2738,12 +2697,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    hold: {
+    tickets_hold: {
         parameters: {
             query?: never;
             header: {
@@ -2783,7 +2743,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    running_holds: {
+    tickets_running_holds: {
         parameters: {
             query?: never;
             header?: never;
@@ -2798,7 +2758,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_HoldView_"];
+                    "application/json": components["schemas"]["HoldPage"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -2807,7 +2767,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    get_hold: {
+    tickets_get_hold: {
         parameters: {
             query?: never;
             header?: never;
@@ -2829,12 +2789,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    release: {
+    tickets_release: {
         parameters: {
             query?: never;
             header?: never;
@@ -2854,12 +2815,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    orders: {
+    tickets_orders: {
         parameters: {
             query?: {
                 cursor?: string | null;
@@ -2877,7 +2839,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_OrderView_"];
+                    "application/json": components["schemas"]["OrderPage"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -2887,7 +2849,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    order: {
+    tickets_order: {
         parameters: {
             query?: never;
             header: {
@@ -2924,7 +2886,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    get_order: {
+    tickets_get_order: {
         parameters: {
             query?: never;
             header?: never;
@@ -2946,12 +2908,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    watch_order: {
+    tickets_watch_order: {
         parameters: {
             query?: never;
             header?: never;
@@ -2973,12 +2936,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    cancel_order: {
+    tickets_cancel_order: {
         parameters: {
             query?: never;
             header: {
@@ -3012,7 +2976,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    order_tickets: {
+    tickets_order_tickets: {
         parameters: {
             query?: never;
             header?: never;
@@ -3029,17 +2993,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_TicketView_"];
+                    "application/json": components["schemas"]["TicketPage"];
                 };
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    order_calendar: {
+    tickets_order_calendar: {
         parameters: {
             query?: never;
             header?: never;
@@ -3061,12 +3026,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    ticket_keys: {
+    tickets_ticket_keys: {
         parameters: {
             query?: never;
             header?: never;
@@ -3081,7 +3047,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_KeyView_"];
+                    "application/json": components["schemas"]["TicketKeyPage"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -3090,7 +3056,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    ticket_qr: {
+    tickets_ticket_qr: {
         parameters: {
             query?: never;
             header?: never;
@@ -3112,12 +3078,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    ticket_pdf: {
+    tickets_ticket_pdf: {
         parameters: {
             query?: never;
             header?: never;
@@ -3139,12 +3106,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    webhook: {
+    tickets_webhook: {
         parameters: {
             query?: never;
             header?: never;
@@ -3173,7 +3141,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    set_blocked: {
+    tickets_set_blocked: {
         parameters: {
             query?: never;
             header?: never;
@@ -3199,6 +3167,7 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3206,7 +3175,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    sales: {
+    tickets_sales: {
         parameters: {
             query?: never;
             header?: never;
@@ -3229,12 +3198,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    watch_sales: {
+    tickets_watch_sales: {
         parameters: {
             query?: never;
             header?: never;
@@ -3257,12 +3227,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    orders_csv: {
+    tickets_orders_csv: {
         parameters: {
             query?: never;
             header?: never;
@@ -3285,12 +3256,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    check_in: {
+    tickets_check_in: {
         parameters: {
             query?: never;
             header: {
@@ -3328,7 +3300,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    check_in_batch: {
+    tickets_check_in_batch: {
         parameters: {
             query?: never;
             header: {
@@ -3366,7 +3338,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    gate_staff: {
+    tickets_gate_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -3383,18 +3355,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_StaffMemberView_"];
+                    "application/json": components["schemas"]["StaffMemberPage"];
                 };
             };
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    add_gate_staff: {
+    tickets_add_gate_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -3415,13 +3388,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_StaffMemberView_"];
+                    "application/json": components["schemas"]["StaffMemberPage"];
                 };
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3429,7 +3403,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    remove_gate_staff: {
+    tickets_remove_gate_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -3451,12 +3425,13 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    order_letters: {
+    tickets_order_letters: {
         parameters: {
             query?: never;
             header?: never;
@@ -3473,17 +3448,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_LetterView_"];
+                    "application/json": components["schemas"]["LetterPage"];
                 };
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    undelivered: {
+    tickets_undelivered: {
         parameters: {
             query?: {
                 cursor?: string | null;
@@ -3503,19 +3479,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_UndeliveredView_"];
+                    "application/json": components["schemas"]["UndeliveredPage"];
                 };
             };
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    correct: {
+    tickets_correct: {
         parameters: {
             query?: never;
             header?: never;
@@ -3537,13 +3514,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_LetterView_"];
+                    "application/json": components["schemas"]["LetterPage"];
                 };
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3551,7 +3529,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    prove: {
+    tickets_prove: {
         parameters: {
             query?: never;
             header?: never;
@@ -3580,7 +3558,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    confirm: {
+    payments_confirm: {
         parameters: {
             query?: never;
             header?: never;
@@ -3607,6 +3585,7 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3614,7 +3593,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    look_up: {
+    payments_look_up: {
         parameters: {
             query: {
                 client_secret: string;
@@ -3638,13 +3617,14 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    answer_challenge: {
+    payments_answer_challenge: {
         parameters: {
             query?: never;
             header?: never;
@@ -3671,6 +3651,7 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3678,7 +3659,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    create: {
+    payments_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -3709,7 +3690,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    details: {
+    payments_details: {
         parameters: {
             query?: never;
             header?: never;
@@ -3731,12 +3712,13 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
-    capture: {
+    payments_capture: {
         parameters: {
             query?: never;
             header?: never;
@@ -3763,6 +3745,7 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3770,7 +3753,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    cancel: {
+    payments_cancel: {
         parameters: {
             query?: never;
             header?: never;
@@ -3797,6 +3780,7 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -3804,7 +3788,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    refund: {
+    payments_refund: {
         parameters: {
             query?: never;
             header?: never;
@@ -3831,6 +3815,7 @@ export interface operations {
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
