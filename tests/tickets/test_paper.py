@@ -1,5 +1,6 @@
 """What a buyer takes along can be read: by a scanner, by a person, by a calendar."""
 
+import asyncio
 import io
 import re
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
+from houseful.adapters.workers import WorkerProcesses
 from houseful.tickets import paper, views
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.codes import CodeSigner
@@ -210,6 +212,21 @@ def test_the_same_ticket_is_the_same_bytes_alone_and_among_many() -> None:
     assert [n for n, pdf in enumerate(among) if pdf != alone[n % 8]] == []
 
 
+async def test_worker_processes_draw_the_same_bytes() -> None:
+    its = [ticket(n) for n in range(4)]
+    alone = [paper.tickets_pdf(show(), order(one), [one]) for one in its]
+    workers = WorkerProcesses(processes=2)
+    try:
+        asked = [
+            workers.run(paper.tickets_pdf, show(), order(one), [one], whose=f"usr_{n}")
+            for n in range(10)
+            for one in its
+        ]
+        assert await asyncio.gather(*asked) == alone * 10
+    finally:
+        await workers.close()
+
+
 def test_a_ticket_says_what_document_it_is() -> None:
     its = ticket()
     ordered = msgspec.structs.replace(order(its), created_at="2026-11-28T10:00:00.000Z")
@@ -222,9 +239,11 @@ def test_a_ticket_says_what_document_it_is() -> None:
     assert str(reader.root_object["/Lang"]) == "en"
 
 
-def test_the_place_is_broken_between_its_parts() -> None:
-    [page] = pages(show(), ticket(section_name="Upper circle left"))
-    assert "Upper circle left,\nrow C, seat 12" in page.extract_text()
+def test_a_title_and_a_place_of_usual_length_are_one_line() -> None:
+    [page] = pages(show(title="The Lamplighter's Daughter"), ticket(section_name="Lower Circle"))
+    lines = page.extract_text().splitlines()
+    assert "The Lamplighter's Daughter" in lines
+    assert "Lower Circle, row C, seat 12" in lines
 
 
 @pytest.mark.parametrize("event_id", [f"evt_{n}" for n in range(12)])

@@ -33,7 +33,6 @@ _INSET_MM = 8
 _POSTER_MM = 68  # its height
 _ART_MM = 62  # the width of its art
 _STUB_MM = 96  # the width of what is left of the perforation
-_PANEL_MM = 112  # the height below the poster
 _QR_MM = 72
 _CARD_MM = _A4_WIDTH_MM - 2 * _MARGIN_MM
 _REGULAR, _BOLD, _DISPLAY = "Sans", "Sans-Bold", "Display"
@@ -161,24 +160,25 @@ def _register_fonts() -> None:
 def _draw_page(page: "_Page", show: Show, order: OrderView, ticket: TicketView) -> None:
     """As on the screen: the event's poster, the place in large letters, the code behind a perforation."""
     _draw_poster(page, show, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
-    panel_mm = _MARGIN_MM + _POSTER_MM
-    page.frame(_MARGIN_MM, _MARGIN_MM, _CARD_MM, _POSTER_MM + _PANEL_MM)
-    page.perforation(_MARGIN_MM + _STUB_MM, panel_mm, _PANEL_MM)
-    page.column(_MARGIN_MM + _INSET_MM, panel_mm + _INSET_MM, _STUB_MM - 2 * _INSET_MM)
-    page.write(place(ticket), _face(place(ticket)), (36, 28, 20, 14, 11, 8), 44, between=", ")
-    page.top_mm += 3
+    page.column(_MARGIN_MM + _INSET_MM, _MARGIN_MM + _POSTER_MM + _INSET_MM, _CARD_MM - 2 * _INSET_MM)
+    page.write(place(ticket), _face(place(ticket)), (40, 28, 20, 14, 11, 8), 30, whole=20)
+    body_mm = page.top_mm + 5
+    page.column(_MARGIN_MM + _INSET_MM, body_mm, _STUB_MM - 2 * _INSET_MM)
     price = next(seat.price_minor for seat in order.seats if seat.id == ticket.seat.id)
-    amount = written(price, order.currency)
-    page.write(f"{ticket.seat.category} · {page.shown(amount)}", _BOLD, (13, 11, 8), 18)
-    page.write(show.venue, _REGULAR, (11, 8), 15, color=_SOFT)
+    amount = page.shown(written(price, order.currency))
+    page.write(f"{ticket.seat.category} · {amount}", _BOLD, (14, 11, 8), 18)
+    page.write(show.venue, _REGULAR, (12, 8), 18, color=_SOFT)
     page.top_mm += 3
     for line in (f"Buyer: {order.buyer.name}", f"Order: {order.id}", f"Ticket: {ticket.id}"):
         page.write(line, _REGULAR, (9, 8, 6), 11, color=_SOFT)
     code_mm = _CARD_MM - _STUB_MM
-    page.column(_MARGIN_MM + _STUB_MM + (code_mm - _QR_MM) / 2, panel_mm + _INSET_MM, _QR_MM)
+    page.column(_MARGIN_MM + _STUB_MM + (code_mm - _QR_MM) / 2, body_mm, _QR_MM)
     page.qr_code(ticket.code)
     page.write(ticket.code, _REGULAR, (8,), 20, centred=True, color=_SOFT)
-    page.column(_MARGIN_MM, panel_mm + _PANEL_MM + 6, _CARD_MM)
+    bottom_mm = page.top_mm + _INSET_MM
+    page.frame(_MARGIN_MM, _MARGIN_MM, _CARD_MM, bottom_mm - _MARGIN_MM)
+    page.perforation(_MARGIN_MM + _STUB_MM, body_mm, bottom_mm - body_mm)
+    page.column(_MARGIN_MM, bottom_mm + 6, _CARD_MM)
     page.write("This code admits one person, once. Keep it to yourself.", _REGULAR, (11,), 6)
 
 
@@ -188,7 +188,7 @@ def _draw_poster(page: "_Page", show: Show, label: str) -> None:
     page.column(_MARGIN_MM + _INSET_MM, _MARGIN_MM + _INSET_MM, _CARD_MM - _ART_MM - 2 * _INSET_MM)
     page.write(label, _BOLD, (10,), 5, color=style.text)
     page.top_mm += 2
-    page.write(show.title, _face(show.title), (40, 30, 22, 16, 12), 32, color=style.text)
+    page.write(show.title, _face(show.title), (40, 30, 22, 16, 12), 32, color=style.text, whole=28)
     page.top_mm += 2
     page.write(local_time(show), _BOLD, (11, 9), 11, color=style.text)
 
@@ -236,15 +236,20 @@ class _Page:
         *,
         centred: bool = False,
         color: str = _INK,
-        between: str = "",
+        whole: int | None = None,
     ) -> None:
         """In the first of these sizes (points) in which it takes at most that height; in the last one the
-        rest is left out. Without bounds a long title would push the code off the page. Lines are broken
-        `between` parts, where each part fits into one.
+        rest is left out. Without bounds a long title would push the code off the page. Better in one line, of
+        the size `whole` or larger, than in several.
         """
         shown, width = _printable(text, font), self._width_mm * _MM
+        if whole is not None:
+            sizes = (
+                *(size for size in range(sizes[0], whole - 1, -2) if _fits(shown, font, size, width)),
+                *sizes,
+            )
         for size in sizes:
-            lines = _lines(shown, font, size, width, between)
+            lines = _lines(shown, font, size, width)
             line_mm = size * _LINE_MM[font]
             most_lines = max(1, int(most_mm / line_mm))
             if len(lines) <= most_lines:
@@ -283,21 +288,18 @@ class _Page:
         self._canvas.drawString(left_mm * _MM, (_A4_HEIGHT_MM - baseline_mm) * _MM, text)
 
 
-def _lines(text: str, font: str, size: int, width: float, between: str = "") -> list[str]:
-    """Broken between parts or words, and within a word that is longer than a line."""
+def _fits(text: str, font: str, size: int, width: float) -> bool:
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    return float(stringWidth(text, font, size)) <= width
+
+
+def _lines(text: str, font: str, size: int, width: float) -> list[str]:
+    """Broken between words, and within one that is longer than a line."""
     from reportlab.lib.utils import simpleSplit
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
     lines: list[str] = []
-    parts = text.split(between) if between else []
-    if len(parts) > 1 and all(stringWidth(part + between, font, size) <= width for part in parts):
-        for part in parts:
-            joined = f"{lines[-1]}{between}{part}" if lines else part
-            if lines and stringWidth(joined + between, font, size) <= width:
-                lines[-1] = joined
-            else:
-                lines = [*lines[:-1], lines[-1] + between.rstrip(), part] if lines else [part]
-        return lines
     for line in simpleSplit(text, font, size, width):
         while stringWidth(line, font, size) > width:
             fits = next(n for n in range(len(line), 0, -1) if stringWidth(line[:n], font, size) <= width)
