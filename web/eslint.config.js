@@ -80,6 +80,7 @@ export default tseslint.config(
       ...jsxA11y.flatConfigs.strict.rules,
     },
   },
+  { files: ['scripts/**'], languageOptions: { globals: globals.node } },
   ...zones,
   shared,
   framework,

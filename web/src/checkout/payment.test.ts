@@ -1,6 +1,16 @@
+// @vitest-environment jsdom
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '@/api/problem';
-import { afterAnswer, afterError, afterLookUp, emptyForm, resumed } from './payment';
+import {
+  afterAnswer,
+  afterError,
+  afterLookUp,
+  emptyForm,
+  resumed,
+  rememberPayment,
+  rememberSending,
+  type Payment,
+} from './payment';
 
 describe('a payment', () => {
   it('waits for the order after success and processing alike', () => {
@@ -44,8 +54,31 @@ describe('a payment', () => {
   });
 
   it('is picked up where a reload finds it', () => {
-    expect(resumed('processing', 'requires_payment_method').step).toBe('waiting');
-    expect(resumed('awaiting_payment', 'processing').step).toBe('waiting');
-    expect(resumed('awaiting_payment', 'requires_payment_method')).toBe(emptyForm);
+    expect(resumed('pi', 'processing', 'requires_payment_method').step).toBe('waiting');
+    expect(resumed('pi', 'awaiting_payment', 'processing').step).toBe('waiting');
+    expect(resumed('pi', 'awaiting_payment', 'requires_payment_method')).toBe(emptyForm);
+  });
+
+  it('keeps an open question over a reload, and only that one', () => {
+    const question: Payment = { step: 'challenge', url: '/bank' };
+    rememberPayment('pi', question);
+    expect(resumed('pi', 'awaiting_payment', 'requires_action')).toEqual(question);
+    expect(resumed('another', 'awaiting_payment', 'open')).toBe(emptyForm);
+    rememberPayment('pi', { step: 'unknown', since: 5 });
+    expect(resumed('pi', 'awaiting_payment', 'open')).toEqual({ step: 'unknown', since: 5 });
+    rememberPayment('pi', emptyForm);
+    expect(resumed('pi', 'awaiting_payment', 'open')).toBe(emptyForm);
+  });
+
+  it('asks before it offers to pay again when the reload came while the card was on its way', () => {
+    rememberSending('pi', 7);
+    expect(resumed('pi', 'awaiting_payment', 'open')).toEqual({ step: 'unknown', since: 7 });
+  });
+
+  it('goes on where the tab remembers nothing, or nonsense', () => {
+    sessionStorage.setItem('houseful.payment.pi', '{"step":');
+    expect(resumed('pi', 'awaiting_payment', 'open')).toBe(emptyForm);
+    sessionStorage.setItem('houseful.payment.pi', '{"step":"challenge"}');
+    expect(resumed('pi', 'awaiting_payment', 'open')).toBe(emptyForm);
   });
 });

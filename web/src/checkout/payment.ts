@@ -1,5 +1,6 @@
 import { ApiError } from '@/api/problem';
 import type { OrderStatus, PaymentAnswer } from '@/api/types';
+import { recall, remember } from '@/lib/tabMemory';
 
 /**
  * Where an attempt to pay stands, as far as this page knows. `unknown` is not `failed`: the answer was lost, the money
@@ -55,8 +56,31 @@ export function afterLookUp(payment: Payment, intentStatus: string, now: number)
   };
 }
 
+const memory = (intent: string) => `houseful.payment.${intent}`;
+
+/** An open question outlives a reload: the bank's, and whether there was a payment at all. */
+export function rememberPayment(intent: string, payment: Payment): void {
+  const isOpen = payment.step === 'challenge' || payment.step === 'unknown';
+  remember(memory(intent), isOpen ? payment : null);
+}
+
+/** While a card is on its way nobody knows what becomes of it: a reload then asks before it offers to pay again. */
+export function rememberSending(intent: string, now: number): void {
+  remember(memory(intent), { step: 'unknown', since: now });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
 /** The state in which a reloaded page starts. */
-export function resumed(orderStatus: OrderStatus, paymentStatus: string): Payment {
+export function resumed(intent: string, orderStatus: OrderStatus, paymentStatus: string): Payment {
   const underWay = orderStatus === 'processing' || /^(processing|succeeded)$/.test(paymentStatus);
-  return underWay ? { step: 'waiting' } : emptyForm;
+  if (underWay) return { step: 'waiting' };
+  const kept = recall(memory(intent));
+  if (!isRecord(kept)) return emptyForm;
+  const { step, url, since } = kept;
+  if (step === 'challenge' && typeof url === 'string') return { step, url };
+  if (step === 'unknown' && typeof since === 'number') return { step, since };
+  return emptyForm;
 }

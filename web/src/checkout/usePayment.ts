@@ -4,7 +4,15 @@ import * as calls from '@/api/calls';
 import { ApiError } from '@/api/problem';
 import { orderQuery } from '@/api/queries';
 import type { Card, Order, PaymentAnswer } from '@/api/types';
-import { afterAnswer, afterError, afterLookUp, resumed, type Payment } from './payment';
+import {
+  afterAnswer,
+  afterError,
+  afterLookUp,
+  rememberPayment,
+  rememberSending,
+  resumed,
+  type Payment,
+} from './payment';
 
 const LOOK_UP_MS = 2000;
 
@@ -12,10 +20,11 @@ const LOOK_UP_MS = 2000;
 export function usePayment(order: Order, intent: string, secret: string) {
   const client = useQueryClient();
   const { status } = order.payment;
-  const [payment, setPayment] = useState<Payment>(() => resumed(order.status, status));
+  const [payment, setPayment] = useState<Payment>(() => resumed(intent, order.status, status));
 
   const attempt = async (send: () => Promise<PaymentAnswer>) => {
     setPayment({ step: 'sending' });
+    rememberSending(intent, Date.now());
     try {
       setPayment(afterAnswer(await send()));
     } catch (error) {
@@ -24,6 +33,10 @@ export function usePayment(order: Order, intent: string, secret: string) {
     }
     void client.invalidateQueries({ queryKey: orderQuery(order.id).queryKey });
   };
+
+  useEffect(() => {
+    if (payment.step !== 'sending') rememberPayment(intent, payment);
+  }, [intent, payment]);
 
   const isUnknown = payment.step === 'unknown';
   useEffect(() => {

@@ -1,9 +1,9 @@
 import { Maximize, Minus, Plus } from 'lucide-react';
-import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useEffect, useMemo, useRef, useState, type RefObject } from 'react';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { count } from '@/lib/words';
-import { nameOf, priceOf } from './basket';
+import { nameOf, priceOf, sectionPrices } from './basket';
 import { MapView, type Hover } from './map/view';
 import { exposeHook } from './testHook';
 import { useMapTheme } from './useTheme';
@@ -25,31 +25,28 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
   const overlay = useRef<HTMLCanvasElement>(null);
   const [hover, setHover] = useState<Hover | null>(null);
   const theme = useMapTheme();
-  const handlers = useRef({ onSeat, onSection });
+  const prices = useMemo(() => sectionPrices(event, map.scene.geometry), [event, map]);
+  const latest = useRef({ onSeat, onSection, prices });
   const firstTheme = useRef(theme);
 
+  // The view outlives what it is given: a new description of the event must not move the map.
   useEffect(() => {
-    handlers.current = { onSeat, onSection };
-  }, [onSeat, onSection]);
+    latest.current = { onSeat, onSection, prices };
+    viewRef.current?.redraw();
+  }, [onSeat, onSection, prices, viewRef]);
 
   useEffect(() => {
     const parts = { ground: ground.current, seats: seats.current, overlay: overlay.current };
     if (!stage.current || !parts.ground || !parts.seats || !parts.overlay) return undefined;
-    const { geometry } = map.scene;
     const view = new MapView(
       stage.current,
       { ground: parts.ground, seats: parts.seats, overlay: parts.overlay },
       {
         ...map,
         theme: firstTheme.current,
-        priceLabel: (section) => {
-          const first = geometry.sections[section]?.first;
-          return first === undefined
-            ? ''
-            : formatMoney(priceOf(event, geometry, first), event.currency);
-        },
-        onSeat: (ordinal) => handlers.current.onSeat(ordinal),
-        onSection: (section) => handlers.current.onSection(section),
+        priceLabel: (section) => latest.current.prices[section] ?? '',
+        onSeat: (ordinal) => latest.current.onSeat(ordinal),
+        onSection: (section) => latest.current.onSection(section),
         onHover: setHover,
       },
     );
@@ -60,7 +57,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
       view.destroy();
       viewRef.current = null;
     };
-  }, [event, map, viewRef]);
+  }, [map, viewRef]);
 
   useEffect(() => viewRef.current?.setTheme(theme), [theme, viewRef, map]);
   useEffect(() => viewRef.current?.setCategory(category), [category, viewRef, map]);
@@ -127,7 +124,10 @@ function Tip({ event, map, hover }: TipProps) {
   if (!section) return null;
   const ordinal = hover.seat >= 0 ? hover.seat : section.first;
   const title = hover.seat >= 0 ? nameOf(geometry, ordinal) : section.title;
-  const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
+  const price =
+    hover.seat >= 0
+      ? formatMoney(priceOf(event, geometry, ordinal), event.currency)
+      : sectionPrices(event, geometry)[hover.section];
   const status =
     hover.seat >= 0
       ? map.state.isMine(ordinal)

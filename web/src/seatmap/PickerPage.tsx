@@ -6,6 +6,7 @@ import { eventQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
 import { useOpening } from '@/api/useOpening';
+import { cx } from '@/lib/cx';
 import { formatMoment } from '@/lib/time';
 import { useTitle } from '@/lib/useTitle';
 import { buttonClass } from '@/ui/Button';
@@ -148,7 +149,7 @@ function PickerBody({ event, map, connection }: BodyProps) {
           </button>
         </div>
         <div className="relative min-h-[36dvh] shrink-0 grow basis-0">
-          {listed ? (
+          {listed && (
             <SeatList
               event={event}
               map={map}
@@ -157,7 +158,9 @@ function PickerBody({ event, map, connection }: BodyProps) {
               onSection={setSection}
               picker={picker}
             />
-          ) : (
+          )}
+          {/* Hidden and not taken away: it keeps its view. */}
+          <div className={cx('size-full', listed && 'hidden')}>
             <MapCanvas
               event={event}
               map={map}
@@ -166,7 +169,7 @@ function PickerBody({ event, map, connection }: BodyProps) {
               onSeat={onSeat}
               onSection={setSection}
             />
-          )}
+          </div>
         </div>
         <Legend connection={connection} />
       </div>

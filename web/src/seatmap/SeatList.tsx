@@ -1,14 +1,16 @@
 import { ChevronRight } from 'lucide-react';
-import { memo, useState, type KeyboardEvent } from 'react';
+import { Fragment, memo, useMemo, useState, type KeyboardEvent } from 'react';
 import type { EventInfo } from '@/api/types';
 import { cx } from '@/lib/cx';
 import { formatMoney } from '@/lib/money';
 import { capitalized, count, rowName, seatName } from '@/lib/words';
-import { priceOf } from './basket';
+import { priceOf, sectionPrices } from './basket';
 import { seatLabel, type Run } from './map/geometry';
+import { priceColor } from './map/theme';
 import { Standing } from './Standing';
 import type { Picker } from './usePicker';
 import type { SeatMap } from './useSeatMap';
+import { useMapTheme } from './useTheme';
 
 interface Props {
   event: EventInfo;
@@ -22,6 +24,7 @@ interface Props {
 /** The same live seats in words, section by section: everything the canvas offers, by keyboard and ear. */
 export function SeatList({ event, map, category, section, onSection, picker }: Props) {
   const { geometry } = map.scene;
+  const prices = useMemo(() => sectionPrices(event, geometry), [event, geometry]);
   const offered = new Set(
     geometry.runs
       .filter((run) => category === null || run.category === category)
@@ -55,9 +58,7 @@ export function SeatList({ event, map, category, section, onSection, picker }: P
                 <span className="text-sm text-soft">
                   {left === 0 ? 'Sold out' : `${count(left)} left`}
                 </span>
-                <span className="w-20 text-right text-sm font-semibold">
-                  {formatMoney(priceOf(event, geometry, item.first), event.currency)}
-                </span>
+                <span className="min-w-20 text-right text-sm font-semibold">{prices[index]}</span>
               </button>
               {open &&
                 (item.kind === 'standing' ? (
@@ -151,6 +152,7 @@ const Row = memo(
   function Row({ name, ordinals, state, event, map, toggle }: RowProps) {
     const [active, setActive] = useState(0);
     const { geometry } = map.scene;
+    const theme = useMapTheme();
 
     /** One tab stop a row; arrows go from seat to seat. */
     const onKeyDown = (key: KeyboardEvent<HTMLDivElement>) => {
@@ -185,32 +187,47 @@ const Row = memo(
             const place = seatLabel(geometry, ordinal);
             const spoken = [name, seatName(place)].filter(Boolean).join(', ');
             const price = formatMoney(priceOf(event, geometry, ordinal), event.currency);
+            const category = geometry.category[ordinal] ?? 0;
+            const isNewPrice = geometry.category[ordinals[index - 1] ?? -1] !== category;
             return (
-              <button
-                key={ordinal}
-                type="button"
-                data-testid="seat-option"
-                data-ordinal={ordinal}
-                data-status={words[state[index] ?? '0']}
-                aria-pressed={mine}
-                aria-disabled={!free && !mine}
-                aria-label={`${spoken}, ${price}, ${words[state[index] ?? '0'] ?? ''}`}
-                tabIndex={index === active ? 0 : -1}
-                onFocus={() => setActive(index)}
-                onClick={() => toggle(ordinal)}
-                className={cx(
-                  'grid size-10 place-items-center rounded-full border text-sm font-medium',
-                  mine && 'border-ink bg-ink text-paper',
-                  free && 'border-line-strong hover:bg-sunk',
-                  own && 'cursor-not-allowed border-2 border-ink text-ink',
-                  !free &&
-                    !mine &&
-                    !own &&
-                    'cursor-not-allowed border-dashed border-line text-soft line-through',
+              <Fragment key={ordinal}>
+                {isNewPrice && (
+                  <span
+                    aria-hidden
+                    className="inline-flex items-center gap-1.5 self-center pr-1 text-sm font-medium not-first:ml-3"
+                  >
+                    <span
+                      className="size-3 rounded-full"
+                      style={{ background: priceColor(theme, category) }}
+                    />
+                    {price}
+                  </span>
                 )}
-              >
-                {place.number || '•'}
-              </button>
+                <button
+                  type="button"
+                  data-testid="seat-option"
+                  data-ordinal={ordinal}
+                  data-status={words[state[index] ?? '0']}
+                  aria-pressed={mine}
+                  aria-disabled={!free && !mine}
+                  aria-label={`${spoken}, ${price}, ${words[state[index] ?? '0'] ?? ''}`}
+                  tabIndex={index === active ? 0 : -1}
+                  onFocus={() => setActive(index)}
+                  onClick={() => toggle(ordinal)}
+                  className={cx(
+                    'grid size-10 place-items-center rounded-full border text-sm font-medium',
+                    mine && 'border-ink bg-ink text-paper',
+                    free && 'border-line-strong hover:bg-sunk',
+                    own && 'cursor-not-allowed border-2 border-ink text-ink',
+                    !free &&
+                      !mine &&
+                      !own &&
+                      'cursor-not-allowed border-dashed border-line text-soft line-through',
+                  )}
+                >
+                  {place.number || '•'}
+                </button>
+              </Fragment>
             );
           })}
         </div>

@@ -1,4 +1,5 @@
 import type { EventInfo } from '@/api/types';
+import { formatMoney } from '@/lib/money';
 import { placeName } from '@/lib/words';
 import { seatLabel, type Geometry } from './map/geometry';
 import type { SeatState } from './map/state';
@@ -14,6 +15,27 @@ export interface BasketLine {
 export function priceOf(event: EventInfo, geometry: Geometry, ordinal: number): number {
   const category = geometry.categories[geometry.category[ordinal] ?? 0]?.name ?? '';
   return event.prices[category] ?? 0;
+}
+
+/** What each section costs: one price, or from the lowest to the highest of its seats. */
+export function sectionPrices(event: EventInfo, geometry: Geometry): string[] {
+  const found = geometry.sections.map((section) =>
+    section.kind === 'standing' ? new Set([section.category]) : new Set<number>(),
+  );
+  for (const run of geometry.runs) {
+    if (geometry.sections[run.section]?.kind !== 'standing') {
+      found[run.section]?.add(run.category);
+    }
+  }
+  return found.map((categories) => {
+    const prices = [...categories].map(
+      (category) => event.prices[geometry.categories[category]?.name ?? ''] ?? 0,
+    );
+    if (prices.length === 0) return '';
+    const [low, high] = [Math.min(...prices), Math.max(...prices)];
+    const words = (price: number) => formatMoney(price, event.currency);
+    return low === high ? words(low) : `${words(low)}–${words(high)}`;
+  });
 }
 
 export function nameOf(geometry: Geometry, ordinal: number): string {

@@ -1,3 +1,5 @@
+import { recall, remember } from '@/lib/tabMemory';
+
 interface PlanOfEvent {
   id: string;
   plan_hash: string;
@@ -7,11 +9,11 @@ const key = (event: PlanOfEvent) => `houseful.selection.${event.id}.${event.plan
 
 /** The chosen seats outlive a reload and the way to the sign-in page, in this tab only. */
 export function rememberSelection(event: PlanOfEvent, ordinals: Iterable<number>): void {
-  sessionStorage.setItem(key(event), JSON.stringify([...ordinals]));
+  remember(key(event), [...ordinals]);
 }
 
 export function recallSelection(event: PlanOfEvent): number[] {
-  const stored: unknown = JSON.parse(sessionStorage.getItem(key(event)) ?? '[]');
+  const stored = recall(key(event));
   return Array.isArray(stored)
     ? stored.filter((item): item is number => Number.isInteger(item))
     : [];

@@ -75,7 +75,7 @@ function drawShapes(ctx: CanvasRenderingContext2D, { scene, view, theme }: Frame
       // A high narrow stage carries its word sideways.
       if (height > width * 1.5) ctx.rotate(-Math.PI / 2);
       ctx.fillStyle = theme.soft;
-      ctx.font = `600 ${String(size)}px 'Barlow Condensed', sans-serif`;
+      ctx.font = `700 ${String(size)}px 'Barlow Condensed', sans-serif`;
       ctx.fillText(shape.text, 0, 0, long * 0.9);
     }
     ctx.restore();
@@ -162,7 +162,7 @@ function drawLabel(
       ? [[name, price], [...words, price], [name], words]
       : [[name, price], [short, price], [name], [short]];
   for (const size of LABEL_SIZES_PX) {
-    ctx.font = `600 ${String(size)}px 'Barlow Condensed', sans-serif`;
+    ctx.font = `700 ${String(size)}px 'Barlow Condensed', sans-serif`;
     const width = (text: string) => widthOf(ctx, text, size) + 4;
     for (const lines of choices) {
       if (!fits(Math.max(...lines.map(width)), size * lines.length)) continue;
@@ -174,6 +174,10 @@ function drawLabel(
   }
 }
 
+/** The faces that the map is lettered in, for `document.fonts`. */
+export const LABEL_FACE = "700 15px 'Barlow Condensed'";
+export const NUMBER_FACE = "600 13px 'Inter Variable'";
+
 const widths = new Map<string, number>();
 
 /** Measuring text costs more than drawing it, and the same few labels come with every frame. */
@@ -183,7 +187,7 @@ function widthOf(ctx: CanvasRenderingContext2D, text: string, size: number): num
   if (width === undefined) {
     width = ctx.measureText(text).width;
     // Before the web font has come, widths are those of another one.
-    if (document.fonts.status === 'loaded') widths.set(key, width);
+    if (document.fonts.check(LABEL_FACE)) widths.set(key, width);
   }
   return width;
 }

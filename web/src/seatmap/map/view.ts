@@ -1,5 +1,14 @@
 import { listen } from './gestures';
-import { context, drawGround, drawOverlay, SeatLayer, showsSeats, type Frame } from './layers';
+import {
+  context,
+  drawGround,
+  drawOverlay,
+  LABEL_FACE,
+  NUMBER_FACE,
+  SeatLayer,
+  showsSeats,
+  type Frame,
+} from './layers';
 import type { Scene } from './scene';
 import type { SeatState } from './state';
 import type { Theme } from './theme';
@@ -77,7 +86,12 @@ export class MapView {
     this.stops.push(() => observer.disconnect());
     this.resize();
     this.view.fit();
-    void document.fonts.ready.then(() => this.invalidate());
+    // A canvas asks for no font by itself: without this the labels stay in another face until something else redraws.
+    const redraw = () => this.invalidate();
+    void Promise.all([LABEL_FACE, NUMBER_FACE].map((face) => document.fonts.load(face))).then(
+      redraw,
+      redraw,
+    );
   }
 
   destroy(): void {
@@ -85,6 +99,11 @@ export class MapView {
     cancelAnimationFrame(this.frame);
     // Any further request to draw finds a frame already asked for, and none comes.
     this.frame = -1;
+  }
+
+  /** After a change of what it asks for, such as prices. */
+  redraw(): void {
+    this.invalidate();
   }
 
   setTheme(theme: Theme): void {
