@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -99,6 +100,8 @@ class House:
 
     app: Running
     _keys: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
+    _name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Begins the keys, which another house on the same data must not use again."""
 
     async def call(
         self,
@@ -115,7 +118,7 @@ class House:
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
         if method in ("POST", "PATCH", "DELETE"):
-            sent.setdefault("idempotency-key", key or f"test-{next(self._keys)}")
+            sent.setdefault("idempotency-key", key or f"{self._name}-{next(self._keys)}")
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         return await self.request(method, path, raw, sent)
 
