@@ -14,7 +14,7 @@ function useEntries(): Entry[] {
   if (!user) return entries;
   entries.push({ to: '/orders', label: 'My orders' });
   if (hasRole(user, 'organizer', 'admin')) entries.push({ to: '/organizer', label: 'Organize' });
-  if (hasRole(user, 'gate', 'admin')) entries.push({ to: '/gate', label: 'Gate' });
+  if (hasRole(user, 'gate', 'organizer', 'admin')) entries.push({ to: '/gate', label: 'Gate' });
   entries.push({ to: '/account', label: user.name });
   return entries;
 }
