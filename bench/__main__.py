@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import beside, best, crowd, generation, holds, hops, messages, paper, reads
+from bench import beside, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads
 
 BENCHMARKS = {
     "hops": hops.main,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "messages": messages.main,
     "reads": reads.main,
     "crowd": crowd.main,
+    "beside_sale": beside_sale.main,
     "beside": beside.main,
 }
 

@@ -4,12 +4,14 @@ through.
     python -m bench.server FOLDER SEATS [PROFILE]
 
 It makes an event of so many seats on sale, prints one line of JSON with the address, the event and the seats,
-and serves until SIGTERM. With PROFILE the event loop's profile is written there at the end.
+and serves until SIGTERM. With PROFILE the event loop's profile is written there at the end. Rates are not
+limited unless HOUSEFUL_RATE_LIMITS=on.
 """
 
 import asyncio
 import cProfile
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable
@@ -98,6 +100,7 @@ async def serve(settings: Settings, seats: int) -> None:
             "event_id": event_id,
             "rows": rows,
             "token_key": app.secrets.token_key,
+            "metrics_token": app.secrets.metrics_token,
         }
         print(json.dumps(line), flush=True)
         await answer_requests(
@@ -107,7 +110,14 @@ async def serve(settings: Settings, seats: int) -> None:
 
 def main() -> None:
     folder, seats = sys.argv[1], int(sys.argv[2])
-    settings = load_settings({}, data=folder, port=0, rate_limits="off", log_level="info", log_style="json")
+    named = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("HOUSEFUL_RATE_LIMITS", "HOUSEFUL_PROXIES")
+    }
+    settings = load_settings(
+        {"HOUSEFUL_RATE_LIMITS": "off"} | named, data=folder, port=0, log_level="info", log_style="json"
+    )
     work: Awaitable[Any] = serve(settings, seats)
     if len(sys.argv) > 3:
         profile = cProfile.Profile()
