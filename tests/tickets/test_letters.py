@@ -5,6 +5,7 @@ import pytest
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.common.errors import Refusal, Unavailable
 from houseful.common.ports import Letter
+from houseful.messages import EventCancelled
 from houseful.tickets.domain.letters import Proofs, QueuedLetter, shown_name
 from tests.tickets.world import World, refusal
 
@@ -91,13 +92,27 @@ async def test_what_waited_goes_as_soon_as_the_address_is_proven(world: World) -
     assert await states(world, first) == {"confirmed": "sent"}
 
 
-async def test_a_letter_about_an_order_whose_letter_went_is_followed_by_others(world: World) -> None:
+async def test_a_buyer_can_not_bring_a_stranger_a_second_letter(world: World) -> None:
     await world.show(prices=FREE)
     order_id = await got_free(world, "A-1")
-    await send(world)
+    assert await send(world) == 1
     await world.cancel(order_id)
     await world.deliver()
+    assert await send(world) == 1
+    assert await states(world, order_id) == {"confirmed": "sent", "refunded": "waiting_for_proof"}
+    await world.tickets.undelivered.prove(proof_in(world.letterbox.got[0]))
     assert await send(world) == 2
+
+
+async def test_everybody_is_told_that_an_event_is_cancelled(world: World) -> None:
+    await world.show(prices=FREE)
+    orders = [await got_free(world, seat) for seat in ("A-1", "A-2")]
+    assert await send(world) == 1
+    await world.receive(EventCancelled(event_id="evt_1"))
+    await world.quiet()
+    await world.deliver()
+    assert await send(world) == 3
+    assert await states(world, orders[1]) == {"confirmed": "waiting_for_proof", "refunded": "sent"}
 
 
 async def test_a_letter_about_money_goes_to_anybody(world: World) -> None:

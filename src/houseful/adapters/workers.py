@@ -23,8 +23,8 @@ log = get_logger(__name__)
 PROCESSES = max(2, (os.cpu_count() or 1) // 2)
 """Two at least, so that a large plan does not hold up a ticket. Their priority is what spares the others."""
 
-MOST_WAITING = 256
-"""Of everybody together."""
+MOST_WAITING = 2000
+"""Of everybody together. A piece of work that waits is a few kilobytes; users take turns."""
 
 WORK_SECONDS = 120.0
 """A process that takes longer is ended: nothing that is given to one is meant to."""

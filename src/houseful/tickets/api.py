@@ -36,7 +36,7 @@ SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]
 Email = Annotated[str, Meta(max_length=emails.MOST)]
 
-_MOST_DRAWN = 64
+_MOST_DRAWN = 1000
 """Tickets of one buyer that are drawn, or wait for it: a browser that saves a whole order at once."""
 
 

@@ -1,7 +1,7 @@
 """Letters to buyers: which are owed, who may be written to, and what of a name goes into one.
 
-An address is proven when its owner has followed the link in a letter to it. To one that is not, a single
-order that cost nothing brings letters: strangers are not to be written to by whoever types their addresses.
+An address is proven when its owner has followed the link in a letter to it. To one that is not, orders that
+cost nothing bring a single letter: strangers are not to be written to by whoever types their addresses.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import Literal
 from houseful.common import emails
 from houseful.common.documents import Document, Index, Millis
 from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.returns import Reason
 
 KINDS = ("confirmed", "refunded", "returned")
 LetterState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
@@ -53,13 +54,13 @@ class QueuedLetter(Document, frozen=True, kw_only=True):
 
 
 class Recipient(Document, frozen=True, kw_only=True):
-    """An address that was written to. `id` is made of it and does not tell it; `first_order` is what the
-    first letter was about.
+    """An address that was written to. `id` is made of it and does not tell it; `first_letter` is the first
+    one's id.
     """
 
     collection = "recipients"
 
-    first_order: str
+    first_letter: str
     proven_at: Millis | None = None
 
 
@@ -71,11 +72,16 @@ def recipient_id(email: str) -> str:
     return hashlib.blake2b(emails.searched(email).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
-def may_go(order: Order, recipient: Recipient) -> bool:
-    """A letter about money always goes; it cost its sender some. Others go to whom has asked for them, and to
-    anybody about one order.
+def may_go(letter: QueuedLetter, order: Order, recipient: Recipient) -> bool:
+    """A letter about money always goes; it cost its sender some. So does one about an event that was
+    cancelled, which no buyer can bring about. Others go to proven addresses, and the first one to anybody.
     """
-    return costs(order) or recipient.proven_at is not None or recipient.first_order == order.id
+    return (
+        costs(order)
+        or order.reason is Reason.EVENT_CANCELLED
+        or recipient.proven_at is not None
+        or recipient.first_letter == letter.id
+    )
 
 
 def costs(order: Order) -> bool:

@@ -136,9 +136,9 @@ class Post:
                 id = recipient_id(order.buyer_email)
                 recipient = await tx.get(Recipient, id)
                 if recipient is None:
-                    recipient = Recipient(id=id, first_order=order.id)
+                    recipient = Recipient(id=id, first_letter=letter.id)
                     tx.insert(recipient)
-                if may_go(order, recipient):
+                if may_go(letter, order, recipient):
                     letter = replace(letter, due_at=now + _SENDING_MILLIS)
                     tx.put(letter)
                     return _Claimed(letter, order, recipient)
