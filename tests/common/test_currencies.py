@@ -32,10 +32,10 @@ def test_what_earlier_versions_sold_in_is_still_known() -> None:
 @pytest.mark.parametrize(
     ("amount_minor", "currency", "text"),
     [
-        (1500, "KRW", "1,500 KRW"),
-        (1500, "KWD", "1.500 KWD"),
-        (1500, "IQD", "1.500 IQD"),
-        (1500, "UYU", "15.00 UYU"),
+        (1500, "KRW", "₩1,500"),
+        (1500, "KWD", "KWD\u00a01.500"),
+        (1500, "IQD", "IQD\u00a01.500"),
+        (1500, "UYU", "UYU\u00a015.00"),
     ],
 )
 def test_amounts_are_written_with_their_minor_unit(amount_minor: int, currency: str, text: str) -> None:
