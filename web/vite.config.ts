@@ -1,15 +1,29 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { VitePWA } from 'vite-plugin-pwa';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const backEnd = process.env.HOUSEFUL_API ?? 'http://127.0.0.1:8000';
+
+/** Tells the server which paths are screens, so that anything else can be a 404. */
+const screens: Plugin = {
+  name: 'screens',
+  generateBundle() {
+    const router = readFileSync(new URL('./src/app/router.tsx', import.meta.url), 'utf8');
+    const paths = [...router.matchAll(/^\s*path: '([^']+)',$/gm)].map(([, path]) => path);
+    if (!paths.includes('/')) this.error('no paths are found in src/app/router.tsx');
+    this.emitFile({ type: 'asset', fileName: 'screens.json', source: JSON.stringify(paths) });
+  },
+};
 
 export default defineConfig({
   plugins: [
     react(),
     tailwindcss(),
+    screens,
     // Every page of the app works without a network once one page has been seen; the API is never kept.
     VitePWA({
       // The page decides when a new version takes over: see src/app/version.ts.

@@ -46,6 +46,18 @@ async def test_screens_are_the_app_and_asked_for_each_time(front: Front, path: s
     assert (again.status, again.content) == (304, b"")
 
 
+async def test_a_path_that_the_build_does_not_name_is_a_404_that_the_app_shows(
+    front: Front, folder: Path
+) -> None:
+    (folder / "screens.json").write_text('["/","/events/$eventId","/orders"]')
+    for path in ("/", "/events/evt_1", "/events/evt_1/", "/orders", "/orders/", "/index.html"):
+        assert (await front.call("GET", path)).status == 200
+    for path in ("/wp-admin", "/events", "/events//", "/events/evt_1/more", "/orders/x", "//orders"):
+        reply = await front.call("GET", path, headers={"if-none-match": "*"})
+        assert reply.status == 404
+        assert b"<title>app</title>" in reply.content
+
+
 @pytest.mark.parametrize(
     "path",
     ["/assets/app-gone.js", "/assets/gone", "/favicon.ico", "/events/robots.txt", "/.git/config", "/.env",

@@ -8,14 +8,17 @@ restart.
 import asyncio
 import mimetypes
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from houseful.common.errors import Refusal
 from houseful.common.http import Answer
 from houseful.common.kept import Keeper, Kept
 from houseful.common.ports import Workers
 
+_SCREENS = "screens.json"
 _HASHED = "assets/"  # where the build puts files that have the hash of their content in their name
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
@@ -82,8 +85,8 @@ class WebApp:
     async def answer(
         self, path: str, *, if_none_match: str | None = None, accept_encoding: str | None = None
     ) -> Answer:
-        """The file at that path, or the app itself where the path is one of its screens. Raises `Refusal`
-        (404)."""
+        """The file at that path, or the app itself where the path may be one of its screens; where it is none
+        the app says so, with status 404. Raises `Refusal` (404) for what was to be a file."""
         if self._folder is None:
             if not _may_be_screen(path):
                 raise _nothing_at(path)
@@ -93,9 +96,11 @@ class WebApp:
                 headers=[("cache-control", _ASK_AGAIN)],
             )
         file = await self._file(path.lstrip("/"))
+        known = True
         if file is None:
             if not _may_be_screen(path):
                 raise _nothing_at(path)
+            known = await self._is_screen(path)
             file = await self._file("index.html")
         if file is None:
             raise Refusal(
@@ -104,10 +109,22 @@ class WebApp:
                 "The web app is being replaced. Reload in a moment.",
                 headers={"retry-after": "2"},
             )
-        return file.kept.answer(
+        answer = file.kept.answer(
             accept_encoding=accept_encoding if file.compressible else None,
-            if_none_match=if_none_match,
+            if_none_match=if_none_match if known else None,
             headers=[("cache-control", file.cache)],
+        )
+        return answer if known else replace(answer, status=404)
+
+    async def _is_screen(self, path: str) -> bool:
+        """By the list that the build makes; without one each path is."""
+        file = await self._file(_SCREENS)
+        if file is None:
+            return True
+        asked = path.rstrip("/").split("/")
+        return any(
+            _matches(screen.rstrip("/").split("/"), asked)
+            for screen in msgspec.json.decode(file.kept.plain, type=list[str])
         )
 
     async def _file(self, name: str) -> _File | None:
@@ -143,6 +160,14 @@ class WebApp:
             media_type += "; charset=utf-8"
         kept = await self._keeper.keep(content, media_type) if compressible else Kept(content, media_type)
         return _File(stamp, kept, _FOREVER if name.startswith(_HASHED) else _ASK_AGAIN, compressible)
+
+
+def _matches(screen: list[str], asked: list[str]) -> bool:
+    """`$name` is any segment."""
+    return len(screen) == len(asked) and all(
+        known == segment or (known.startswith("$") and segment)
+        for known, segment in zip(screen, asked, strict=True)
+    )
 
 
 def _nothing_at(path: str) -> Refusal:
