@@ -1,6 +1,7 @@
 """Who has paid for nothing yet holds no more seats of an event at a time than one order may have."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ import pytest
 
 from houseful.common.errors import Refusal
 from houseful.tickets.domain.holds import Allowance, RunningHold
-from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
+from houseful.tickets.views import HoldView
 from tests.tickets.world import World, refusal
 
 
@@ -45,6 +47,19 @@ async def test_who_has_paid_once_has_the_whole_quota(world: World) -> None:
             await world.hold(f"{row}-1", f"{row}-2", event=event)
     await world.cancel(paid)  # and what was given back proves nothing
     assert (await refusal(world.hold("A-5"))).code == "hold_limit"
+
+
+async def test_who_has_just_paid_need_not_wait_for_the_gateways_word(world: World) -> None:
+    await world.show(max_seats_per_order=2)
+    order_id = await world.placed("A-1", "A-2")
+
+    async def next_hold() -> HoldView:
+        return await world.tickets.hold("usr_1", partial(world.hold, "B-1", "B-2"))
+
+    assert (await refusal(next_hold())).code == "hold_limit"
+    world.processor.pay(order_id)  # its webhook is on its way
+    await next_hold()
+    assert (await world.order_of(order_id)).state is OrderState.CONFIRMED
 
 
 async def test_an_order_that_cost_nothing_proves_nothing(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -197,13 +198,15 @@ async def hold(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView:
     body, event_id, user_id = call.body, call.path["event_id"], call.user.user_id
     if (body.seats is None) == (body.best_available is None):
         raise invalid({"seats": "give either this or best_available"})
-    if body.seats is not None:
-        return await tickets.holding.hold_seats(user_id, event_id, body.seats, call.use)
     best = body.best_available
-    assert best is not None
-    return await tickets.holding.hold_best(
-        user_id, event_id, best.quantity, best.category, best.section, call.use
-    )
+    if best is None:
+        assert body.seats is not None
+        work = partial(tickets.holding.hold_seats, user_id, event_id, body.seats, call.use)
+    else:
+        work = partial(
+            tickets.holding.hold_best, user_id, event_id, best.quantity, best.category, best.section, call.use
+        )
+    return await tickets.hold(user_id, work)
 
 
 async def held(tickets: Tickets, call: Call[HoldInput], tx: Transaction) -> views.HoldView | None:

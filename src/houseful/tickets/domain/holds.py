@@ -9,6 +9,7 @@ import msgspec
 from houseful.common.documents import Document, Index, Millis
 from houseful.common.errors import Refusal, invalid
 
+HOLD_LIMIT = "hold_limit"
 MOST_HOLDS = 10
 """A buyer's running holds of one event, unpaid orders included."""
 
@@ -87,7 +88,7 @@ def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
     if len(others) >= MOST_HOLDS:
         raise Refusal(
             409,
-            "hold_limit",
+            HOLD_LIMIT,
             f"You have {len(others)} holds of this event running; release or pay for one of them first.",
             limit=MOST_HOLDS,
         )
@@ -103,7 +104,7 @@ def too_many_unproven(most: int, held: int) -> Refusal:
     """For a buyer who has paid for nothing yet."""
     return Refusal(
         409,
-        "hold_limit",
+        HOLD_LIMIT,
         f"Until you have paid for an order, you can hold {most} seats of this event at a time. You hold "
         f"{held} already: order and pay for them, or give some back first.",
         limit=most,

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from houseful.common.errors import Refusal
 from houseful.common.idempotency import forget_old
 from houseful.common.service import Platform
 from houseful.common.webhooks import keys_of
 from houseful.tickets.domain.codes import CodeSigner
+from houseful.tickets.domain.holds import HOLD_LIMIT
 from houseful.tickets.domain.letters import Proofs
 from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.figures import Figures
@@ -21,6 +23,7 @@ from houseful.tickets.service.settlement import RECONCILED_AT_ONCE, Settlement
 from houseful.tickets.service.signals import OrderSignals
 from houseful.tickets.service.staff import Staff
 from houseful.tickets.service.undelivered import Undelivered
+from houseful.tickets.views import HoldView
 
 _HOUSEKEEPING_SECONDS = 60.0
 _COMMIT_SECONDS = 0.05
@@ -62,6 +65,17 @@ class Tickets:
         )
         limited = platform.settings.rate_limits == "on"
         self.undelivered = Undelivered(store, platform.coordination, proofs, clock, limited=limited)
+
+    async def hold(self, user_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
+        """`hold`, and once more where it is refused to somebody who may have paid by now: what the gateway
+        has authorised counts, whether its webhook has arrived or not.
+        """
+        try:
+            return await hold()
+        except Refusal as refusal:
+            if refusal.code != HOLD_LIMIT or not await self.settlement.ask_for_payments(user_id):
+                raise
+        return await hold()
 
     # Jobs
 

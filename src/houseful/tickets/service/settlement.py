@@ -7,6 +7,7 @@ whoever dies, the reconciler comes by.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -29,6 +30,7 @@ _AT_ONCE = 16
 _PAGE = 200
 RECONCILED_AT_ONCE = _PAGE
 _RESTING_MILLIS = 60_000
+_MOST_ASKED_FOR = 20
 
 NOT_PAID = "The payment did not go through. Try again."
 
@@ -82,6 +84,25 @@ class Settlement:
         order = await self._store.transact(lambda tx: self._learn(tx, order_id, intent, None))
         if order is not None:
             await self._tell(order)
+
+    async def ask_for_payments(self, user_id: str) -> bool:
+        """Ask the gateway for the buyer's open payments, without waiting for its webhooks; whether there was
+        any. A gateway that does not answer has nothing to tell.
+        """
+        latest = await self._store.find(
+            Order, {"user_id": user_id}, by="created_at", descending=True, limit=_MOST_ASKED_FOR
+        )
+        asked = False
+        for order in latest:
+            if (
+                order.intent_id is not None
+                and order.payment is PaymentState.OPEN
+                and order.look_at is not None
+            ):
+                with suppress(Transient):
+                    await self.learn(order.id, await self._gateway.intent(order.intent_id))
+                    asked = True
+        return asked
 
     async def _learn(
         self, tx: Transaction, order_id: str, intent: PaymentIntent, error: str | None
