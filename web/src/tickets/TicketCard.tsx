@@ -79,7 +79,7 @@ export function TicketCard({ ticket, order, event }: Props) {
           </SaveButton>
         </div>
       </div>
-      <div className="grid content-center justify-items-center gap-3 border-dashed border-line-strong p-5 max-md:border-t-2 md:border-l-2">
+      <div className="grid grid-cols-1 content-center justify-items-center gap-3 border-dashed border-line-strong p-5 max-md:border-t-2 md:border-l-2">
         <TicketQr ticketId={ticket.id} label={placeName(seat)} />
         <code
           data-testid="ticket-code"
