@@ -52,11 +52,20 @@ def error_of(told: tuple[type[Exception], tuple[Any, ...], dict[str, Any], str])
     return error
 
 
+def _step_back() -> None:
+    """Whoever else wants a core has it at once, and not at the end of a slice. Where there is a single core
+    that could mean never, so there it is niceness alone.
+    """
+    os.nice(NICENESS)
+    if sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 def main() -> None:
     # A terminal or a service manager signals all processes at once; this one goes with the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(NICENESS)
+    _step_back()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     while (work := read(source)) is not None:
