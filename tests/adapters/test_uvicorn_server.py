@@ -1,6 +1,7 @@
 """What uvicorn leaves to a proxy: slow and oversized requests, cut connections, a clean end."""
 
 import asyncio
+import gc
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from houseful.adapters import uvicorn_server
 from houseful.adapters.uvicorn_server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
@@ -55,6 +57,23 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     monkeypatch.setattr(uvicorn_server, "_LOOK_SECONDS", 0.05)
     async with Running(app) as server:
         yield server
+
+
+async def test_a_request_is_no_work_for_the_collector() -> None:
+    """What has been answered goes at once: garbage in circles is what makes a busy server stop and look."""
+    async with Running(app) as server:
+        reader, writer = await server.connect()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                writer.write(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n")
+                await asyncio.wait_for(reader.readuntil(b"/a 0"), 10)
+            kept = sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects())
+        finally:
+            gc.enable()
+            writer.close()
+    assert kept <= 2
 
 
 class Running:

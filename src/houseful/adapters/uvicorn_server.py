@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from http import HTTPStatus
@@ -89,7 +90,8 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
         if self.cycle is not None:
-            cast(Any, self.cycle).send_500_response = partial(self._answer_for, self.cycle)
+            # Weak, or each request would be garbage that only the collector finds.
+            cast(Any, self.cycle).send_500_response = partial(self._answer_for, weakref.ref(self.cycle))
 
     def on_message_complete(self) -> None:
         self._message_since = None
@@ -130,8 +132,10 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(_written(self._refuse(refusal), self.server_state.default_headers))
         self.transport.close()
 
-    async def _answer_for(self, cycle: RequestResponseCycle) -> None:
+    async def _answer_for(self, cycle_ref: "weakref.ref[RequestResponseCycle]") -> None:
         """Where the application has ended without an answer."""
+        cycle = cycle_ref()
+        assert cycle is not None, "it waits for this"
         if isinstance(sys.exception(), asyncio.CancelledError):
             refusal = service_unavailable("This process ended before there was an answer. Try again.")
         else:
