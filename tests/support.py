@@ -25,7 +25,7 @@ from houseful.adapters.system import ManualClock, SystemClock
 from houseful.adapters.workers import WorkHere
 from houseful.app import Running, running
 from houseful.common.auth import Role
-from houseful.common.times import rfc3339
+from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ import pytest
 from houseful import checks
 from houseful.checks import Report, check_all
 from houseful.common.auth import Role
-from houseful.common.documents import Document
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Transaction
+from houseful.kernel.documents import Document
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Transaction
 from houseful.payments.domain import Intent, State
 from houseful.settings import load_settings
 from houseful.tickets.domain import orders, tickets

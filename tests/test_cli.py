@@ -159,7 +159,7 @@ def test_a_bug_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_every_kind_of_error_has_its_code() -> None:
     from houseful.adapters.folder_lock import FolderInUse
     from houseful.adapters.uvicorn_server import PortTaken
-    from houseful.common.errors import Unavailable, invalid
+    from houseful.kernel.errors import Unavailable, invalid
 
     codes = {
         type(error).__name__: root._explained(error)[0]

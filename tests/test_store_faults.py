@@ -17,9 +17,9 @@ import pytest
 from houseful import checks, vouching
 from houseful.checks import check_all
 from houseful.common.auth import Role
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.vouching import ITSELF, KnownStore, StoreIdentity
 from houseful.doctor import examine
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.store_watermarks import ITSELF, KnownStore, StoreIdentity
 from houseful.settings import SERVICES, Settings, load_settings
 from houseful.vouching import StoresDiffer
 from tests.support import House, started

@@ -12,7 +12,7 @@ import pytest
 from houseful.adapters.sqlite_writer import Writer, WriteSet
 from houseful.adapters.system import ManualClock
 from houseful.common.auth import Role
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.tickets.domain.orders import Order, OrderState
 from tests.support import House, started
 

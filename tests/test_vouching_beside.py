@@ -5,8 +5,8 @@ from pathlib import Path
 
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import SystemClock, SystemIds
-from houseful.common.ports import Transaction
-from houseful.common.vouching import VOUCHING_DOCUMENTS, KnownStore, KnownTopic
+from houseful.kernel.ports import Transaction
+from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS, KnownStore, KnownTopic
 from houseful.vouching import _put, _put_topic
 
 COPIES = 5

@@ -28,15 +28,15 @@ from houseful.adapters.workers import WorkerProcesses, WorkHere
 from houseful.common.auth import TokenVerifier
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.dispatch import ServiceApp
-from houseful.common.documents import Document
 from houseful.common.ended import EndedTokens
 from houseful.common.http import App, Endpoint
-from houseful.common.jobs import Jobs
-from houseful.common.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.common.service import Manifest, Platform
-from houseful.common.telemetry import get_logger
-from houseful.common.vouching import VOUCHING_DOCUMENTS
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
+from houseful.kernel.background import Jobs
+from houseful.kernel.documents import Document
+from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
+from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS
+from houseful.kernel.telemetry import get_logger
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.vouching import Vouching
 

@@ -18,8 +18,8 @@ from houseful import venues
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import Running, beside, to_gateway
 from houseful.common.auth import Role
-from houseful.common.ports import Clock, Ids, ServiceClient
-from houseful.common.times import rfc3339
+from houseful.kernel.ports import Clock, Ids, ServiceClient
+from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
 from houseful.users import MANIFEST as USERS
 from houseful.users.service import Users

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from houseful.common import private
+from houseful.kernel import private_files
 from houseful.variables import PREFIX, is_service_link, meant, unknown_variables
 
 SERVICES = ("users", "events", "tickets", "payments")
@@ -288,7 +288,7 @@ def _kept_secrets(file: Path, *, make: bool) -> dict[str, str]:
     if not file.exists():
         if not make:
             return {}
-        private.make_folder(file.parent)
+        private_files.make_folder(file.parent)
         lines = "".join(f'{name} = "{key}"\n' for name, key in new_secrets().items())
         draft = file.with_name(f"{file.name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:

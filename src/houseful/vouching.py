@@ -10,10 +10,9 @@ from prometheus_client import Gauge
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.common.delivery import replay
-from houseful.common.errors import Refusal, Transient, Unavailable
-from houseful.common.ports import Bus, Clock, Ids, Reader, Store, Transaction
-from houseful.common.telemetry import get_logger
-from houseful.common.vouching import (
+from houseful.kernel.errors import Refusal, Transient, Unavailable
+from houseful.kernel.ports import Bus, Clock, Ids, Reader, Store, Transaction
+from houseful.kernel.store_watermarks import (
     ITSELF,
     VOUCHING_DOCUMENTS,
     Doubt,
@@ -24,6 +23,7 @@ from houseful.common.vouching import (
     doubts,
     known_now,
 )
+from houseful.kernel.telemetry import get_logger
 from houseful.messages import MESSAGES
 from houseful.settings import SERVICES, Settings
 

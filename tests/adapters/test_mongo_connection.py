@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from houseful.adapters.mongo_connection import apart
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 
 async def test_what_goes_wrong_after_the_caller_has_left_is_no_bug() -> None:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from houseful.cli import root
-from houseful.common.documents import Index, Millis
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Envelope
+from houseful.kernel.documents import Index, Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Envelope
 from houseful.tickets.domain import blocks
 from houseful.tickets.domain.blocks import Block, Claim, SeatState
 from houseful.tickets.domain.tickets import Ticket

@@ -17,7 +17,7 @@ from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
 from houseful.checks import every
 from houseful.common.delivery.documents import Inbox, aggregate_id
-from houseful.common.ports import Store
+from houseful.kernel.ports import Store
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.shows import Show, ShowState

@@ -13,9 +13,9 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
-from houseful.common.documents import Document
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Bus, Delivery, Envelope, Subscription, Transaction
+from houseful.kernel.documents import Document
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Bus, Delivery, Envelope, Subscription, Transaction
 from houseful.messages import EventChanged, InventoryReady, Message
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from houseful.common.addresses import UNKNOWN, forwarded, network
+from houseful.kernel.network_addresses import UNKNOWN, forwarded, network
 
 
 @pytest.mark.parametrize(

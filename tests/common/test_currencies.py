@@ -2,7 +2,7 @@
 
 import pytest
 
-from houseful.common.money import CURRENCIES, written
+from houseful.kernel.money import CURRENCIES, written
 
 # Those of ISO 4217 that are somebody's money and do not have hundredths.
 NO_MINOR_UNIT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"

@@ -24,10 +24,10 @@ from houseful.common.delivery import (
     unpark,
 )
 from houseful.common.delivery.relay import KEPT_SECONDS, LEASE_SECONDS
-from houseful.common.documents import Millis
-from houseful.common.errors import Duplicate, Refusal, Unavailable
-from houseful.common.ports import Delivery, Envelope, Transaction
-from houseful.common.telemetry import current_traceparent, trace
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import Delivery, Envelope, Transaction
+from houseful.kernel.telemetry import current_traceparent, trace
 from houseful.messages import MESSAGES, EventCancelled, EventChanged, Message
 from tests.common.delivery_world import Failing, Ledger, World, changed, note, until, write_down
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from houseful.common.delivery import Consumer, ParkedMessage, Relay, list_dead, list_parked, replay, unpark
-from houseful.common.errors import Refusal, Transient, Unavailable
-from houseful.common.ports import Transaction
+from houseful.kernel.errors import Refusal, Transient, Unavailable
+from houseful.kernel.ports import Transaction
 from houseful.messages import EventChanged
 from tests.common.delivery_world import World, note
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.common import emails
-from houseful.common.emails import NoAddress, parsed
-from houseful.common.errors import Refusal
+from houseful.kernel import email_addresses
+from houseful.kernel.email_addresses import NoAddress, parsed
+from houseful.kernel.errors import Refusal
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from houseful.common.errors import Refusal
     ],
 )
 def test_addresses(text: str, email: str, wire: str, key: str) -> None:
-    assert parsed(text) == emails.Address(email, wire, key)
-    assert emails.searched(text) == key
+    assert parsed(text) == email_addresses.Address(email, wire, key)
+    assert email_addresses.searched(text) == key
 
 
 @pytest.mark.parametrize("domain", ["straße.de", "STRAßE.de", "xn--strae-oqa.de", "XN--STRAE-OQA.DE"])
@@ -66,24 +66,24 @@ def test_a_domain_with_a_letter_of_its_own_is_another_domain(domain: str) -> Non
 )
 def test_no_addresses(text: str, why: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        emails.address(text, "buyer.email")
+        email_addresses.address(text, "buyer.email")
     assert refusal.value.status == 422
     assert why in refusal.value.errors["buyer.email"]
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_an_address_or_refused(text: str) -> None:
-    key = emails.searched(text)
+    key = email_addresses.searched(text)
     try:
         found = parsed(text)
     except NoAddress:
         return
     assert parsed(found.email) == found
     assert parsed(found.wire) == found
-    assert emails.searched(found.key) == found.key == key
+    assert email_addresses.searched(found.key) == found.key == key
 
 
 def test_the_beginning_of_an_address_is_searched_for_as_it_is_kept() -> None:
-    assert emails.searched("JÖRG@Mün") == "jörg@mün"
-    assert emails.searched(" Ann") == "ann"
-    assert emails.searched("") == ""
+    assert email_addresses.searched("JÖRG@Mün") == "jörg@mün"
+    assert email_addresses.searched(" Ann") == "ann"
+    assert email_addresses.searched("") == ""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.common.finding import finder
+from houseful.kernel.search_text import finder
 
 FOUND = [
     ("lodz", "Łódź Festival"),

@@ -7,8 +7,8 @@ from prometheus_client import REGISTRY
 
 from houseful import app
 from houseful.adapters.system import ManualClock
-from houseful.common.errors import Unavailable
-from houseful.common.jobs import Jobs
+from houseful.kernel.background import Jobs
+from houseful.kernel.errors import Unavailable
 
 
 def figure(name: str, **labels: str) -> float:

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from houseful.adapters.system import ManualClock
-from houseful.common.errors import Conflict, Unavailable
-from houseful.common.trouble import Trouble
+from houseful.kernel.errors import Conflict, Unavailable
+from houseful.kernel.outage_log import Trouble
 
 log = logging.getLogger("houseful.test")
 

@@ -13,9 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 from houseful.app import MANIFESTS
 from houseful.common import words
 from houseful.common.dispatch import _query
-from houseful.common.errors import Refusal
 from houseful.common.http import Input, NoQuery, decode
 from houseful.common.words import ONE_LINE, WRONG
+from houseful.kernel.errors import Refusal
 
 
 class Colour(enum.StrEnum):

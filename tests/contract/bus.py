@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import pytest
 
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Bus, BusLook, Delivery, Envelope, Subscription
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Bus, BusLook, Delivery, Envelope, Subscription
 
 OpenBus = Callable[[], Awaitable[BusLook]]
 """Opens the same bus once more, as another start of the program would, and closes what it opened before."""

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Coordination
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Coordination
 
 PassTime = Callable[[float], Awaitable[None]]
 """Lets at least so many seconds pass for the adapter."""

@@ -8,8 +8,8 @@ from email.utils import getaddresses
 import pytest
 from msgspec.structs import replace
 
-from houseful.common.errors import Refusal
-from houseful.common.ports import Attachment, CalendarDate, Letter, Mailer
+from houseful.kernel.errors import Refusal
+from houseful.kernel.ports import Attachment, CalendarDate, Letter, Mailer
 
 Arrived = Callable[[], Awaitable[list[EmailMessage]]]
 """What the recipients have, the oldest first."""

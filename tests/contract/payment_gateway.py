@@ -5,8 +5,8 @@ from typing import Protocol
 
 import pytest
 
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import PaymentGateway, PaymentIntent
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import PaymentGateway, PaymentIntent
 
 
 class Processor(Protocol):

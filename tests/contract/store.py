@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from houseful.common.documents import Document, Index, Scalar
-from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable
-from houseful.common.ports import OutboxRow, Store, Transaction
-from houseful.common.telemetry import trace
+from houseful.kernel.documents import Document, Index, Scalar
+from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import OutboxRow, Store, Transaction
+from houseful.kernel.telemetry import trace
 from houseful.messages import EventCancelled, InventoryReady
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from houseful.adapters.gateway_client import HttpPaymentGateway
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
 from tests.contract.payment_gateway import PaymentGatewayContract
 from tests.payments.world import API_KEY, World
 

@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from houseful.adapters.kafka import KafkaBus
 from houseful.adapters.kafka_member import KafkaMember
 from houseful.adapters.system import SystemClock
-from houseful.common.errors import Unavailable
-from houseful.common.ports import BusLook, Delivery, Subscription
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import BusLook, Delivery, Subscription
 from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 

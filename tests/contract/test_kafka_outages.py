@@ -13,7 +13,7 @@ from engines.kafka import Kafka
 from engines.packages import Missing
 from houseful.adapters.kafka import KafkaBus
 from houseful.adapters.system import SystemClock
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from tests.contract.bus import envelope, envelopes_of, receive, receive_all
 
 
@@ -101,7 +101,7 @@ ONLOOKER = """
 import asyncio, sys
 from houseful.adapters.kafka import KafkaBus
 from houseful.adapters.system import SystemClock
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 async def main():
     bus = KafkaBus.open(sys.argv[1], clock=SystemClock(), patience_seconds=1)

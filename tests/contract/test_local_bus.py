@@ -12,8 +12,8 @@ import pytest
 from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.local_bus_file import PARTITIONS, partition_of
 from houseful.adapters.system import ManualClock, SystemClock
-from houseful.common.errors import Unavailable
-from houseful.common.ports import BusLook
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import BusLook
 from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, everything, receive
 
 DAY_MILLIS = 24 * 3600 * 1000

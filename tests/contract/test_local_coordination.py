@@ -7,7 +7,7 @@ import pytest
 
 from houseful.adapters.local_coordination import SIGNALS_KEPT, LocalCoordination
 from houseful.adapters.system import ManualClock
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from tests.contract.coordination import CoordinationContract, PassTime
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from houseful.adapters.mail import FolderMailer, SmtpMailer
 from houseful.adapters.system import ManualClock
-from houseful.common.errors import Refusal, Unavailable
+from houseful.kernel.errors import Refusal, Unavailable
 from tests.contract.mailer import LETTER, Arrived, MailerContract
 
 SENDER = "Houseful <tickets@example.net>"

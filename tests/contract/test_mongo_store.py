@@ -28,9 +28,9 @@ from houseful.adapters.mongo_batch import Batch
 from houseful.adapters.mongo_commit import Attempt
 from houseful.adapters.mongo_connection import hosts
 from houseful.adapters.system import SystemClock, SystemIds
-from houseful.common.documents import Document, Index
-from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable
-from houseful.common.ports import Store, Transaction
+from houseful.kernel.documents import Document, Index
+from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import Store, Transaction
 from tests.contract.mongo_engine import CuttingProxy, mongo_database, mongo_url, program
 from tests.contract.store import (
     DOCUMENTS,

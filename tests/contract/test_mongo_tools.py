@@ -13,9 +13,9 @@ from houseful import checks, stuck
 from houseful.accounts import create
 from houseful.checks import Report, check_all
 from houseful.common.auth import Role
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Transaction
 from houseful.doctor import examine
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Transaction
 from houseful.settings import SERVICES, load_settings
 from houseful.tickets.domain.tickets import Ticket
 from tests.contract.kafka_engine import kafka_servers

@@ -13,7 +13,7 @@ from houseful.adapters import redis_line
 from houseful.adapters.local_coordination import SIGNALS_KEPT
 from houseful.adapters.redis import RedisCoordination
 from houseful.adapters.system import ManualClock, SystemClock
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from tests.contract.coordination import PATIENCE_SECONDS, CoordinationContract, PassTime
 from tests.contract.redis_engine import PATIENT_SECONDS, redis_url
 

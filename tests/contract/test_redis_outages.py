@@ -17,7 +17,7 @@ from houseful.adapters import redis_signals
 from houseful.adapters.redis import RedisCoordination
 from houseful.adapters.redis_line import Dialler
 from houseful.adapters.system import ManualClock, SystemClock
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from tests.contract.coordination import PATIENCE_SECONDS
 from tests.contract.redis_engine import PATIENT_SECONDS, own_redis
 

@@ -19,9 +19,9 @@ from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.sqlite_tables import KNOWN_BODY_BYTES, LEAST_BYTES
 from houseful.adapters.sqlite_writer import GATHER_TURNS, WriteSet
 from houseful.adapters.system import SystemClock, SystemIds
-from houseful.common.documents import Document, Index
-from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable
-from houseful.common.ports import Store, Transaction
+from houseful.kernel.documents import Document, Index
+from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import Store, Transaction
 from tests.contract.store import (
     DOCUMENTS,
     Account,

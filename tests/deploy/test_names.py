@@ -6,10 +6,6 @@ import re
 import pytest
 from prometheus_client import REGISTRY
 
-from houseful.common import (
-    jobs,  # noqa: F401 - what each of them registers
-    telemetry,  # noqa: F401
-)
 from houseful.common.delivery import figures  # noqa: F401
 from tests.deploy.files import INSTALLING, ROOT, SECRETS, VARIABLES, parse_command, text
 

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.errors import Conflict, Refusal
 from houseful.common.plan import StandingArea
 from houseful.events import domain
 from houseful.events.domain import Changes, NewEvent, StoredPlan
 from houseful.events.service import Position, Search
+from houseful.kernel.errors import Conflict, Refusal
 from houseful.messages import (
     AvailabilityChanged,
     EventChanged,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from houseful.common.errors import Unavailable
 from houseful.gateway.pace import Pace
 from houseful.gateway.shared import Shared
+from houseful.kernel.errors import Unavailable
 from tests.gateway.world import HERE, Front, World
 
 KEY = "key-of-the-installation"

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from houseful.common.errors import Unavailable
 from houseful.gateway import operations
+from houseful.kernel.errors import Unavailable
 from tests.gateway.world import HERE, World
 from tests.support import House, open_stream
 

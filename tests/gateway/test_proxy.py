@@ -11,7 +11,7 @@ from houseful.adapters.proxy import WHOLE_BYTES, ServiceProxy
 from houseful.adapters.proxy_request import KEPT_BYTES
 from houseful.adapters.system import ManualClock
 from houseful.common.http import Answer, Cut, Endpoint, Receive, Scope, Send, respond
-from houseful.common.telemetry import request_id, trace
+from houseful.kernel.telemetry import request_id, trace
 from tests.gateway.upstreams import Client, Service, cut, echo, until, whole_body
 from tests.gateway.world import World, handle
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from houseful.common.http import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
-from houseful.common.telemetry import current_traceparent, request_id
 from houseful.gateway import Operations, ServiceDoor
+from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.settings import Settings
 from tests.gateway.upstreams import Client, until
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from tests.payments.world import ANSWER_LOST, API_KEY, CHALLENGED, DECLINED, GOOD, POOR, SLOW, World
 
 KEYED = {"authorization": f"Bearer {API_KEY}", "idempotency-key": "k"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.payments import domain
 from houseful.payments.domain import Card, DeliveryStatus, Intent, State
 from tests.payments.world import ANSWER_LOST, CHALLENGED, DECLINED, GOOD, POOR, SLOW

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.payments import service
 from houseful.payments.domain import TRANSITIONS, Intent, State, Totals
 from tests.payments.world import ANSWER_LOST, CHALLENGED, DECLINED, GOOD, POOR, SLOW, Json, World, no_answer

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from houseful.common.errors import Unavailable
 from houseful.common.idempotency import KeptAnswer
-from houseful.common.ports import ServiceAnswer, Transaction
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import ServiceAnswer, Transaction
 from houseful.payments import domain, service
 from houseful.payments.domain import DeliveryStatus, Totals, WebhookDelivery
 from tests.payments.world import CHALLENGED, DECLINED, GOOD, SLOW, Json, World, no_answer

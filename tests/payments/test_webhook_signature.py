@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.common import webhooks
-from houseful.common.errors import Refusal
+from houseful.kernel import webhook_signature
+from houseful.kernel.errors import Refusal
 
 NOW = 1_800_000_000_500
 KEYS = (b"new", b"old")
@@ -17,7 +17,7 @@ BODY = b'{"id":"whe_1"}'
 
 def refused(keys: tuple[bytes, ...], body: bytes, header: str | None, now: int = NOW) -> bool:
     try:
-        webhooks.verify(keys, body, header, now)
+        webhook_signature.verify(keys, body, header, now)
     except Refusal as refusal:
         return (refusal.status, refusal.code) == (400, "bad_signature")
     return False
@@ -25,26 +25,26 @@ def refused(keys: tuple[bytes, ...], body: bytes, header: str | None, now: int =
 
 def test_it_is_the_documented_form() -> None:
     by_hand = hmac.new(b"new", b"1800000000." + BODY, hashlib.sha256).hexdigest()
-    assert webhooks.sign(KEYS[:1], BODY, NOW) == f"t=1800000000,v1={by_hand}"
+    assert webhook_signature.sign(KEYS[:1], BODY, NOW) == f"t=1800000000,v1={by_hand}"
 
 
 def test_each_key_is_accepted_while_keys_change() -> None:
-    assert not refused(KEYS, BODY, webhooks.sign([b"old"], BODY, NOW))
-    assert not refused((b"other", b"new"), BODY, webhooks.sign(KEYS, BODY, NOW))
-    assert refused(KEYS, BODY, webhooks.sign([b"foreign"], BODY, NOW))
-    assert refused((), BODY, webhooks.sign(KEYS, BODY, NOW))
+    assert not refused(KEYS, BODY, webhook_signature.sign([b"old"], BODY, NOW))
+    assert not refused((b"other", b"new"), BODY, webhook_signature.sign(KEYS, BODY, NOW))
+    assert refused(KEYS, BODY, webhook_signature.sign([b"foreign"], BODY, NOW))
+    assert refused((), BODY, webhook_signature.sign(KEYS, BODY, NOW))
 
 
 @pytest.mark.parametrize(
     ("off_seconds", "is_refused"), [(0, False), (300, False), (-300, False), (301, True), (-301, True)]
 )
 def test_the_time_counts_both_ways(off_seconds: int, is_refused: bool) -> None:
-    header = webhooks.sign(KEYS, BODY, NOW + off_seconds * 1000)
+    header = webhook_signature.sign(KEYS, BODY, NOW + off_seconds * 1000)
     assert refused(KEYS, BODY, header) is is_refused
 
 
 def test_a_newer_time_on_an_old_signature_is_refused() -> None:
-    old = webhooks.sign(KEYS, BODY, NOW - 3_600_000)
+    old = webhook_signature.sign(KEYS, BODY, NOW - 3_600_000)
     assert refused(KEYS, BODY, old.replace("t=1799996400", "t=1800000000"))
 
 
@@ -72,7 +72,7 @@ def test_what_is_malformed_is_refused(header: str | None) -> None:
 def test_every_bit_of_the_body_counts(bit: int) -> None:
     altered = bytearray(BODY)
     altered[bit // 8] ^= 1 << bit % 8
-    assert refused(KEYS, bytes(altered), webhooks.sign(KEYS, BODY, NOW))
+    assert refused(KEYS, bytes(altered), webhook_signature.sign(KEYS, BODY, NOW))
 
 
 @given(st.text(max_size=200))
@@ -81,6 +81,6 @@ def test_no_header_breaks_it(header: str) -> None:
 
 
 def test_keys_of_a_setting() -> None:
-    assert webhooks.keys_of("new, old,") == KEYS
+    assert webhook_signature.keys_of("new, old,") == KEYS
     with pytest.raises(ValueError, match="no key"):
-        webhooks.keys_of(" , ")
+        webhook_signature.keys_of(" , ")

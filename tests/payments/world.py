@@ -12,12 +12,12 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds, SystemClock
 from houseful.adapters.workers import WorkHere
-from houseful.common import webhooks
 from houseful.common.auth import TokenVerifier
 from houseful.common.dispatch import ServiceApp
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
 from houseful.common.service import Platform
+from houseful.kernel import webhook_signature
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
 from houseful.payments import MANIFEST
 from houseful.payments.service import Payments
 from houseful.settings import Secrets, Settings
@@ -49,7 +49,9 @@ class Receiver:
     ) -> ServiceAnswer:
         assert (method, path) == ("POST", "/api/tickets/webhooks/payments")
         assert headers is not None
-        webhooks.verify([WEBHOOK_KEY.encode()], body, headers[webhooks.HEADER], self._clock.now())
+        webhook_signature.verify(
+            [WEBHOOK_KEY.encode()], body, headers[webhook_signature.HEADER], self._clock.now()
+        )
         notice = msgspec.json.decode(body)
         self.got.append(notice)
         self.headers.append(dict(headers))

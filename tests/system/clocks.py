@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from houseful.common.documents import Millis
+from houseful.kernel.documents import Millis
 
 CLOCK_FILE = "clock"
 LOOK_SECONDS = 0.01

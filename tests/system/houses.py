@@ -13,8 +13,8 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SystemClock
 from houseful.adapters.workers import WorkHere
 from houseful.app import Running, running
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Coordination
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Coordination
 from houseful.settings import SERVICES, load_secrets, load_settings
 from tests.support import House, Reply, open_stream
 from tests.system.clocks import CLOCK_FILE, FlowingClock, MovableClock

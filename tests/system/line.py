@@ -4,7 +4,6 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from houseful.adapters.uvicorn_server import CUT
-from houseful.common.errors import Unavailable
 from houseful.common.http import (
     Answer,
     App,
@@ -16,7 +15,8 @@ from houseful.common.http import (
     respond,
     service_unavailable,
 )
-from houseful.common.webhooks import HEADER
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.webhook_signature import HEADER
 from tests.support import House, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from houseful.checks import CHECKS, Installation, every
 from houseful.common.auth import Role
-from houseful.common.errors import Unavailable
-from houseful.common.ports import BusLook
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import BusLook
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.users.domain import Session, User

@@ -4,7 +4,7 @@ import itertools
 import json
 import random
 
-from houseful.common import webhooks
+from houseful.kernel import webhook_signature
 from tests.system import outside_client as cards
 from tests.system.line import WEBHOOKS, is_the_gateways, nothing
 from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale
@@ -63,25 +63,25 @@ async def test_webhooks_that_are_not_the_gateways(sale: Sale) -> None:
     await sale.caught(1)
     sale.line.catches = False
     body, headers = sale.line.caught[0]
-    signature = headers[webhooks.HEADER]
+    signature = headers[webhook_signature.HEADER]
     cheaper = json.loads(body)
     cheaper["data"]["intent"]["amount_minor"] = 1
     stamp, _, value = signature.partition(",v1=")
     forged: list[tuple[bytes, dict[str, str]]] = [
         (body, {}),
-        (body, {webhooks.HEADER: ""}),
-        (body, {webhooks.HEADER: f"{stamp},v1={'0' * 64}"}),
-        (body, {webhooks.HEADER: f"t={int(stamp[2:]) + 1},v1={value}"}),
-        (json.dumps(cheaper).encode(), {webhooks.HEADER: signature}),
-        (body + b" ", {webhooks.HEADER: signature}),
-        (body, {webhooks.HEADER: webhooks.sign([b"another key"], body, sale.clock.now())}),
+        (body, {webhook_signature.HEADER: ""}),
+        (body, {webhook_signature.HEADER: f"{stamp},v1={'0' * 64}"}),
+        (body, {webhook_signature.HEADER: f"t={int(stamp[2:]) + 1},v1={value}"}),
+        (json.dumps(cheaper).encode(), {webhook_signature.HEADER: signature}),
+        (body + b" ", {webhook_signature.HEADER: signature}),
+        (body, {webhook_signature.HEADER: webhook_signature.sign([b"another key"], body, sale.clock.now())}),
     ]
     for altered, its_headers in forged:
         reply = await sale.house.call("POST", WEBHOOKS, altered, headers=its_headers)
         reply.refused(400, "bad_signature")
     assert await sale.status(order) == "awaiting_payment"
 
-    await sale.clock.advance(webhooks.TOLERANCE_SECONDS + 1)
+    await sale.clock.advance(webhook_signature.TOLERANCE_SECONDS + 1)
     (await sale.line.deliver(sale.house)).refused(400, "bad_signature")  # a recording
 
 
@@ -95,8 +95,8 @@ async def test_a_webhook_of_another_amount_sells_nothing(sale: Sale) -> None:
     news = json.loads(sale.line.caught[0][0])
     news["data"]["intent"]["amount_minor"] = 1
     body = json.dumps(news).encode()
-    keys = webhooks.keys_of(sale.house.app.secrets.webhook_keys)
-    headers = {webhooks.HEADER: webhooks.sign(keys, body, sale.clock.now())}
+    keys = webhook_signature.keys_of(sale.house.app.secrets.webhook_keys)
+    headers = {webhook_signature.HEADER: webhook_signature.sign(keys, body, sale.clock.now())}
     (await sale.house.call("POST", WEBHOOKS, body, headers=headers)).ok(204)
     await sale.becomes(order, "refunded")
     assert await sale.tickets(order) == []

@@ -23,8 +23,8 @@ from houseful.adapters.system import SystemClock, SystemIds
 from houseful.adapters.uvicorn_server import listen
 from houseful.adapters.workers import WorkHere
 from houseful.app import GATEWAY, Running, WallAndStopwatch, running
-from houseful.common.ports import Coordination
-from houseful.common.telemetry import configure_logging
+from houseful.kernel.ports import Coordination
+from houseful.kernel.telemetry import configure_logging
 from houseful.settings import SERVICES, Secrets, Settings, load_secrets, load_settings
 from tests.system.line import Line
 from tests.system.serving import Servers, line_to, url_of

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED, HELD, SOLD
 from houseful.tickets.service.availability import HallView

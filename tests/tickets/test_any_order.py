@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from houseful.common.errors import Refusal, Unavailable
+from houseful.kernel.errors import Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.tickets.domain.orders import OrderState
 from houseful.tickets.domain.shows import ShowState

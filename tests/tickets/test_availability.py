@@ -2,7 +2,7 @@
 
 import pytest
 
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.tickets.domain.seatmap import AVAILABLE, HELD
 from houseful.tickets.service import availability
 from tests.tickets.hall_in_use import Change, running, shown, stored, view_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import MOST_HOLDS
 from houseful.tickets.service.availability import HallView

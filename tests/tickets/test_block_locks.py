@@ -6,7 +6,7 @@ import pytest
 
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.tickets.service.locks import BlockLocks
 
 

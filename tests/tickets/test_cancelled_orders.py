@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from houseful.common.errors import Refusal, Unavailable
+from houseful.kernel.errors import Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, PaymentReturned
 from houseful.payments.domain import State
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from houseful.common.errors import Duplicate, Refusal, Unavailable
 from houseful.common.idempotency import Answered
+from houseful.kernel.errors import Duplicate, Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.letters import QueuedLetter
 from houseful.tickets.domain.orders import Order, OrderState

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from houseful.common.ports import Transaction
+from houseful.kernel.ports import Transaction
 from houseful.tickets.domain import scans, tickets
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict

@@ -9,7 +9,7 @@ import pytest
 
 from houseful import checks
 from houseful.common.auth import Role
-from houseful.common.times import rfc3339
+from houseful.kernel.times import rfc3339
 from tests.support import House, Reply, started
 
 NO_TICKET = "This is not a ticket of this house."

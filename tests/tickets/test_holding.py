@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from houseful.common.errors import Duplicate, Refusal, Unavailable
 from houseful.common.idempotency import Answered, digest, is_copy, once
-from houseful.common.ports import Transaction
+from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import Transaction
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.tickets.domain import holds
 from houseful.tickets.domain.holds import MOST_HOLDS, TRANSITIONS, Allowance, Hold, HoldState
 

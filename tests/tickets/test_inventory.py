@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import ServiceAnswer
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import ServiceAnswer
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout

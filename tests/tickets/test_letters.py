@@ -3,8 +3,8 @@
 import pytest
 
 from houseful.adapters.local_coordination import LocalCoordination
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import Letter
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Letter
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.letters import Proofs, QueuedLetter, shown_name
 from tests.tickets.world import World, refusal

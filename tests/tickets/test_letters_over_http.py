@@ -6,8 +6,8 @@ import icalendar
 import pytest
 
 from houseful.common.auth import Role
-from houseful.common.errors import Refusal
-from houseful.common.ports import Letter
+from houseful.kernel.errors import Refusal
+from houseful.kernel.ports import Letter
 from tests.support import House
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from houseful.common.errors import Refusal, Unavailable
+from houseful.kernel.errors import Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Allowance, Hold

@@ -6,7 +6,7 @@ from itertools import product
 import msgspec
 import pytest
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.messages import SoldSeat
 from houseful.tickets.domain import orders
 from houseful.tickets.domain.orders import (

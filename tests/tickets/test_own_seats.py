@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from tests.tickets.world import World, refusal
 
 FASTER = "Somebody else was faster"

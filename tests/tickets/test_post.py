@@ -9,8 +9,8 @@ import pypdf
 import pytest
 
 from houseful.adapters.workers import WorkHere
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import Letter
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Letter
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
 from houseful.tickets import wording

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import PaymentIntent
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import PaymentIntent
 from houseful.messages import OrderConfirmed, PaymentReturned
 from houseful.tickets.domain.orders import LATE_MILLIS, Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.returns import Reason, in_words

@@ -5,8 +5,8 @@ from itertools import product
 import msgspec
 import pytest
 
-from houseful.common.errors import Refusal
-from houseful.common.times import USUAL_LENGTH_MILLIS
+from houseful.kernel.errors import Refusal
+from houseful.kernel.times import USUAL_LENGTH_MILLIS
 from houseful.messages import EventChanged, EventPublished
 from houseful.tickets.domain import shows
 from houseful.tickets.domain.shows import TRANSITIONS, Show, ShowState

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.tickets.domain.holds import Allowance, RunningHold
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show

@@ -13,11 +13,11 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.adapters.workers import WorkHere
 from houseful.common.auth import Identity
-from houseful.common.documents import Document
-from houseful.common.errors import Refusal
 from houseful.common.idempotency import Once, digest, once
-from houseful.common.ports import Coordination
 from houseful.common.service import Platform
+from houseful.kernel.documents import Document
+from houseful.kernel.errors import Refusal
+from houseful.kernel.ports import Coordination
 from houseful.messages import MESSAGES, EventPublished, Message
 from houseful.settings import Secrets, Settings
 from houseful.tickets import MANIFEST

@@ -16,8 +16,8 @@ from houseful.adapters.workers import WorkHere
 from houseful.common.auth import Identity, Role, TokenVerifier
 from houseful.common.dispatch import ServiceApp
 from houseful.common.ended import EndedTokens
-from houseful.common.errors import Refusal
-from houseful.common.ports import Reader, ServiceAnswer
+from houseful.kernel.errors import Refusal
+from houseful.kernel.ports import Reader, ServiceAnswer
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from houseful.common.auth import Role
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, GRACE_MILLIS, Admins, Presented, Session, User
 

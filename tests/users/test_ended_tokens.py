@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.common.auth import Role, TokenVerifier
 from houseful.common.ended import KEPT_MILLIS, PATH, Ending
-from houseful.common.errors import Refusal, Unavailable
+from houseful.kernel.errors import Refusal, Unavailable
 from houseful.users.domain import User
 from houseful.users.endings import TokensEnded
 from tests.users.support import ANN, PASSWORD, SECRETS, World, code, json

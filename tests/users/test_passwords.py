@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from houseful.common.errors import Refusal, Unavailable
+from houseful.kernel.errors import Refusal, Unavailable
 from houseful.users.domain import User
 from houseful.users.passwords import OWASP, Passwords
 from tests.users.support import ANN, CHEAP, HERE, PASSWORD, MakeWorld, World, identity, login, refused

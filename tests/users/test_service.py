@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from houseful.common import emails
 from houseful.common.auth import Role
+from houseful.kernel import email_addresses
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, Admins, Session, User
 from tests.users.support import ANN, HERE, PASSWORD, World, all_of, identity, login, refused
@@ -355,7 +355,7 @@ async def with_the_first_versions_key(world: World, email: str) -> User:
     async with world.store.begin() as tx:
         kept = await tx.get(User, user.id)
         assert kept is not None
-        tx.put(replace(kept, address=emails.first_key(email)))
+        tx.put(replace(kept, address=email_addresses.first_key(email)))
     return user
 
 
@@ -365,7 +365,7 @@ async def test_accounts_of_the_version_before_sign_in(world: World, email: str) 
     assert (await login(world.users, email)).user.id == user.id
     await world.users.register(email=email, password="another one", name="Eve", peer=HERE)
     [kept] = await all_of(world.store, User)
-    assert kept.address == emails.parsed(email).key
+    assert kept.address == email_addresses.parsed(email).key
 
 
 async def test_an_account_of_the_version_before_does_not_keep_another_domain_out(world: World) -> None:

@@ -15,9 +15,9 @@ from houseful.adapters import folder_lock, sqlite_health
 from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.local_coordination import LocalCoordination, Stopwatch
 from houseful.adapters.sqlite import SqliteStore
-from houseful.common.documents import Document
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Coordination, Ids
+from houseful.kernel.documents import Document
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Coordination, Ids
 from houseful.settings import Settings, SettingsError
 
 if TYPE_CHECKING:

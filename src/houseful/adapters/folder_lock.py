@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from houseful.common import private
+from houseful.kernel import private_files
 
 _NAME = "server.lock"
 _MOST_BYTES = 1000
@@ -31,7 +31,7 @@ def hold(folder: Path, *, links: str = "") -> Iterator[None]:
 
     Raises `FolderInUse`. Tools that go through the stores (accounts, checks) work beside the holder.
     """
-    private.make_folder(folder)
+    private_files.make_folder(folder)
     file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

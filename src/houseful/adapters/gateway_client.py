@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
 
 _INTENTS = "/api/payments/intents"
 

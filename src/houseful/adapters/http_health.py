@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from houseful.adapters.clock_gap import ahead_seconds, asked
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 _SECONDS = 5.0
 _DATE_SECONDS = 2.0  # it is cut to whole seconds, and servers look at the clock but once in one

@@ -13,8 +13,8 @@ from houseful.adapters.kafka_reader import commits, kept
 from houseful.adapters.kafka_sender import KafkaSender
 from houseful.adapters.kafka_settings import Cluster
 from houseful.adapters.kafka_subscription import KafkaSubscription
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Envelope, Subscription
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Envelope, Subscription
 
 
 class KafkaBus:

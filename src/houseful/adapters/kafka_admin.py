@@ -30,7 +30,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_settings import Cluster, Place, unavailable
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 KEPT_MILLIS = 7 * 24 * 3600 * 1000
 """For how long a topic keeps messages, at least: as long as a service may be away."""

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from confluent_kafka import Message
 
-from houseful.common.ports import Delivery, Envelope
-from houseful.common.times import millis, rfc3339
+from houseful.kernel.ports import Delivery, Envelope
+from houseful.kernel.times import millis, rfc3339
 
 Headers = list[tuple[str, str | bytes | None]]
 

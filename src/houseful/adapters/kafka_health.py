@@ -7,7 +7,7 @@ from confluent_kafka import TopicPartitionInfo
 
 from houseful.adapters.kafka_admin import KafkaAdmin
 from houseful.adapters.kafka_settings import Cluster
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 _PATIENCE_SECONDS = 5.0
 

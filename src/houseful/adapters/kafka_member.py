@@ -9,9 +9,9 @@ from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_events import delivery_of
 from houseful.adapters.kafka_reader import committed
 from houseful.adapters.kafka_settings import Cluster, Place, Protocol, unavailable
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Delivery
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Delivery
+from houseful.kernel.telemetry import get_logger
 
 _POLL_SECONDS = 0.1
 _NOT_OURS = frozenset(

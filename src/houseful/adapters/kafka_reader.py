@@ -11,8 +11,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_events import delivery_of
 from houseful.adapters.kafka_settings import Cluster, Place, unavailable
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Envelope
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Envelope
 
 _MESSAGES_AT_ONCE = 1_000
 _WAIT_SECONDS = 0.2

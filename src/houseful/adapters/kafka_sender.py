@@ -9,9 +9,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from houseful.adapters import kafka_settings
 from houseful.adapters.kafka_events import headers_of
 from houseful.adapters.kafka_settings import Cluster
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Envelope
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Envelope
+from houseful.kernel.telemetry import get_logger
 
 _POLL_SECONDS = 0.2
 

@@ -8,8 +8,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from confluent_kafka import KafkaError, KafkaException
 
-from houseful.common.errors import Unavailable
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
 
 _QUIET_SECONDS = 30.0
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from houseful.adapters.kafka_admin import KafkaAdmin
 from houseful.adapters.kafka_member import KafkaMember, Round
 from houseful.adapters.kafka_settings import Place
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Delivery
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Delivery
+from houseful.kernel.telemetry import get_logger
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from houseful.adapters.local_bus_file import PARTITIONS, BusFile, Place
-from houseful.common.documents import Millis
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Delivery, Envelope, Subscription
-from houseful.common.waiting import poll_on
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Delivery, Envelope, Subscription
+from houseful.kernel.waiting import poll_on
 
 _ROWS_PER_READ = 1_000
 _KEPT_MILLIS = 7 * 24 * 3600 * 1000

@@ -14,11 +14,11 @@ from zlib import crc32
 
 import apsw
 
-from houseful.common import private
-from houseful.common.documents import Millis
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Delivery, Envelope
-from houseful.common.telemetry import get_logger
+from houseful.kernel import private_files
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Delivery, Envelope
+from houseful.kernel.telemetry import get_logger
 
 T = TypeVar("T")
 
@@ -258,7 +258,7 @@ class BusFile:
             raise Unavailable(f"the local bus {path} can't be opened: {error}") from error
 
     def _open_to_write(self) -> None:
-        private.make_folder(self._path.parent)
+        private_files.make_folder(self._path.parent)
         self._lock = _lock_file(self._path.with_name(self._path.name + ".lock"))
         try:
             self._path.touch(mode=0o600)

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic, Protocol, TypeVar
 
-from houseful.common.errors import Unavailable
-from houseful.common.waiting import event_or_timeout
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.waiting import event_or_timeout
 
 V = TypeVar("V")
 

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
-from houseful.common import private
-from houseful.common.emails import NoAddress, parsed
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import Clock, Letter
+from houseful.kernel import private_files
+from houseful.kernel.email_addresses import NoAddress, parsed
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Clock, Letter
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+( [A-Za-z0-9'-]+)*")
 _NAME_COLUMNS = 60
@@ -108,10 +108,10 @@ class FolderMailer:
             raise Unavailable(f"the letter can't be written: {error}") from error
 
     def _write(self, id: str, content: bytes) -> None:
-        private.make_folder(self._folder)
-        private.close(self._folder)  # the first versions left it open to others
+        private_files.make_folder(self._folder)
+        private_files.close(self._folder)  # the first versions left it open to others
         draft = self._folder / f".{id}.draft"
-        with private.opened(draft) as output:
+        with private_files.opened(draft) as output:
             output.write(content)
             output.flush()
             os.fsync(output.fileno())

@@ -28,9 +28,9 @@ from houseful.adapters.mongo_reads import Reads
 from houseful.adapters.mongo_schema import evolve
 from houseful.adapters.mongo_transaction import MongoTransaction
 from houseful.adapters.mongo_writer import Writer
-from houseful.common.documents import Document, Scalar
-from houseful.common.errors import Conflict, Unavailable
-from houseful.common.ports import Clock, Ids, Outbox, Transaction
+from houseful.kernel.documents import Document, Scalar
+from houseful.kernel.errors import Conflict, Unavailable
+from houseful.kernel.ports import Clock, Ids, Outbox, Transaction
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from houseful.adapters.mongo_collections import Collection
 from houseful.adapters.mongo_connection import Row
-from houseful.common.errors import Conflict, Duplicate
+from houseful.kernel.errors import Conflict, Duplicate
 
 if TYPE_CHECKING:
     from houseful.adapters.mongo_writer import WriteSet

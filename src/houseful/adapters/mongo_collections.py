@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from houseful.adapters.mongo_connection import Row
-from houseful.common.documents import Document, Index, Scalar
+from houseful.kernel.documents import Document, Index, Scalar
 
 if TYPE_CHECKING:
     from houseful.adapters.mongo_writer import WriteSet

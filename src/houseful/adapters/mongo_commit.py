@@ -14,7 +14,7 @@ from houseful.adapters.mongo_collections import duplicate_index
 from houseful.adapters.mongo_connection import Client, Database, Row, is_our_fault
 from houseful.adapters.mongo_orphans import Orphans
 from houseful.adapters.mongo_outbox import OUTBOX, highest_numbers
-from houseful.common.errors import Conflict, Unavailable
+from houseful.kernel.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from houseful.adapters.mongo_writer import WriteSet

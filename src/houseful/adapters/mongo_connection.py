@@ -16,7 +16,7 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import parse_uri
 
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 # Below this the driver logs every command with the documents in it: people's names, addresses, secrets.
 logging.getLogger("pymongo").setLevel(logging.WARNING)

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from houseful.adapters.mongo_connection import Client, Row
-from houseful.common.telemetry import get_logger
+from houseful.kernel.telemetry import get_logger
 
 IDLE_MILLIS = 1_500
 """For how long nothing has come for a transaction that counts as left alone."""

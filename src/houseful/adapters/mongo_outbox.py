@@ -12,9 +12,9 @@ from pymongo.read_concern import ReadConcern
 
 from houseful.adapters.mongo_collections import OURS
 from houseful.adapters.mongo_connection import Database, Row, apart, unavailable
-from houseful.common.documents import Millis
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Ids, OutboxFigures, OutboxRow
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Ids, OutboxFigures, OutboxRow
 from houseful.messages import Message
 
 OUTBOX = "outbox"

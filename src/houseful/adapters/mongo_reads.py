@@ -11,7 +11,7 @@ from pymongo.read_concern import ReadConcern
 
 from houseful.adapters.mongo_collections import Collection, Search
 from houseful.adapters.mongo_connection import Database, Row, apart, unavailable
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 Found = tuple[int, str]
 """Version and body."""

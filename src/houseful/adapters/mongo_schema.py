@@ -9,7 +9,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 from houseful.adapters.mongo_collections import OURS, Collection
 from houseful.adapters.mongo_connection import Database, Row
 from houseful.adapters.mongo_outbox import OUTBOX, OUTBOX_INDEXES
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 _FILLED_AT_ONCE = 1_000
 _NAMESPACE_EXISTS = 48

@@ -14,9 +14,9 @@ from houseful.adapters.mongo_collections import Collection, Seen
 from houseful.adapters.mongo_outbox import stored_message
 from houseful.adapters.mongo_reads import Asked, Found
 from houseful.adapters.mongo_writer import WriteSet
-from houseful.common.documents import Document, Scalar
-from houseful.common.errors import Conflict, Duplicate
-from houseful.common.telemetry import current_traceparent
+from houseful.kernel.documents import Document, Scalar
+from houseful.kernel.errors import Conflict, Duplicate
+from houseful.kernel.telemetry import current_traceparent
 from houseful.messages import Message
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from houseful.adapters.mongo_batch import Batch, Change
 from houseful.adapters.mongo_collections import Collection
 from houseful.adapters.mongo_commit import Attempt, Committer, Contended, Lost, Mixed, Refused
 from houseful.adapters.mongo_connection import Row
-from houseful.common.errors import Conflict, Unavailable
+from houseful.kernel.errors import Conflict, Unavailable
 
 BATCH_LIMIT = 128
 """Write sets in one transaction of the server."""

@@ -30,9 +30,9 @@ from houseful.adapters.proxy_request import (
     sent_headers,
     target,
 )
-from houseful.common.errors import Unavailable
 from houseful.common.http import Cut, Receive, Scope, Send
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
 
 log = get_logger(__name__)
 

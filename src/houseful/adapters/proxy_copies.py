@@ -13,9 +13,9 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from houseful.adapters.local_coordination import Stopwatch
-from houseful.common.errors import Unavailable
-from houseful.common.telemetry import get_logger
-from houseful.common.waiting import Backoff
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff
 
 log = get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from houseful.common.http import Receive, Scope
-from houseful.common.telemetry import current_traceparent, request_id
+from houseful.kernel.telemetry import current_traceparent, request_id
 
 KEPT_BYTES = 256 * 1024
 """So much of a body is remembered, so that it can be sent again."""

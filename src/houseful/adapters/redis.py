@@ -16,7 +16,7 @@ from houseful.adapters.local_coordination import Stopwatch
 from houseful.adapters.redis_line import ANSWER_SECONDS, Call, Dialler, RedisLine, scripted
 from houseful.adapters.redis_scripts import ACQUIRE, INCREMENT, RELEASE, TAKE
 from houseful.adapters.redis_signals import RedisSignals
-from houseful.common.waiting import Backoff, event_or_timeout
+from houseful.kernel.waiting import Backoff, event_or_timeout
 
 _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.1

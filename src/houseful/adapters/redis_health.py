@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from houseful.adapters.clock_gap import ahead_seconds, asked
-from houseful.common.errors import Unavailable
+from houseful.kernel.errors import Unavailable
 
 _SECONDS = 2.0
 

@@ -22,9 +22,9 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from houseful.adapters.local_coordination import Stopwatch
 from houseful.adapters.redis_scripts import Script
-from houseful.common.errors import Unavailable
-from houseful.common.telemetry import get_logger
-from houseful.common.waiting import Backoff
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff
 
 log = get_logger(__name__)
 

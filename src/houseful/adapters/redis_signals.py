@@ -11,9 +11,9 @@ from redis.asyncio.connection import AbstractConnection
 
 from houseful.adapters.local_coordination import LocalCoordination, Stopwatch
 from houseful.adapters.redis_line import TROUBLE, Dialler, hang_up
-from houseful.common.errors import Unavailable
-from houseful.common.telemetry import get_logger
-from houseful.common.waiting import Backoff
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff
 
 log = get_logger(__name__)
 

@@ -21,10 +21,10 @@ from houseful.adapters.sqlite_outbox import SqliteOutbox
 from houseful.adapters.sqlite_tables import Row, Seen, Statement, Table, differences, evolve
 from houseful.adapters.sqlite_transaction import SqliteTransaction
 from houseful.adapters.sqlite_writer import BUSY_TIMEOUT_MS, ENGINE_ERRORS, Writer, WriteSet
-from houseful.common import private
-from houseful.common.documents import Document, Scalar
-from houseful.common.errors import Conflict, Unavailable
-from houseful.common.ports import Clock, Ids, Outbox, Transaction
+from houseful.kernel import private_files
+from houseful.kernel.documents import Document, Scalar
+from houseful.kernel.errors import Conflict, Unavailable
+from houseful.kernel.ports import Clock, Ids, Outbox, Transaction
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class SqliteStore:
     def _open_to_write(
         cls, path: Path, tables: Mapping[type[Document], Table], clock: Clock, ids: Ids
     ) -> Self:
-        private.make_folder(path.parent)
+        private_files.make_folder(path.parent)
         path.touch(mode=0o600)
         connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
         try:

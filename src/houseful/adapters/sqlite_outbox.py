@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from houseful.adapters.sqlite_tables import Binding, Row, Statement
-from houseful.common.documents import Millis
-from houseful.common.ports import Clock, Ids, OutboxFigures, OutboxRow
+from houseful.kernel.documents import Millis
+from houseful.kernel.ports import Clock, Ids, OutboxFigures, OutboxRow
 from houseful.messages import Message
 
 PAGE_ROWS = 500

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import apsw
 import msgspec
 
-from houseful.common.documents import Document, Index, Scalar
-from houseful.common.errors import Unavailable
+from houseful.kernel.documents import Document, Index, Scalar
+from houseful.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from houseful.adapters.sqlite_writer import WriteSet

@@ -10,9 +10,9 @@ import msgspec
 from houseful.adapters.sqlite_outbox import append_statement
 from houseful.adapters.sqlite_tables import Seen, Table
 from houseful.adapters.sqlite_writer import WriteSet
-from houseful.common.documents import Document, Scalar
-from houseful.common.errors import Conflict, Duplicate
-from houseful.common.telemetry import current_traceparent
+from houseful.kernel.documents import Document, Scalar
+from houseful.kernel.errors import Conflict, Duplicate
+from houseful.kernel.telemetry import current_traceparent
 from houseful.messages import Message
 
 if TYPE_CHECKING:

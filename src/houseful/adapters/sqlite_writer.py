@@ -31,8 +31,8 @@ from queue import SimpleQueue
 import apsw
 
 from houseful.adapters.sqlite_tables import Statement, Table
-from houseful.common.documents import Document
-from houseful.common.errors import Conflict, Duplicate, Unavailable
+from houseful.kernel.documents import Document
+from houseful.kernel.errors import Conflict, Duplicate, Unavailable
 
 BATCH_LIMIT = 128
 """Write sets in one commit: what the event loop applies in one go, some three milliseconds."""

@@ -12,8 +12,8 @@ import time
 from array import array
 from contextlib import suppress
 
-from houseful.common.documents import Millis
-from houseful.common.ports import Clock
+from houseful.kernel.documents import Millis
+from houseful.kernel.ports import Clock
 
 _SOMEWHERE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)}
 """Networks kept for examples (RFC 5737, 3849): on the other side of the default route, and nowhere."""

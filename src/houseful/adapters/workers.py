@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from houseful.adapters.worker import LENGTH_BYTES, error_of
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.telemetry import get_logger
 
 T = TypeVar("T")
 

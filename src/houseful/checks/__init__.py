@@ -19,8 +19,8 @@ from houseful.checks.messages import lost_on_bus, outbox_and_bus
 from houseful.checks.money import money
 from houseful.checks.seats import seats_and_plans, seats_tickets_orders
 from houseful.checks.stores import accounts, applied_messages, halls, known_stores
-from houseful.common.errors import Unavailable
-from houseful.common.ports import BusLook, Store
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import BusLook, Store
 from houseful.settings import Settings
 
 __all__ = [

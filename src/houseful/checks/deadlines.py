@@ -1,7 +1,7 @@
 """Deadlines of whatever somebody has to finish."""
 
 from houseful.checks.looks import Finding, Installation, Look
-from houseful.common.documents import Millis
+from houseful.kernel.documents import Millis
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, ShowState

@@ -5,8 +5,8 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from houseful.common.documents import Document
-from houseful.common.ports import BusLook, Clock, Reader, Store
+from houseful.kernel.documents import Document
+from houseful.kernel.ports import BusLook, Clock, Reader, Store
 
 D = TypeVar("D", bound=Document)
 

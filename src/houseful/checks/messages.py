@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from houseful.checks.looks import Finding, Installation, Look
-from houseful.common.ports import BusLook
+from houseful.kernel.ports import BusLook
 
 _ON_ITS_WAY_MILLIS = 30_000
 _BUS_MILLIS = 6 * 24 * 3600 * 1000

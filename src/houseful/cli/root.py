@@ -44,7 +44,7 @@ def main() -> None:
 
 def _explained(error: Exception) -> tuple[int, str]:
     from houseful.adapters.folder_lock import FolderInUse
-    from houseful.common.errors import Refusal, Unavailable
+    from houseful.kernel.errors import Refusal, Unavailable
     from houseful.vouching import StoresDiffer
 
     if isinstance(error, SettingsError):

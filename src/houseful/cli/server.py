@@ -37,7 +37,7 @@ def up(
     config: Config = None,
 ) -> None:
     """Start the whole system in this process: web app, API, stores. Ctrl-C or SIGTERM stops it cleanly."""
-    from houseful.common.telemetry import configure_logging
+    from houseful.kernel.telemetry import configure_logging
 
     settings = settings_of(data, host=host, port=port, demo=True if demo else None, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)
@@ -60,7 +60,7 @@ def serve(
 
     Any number of copies of each may run. SIGTERM lets gateways turn to the other copies before it ends.
     """
-    from houseful.common.telemetry import configure_logging
+    from houseful.kernel.telemetry import configure_logging
 
     settings = settings_of(data, host=host, port=port, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)

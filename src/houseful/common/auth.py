@@ -10,8 +10,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from houseful.common.ended import EndedTokens
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import Clock, ServiceClient
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Clock, ServiceClient
 
 ISSUER = "houseful"
 AUDIENCE = "houseful"

@@ -10,7 +10,6 @@ import msgspec
 
 from houseful.common import idempotency, words
 from houseful.common.auth import Identity, TokenVerifier, bearer
-from houseful.common.errors import Duplicate, Refusal, Transient, invalid
 from houseful.common.http import (
     BODY_BYTES,
     USER,
@@ -34,10 +33,11 @@ from houseful.common.http import (
 )
 from houseful.common.idempotency import Answered, KeptAnswer, Once
 from houseful.common.large_bodies import LargeBodies
-from houseful.common.ports import Clock, Coordination, Store, Workers
 from houseful.common.routing import RouteTable
-from houseful.common.telemetry import REFUSALS, get_logger
-from houseful.common.waiting import later
+from houseful.kernel.errors import Duplicate, Refusal, Transient, invalid
+from houseful.kernel.ports import Clock, Coordination, Store, Workers
+from houseful.kernel.telemetry import REFUSALS, get_logger
+from houseful.kernel.waiting import later
 
 log = get_logger(__name__)
 

@@ -7,11 +7,11 @@ lost, it also asks the users service every second for what is new.
 
 import msgspec
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Transient, Unavailable
-from houseful.common.ports import Clock, Coordination, ServiceClient
-from houseful.common.telemetry import get_logger
-from houseful.common.trouble import Trouble
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Transient, Unavailable
+from houseful.kernel.outage_log import Trouble
+from houseful.kernel.ports import Clock, Coordination, ServiceClient
+from houseful.kernel.telemetry import get_logger
 
 log = get_logger(__name__)
 

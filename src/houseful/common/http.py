@@ -16,11 +16,11 @@ import msgspec
 
 from houseful.common import words
 from houseful.common.auth import Identity, Role
-from houseful.common.errors import Refusal, invalid
 from houseful.common.idempotency import Once
-from houseful.common.ports import Transaction
-from houseful.common.telemetry import get_logger, request_id
-from houseful.common.waiting import later
+from houseful.kernel.errors import Refusal, invalid
+from houseful.kernel.ports import Transaction
+from houseful.kernel.telemetry import get_logger, request_id
+from houseful.kernel.waiting import later
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Duplicate, Refusal, Unavailable
-from houseful.common.ports import Clock, Coordination, Store, Transaction
-from houseful.common.telemetry import request_id
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import Clock, Coordination, Store, Transaction
+from houseful.kernel.telemetry import request_id
 
 KEPT_MILLIS = 48 * 3600 * 1000
 _RUNNING_SECONDS = 60.0

@@ -10,10 +10,10 @@ from functools import lru_cache
 
 import brotli
 
-from houseful.common.errors import Refusal, Transient
 from houseful.common.http import Answer
-from houseful.common.ports import Workers
-from houseful.common.telemetry import get_logger
+from houseful.kernel.errors import Refusal, Transient
+from houseful.kernel.ports import Workers
+from houseful.kernel.telemetry import get_logger
 
 log = get_logger(__name__)
 

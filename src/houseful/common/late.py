@@ -1,6 +1,6 @@
 """How floods are kept from taking a server's time, while nobody behind the same address is kept out."""
 
-from houseful.common.ports import Clock
+from houseful.kernel.ports import Clock
 
 _SWEEP_FROM = 4096
 

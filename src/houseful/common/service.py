@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from houseful.common.documents import Document
 from houseful.common.http import Endpoint
-from houseful.common.ports import (
+from houseful.kernel.documents import Document
+from houseful.kernel.ports import (
     Clock,
     Coordination,
     Ids,

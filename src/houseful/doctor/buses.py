@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from houseful.adapters import by_url, sqlite_health
 from houseful.adapters.system import SystemClock
 from houseful.checks import lost_on_bus, opened_installation
-from houseful.common.errors import Unavailable
-from houseful.common.ports import BusLook
 from houseful.doctor.finding import Finding, ok, problem, warning
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import BusLook
 from houseful.messages import MESSAGES
 from houseful.settings import Settings
 

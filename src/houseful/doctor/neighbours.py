@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock
-from houseful.common.errors import Unavailable
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
+from houseful.kernel.errors import Unavailable
 from houseful.settings import SERVICES, Settings, SettingsError, load_secrets
 
 if TYPE_CHECKING:

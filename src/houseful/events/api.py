@@ -12,8 +12,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.common.documents import Millis
-from houseful.common.errors import invalid
 from houseful.common.http import (
     ORGANIZER,
     PLAN_BYTES,
@@ -24,7 +22,6 @@ from houseful.common.http import (
     Page,
     View,
 )
-from houseful.common.money import CURRENCIES
 from houseful.common.plan import (
     MAX_AREA_CAPACITY,
     MAX_CATEGORIES,
@@ -33,10 +30,13 @@ from houseful.common.plan import (
     Plan,
     StandingArea,
 )
-from houseful.common.times import millis, rfc3339
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.service import EventsService, Keep, Position, Search, is_owned
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import invalid
+from houseful.kernel.money import CURRENCIES
+from houseful.kernel.times import millis, rfc3339
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]

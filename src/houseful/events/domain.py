@@ -8,10 +8,6 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal
-from houseful.common.finding import finder
-from houseful.common.money import CURRENCIES, UNKNOWN
 from houseful.common.plan import (
     Plan,
     PlanError,
@@ -23,7 +19,11 @@ from houseful.common.plan import (
     unpack,
 )
 from houseful.common.plan_warnings import plan_warnings
-from houseful.common.times import end_of
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal
+from houseful.kernel.money import CURRENCIES, UNKNOWN
+from houseful.kernel.search_text import finder
+from houseful.kernel.times import end_of
 from houseful.messages import EventChanged, EventPublished
 
 TITLE_LENGTH = 200

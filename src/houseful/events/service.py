@@ -11,13 +11,13 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from houseful.common.auth import Identity, Role
-from houseful.common.documents import Document, Millis, Scalar
-from houseful.common.errors import Conflict, not_found
 from houseful.common.idempotency import KeptAnswer, Once, forget_old
 from houseful.common.plan import StandingArea
-from houseful.common.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.events import domain
 from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
+from houseful.kernel.documents import Document, Millis, Scalar
+from houseful.kernel.errors import Conflict, not_found
+from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 
 DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, KeptAnswer)

@@ -15,9 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from houseful.common.addresses import forwarded, is_this_machine, network
 from houseful.common.auth import TokenVerifier, bearer
-from houseful.common.errors import Refusal, Transient
 from houseful.common.http import (
     EVENT_STREAM,
     Answer,
@@ -33,16 +31,7 @@ from houseful.common.http import (
 )
 from houseful.common.kept import GZIP, takes
 from houseful.common.late import LateAnswers
-from houseful.common.ports import Clock, Coordination, Ids
 from houseful.common.routing import RouteTable
-from houseful.common.telemetry import (
-    REFUSALS,
-    REQUEST_SECONDS,
-    get_logger,
-    new_traceparent,
-    request_id,
-    trace,
-)
 from houseful.gateway.access_log import AccessLog
 from houseful.gateway.exchange import Exchange, cut
 from houseful.gateway.limits import Limit, Limits, limit_of
@@ -59,6 +48,17 @@ from houseful.gateway.policy import (
 )
 from houseful.gateway.streams import Streams
 from houseful.gateway.web_app import WebApp
+from houseful.kernel.errors import Refusal, Transient
+from houseful.kernel.network_addresses import forwarded, is_this_machine, network
+from houseful.kernel.ports import Clock, Coordination, Ids
+from houseful.kernel.telemetry import (
+    REFUSALS,
+    REQUEST_SECONDS,
+    get_logger,
+    new_traceparent,
+    request_id,
+    trace,
+)
 from houseful.settings import Settings
 
 log = get_logger(__name__)

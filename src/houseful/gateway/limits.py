@@ -3,10 +3,10 @@ behind the same address do. Comfort for the others, never correctness. docs/oper
 
 from typing import NamedTuple
 
-from houseful.common.errors import Refusal, Unavailable
-from houseful.common.ports import Coordination
-from houseful.common.telemetry import get_logger
-from houseful.common.waiting import later
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Coordination
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import later
 
 log = get_logger(__name__)
 

@@ -5,9 +5,9 @@ import asyncio
 import random
 from collections import deque
 
-from houseful.common.errors import Refusal
 from houseful.common.http import EVENT_STREAM, Endpoint
-from houseful.common.waiting import later
+from houseful.kernel.errors import Refusal
+from houseful.kernel.waiting import later
 
 _LOOK_SECONDS = 0.1
 _LOOKS = 3

@@ -6,7 +6,6 @@ within). So nobody else may reach this port, but for whoever collects figures.
 
 from collections.abc import Mapping, Sequence
 
-from houseful.common.errors import Refusal
 from houseful.common.http import (
     EVENT_STREAM,
     Answer,
@@ -20,12 +19,13 @@ from houseful.common.http import (
     respond,
 )
 from houseful.common.routing import RouteTable
-from houseful.common.telemetry import request_id, trace
 from houseful.gateway.exchange import Exchange, cut
 from houseful.gateway.load import Load
 from houseful.gateway.operations import Asked, Operations
 from houseful.gateway.policy import CLOSE
 from houseful.gateway.streams import Streams
+from houseful.kernel.errors import Refusal
+from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
 
 

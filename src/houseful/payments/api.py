@@ -6,10 +6,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from houseful.common.auth import bearer
-from houseful.common.errors import Refusal
 from houseful.common.http import Call, Cut, Endpoint, Input, View
 from houseful.common.idempotency import Once
 from houseful.common.words import WRONG
+from houseful.kernel.errors import Refusal
 from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.service import Payments

@@ -12,9 +12,9 @@ from enum import StrEnum
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal
-from houseful.common.times import rfc3339
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal
+from houseful.kernel.times import rfc3339
 
 
 class State(StrEnum):

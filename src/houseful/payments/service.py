@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from houseful.common import idempotency, webhooks
-from houseful.common.documents import Document
-from houseful.common.errors import Duplicate, Unavailable, invalid, not_found
+from houseful.common import idempotency
 from houseful.common.idempotency import KeptAnswer, Once
-from houseful.common.money import CURRENCIES, UNKNOWN
-from houseful.common.ports import Reader, Store, Transaction
 from houseful.common.service import Platform
-from houseful.common.telemetry import get_logger
+from houseful.kernel import webhook_signature
+from houseful.kernel.documents import Document
+from houseful.kernel.errors import Duplicate, Unavailable, invalid, not_found
+from houseful.kernel.money import CURRENCIES, UNKNOWN
+from houseful.kernel.ports import Reader, Store, Transaction
+from houseful.kernel.telemetry import get_logger
 from houseful.payments import domain
 from houseful.payments.domain import Card, Change, DeliveryStatus, Intent, Totals, WebhookDelivery
 
@@ -267,7 +268,7 @@ class WebhookSender:
         self._store = platform.store
         self._clock = platform.clock
         self._client = platform.client
-        self._signing_keys = webhooks.keys_of(platform.secrets.webhook_keys)[:1]
+        self._signing_keys = webhook_signature.keys_of(platform.secrets.webhook_keys)[:1]
         self._sweep_seconds = platform.settings.sweep_seconds
         self._waiting: asyncio.Queue[WebhookDelivery] = asyncio.Queue(self._MOST_WAITING)
         self._tried: dict[str, bool] = {}
@@ -352,7 +353,7 @@ class WebhookSender:
         body = bytes(webhook.body)
         headers = {
             "content-type": "application/json",
-            webhooks.HEADER: webhooks.sign(self._signing_keys, body, now),
+            webhook_signature.HEADER: webhook_signature.sign(self._signing_keys, body, now),
         }
         try:
             answer = await self._client.request("POST", WEBHOOK_PATH, body=body, headers=headers)

@@ -1,8 +1,8 @@
 """Tickets: the inventory of every event, and the path of a seat from free to admitted."""
 
 from houseful.common.idempotency import KeptAnswer
-from houseful.common.ports import Transaction
 from houseful.common.service import Manifest
+from houseful.kernel.ports import Transaction
 from houseful.messages import (
     EventCancelled,
     EventChanged,

@@ -8,9 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from houseful.common import emails, webhooks
 from houseful.common.auth import Role
-from houseful.common.errors import Refusal, invalid, not_found
 from houseful.common.http import (
     EVENT_STREAM,
     ORGANIZER,
@@ -26,8 +24,10 @@ from houseful.common.http import (
     server_sent,
 )
 from houseful.common.kept import Kept, is_known
-from houseful.common.ports import PaymentIntent, Transaction
 from houseful.common.words import ONE_LINE
+from houseful.kernel import email_addresses, webhook_signature
+from houseful.kernel.errors import Refusal, invalid, not_found
+from houseful.kernel.ports import PaymentIntent, Transaction
 from houseful.tickets import paper, views
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.service import Tickets
@@ -35,7 +35,7 @@ from houseful.tickets.service.availability import HallView
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]
-Email = Annotated[str, Meta(max_length=emails.MOST)]
+Email = Annotated[str, Meta(max_length=email_addresses.MOST)]
 
 _MOST_DRAWN = 1000
 """Tickets of one buyer that are drawn, or wait for it: a browser that saves a whole order at once."""
@@ -232,7 +232,7 @@ async def release(tickets: Tickets, call: Call[None]) -> None:
 async def order(tickets: Tickets, call: Call[OrderInput]) -> views.OrderView:
     """Order what is held; the answer has what is needed to pay."""
     buyer = call.body.buyer
-    email = emails.address(buyer.email, "buyer.email").email
+    email = email_addresses.address(buyer.email, "buyer.email").email
     return await tickets.ordering.order(
         call.user.user_id, call.body.hold_id, buyer.name.strip(), email, call.use
     )
@@ -321,7 +321,9 @@ async def ticket_keys(tickets: Tickets, call: Call[None]) -> Page[TicketKeyView]
 
 async def webhook(tickets: Tickets, call: Call[None]) -> None:
     """News from the payment gateway, signed."""
-    webhooks.verify(tickets.webhook_keys, call.raw, call.headers.get(webhooks.HEADER), tickets.clock.now())
+    webhook_signature.verify(
+        tickets.webhook_keys, call.raw, call.headers.get(webhook_signature.HEADER), tickets.clock.now()
+    )
     news: Webhook = decode(Webhook, call.raw)
     intent = news.data.intent
     await tickets.settlement.on_webhook(

@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from houseful.common.auth import Role
-from houseful.common.errors import Refusal, invalid
 from houseful.common.http import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
-from houseful.common.ports import Transaction
-from houseful.common.times import millis
 from houseful.common.words import ONE_LINE
+from houseful.kernel.errors import Refusal, invalid
+from houseful.kernel.ports import Transaction
+from houseful.kernel.times import millis
 from houseful.tickets import gate_views
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.shows import Show

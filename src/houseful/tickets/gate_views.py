@@ -3,7 +3,7 @@
 from typing import Literal
 
 from houseful.common.http import View
-from houseful.common.times import rfc3339
+from houseful.kernel.times import rfc3339
 from houseful.tickets.domain.scans import Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.staff import GateStaff

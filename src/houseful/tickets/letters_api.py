@@ -4,10 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from houseful.common import emails
-from houseful.common.errors import invalid
 from houseful.common.http import ORGANIZER, USER, Call, Endpoint, Input, Page, View
-from houseful.common.times import rfc3339
+from houseful.kernel import email_addresses
+from houseful.kernel.errors import invalid
+from houseful.kernel.times import rfc3339
 from houseful.tickets.api import PageQuery, after_cursor, own_show
 from houseful.tickets.domain.letters import LetterState, QueuedLetter
 from houseful.tickets.domain.orders import Order
@@ -18,7 +18,7 @@ _MOST_TOKEN = 200
 
 
 class EmailInput(Input, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(max_length=emails.MOST)]
+    email: Annotated[str, Meta(max_length=email_addresses.MOST)]
 
 
 class ProofInput(Input, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ async def undelivered(tickets: Tickets, call: Call[None]) -> Page[UndeliveredVie
 async def correct(tickets: Tickets, call: Call[EmailInput]) -> Page[LetterView]:
     """Correct the address of an order's buyer, and send the order's letters there."""
     show = await own_show(tickets, call)
-    email = emails.address(call.body.email).email
+    email = email_addresses.address(call.body.email).email
     letters = await tickets.undelivered.correct(show, call.path["order_id"], email, call.user.user_id)
     return Page([letter_view(letter) for letter in letters])
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import segno
 
-from houseful.common.documents import Millis
-from houseful.common.money import written
-from houseful.common.ports import CalendarDate
+from houseful.kernel.documents import Millis
+from houseful.kernel.money import written
+from houseful.kernel.ports import CalendarDate
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.poster import PosterStyle, draw_art, poster_style

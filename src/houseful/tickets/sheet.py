@@ -7,8 +7,8 @@ import io
 import re
 from collections.abc import Sequence
 
-from houseful.common.money import decimal
-from houseful.common.times import rfc3339
+from houseful.kernel.money import decimal
+from houseful.kernel.times import rfc3339
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from houseful.common.documents import Millis
 from houseful.common.http import View
-from houseful.common.times import rfc3339
+from houseful.kernel.documents import Millis
+from houseful.kernel.times import rfc3339
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.holds import Hold, HoldState

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from houseful.common.money import written
+from houseful.kernel.money import written
 from houseful.tickets import paper
 from houseful.tickets.domain.letters import shown_name
 from houseful.tickets.domain.returns import clause

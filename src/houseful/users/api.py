@@ -5,10 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.common import emails
 from houseful.common.auth import Role
 from houseful.common.ended import PATH, Endings
-from houseful.common.errors import Refusal
 from houseful.common.http import (
     ADMIN,
     ORGANIZER,
@@ -23,14 +21,16 @@ from houseful.common.http import (
     decode,
     not_authenticated,
 )
-from houseful.common.times import rfc3339
+from houseful.kernel import email_addresses
+from houseful.kernel.errors import Refusal
+from houseful.kernel.times import rfc3339
 from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
 from houseful.users.service import SignedIn, Users
 
 _KEYS_FRESH_SECONDS = 300
 _NO_STORE = ("cache-control", "no-store")
 
-EmailText = Annotated[str, Meta(min_length=3, max_length=emails.MOST)]
+EmailText = Annotated[str, Meta(min_length=3, max_length=email_addresses.MOST)]
 NewPassword = Annotated[str, Meta(min_length=PASSWORD_LEAST, max_length=PASSWORD_MOST)]
 TypedPassword = Annotated[str, Meta(max_length=1024)]
 """Of any length, as what is wrong with it is only that it is not the right one."""
@@ -44,7 +44,7 @@ class RegisterInput(Input, frozen=True, kw_only=True):
 
 
 class LoginInput(Input, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(max_length=emails.MOST)]
+    email: Annotated[str, Meta(max_length=email_addresses.MOST)]
     password: TypedPassword
     token_transport: Literal["cookie", "body"] = "cookie"  # noqa: S105
 
@@ -63,7 +63,7 @@ class RolesInput(Input, frozen=True, kw_only=True):
 
 
 class UsersQuery(Input, frozen=True, kw_only=True):
-    q: Annotated[str, Meta(max_length=emails.MOST)] = ""
+    q: Annotated[str, Meta(max_length=email_addresses.MOST)] = ""
     cursor: Annotated[str, Meta(max_length=1024)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from houseful.common.errors import Refusal, Unavailable
 from houseful.common.late import LateAnswers
-from houseful.common.ports import Clock, Coordination
-from houseful.common.waiting import later
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Clock, Coordination
+from houseful.kernel.waiting import later
 
 
 class Limit(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from houseful.common import emails
 from houseful.common.auth import Role
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal, invalid
+from houseful.kernel import email_addresses
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal, invalid
 
 NAME_MOST = 100
 PASSWORD_LEAST = 8
@@ -199,7 +199,7 @@ def new_password(text: str, email: str, *, field: str = "password") -> str:
         raise invalid({field: f"needs {PASSWORD_LEAST} to {PASSWORD_MOST} characters."})
     if _not_encodable(password):
         raise invalid({field: "has half a character in it; type it again."})
-    if emails.searched(password) == emails.searched(email):
+    if email_addresses.searched(password) == email_addresses.searched(email):
         raise invalid({field: "must not be the e-mail address."})
     return password
 

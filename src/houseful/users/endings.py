@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 
-from houseful.common.documents import Document, Index, Millis
 from houseful.common.ended import CHANNEL, KEPT_MILLIS, Ending, signal
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Clock, Coordination, Store, Transaction
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.users.domain import Session, User
 
 _PAGE = 1000

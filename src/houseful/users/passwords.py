@@ -11,9 +11,9 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from houseful.common.errors import Refusal
-from houseful.common.ports import Ids
-from houseful.common.waiting import later
+from houseful.kernel.errors import Refusal
+from houseful.kernel.ports import Ids
+from houseful.kernel.waiting import later
 
 T = TypeVar("T")
 

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from houseful.common import emails
-from houseful.common.addresses import network
 from houseful.common.auth import Identity, Role
-from houseful.common.documents import Millis
 from houseful.common.ended import Ending
-from houseful.common.errors import Duplicate, Refusal, Unavailable, invalid, not_found
-from houseful.common.ports import Clock, Coordination, Ids, Store, Transaction
 from houseful.common.service import Platform
-from houseful.common.telemetry import get_logger
+from houseful.kernel import email_addresses
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Duplicate, Refusal, Unavailable, invalid, not_found
+from houseful.kernel.network_addresses import network
+from houseful.kernel.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
 from houseful.users.attempts import REFRESHES, REGISTRATIONS, Attempts
@@ -95,7 +95,7 @@ class Users:
 
         Raises `Refusal`: 422 by field, 429.
         """
-        found, name = emails.address(email), domain.person(name)
+        found, name = email_addresses.address(email), domain.person(name)
         password = domain.new_password(password, found.email)
         origin = network(peer)
         await self._attempts.take(f"register:{origin}", REGISTRATIONS)
@@ -114,7 +114,7 @@ class Users:
 
     async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
         """Begins a session. Raises `Refusal`: 401 `bad_credentials`, whichever of the two is wrong; 429."""
-        key, password = emails.searched(email), domain.typed_password(password)
+        key, password = email_addresses.searched(email), domain.typed_password(password)
         origin = network(peer)
         account = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
         user: User | None = None
@@ -252,7 +252,7 @@ class Users:
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
         """In the order in which they came, or those whose address begins with `q`, by address; and the next
         cursor."""
-        prefix = emails.searched(q)
+        prefix = email_addresses.searched(q)
         by = "address" if prefix else "id"
         users = await self._store.find(
             User,
@@ -269,7 +269,7 @@ class Users:
 
     async def gate_account(self, email: str) -> User:
         """Raises `Refusal` (404) where no account with the role gate has this address."""
-        user = await self._user_of(emails.searched(email))
+        user = await self._user_of(email_addresses.searched(email))
         if user is None or Role.GATE not in user.roles:
             raise not_found("account")
         return user
@@ -306,7 +306,7 @@ class Users:
         An account that exists keeps its name; where its password is another one, all its sessions end. Raises
         `Refusal` (422).
         """
-        found, roles = emails.address(email), list(roles)
+        found, roles = email_addresses.address(email), list(roles)
         password = domain.new_password(password, found.email)
         new = domain.with_roles(
             self._new_user(found, domain.person(name), await self._passwords.hash(password, whose=found.key)),
@@ -371,7 +371,7 @@ class Users:
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
 
-    def _new_user(self, found: emails.Address, name: str, hash: str) -> User:
+    def _new_user(self, found: email_addresses.Address, name: str, hash: str) -> User:
         return User(
             id=self._ids.new("usr"),
             email=found.email,
@@ -382,7 +382,7 @@ class Users:
         )
 
     async def _user_of(self, key: str) -> User | None:
-        for kept in dict.fromkeys((key, emails.first_key(key))):
+        for kept in dict.fromkeys((key, email_addresses.first_key(key))):
             for found in await self._store.find(User, {"address": kept}, limit=1):
                 user = await self._with_todays_key(found)
                 if user.address == key:
@@ -391,7 +391,7 @@ class Users:
 
     async def _with_todays_key(self, user: User) -> User:
         """Accounts of the first versions are found by a key that two domains may share."""
-        key = emails.searched(user.email)
+        key = email_addresses.searched(user.email)
         if user.address == key:
             return user
 

@@ -13,8 +13,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE
-from houseful.common.documents import Millis
-from houseful.common.errors import Refusal
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Refusal
 from houseful.users.domain import Session, User
 
 CLIENT_HEADER = "x-houseful-client"

@@ -16,12 +16,12 @@ from houseful.common.delivery.line import (
     incoming,
     wants_to_be_alone,
 )
-from houseful.common.documents import Millis
-from houseful.common.errors import Conflict, Duplicate, Transient
-from houseful.common.ports import Bus, Clock, Delivery, Ids, Store, Subscription, Transaction
-from houseful.common.telemetry import get_logger
-from houseful.common.trouble import Trouble
-from houseful.common.waiting import Backoff, event_or_timeout
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Conflict, Duplicate, Transient
+from houseful.kernel.outage_log import Trouble
+from houseful.kernel.ports import Bus, Clock, Delivery, Ids, Store, Subscription, Transaction
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff, event_or_timeout
 from houseful.messages import Message
 
 T = TypeVar("T")

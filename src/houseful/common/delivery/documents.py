@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.ports import Envelope
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.ports import Envelope
 
 
 def aggregate_id(aggregatetype: str, key: str) -> str:

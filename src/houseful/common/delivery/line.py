@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from houseful.common.delivery.documents import DeadLetter, Inbox, Parked, ParkedMessage, aggregate_id
-from houseful.common.documents import Document, Millis
-from houseful.common.errors import Conflict
-from houseful.common.ports import Delivery, Envelope, Transaction
-from houseful.common.telemetry import trace
+from houseful.kernel.documents import Document, Millis
+from houseful.kernel.errors import Conflict
+from houseful.kernel.ports import Delivery, Envelope, Transaction
+from houseful.kernel.telemetry import trace
 from houseful.messages import MESSAGES, Message
 
 Handler = Callable[[Transaction, Any], Awaitable[None]]

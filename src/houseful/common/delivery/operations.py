@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from houseful.common.delivery.documents import DeadLetter, Parked
 from houseful.common.delivery.line import Handler, understand
 from houseful.common.delivery.relay import envelope_of
-from houseful.common.documents import Millis
-from houseful.common.errors import Refusal, not_found
-from houseful.common.ports import Bus, Envelope, Reader, Store, Transaction
-from houseful.common.telemetry import trace
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Refusal, not_found
+from houseful.kernel.ports import Bus, Envelope, Reader, Store, Transaction
+from houseful.kernel.telemetry import trace
 from houseful.messages import Message
 
 _REPLAY_BATCH = 500

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import msgspec
 
 from houseful.common.delivery import figures
-from houseful.common.documents import Millis
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Bus, Clock, Coordination, Envelope, Ids, OutboxRow, Store
-from houseful.common.telemetry import get_logger
-from houseful.common.trouble import Trouble
-from houseful.common.waiting import Backoff, event_or_timeout
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.outage_log import Trouble
+from houseful.kernel.ports import Bus, Clock, Coordination, Envelope, Ids, OutboxRow, Store
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff, event_or_timeout
 
 KEPT_SECONDS = 7 * 24 * 3600
 """How long published rows stay for replay, at least."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
+from houseful.kernel.documents import Document, Index, Millis
 
 
 class SeatState(StrEnum):

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal, invalid
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal, invalid
 
 HOLD_LIMIT = "hold_limit"
 MOST_HOLDS = 10

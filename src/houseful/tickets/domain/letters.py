@@ -10,8 +10,8 @@ import re
 import unicodedata
 from typing import Literal
 
-from houseful.common import emails
-from houseful.common.documents import Document, Index, Millis
+from houseful.kernel import email_addresses
+from houseful.kernel.documents import Document, Index, Millis
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.returns import Reason
 
@@ -69,7 +69,7 @@ def letter_id(kind: str, order_id: str) -> str:
 
 
 def recipient_id(email: str) -> str:
-    return hashlib.blake2b(emails.searched(email).encode(), digest_size=_ID_BYTES).hexdigest()
+    return hashlib.blake2b(email_addresses.searched(email).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
 def may_go(letter: QueuedLetter, order: Order, recipient: Recipient) -> bool:

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
 from houseful.tickets.domain.returns import Money, Reason, in_words
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from houseful.common.documents import Document, Millis
+from houseful.kernel.documents import Document, Millis
 from houseful.messages import OrderConfirmed, OrderRefunded
 
 MINUTE_MILLIS = 60_000

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
+from houseful.kernel.documents import Document, Index, Millis
 from houseful.tickets.domain.tickets import Ticket, TicketState, moved
 
 Clock = Literal["right", "ahead", "behind"]

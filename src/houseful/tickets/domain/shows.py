@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import msgspec
 
-from houseful.common.documents import Document, Index, Millis
-from houseful.common.errors import Refusal
-from houseful.common.times import end_of, rfc3339
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal
+from houseful.kernel.times import end_of, rfc3339
 from houseful.messages import EventChanged, EventPublished
 
 CANCEL_WATCH_MILLIS = 3_600_000

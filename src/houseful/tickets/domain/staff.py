@@ -9,8 +9,8 @@ from typing import ClassVar
 import msgspec
 
 from houseful.common.auth import Identity, Role
-from houseful.common.documents import Document, Millis
-from houseful.common.errors import Refusal, not_found
+from houseful.kernel.documents import Document, Millis
+from houseful.kernel.errors import Refusal, not_found
 from houseful.tickets.domain.shows import Show
 
 MOST_STAFF = 200

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from houseful.common.errors import Refusal
 from houseful.common.idempotency import forget_old
 from houseful.common.service import Platform
-from houseful.common.webhooks import keys_of
+from houseful.kernel.errors import Refusal
+from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.holds import HOLD_LIMIT
 from houseful.tickets.domain.letters import Proofs

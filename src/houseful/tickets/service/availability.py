@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Unavailable
 from houseful.common.http import server_sent
 from houseful.common.kept import Kept
-from houseful.common.ports import Clock, Coordination, Ids, Store
-from houseful.common.telemetry import get_logger
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Coordination, Ids, Store
+from houseful.kernel.telemetry import get_logger
 from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from functools import partial
 
-from houseful.common.ports import Clock, Store, Transaction
+from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.messages import OrderConfirmed, OrderRefunded
 from houseful.tickets import sheet, views
 from houseful.tickets.domain import sales

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from houseful.common.auth import Identity
-from houseful.common.errors import Conflict, Duplicate
-from houseful.common.ports import Clock, Store, Transaction
+from houseful.kernel.errors import Conflict, Duplicate
+from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.tickets.domain import codes, scans
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from houseful.common.errors import Unavailable
 from houseful.common.kept import Keeper, Kept
 from houseful.common.plan import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
-from houseful.common.ports import ServiceClient, Store, Workers
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import ServiceClient, Store, Workers
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
 from houseful.common.idempotency import Answered, Once
-from houseful.common.ports import Clock, Store, Transaction
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
+from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, holds
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at

@@ -5,11 +5,11 @@ import random
 
 import msgspec
 
-from houseful.common.errors import Conflict, Duplicate, Refusal, Transient, not_found
 from houseful.common.kept import Kept
-from houseful.common.ports import Clock, ServiceClient, Store, Transaction
-from houseful.common.telemetry import get_logger
-from houseful.common.waiting import Backoff
+from houseful.kernel.errors import Conflict, Duplicate, Refusal, Transient, not_found
+from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, shows

@@ -7,8 +7,8 @@ would cost a commit each.
 
 from collections.abc import Sequence
 
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Coordination
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Coordination
 
 _SECONDS = 5.0
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Refusal, not_found
 from houseful.common.idempotency import Once
-from houseful.common.ports import Clock, Ids, PaymentGateway, Store, Transaction
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Refusal, not_found
+from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import views
 from houseful.tickets.domain import blocks, holds, orders
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id

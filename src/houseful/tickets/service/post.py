@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from houseful.common import emails
-from houseful.common.documents import Millis
-from houseful.common.errors import Conflict, Duplicate, Refusal, Transient, Unavailable
-from houseful.common.ports import (
+from houseful.kernel import email_addresses
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Conflict, Duplicate, Refusal, Transient, Unavailable
+from houseful.kernel.ports import (
     Attachment,
     Clock,
     Coordination,
@@ -20,7 +20,7 @@ from houseful.common.ports import (
     Transaction,
     Workers,
 )
-from houseful.common.telemetry import get_logger
+from houseful.kernel.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.settings import Settings
 from houseful.tickets import paper, views, wording
@@ -85,7 +85,7 @@ class Post:
         self._clock = clock
         self._base_url = settings.base_url
         self._limited = settings.rate_limits == "on"
-        self.sender = emails.parsed(parseaddr(settings.mail_from)[1]).wire
+        self.sender = email_addresses.parsed(parseaddr(settings.mail_from)[1]).wire
 
     async def on_confirmed(self, tx: Transaction, message: OrderConfirmed) -> None:
         self._queue(tx, "confirmed", message.order_id, message.event_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from houseful.common.errors import Refusal
+from houseful.kernel.errors import Refusal
 from houseful.tickets.domain.blocks import Block, Claim, SeatsTaken, block_id
 from houseful.tickets.domain.layout import Layout
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 
 import msgspec
 
-from houseful.common.documents import Document, Millis
-from houseful.common.errors import Conflict, Refusal, Transient, Unavailable
-from houseful.common.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
-from houseful.common.telemetry import get_logger
+from houseful.kernel.documents import Document, Millis
+from houseful.kernel.errors import Conflict, Refusal, Transient, Unavailable
+from houseful.kernel.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
+from houseful.kernel.telemetry import get_logger
 from houseful.tickets.domain import orders
 from houseful.tickets.domain.blocks import SeatsTaken
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState

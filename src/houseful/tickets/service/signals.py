@@ -5,8 +5,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
-from houseful.common.errors import Unavailable
-from houseful.common.ports import Coordination
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Coordination
 from houseful.tickets.domain.orders import Order
 
 _LOOK_SECONDS = 2.0

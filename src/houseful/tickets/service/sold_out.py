@@ -2,7 +2,7 @@
 
 import msgspec
 
-from houseful.common.ports import Reader, Transaction
+from houseful.kernel.ports import Reader, Transaction
 from houseful.messages import AvailabilityChanged
 from houseful.tickets.domain import sales
 from houseful.tickets.domain.blocks import Block

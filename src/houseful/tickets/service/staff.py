@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from houseful.common.errors import Unavailable, invalid
-from houseful.common.ports import Clock, ServiceClient, Store, Transaction
+from houseful.kernel.errors import Unavailable, invalid
+from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
 from houseful.tickets.domain import staff
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.staff import GateStaff, Member

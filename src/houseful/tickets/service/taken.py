@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from houseful.common.errors import Refusal
-from houseful.common.ports import Reader
+from houseful.kernel.errors import Refusal
+from houseful.kernel.ports import Reader
 from houseful.tickets.domain.blocks import BLOCKED, Claim, SeatsTaken, SeatState
 from houseful.tickets.domain.holds import Hold
 from houseful.tickets.domain.layout import Layout

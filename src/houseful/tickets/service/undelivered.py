@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Refusal, Unavailable, not_found
-from houseful.common.ports import Clock, Coordination, Store, Transaction
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Refusal, Unavailable, not_found
+from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.tickets.domain.letters import (
     KINDS,
     Proofs,

@@ -4,8 +4,8 @@ over."""
 import logging
 from typing import Protocol
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Transient
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Transient
 
 _FIRST_INTERVAL_MILLIS = 60_000
 _LONGEST_INTERVAL_MILLIS = 3_600_000

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client import Counter, Gauge
 
-from houseful.common.errors import Transient, Unavailable
-from houseful.common.ports import Clock
-from houseful.common.telemetry import get_logger
-from houseful.common.trouble import Trouble
-from houseful.common.waiting import Backoff
+from houseful.kernel.errors import Transient, Unavailable
+from houseful.kernel.outage_log import Trouble
+from houseful.kernel.ports import Clock
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff
 
 log = get_logger(__name__)
 

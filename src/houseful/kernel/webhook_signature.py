@@ -8,8 +8,8 @@ import hmac
 import re
 from collections.abc import Sequence
 
-from houseful.common.documents import Millis
-from houseful.common.errors import Refusal
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Refusal
 
 HEADER = "houseful-signature"
 TOLERANCE_SECONDS = 300

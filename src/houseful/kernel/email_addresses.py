@@ -10,7 +10,7 @@ import unicodedata
 import email_validator
 import msgspec
 
-from houseful.common.errors import Refusal, invalid
+from houseful.kernel.errors import Refusal, invalid
 
 MOST = 320
 """Characters of an address that is typed; one that is right has fewer."""

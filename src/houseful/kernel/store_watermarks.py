@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from houseful.common.documents import Document, Millis
-from houseful.common.times import rfc3339
+from houseful.kernel.documents import Document, Millis
+from houseful.kernel.times import rfc3339
 
 ITSELF = "store"
 """The id of the one `StoreIdentity` in a store."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from houseful.common.documents import Document, Millis, Scalar
+from houseful.kernel.documents import Document, Millis, Scalar
 from houseful.messages import Message
 
 D = TypeVar("D", bound=Document)
