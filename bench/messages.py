@@ -19,8 +19,8 @@ from typing import Any
 
 from bench.engines import Engines
 from houseful import app as wiring
-from houseful.common.delivery import figures
 from houseful.messages import EventChanged
+from houseful.messaging import metrics
 from houseful.settings import load_secrets, load_settings, new_secrets
 
 RATES = ((10, 200), (200, 4_000))
@@ -51,7 +51,7 @@ class Applied:
 
 
 async def single(folder: Path) -> None:
-    applied = figures.APPLIED_SECONDS = Applied()  # type: ignore[assignment]
+    applied = metrics.APPLIED_SECONDS = Applied()  # type: ignore[assignment]
     settings = load_settings({}, data=str(folder / "single"), log_level="error")
     async with wiring.running(settings, access_log=False) as app:
         for rate, count in RATES:
@@ -140,7 +140,7 @@ async def received(lines: asyncio.StreamReader, count: int) -> list[float]:
 
 async def receive() -> None:
     """The other process: prints, line by line, how long what it applied has taken."""
-    applied = figures.APPLIED_SECONDS = Applied()  # type: ignore[assignment]
+    applied = metrics.APPLIED_SECONDS = Applied()  # type: ignore[assignment]
     settings = load_settings()
     async with wiring.running(settings, parts={"tickets"}):
         while True:

@@ -10,9 +10,9 @@ from houseful.adapters.folder_lock import FolderInUse
 from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.system import SystemClock
 from houseful.common.auth import Role
-from houseful.common.delivery import DeadLetter, Parked
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Envelope, Store
+from houseful.messaging import DeadLetter, Parked
 from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show
 from tests.support import House, started

@@ -26,7 +26,6 @@ from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import SystemClock, SystemIds, own_address
 from houseful.adapters.workers import WorkerProcesses, WorkHere
 from houseful.common.auth import TokenVerifier
-from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.common.dispatch import ServiceApp
 from houseful.common.ended import EndedTokens
 from houseful.common.http import App, Endpoint
@@ -37,6 +36,7 @@ from houseful.kernel.documents import Document
 from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS
 from houseful.kernel.telemetry import get_logger
+from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.vouching import Vouching
 

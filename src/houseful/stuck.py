@@ -7,9 +7,9 @@ from typing import Any
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, beside, opened_store
-from houseful.common.delivery import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
 from houseful.common.service import Manifest
 from houseful.kernel.ports import Store
+from houseful.messaging import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
 from houseful.settings import Settings
 
 _HOUR_MILLIS = 3_600_000

@@ -9,7 +9,6 @@ from prometheus_client import Gauge
 
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
-from houseful.common.delivery import replay
 from houseful.kernel.errors import Refusal, Transient, Unavailable
 from houseful.kernel.ports import Bus, Clock, Ids, Reader, Store, Transaction
 from houseful.kernel.store_watermarks import (
@@ -25,6 +24,7 @@ from houseful.kernel.store_watermarks import (
 )
 from houseful.kernel.telemetry import get_logger
 from houseful.messages import MESSAGES
+from houseful.messaging import replay
 from houseful.settings import SERVICES, Settings
 
 ROUND_SECONDS = 3.0

@@ -16,8 +16,8 @@ from engines.valkey import RedisServer
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
 from houseful.checks import every
-from houseful.common.delivery.documents import Inbox, aggregate_id
 from houseful.kernel.ports import Store
+from houseful.messaging.documents import Inbox, aggregate_id
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.shows import Show, ShowState

@@ -12,11 +12,11 @@ from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds
-from houseful.common.delivery import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Bus, Delivery, Envelope, Subscription, Transaction
 from houseful.messages import EventChanged, InventoryReady, Message
+from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
 
 
 class HastyClock(ManualClock):

@@ -11,7 +11,12 @@ from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from houseful.adapters.system import SystemClock
-from houseful.common.delivery import (
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.ports import Delivery, Envelope, Transaction
+from houseful.kernel.telemetry import current_traceparent, trace
+from houseful.messages import MESSAGES, EventCancelled, EventChanged, Message
+from houseful.messaging import (
     Handler,
     Inbox,
     ParkedMessage,
@@ -23,12 +28,7 @@ from houseful.common.delivery import (
     retry_dead,
     unpark,
 )
-from houseful.common.delivery.relay import KEPT_SECONDS, LEASE_SECONDS
-from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Duplicate, Refusal, Unavailable
-from houseful.kernel.ports import Delivery, Envelope, Transaction
-from houseful.kernel.telemetry import current_traceparent, trace
-from houseful.messages import MESSAGES, EventCancelled, EventChanged, Message
+from houseful.messaging.relay import KEPT_SECONDS, LEASE_SECONDS
 from tests.common.delivery_world import Failing, Ledger, World, changed, note, until, write_down
 
 Handlers = dict[type[Message], Handler]

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from houseful.common.delivery import Consumer, ParkedMessage, Relay, list_dead, list_parked, replay, unpark
 from houseful.kernel.errors import Refusal, Transient, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventChanged
+from houseful.messaging import Consumer, ParkedMessage, Relay, list_dead, list_parked, replay, unpark
 from tests.common.delivery_world import World, note
 
 EVENTS = [f"evt_{number}" for number in range(6)]

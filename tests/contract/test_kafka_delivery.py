@@ -8,10 +8,10 @@ from prometheus_client import REGISTRY
 
 from houseful.adapters.kafka import KafkaBus
 from houseful.adapters.system import SystemClock
-from houseful.common.delivery import Consumer, Relay, list_dead, list_parked
-from houseful.common.delivery.relay import LEASE_SECONDS
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
+from houseful.messaging import Consumer, Relay, list_dead, list_parked
+from houseful.messaging.relay import LEASE_SECONDS
 from tests.common.delivery_world import FaultyBus, World, until
 from tests.contract.bus import fresh
 from tests.contract.kafka_engine import kafka_servers

@@ -6,7 +6,6 @@ import re
 import pytest
 from prometheus_client import REGISTRY
 
-from houseful.common.delivery import figures  # noqa: F401
 from tests.deploy.files import INSTALLING, ROOT, SECRETS, VARIABLES, parse_command, text
 
 PAGES = ("docs/operations.md", "docs/outbox-debezium.md", "deploy/kubernetes/README.md")

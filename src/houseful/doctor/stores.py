@@ -8,11 +8,11 @@ from houseful import vouching
 from houseful.adapters import by_url, sqlite_health
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
-from houseful.common.delivery import list_dead, list_parked
 from houseful.common.service import Manifest
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Store
+from houseful.messaging import list_dead, list_parked
 from houseful.settings import SERVICES, Settings
 
 if TYPE_CHECKING:

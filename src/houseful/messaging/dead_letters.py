@@ -5,14 +5,14 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from houseful.common.delivery.documents import DeadLetter, Parked
-from houseful.common.delivery.line import Handler, understand
-from houseful.common.delivery.relay import envelope_of
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Refusal, not_found
 from houseful.kernel.ports import Bus, Envelope, Reader, Store, Transaction
 from houseful.kernel.telemetry import trace
 from houseful.messages import Message
+from houseful.messaging.documents import DeadLetter, Parked
+from houseful.messaging.key_queue import Handler, understand
+from houseful.messaging.relay import envelope_of
 
 _REPLAY_BATCH = 500
 

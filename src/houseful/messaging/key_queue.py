@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from houseful.common.delivery.documents import DeadLetter, Inbox, Parked, ParkedMessage, aggregate_id
 from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict
 from houseful.kernel.ports import Delivery, Envelope, Transaction
 from houseful.kernel.telemetry import trace
 from houseful.messages import MESSAGES, Message
+from houseful.messaging.documents import DeadLetter, Inbox, Parked, ParkedMessage, aggregate_id
 
 Handler = Callable[[Transaction, Any], Awaitable[None]]
 """Applies a message within the transaction that also records it as applied: all of it happens or none.

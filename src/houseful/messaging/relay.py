@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from houseful.common.delivery import figures
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.outage_log import Trouble
 from houseful.kernel.ports import Bus, Clock, Coordination, Envelope, Ids, OutboxRow, Store
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff, event_or_timeout
+from houseful.messaging import metrics
 
 KEPT_SECONDS = 7 * 24 * 3600
 """How long published rows stay for replay, at least."""
@@ -210,7 +210,7 @@ class Relay:
         await self._store.outbox.mark_published([row.id for row in rows], now)
         for row in rows:
             self._stopped.pop(_aggregate(row), None)
-        observe = figures.PUBLISHED_SECONDS.labels(self._service).observe
+        observe = metrics.PUBLISHED_SECONDS.labels(self._service).observe
         for row in rows:
             observe(max(0, now - row.created_at) / 1000)
 
@@ -229,9 +229,9 @@ class Relay:
     async def _count(self, now: Millis) -> None:
         outbox = await self._store.outbox.figures()
         oldest = outbox.oldest_unpublished_at
-        figures.UNPUBLISHED.labels(self._service).set(outbox.unpublished)
+        metrics.UNPUBLISHED.labels(self._service).set(outbox.unpublished)
         age = 0 if oldest is None else max(0, now - oldest) / 1000
-        figures.OLDEST_UNPUBLISHED_SECONDS.labels(self._service).set(age)
+        metrics.OLDEST_UNPUBLISHED_SECONDS.labels(self._service).set(age)
 
 
 def _aggregate(row: OutboxRow) -> Aggregate:

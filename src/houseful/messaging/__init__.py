@@ -2,11 +2,12 @@
 
 A service's transaction writes its messages to its outbox (`tx.send`). A `Relay` publishes them to the bus.
 The receiving service's `Consumer` applies each in one transaction with the inbox that records it.
-`operations` is for what needs a person.
+`dead_letters` is for what needs a person.
 """
 
-from houseful.common.delivery.consumer import Consumer
-from houseful.common.delivery.documents import (
+from houseful.messaging.consumer import Consumer
+from houseful.messaging.dead_letters import list_dead, list_parked, replay, retry_dead, unpark
+from houseful.messaging.documents import (
     DELIVERY_DOCUMENTS,
     DeadLetter,
     Inbox,
@@ -14,9 +15,8 @@ from houseful.common.delivery.documents import (
     ParkedMessage,
     aggregate_id,
 )
-from houseful.common.delivery.line import Handler, alone
-from houseful.common.delivery.operations import list_dead, list_parked, replay, retry_dead, unpark
-from houseful.common.delivery.relay import Relay
+from houseful.messaging.key_queue import Handler, alone
+from houseful.messaging.relay import Relay
 
 __all__ = [
     "DELIVERY_DOCUMENTS",

@@ -5,9 +5,16 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from houseful.common.delivery import figures
-from houseful.common.delivery.documents import DELIVERY_DOCUMENTS, DeadLetter, Parked
-from houseful.common.delivery.line import (
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Conflict, Duplicate, Transient
+from houseful.kernel.outage_log import Trouble
+from houseful.kernel.ports import Bus, Clock, Delivery, Ids, Store, Subscription, Transaction
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff, event_or_timeout
+from houseful.messages import Message
+from houseful.messaging import metrics
+from houseful.messaging.documents import DELIVERY_DOCUMENTS, DeadLetter, Parked
+from houseful.messaging.key_queue import (
     Handler,
     Incoming,
     Line,
@@ -16,13 +23,6 @@ from houseful.common.delivery.line import (
     incoming,
     wants_to_be_alone,
 )
-from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Conflict, Duplicate, Transient
-from houseful.kernel.outage_log import Trouble
-from houseful.kernel.ports import Bus, Clock, Delivery, Ids, Store, Subscription, Transaction
-from houseful.kernel.telemetry import get_logger
-from houseful.kernel.waiting import Backoff, event_or_timeout
-from houseful.messages import Message
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class Consumer:
         now = self._clock.now()
         if self._subscription is not None and not 0 <= now - self._lag_at < _FIGURES_MILLIS:
             self._lag_at = now
-            figures.LAG.labels(self._service).set(await self._subscription.lag())
+            metrics.LAG.labels(self._service).set(await self._subscription.lag())
 
     async def _retry_round(self) -> None:
         self._in_line.clear()
@@ -143,8 +143,8 @@ class Consumer:
     async def _count(self) -> None:
         for state in ("retrying", "parked"):
             count = await self._store.count(Parked, {"state": state})
-            figures.PARKED.labels(self._service, state).set(count)
-        figures.DEAD.labels(self._service).set(await self._store.count(DeadLetter, {}))
+            metrics.PARKED.labels(self._service, state).set(count)
+        metrics.DEAD.labels(self._service).set(await self._store.count(DeadLetter, {}))
 
     async def _subscribed(self) -> Subscription:
         if self._subscription is None:
@@ -250,7 +250,7 @@ class Consumer:
         raise Conflict(f"another consumer of {self._service} was always first")
 
     def _log_failure(self, aggregate: str, error: Exception) -> None:
-        figures.FAILURES.labels(self._service).inc()
+        metrics.FAILURES.labels(self._service).inc()
         log.error("%s failed at a message of %s", self._service, aggregate, exc_info=error)
 
     def _report(self, items: Iterable[Incoming], outcomes: Iterable[Outcome]) -> None:
@@ -258,11 +258,11 @@ class Consumer:
         for item, outcome in zip(items, outcomes, strict=True):
             if outcome is Outcome.APPLIED and item.envelope is not None:
                 seconds = max(0, now - item.envelope.time) / 1000
-                figures.APPLIED_SECONDS.labels(self._service).observe(seconds)
+                metrics.APPLIED_SECONDS.labels(self._service).observe(seconds)
             elif outcome is Outcome.COPY:
-                figures.COPIES.labels(self._service).inc()
+                metrics.COPIES.labels(self._service).inc()
             elif outcome is Outcome.GAP:
-                figures.GAPS.labels(self._service).inc()
+                metrics.GAPS.labels(self._service).inc()
             elif outcome is Outcome.DEAD:
                 log.error("%s can't understand a message: %s", self._service, item.error, extra=_origin(item))
             if outcome in (Outcome.GAP, Outcome.IN_LINE):
