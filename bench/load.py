@@ -8,8 +8,8 @@ from functools import partial
 
 import jwt
 
-from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE
 from houseful.users.tokens import AccessTokens
+from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE
 
 
 class Tokens:

@@ -26,10 +26,10 @@ from houseful import app as wiring
 from houseful import tickets
 from houseful.adapters.uvicorn_server import listen
 from houseful.adapters.uvicorn_server import serve as answer_requests
-from houseful.common.auth import Identity, Role
-from houseful.common.http import USER, Call, Endpoint, Input, View
 from houseful.settings import Settings, load_settings
 from houseful.venues import stadium
+from houseful.webapi.auth import Identity, Role
+from houseful.webapi.endpoint import USER, Call, Endpoint, Input, View
 
 
 class Nothing(Input, frozen=True, kw_only=True):

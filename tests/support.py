@@ -24,9 +24,9 @@ import pytest
 from houseful.adapters.system import ManualClock, SystemClock
 from houseful.adapters.workers import WorkHere
 from houseful.app import Running, running
-from houseful.common.auth import Role
 from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
+from houseful.webapi.auth import Role
 
 T = TypeVar("T")
 

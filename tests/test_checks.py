@@ -10,7 +10,6 @@ import pytest
 
 from houseful import checks
 from houseful.checks import Report, check_all
-from houseful.common.auth import Role
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Transaction
@@ -23,6 +22,7 @@ from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.webapi.auth import Role
 from tests.support import House, started
 
 D = TypeVar("D", bound=Document)

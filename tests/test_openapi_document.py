@@ -16,8 +16,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from houseful.app import MANIFESTS
-from houseful.common.http import Endpoint
-from houseful.common.openapi import document
+from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.openapi import document
 
 FILE = Path(__file__).parents[1] / "web" / "openapi.json"
 

@@ -16,12 +16,12 @@ import pytest
 
 from houseful import checks, vouching
 from houseful.checks import check_all
-from houseful.common.auth import Role
 from houseful.doctor import examine
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.store_watermarks import ITSELF, KnownStore, StoreIdentity
 from houseful.settings import SERVICES, Settings, load_settings
 from houseful.vouching import StoresDiffer
+from houseful.webapi.auth import Role
 from tests.support import House, started
 
 STORES = [*SERVICES, "bus"]

@@ -11,9 +11,9 @@ import pytest
 
 from houseful.adapters.sqlite_writer import Writer, WriteSet
 from houseful.adapters.system import ManualClock
-from houseful.common.auth import Role
 from houseful.kernel.errors import Unavailable
 from houseful.tickets.domain.orders import Order, OrderState
+from houseful.webapi.auth import Role
 from tests.support import House, started
 
 MINUTES = 10

@@ -9,12 +9,12 @@ from houseful.adapters import by_url
 from houseful.adapters.folder_lock import FolderInUse
 from houseful.adapters.local_bus import LocalBus
 from houseful.adapters.system import SystemClock
-from houseful.common.auth import Role
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Envelope, Store
 from houseful.messaging import DeadLetter, Parked
 from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show
+from houseful.webapi.auth import Role
 from tests.support import House, started
 
 GOLDEN = Path(__file__).parent / "golden" / "EventPublished.v1.json"

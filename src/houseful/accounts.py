@@ -1,10 +1,10 @@
 """Accounts that the operator makes."""
 
 from houseful.app import beside
-from houseful.common.auth import Role
 from houseful.settings import Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User
+from houseful.webapi.auth import Role
 
 
 async def create(settings: Settings, *, email: str, password: str, name: str, role: str) -> User:

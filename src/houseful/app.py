@@ -25,11 +25,6 @@ from houseful.adapters.gateway_client import HttpPaymentGateway
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import SystemClock, SystemIds, own_address
 from houseful.adapters.workers import WorkerProcesses, WorkHere
-from houseful.common.auth import TokenVerifier
-from houseful.common.dispatch import ServiceApp
-from houseful.common.ended import EndedTokens
-from houseful.common.http import App, Endpoint
-from houseful.common.service import Manifest, Platform
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.kernel.background import Jobs
 from houseful.kernel.documents import Document
@@ -39,6 +34,11 @@ from houseful.kernel.telemetry import get_logger
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.vouching import Vouching
+from houseful.webapi.auth import TokenVerifier
+from houseful.webapi.dispatch import ServiceApp
+from houseful.webapi.endpoint import App, Endpoint
+from houseful.webapi.manifest import Manifest, Platform
+from houseful.webapi.revoked_tokens import EndedTokens
 
 S = TypeVar("S")
 

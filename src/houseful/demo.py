@@ -17,12 +17,12 @@ import msgspec
 from houseful import venues
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import Running, beside, to_gateway
-from houseful.common.auth import Role
 from houseful.kernel.ports import Clock, Ids, ServiceClient
 from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
 from houseful.users import MANIFEST as USERS
 from houseful.users.service import Users
+from houseful.webapi.auth import Role
 
 PASSWORD = "houseful-demo"  # noqa: S105 - the demo's, printed at its start
 ACCOUNTS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (

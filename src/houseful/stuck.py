@@ -7,10 +7,10 @@ from typing import Any
 from houseful.adapters import by_url
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, beside, opened_store
-from houseful.common.service import Manifest
 from houseful.kernel.ports import Store
 from houseful.messaging import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
 from houseful.settings import Settings
+from houseful.webapi.manifest import Manifest
 
 _HOUR_MILLIS = 3_600_000
 

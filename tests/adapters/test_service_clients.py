@@ -12,10 +12,10 @@ from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import SystemClock
 from houseful.adapters.uvicorn_server import CUT, listen, serve
-from houseful.common.http import Answer, Cut, respond
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
 from houseful.kernel.telemetry import trace
+from houseful.webapi.endpoint import Answer, Cut, respond
 
 
 class Echo:

@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from houseful.adapters import uvicorn_server
 from houseful.adapters.uvicorn_server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
-from houseful.common.http import Answer, problem, respond
 from houseful.kernel.errors import Refusal
+from houseful.webapi.endpoint import Answer, problem, respond
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

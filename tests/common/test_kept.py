@@ -8,8 +8,8 @@ import brotli
 import pytest
 
 from houseful.adapters.workers import WorkHere
-from houseful.common.kept import BROTLI, GZIP, PLAIN, Keeper, Kept, accepted, is_known, takes
 from houseful.kernel.errors import Unavailable
+from houseful.webapi.cached_bodies import BROTLI, GZIP, PLAIN, Keeper, Kept, accepted, is_known, takes
 
 T = TypeVar("T")
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from houseful.app import MANIFESTS
-from houseful.common import http
-from houseful.common.auth import Role
-from houseful.common.http import EVENT_STREAM, Stream, respond, server_sent
+from houseful.webapi.auth import Role
+from houseful.webapi.endpoint import EVENT_STREAM, Stream, respond, server_sent
 from tests.support import House, open_stream
 
 PING = b"event: ping\ndata: {}\n\n"
@@ -31,10 +30,10 @@ class Listener:
 
     async def _receive(self) -> Any:
         await self.gone.wait()
-        return {"type": "http.disconnect"}
+        return {"type": "endpoint.disconnect"}
 
     async def _send(self, message: Any) -> None:
-        if message["type"] == "http.response.body":
+        if message["type"] == "endpoint.response.body":
             self.bodies.put_nowait(message["body"])
 
 

@@ -11,11 +11,11 @@ import pytest
 from msgspec import UNSET, Meta, UnsetType
 
 from houseful.app import MANIFESTS
-from houseful.common import words
-from houseful.common.dispatch import _query
-from houseful.common.http import Input, NoQuery, decode
-from houseful.common.words import ONE_LINE, WRONG
 from houseful.kernel.errors import Refusal
+from houseful.webapi import validation
+from houseful.webapi.dispatch import _query
+from houseful.webapi.endpoint import Input, NoQuery, decode
+from houseful.webapi.validation import ONE_LINE, WRONG
 
 
 class Colour(enum.StrEnum):
@@ -62,8 +62,8 @@ class Form(Input, frozen=True, kw_only=True):
         ({"colour": "green"}, {"colour": "has to be one of red, blue"}),
         ({"kind": 3}, {"kind": "has to be one of one, two"}),
         ({"at": "tomorrow"}, {"at": "has to be a date and time with its zone, such as 2026-12-31T20:00:00Z"}),
-        ({"at": "2026-12-31T20:00:00"}, {"at": words._MOMENT}),
-        ({"at": 5}, {"at": words._MOMENT}),
+        ({"at": "2026-12-31T20:00:00"}, {"at": validation._MOMENT}),
+        ({"at": 5}, {"at": validation._MOMENT}),
         ({"parts": {}}, {"parts": "has to be a list"}),
         ({"parts": [{"name": "a", "capacity": 1}] * 3}, {"parts": "has more than 2 entries"}),
         (
@@ -110,10 +110,10 @@ class Question(Input, frozen=True, kw_only=True):
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
-        (b"to=0.5", {"to": words._MOMENT}),
-        (b"to=1800000000", {"to": words._MOMENT}),
-        (b"to=null", {"to": words._MOMENT}),
-        (b"to=", {"to": words._MOMENT}),
+        (b"to=0.5", {"to": validation._MOMENT}),
+        (b"to=1800000000", {"to": validation._MOMENT}),
+        (b"to=null", {"to": validation._MOMENT}),
+        (b"to=", {"to": validation._MOMENT}),
         (b"limit=1.0", {"limit": "has to be a whole number from 1 to 100"}),
         (b"limit=1e1", {"limit": "has to be a whole number from 1 to 100"}),
         (b"limit=%D9%A1", {"limit": "has to be a whole number from 1 to 100"}),
@@ -177,7 +177,7 @@ def test_every_body_that_we_take_is_explained(name: str) -> None:
         try:
             msgspec.json.decode(raw, type=kind)
         except msgspec.ValidationError:
-            found = words.of_body(kind, raw)
+            found = validation.of_body(kind, raw)
             assert found, raw
             for path, said in found.items():
                 assert path != "body", raw

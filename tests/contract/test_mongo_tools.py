@@ -12,12 +12,12 @@ from pymongo.collection import Collection
 from houseful import checks, stuck
 from houseful.accounts import create
 from houseful.checks import Report, check_all
-from houseful.common.auth import Role
 from houseful.doctor import examine
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.settings import SERVICES, load_settings
 from houseful.tickets.domain.tickets import Ticket
+from houseful.webapi.auth import Role
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import redis_url

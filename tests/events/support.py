@@ -14,13 +14,13 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.adapters.workers import WorkHere
-from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
-from houseful.common.dispatch import ServiceApp
 from houseful.events import MANIFEST
 from houseful.events.domain import Event
 from houseful.events.service import EventsService
 from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
 from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
+from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
+from houseful.webapi.dispatch import ServiceApp
 
 START = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 DAY = 86_400_000

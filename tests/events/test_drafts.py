@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 import pytest
 
-from houseful.common.http import BODY_BYTES
-from houseful.common.idempotency import KEPT_MILLIS, KeptAnswer
 from houseful.kernel.errors import Refusal
+from houseful.webapi.endpoint import BODY_BYTES
+from houseful.webapi.idempotency import KEPT_MILLIS, KeptAnswer
 from tests.events.support import ADMIN, ALICE, BOB, World, body
 
 KEY = {"idempotency-key": "draft-1"}

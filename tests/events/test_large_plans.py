@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from houseful.common.auth import Identity
-from houseful.common.http import BODY_BYTES, decode
-from houseful.common.large_bodies import MOST, MOST_OF_ONE, LargeBodies
 from houseful.events import domain
 from houseful.events.api import ENDPOINTS
+from houseful.webapi.auth import Identity
+from houseful.webapi.endpoint import BODY_BYTES, decode
+from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies
 from tests.events.support import ALICE, World, body, plan
 
 T = TypeVar("T")

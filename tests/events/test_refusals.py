@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.http import PLAN_BYTES
+from houseful.webapi.endpoint import PLAN_BYTES
 from tests.events.support import ALICE, World, body, plan
 
 FIELD_ERRORS: list[tuple[str, Any, str]] = [

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from houseful.adapters.uvicorn_server import _Config, _Protocol, _Server, listen
-from houseful.common.http import Answer, Receive, Scope, Send, respond
+from houseful.webapi.endpoint import Answer, Receive, Scope, Send, respond
 from tests.gateway.upstreams import whole_body
 
 _QUIET_SECONDS = 0.2

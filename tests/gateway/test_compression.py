@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from houseful.common.http import Answer
 from houseful.gateway.exchange import COMPRESS_BYTES
+from houseful.webapi.endpoint import Answer
 from tests.gateway.world import World, scope_of
 
 LONG = b'{"items": [' + b"1," * COMPRESS_BYTES + b"1]}"

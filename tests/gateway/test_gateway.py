@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from houseful.common.http import USER, Answer, Cut, Endpoint
 from houseful.gateway import AccessLog
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.network_addresses import network
 from houseful.kernel.telemetry import current_traceparent, request_id
+from houseful.webapi.endpoint import USER, Answer, Cut, Endpoint
 from tests.gateway.world import StreamingService, World, handle, scope_of
 
 

@@ -10,8 +10,8 @@ import pytest
 from houseful.adapters.proxy import WHOLE_BYTES, ServiceProxy
 from houseful.adapters.proxy_request import KEPT_BYTES
 from houseful.adapters.system import ManualClock
-from houseful.common.http import Answer, Cut, Endpoint, Receive, Scope, Send, respond
 from houseful.kernel.telemetry import request_id, trace
+from houseful.webapi.endpoint import Answer, Cut, Endpoint, Receive, Scope, Send, respond
 from tests.gateway.upstreams import Client, Service, cut, echo, until, whole_body
 from tests.gateway.world import World, handle
 

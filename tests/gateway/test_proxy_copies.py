@@ -15,8 +15,8 @@ from yarl import URL
 
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import ManualClock, SystemClock
-from houseful.common.http import Answer, Cut, Receive, Scope, Send, respond
 from houseful.kernel.errors import Unavailable
+from houseful.webapi.endpoint import Answer, Cut, Receive, Scope, Send, respond
 from tests.gateway.upstreams import PATIENCE_SECONDS, Client, Service, cut, echo, until, whole_body
 
 

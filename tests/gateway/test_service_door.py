@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from houseful.common.http import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
 from houseful.gateway import Operations, ServiceDoor
 from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.settings import Settings
+from houseful.webapi.endpoint import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
 from tests.gateway.upstreams import Client, until
 
 TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"

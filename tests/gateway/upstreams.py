@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from houseful.adapters.uvicorn_server import CUT, _Config, _Protocol, _Server, listen
-from houseful.common.http import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
 from houseful.kernel.errors import Refusal, Unavailable
+from houseful.webapi.endpoint import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
 
 PATIENCE_SECONDS = 30.0
 

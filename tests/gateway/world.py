@@ -13,10 +13,10 @@ from houseful.adapters.asgi_client import AsgiClient
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.adapters.workers import WorkHere
-from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
-from houseful.common.http import Answer, App, Endpoint, Receive, Scope, Send, respond
 from houseful.gateway import AccessLog, Gateway, Operations, WebApp
 from houseful.settings import Settings
+from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
+from houseful.webapi.endpoint import Answer, App, Endpoint, Receive, Scope, Send, respond
 from tests.support import Reply
 
 HERE: dict[str, Any] = {"client": ("127.0.0.1", 50_000), "headers": {"host": "127.0.0.1:8000"}}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from houseful.common.idempotency import KeptAnswer
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer, Transaction
 from houseful.payments import domain, service
 from houseful.payments.domain import DeliveryStatus, Totals, WebhookDelivery
+from houseful.webapi.idempotency import KeptAnswer
 from tests.payments.world import CHALLENGED, DECLINED, GOOD, SLOW, Json, World, no_answer
 
 DAY = 86_400

@@ -12,15 +12,15 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SeededIds, SystemClock
 from houseful.adapters.workers import WorkHere
-from houseful.common.auth import TokenVerifier
-from houseful.common.dispatch import ServiceApp
-from houseful.common.service import Platform
 from houseful.kernel import webhook_signature
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
 from houseful.payments import MANIFEST
 from houseful.payments.service import Payments
 from houseful.settings import Secrets, Settings
+from houseful.webapi.auth import TokenVerifier
+from houseful.webapi.dispatch import ServiceApp
+from houseful.webapi.manifest import Platform
 
 API_KEY = "the-api-key"
 WEBHOOK_KEY = "new-key"

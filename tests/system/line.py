@@ -4,7 +4,9 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from houseful.adapters.uvicorn_server import CUT
-from houseful.common.http import (
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.webhook_signature import HEADER
+from houseful.webapi.endpoint import (
     Answer,
     App,
     Cut,
@@ -15,8 +17,6 @@ from houseful.common.http import (
     respond,
     service_unavailable,
 )
-from houseful.kernel.errors import Unavailable
-from houseful.kernel.webhook_signature import HEADER
 from tests.support import House, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"

@@ -13,9 +13,9 @@ import aiohttp
 from houseful.adapters.proxy import ServiceProxy
 from houseful.adapters.system import SystemClock
 from houseful.adapters.uvicorn_server import _Config, _Protocol, _Server, listen
-from houseful.common.http import App
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
+from houseful.webapi.endpoint import App
 from tests.system.line import Line
 
 

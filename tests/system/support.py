@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from houseful.checks import CHECKS, Installation, every
-from houseful.common.auth import Role
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.users.domain import Session, User
 from houseful.users.tokens import AccessTokens
+from houseful.webapi.auth import Role
 from tests.system.houses import SystemHouse
 
 _ACCOUNTS = "C15"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from houseful.common.ended import PATH
+from houseful.webapi.revoked_tokens import PATH
 from tests.support import PASSWORD
 from tests.system.outside_client import Client
 from tests.system.sites import make_account

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import pytest
 
-from houseful.common.idempotency import Answered
 from houseful.kernel.errors import Duplicate, Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.letters import QueuedLetter
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.service.figures import Figures
+from houseful.webapi.idempotency import Answered
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from houseful import checks
-from houseful.common.auth import Role
 from houseful.kernel.times import rfc3339
+from houseful.webapi.auth import Role
 from tests.support import House, Reply, started
 
 NO_TICKET = "This is not a ticket of this house."

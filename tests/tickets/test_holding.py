@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from houseful.common.idempotency import Answered, digest, is_copy, once
 from houseful.kernel.errors import Duplicate, Refusal, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventCancelled
@@ -13,6 +12,7 @@ from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.views import HoldView
+from houseful.webapi.idempotency import Answered, digest, is_copy, once
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World, refusal, until
 

@@ -8,7 +8,7 @@ from typing import Any
 import brotli
 import pytest
 
-from houseful.common.auth import Role
+from houseful.webapi.auth import Role
 from tests.support import House, Reply
 
 DECODED: dict[str, Any] = {

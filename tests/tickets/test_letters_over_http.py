@@ -5,9 +5,9 @@ from typing import Any
 import icalendar
 import pytest
 
-from houseful.common.auth import Role
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Letter
+from houseful.webapi.auth import Role
 from tests.support import House
 
 

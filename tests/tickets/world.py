@@ -12,9 +12,6 @@ import msgspec
 from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.system import ManualClock, SeededIds
 from houseful.adapters.workers import WorkHere
-from houseful.common.auth import Identity
-from houseful.common.idempotency import Once, digest, once
-from houseful.common.service import Platform
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Coordination
@@ -29,6 +26,9 @@ from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.gate import Scanned
 from houseful.tickets.views import HoldView, OrderView
+from houseful.webapi.auth import Identity
+from houseful.webapi.idempotency import Once, digest, once
+from houseful.webapi.manifest import Platform
 from tests.support import PRICES, plan
 from tests.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
 

@@ -13,9 +13,6 @@ from houseful.adapters.local_coordination import LocalCoordination
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.system import ManualClock, SystemClock, SystemIds
 from houseful.adapters.workers import WorkHere
-from houseful.common.auth import Identity, Role, TokenVerifier
-from houseful.common.dispatch import ServiceApp
-from houseful.common.ended import EndedTokens
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Reader, ServiceAnswer
 from houseful.settings import Secrets, Settings
@@ -23,6 +20,9 @@ from houseful.users import MANIFEST
 from houseful.users.domain import User
 from houseful.users.passwords import Passwords
 from houseful.users.service import SignedIn, Users
+from houseful.webapi.auth import Identity, Role, TokenVerifier
+from houseful.webapi.dispatch import ServiceApp
+from houseful.webapi.revoked_tokens import EndedTokens
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SECRETS = Secrets(

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from houseful.common.auth import Role
+from houseful.webapi.auth import Role
 from tests.users.support import ANN, OURS, PASSWORD, MakeWorld, World, code, cookie_login, json
 
 # Accounts

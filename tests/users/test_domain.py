@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from houseful.common.auth import Role
 from houseful.kernel.errors import Refusal
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, GRACE_MILLIS, Admins, Presented, Session, User
+from houseful.webapi.auth import Role
 
 START = 1_800_000_000_000
 DAYS = 30

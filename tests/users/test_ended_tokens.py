@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.common.auth import Role, TokenVerifier
-from houseful.common.ended import KEPT_MILLIS, PATH, Ending
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.users.domain import User
 from houseful.users.endings import TokensEnded
+from houseful.webapi.auth import Role, TokenVerifier
+from houseful.webapi.revoked_tokens import KEPT_MILLIS, PATH, Ending
 from tests.users.support import ANN, PASSWORD, SECRETS, World, code, json
 
 NEW = "the new password"

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from houseful.common.auth import Role
 from houseful.kernel import email_addresses
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, Admins, Session, User
+from houseful.webapi.auth import Role
 from tests.users.support import ANN, HERE, PASSWORD, World, all_of, identity, login, refused
 
 

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.common.auth import Role
 from houseful.kernel.errors import Refusal
 from houseful.users.tokens import AccessTokens, RefreshCookie
+from houseful.webapi.auth import Role
 from tests.users.support import ANN, OURS, PASSWORD, SECRETS, MakeWorld, World, code, cookie_login, json
 
 # Access tokens

@@ -6,10 +6,10 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-from houseful.common.http import App, Cut
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
 from houseful.kernel.telemetry import current_traceparent
+from houseful.webapi.endpoint import App, Cut
 
 
 class AsgiClient:

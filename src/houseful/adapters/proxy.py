@@ -30,9 +30,9 @@ from houseful.adapters.proxy_request import (
     sent_headers,
     target,
 )
-from houseful.common.http import Cut, Receive, Scope, Send
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.telemetry import get_logger
+from houseful.webapi.endpoint import Cut, Receive, Scope, Send
 
 log = get_logger(__name__)
 

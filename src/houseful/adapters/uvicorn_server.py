@@ -20,8 +20,8 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from houseful.common.http import Answer, App, problem, service_unavailable
 from houseful.kernel.errors import Refusal
+from houseful.webapi.endpoint import Answer, App, problem, service_unavailable
 
 CUT = "houseful.cut"
 """The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""

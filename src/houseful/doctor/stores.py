@@ -8,12 +8,12 @@ from houseful import vouching
 from houseful.adapters import by_url, sqlite_health
 from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
-from houseful.common.service import Manifest
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Store
 from houseful.messaging import list_dead, list_parked
 from houseful.settings import SERVICES, Settings
+from houseful.webapi.manifest import Manifest
 
 if TYPE_CHECKING:
     from houseful.adapters.mongo_health import Health

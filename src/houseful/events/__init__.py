@@ -1,9 +1,9 @@
 """Events: what organizers announce, from the draft to the day. The seats are the ticket service's."""
 
-from houseful.common.service import Manifest, Platform
 from houseful.events.api import ENDPOINTS
 from houseful.events.service import DOCUMENTS, EventsService
 from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
+from houseful.webapi.manifest import Manifest, Platform
 
 
 def _build(platform: Platform) -> EventsService:

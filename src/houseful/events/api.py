@@ -12,16 +12,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.common.http import (
-    ORGANIZER,
-    PLAN_BYTES,
-    Answer,
-    Call,
-    Endpoint,
-    Input,
-    Page,
-    View,
-)
 from houseful.common.plan import (
     MAX_AREA_CAPACITY,
     MAX_CATEGORIES,
@@ -37,6 +27,16 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import invalid
 from houseful.kernel.money import CURRENCIES
 from houseful.kernel.times import millis, rfc3339
+from houseful.webapi.endpoint import (
+    ORGANIZER,
+    PLAN_BYTES,
+    Answer,
+    Call,
+    Endpoint,
+    Input,
+    Page,
+    View,
+)
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]

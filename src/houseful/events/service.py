@@ -10,8 +10,6 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from houseful.common.auth import Identity, Role
-from houseful.common.idempotency import KeptAnswer, Once, forget_old
 from houseful.common.plan import StandingArea
 from houseful.events import domain
 from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
@@ -19,6 +17,8 @@ from houseful.kernel.documents import Document, Millis, Scalar
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
+from houseful.webapi.auth import Identity, Role
+from houseful.webapi.idempotency import KeptAnswer, Once, forget_old
 
 DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, KeptAnswer)
 

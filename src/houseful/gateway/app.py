@@ -15,23 +15,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from houseful.common.auth import TokenVerifier, bearer
-from houseful.common.http import (
-    EVENT_STREAM,
-    Answer,
-    App,
-    Cut,
-    Endpoint,
-    Receive,
-    Scope,
-    Send,
-    problem,
-    respond,
-    service_unavailable,
-)
-from houseful.common.kept import GZIP, takes
-from houseful.common.late import LateAnswers
-from houseful.common.routing import RouteTable
 from houseful.gateway.access_log import AccessLog
 from houseful.gateway.exchange import Exchange, cut
 from houseful.gateway.limits import Limit, Limits, limit_of
@@ -60,6 +43,23 @@ from houseful.kernel.telemetry import (
     trace,
 )
 from houseful.settings import Settings
+from houseful.webapi.auth import TokenVerifier, bearer
+from houseful.webapi.cached_bodies import GZIP, takes
+from houseful.webapi.delayed_responses import LateAnswers
+from houseful.webapi.endpoint import (
+    EVENT_STREAM,
+    Answer,
+    App,
+    Cut,
+    Endpoint,
+    Receive,
+    Scope,
+    Send,
+    problem,
+    respond,
+    service_unavailable,
+)
+from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)
 

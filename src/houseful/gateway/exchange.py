@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from houseful.common.http import Cut, Receive, Scope, Send
+from houseful.webapi.endpoint import Cut, Receive, Scope, Send
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs

@@ -5,9 +5,9 @@ import asyncio
 import random
 from collections import deque
 
-from houseful.common.http import EVENT_STREAM, Endpoint
 from houseful.kernel.errors import Refusal
 from houseful.kernel.waiting import later
+from houseful.webapi.endpoint import EVENT_STREAM, Endpoint
 
 _LOOK_SECONDS = 0.1
 _LOOKS = 3

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from houseful.common.http import Answer, Endpoint, problem
-from houseful.common.kept import Kept
-from houseful.common.openapi import document
 from houseful.gateway.shared import Shared
 from houseful.kernel.errors import Refusal
+from houseful.webapi.cached_bodies import Kept
+from houseful.webapi.endpoint import Answer, Endpoint, problem
+from houseful.webapi.openapi import document
 
 _READY_SECONDS = 3.0
 _WATCHED_SECONDS = 0.5

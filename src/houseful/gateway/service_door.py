@@ -6,7 +6,15 @@ within). So nobody else may reach this port, but for whoever collects figures.
 
 from collections.abc import Mapping, Sequence
 
-from houseful.common.http import (
+from houseful.gateway.exchange import Exchange, cut
+from houseful.gateway.load import Load
+from houseful.gateway.operations import Asked, Operations
+from houseful.gateway.policy import CLOSE
+from houseful.gateway.streams import Streams
+from houseful.kernel.errors import Refusal
+from houseful.kernel.telemetry import request_id, trace
+from houseful.settings import Settings
+from houseful.webapi.endpoint import (
     EVENT_STREAM,
     Answer,
     App,
@@ -18,15 +26,7 @@ from houseful.common.http import (
     problem,
     respond,
 )
-from houseful.common.routing import RouteTable
-from houseful.gateway.exchange import Exchange, cut
-from houseful.gateway.load import Load
-from houseful.gateway.operations import Asked, Operations
-from houseful.gateway.policy import CLOSE
-from houseful.gateway.streams import Streams
-from houseful.kernel.errors import Refusal
-from houseful.kernel.telemetry import request_id, trace
-from houseful.settings import Settings
+from houseful.webapi.routing import RouteTable
 
 
 class ServiceDoor:

@@ -4,8 +4,8 @@ connect again elsewhere."""
 import asyncio
 from typing import Any
 
-from houseful.common.http import App, Receive, Scope, service_unavailable
 from houseful.gateway.exchange import Exchange
+from houseful.webapi.endpoint import App, Receive, Scope, service_unavailable
 
 
 class Streams:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from houseful.common.http import Answer
-from houseful.common.kept import Keeper, Kept
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Workers
+from houseful.webapi.cached_bodies import Keeper, Kept
+from houseful.webapi.endpoint import Answer
 
 _SCREENS = "screens.json"
 _HASHED = "assets/"  # where the build puts files that have the hash of their content in their name

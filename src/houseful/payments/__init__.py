@@ -4,11 +4,11 @@ Intents with manual capture, test cards, 3-D Secure, refunds, signed webhooks, d
 Nothing outside this package knows that it is not a real one.
 """
 
-from houseful.common.idempotency import KeptAnswer
-from houseful.common.service import Manifest
 from houseful.payments.api import ENDPOINTS
 from houseful.payments.domain import Intent, WebhookDelivery
 from houseful.payments.service import Payments
+from houseful.webapi.idempotency import KeptAnswer
+from houseful.webapi.manifest import Manifest
 
 MANIFEST: Manifest[Payments] = Manifest(
     name="payments",

@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.common.auth import bearer
-from houseful.common.http import Call, Cut, Endpoint, Input, View
-from houseful.common.idempotency import Once
-from houseful.common.words import WRONG
 from houseful.kernel.errors import Refusal
 from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.service import Payments
+from houseful.webapi.auth import bearer
+from houseful.webapi.endpoint import Call, Cut, Endpoint, Input, View
+from houseful.webapi.idempotency import Once
+from houseful.webapi.validation import WRONG
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 AmountMinor = Annotated[int, Meta(ge=1, le=10**12)]

@@ -6,9 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from houseful.common import idempotency
-from houseful.common.idempotency import KeptAnswer, Once
-from houseful.common.service import Platform
 from houseful.kernel import webhook_signature
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Duplicate, Unavailable, invalid, not_found
@@ -17,6 +14,9 @@ from houseful.kernel.ports import Reader, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.payments import domain
 from houseful.payments.domain import Card, Change, DeliveryStatus, Intent, Totals, WebhookDelivery
+from houseful.webapi import idempotency
+from houseful.webapi.idempotency import KeptAnswer, Once
+from houseful.webapi.manifest import Platform
 
 log = get_logger(__name__)
 

@@ -1,7 +1,5 @@
 """Tickets: the inventory of every event, and the path of a seat from free to admitted."""
 
-from houseful.common.idempotency import KeptAnswer
-from houseful.common.service import Manifest
 from houseful.kernel.ports import Transaction
 from houseful.messages import (
     EventCancelled,
@@ -23,6 +21,8 @@ from houseful.tickets.domain.staff import GateStaff
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.settlement import WebhookReceived
+from houseful.webapi.idempotency import KeptAnswer
+from houseful.webapi.manifest import Manifest
 
 
 async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed) -> None:

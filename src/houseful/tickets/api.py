@@ -8,8 +8,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from houseful.common.auth import Role
-from houseful.common.http import (
+from houseful.kernel import email_addresses, webhook_signature
+from houseful.kernel.errors import Refusal, invalid, not_found
+from houseful.kernel.ports import PaymentIntent, Transaction
+from houseful.tickets import paper, views
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.service import Tickets
+from houseful.tickets.service.availability import HallView
+from houseful.webapi.auth import Role
+from houseful.webapi.cached_bodies import Kept, is_known
+from houseful.webapi.endpoint import (
     EVENT_STREAM,
     ORGANIZER,
     USER,
@@ -23,15 +31,7 @@ from houseful.common.http import (
     decode,
     server_sent,
 )
-from houseful.common.kept import Kept, is_known
-from houseful.common.words import ONE_LINE
-from houseful.kernel import email_addresses, webhook_signature
-from houseful.kernel.errors import Refusal, invalid, not_found
-from houseful.kernel.ports import PaymentIntent, Transaction
-from houseful.tickets import paper, views
-from houseful.tickets.domain.shows import Show
-from houseful.tickets.service import Tickets
-from houseful.tickets.service.availability import HallView
+from houseful.webapi.validation import ONE_LINE
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]

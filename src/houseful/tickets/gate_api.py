@@ -7,9 +7,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from houseful.common.auth import Role
-from houseful.common.http import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
-from houseful.common.words import ONE_LINE
 from houseful.kernel.errors import Refusal, invalid
 from houseful.kernel.ports import Transaction
 from houseful.kernel.times import millis
@@ -19,6 +16,9 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.gate_views import CheckinView, StaffMemberView
 from houseful.tickets.service import Tickets
 from houseful.tickets.service.gate import NotStaff, Outcome
+from houseful.webapi.auth import Role
+from houseful.webapi.endpoint import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
+from houseful.webapi.validation import ONE_LINE
 
 MOST_SCANS = 500
 

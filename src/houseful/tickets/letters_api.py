@@ -4,7 +4,6 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from houseful.common.http import ORGANIZER, USER, Call, Endpoint, Input, Page, View
 from houseful.kernel import email_addresses
 from houseful.kernel.errors import invalid
 from houseful.kernel.times import rfc3339
@@ -13,6 +12,7 @@ from houseful.tickets.domain.letters import LetterState, QueuedLetter
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.service import Tickets
 from houseful.tickets.views import BuyerView
+from houseful.webapi.endpoint import ORGANIZER, USER, Call, Endpoint, Input, Page, View
 
 _MOST_TOKEN = 200
 

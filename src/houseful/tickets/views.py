@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from houseful.common.http import View
 from houseful.kernel.documents import Millis
 from houseful.kernel.times import rfc3339
 from houseful.tickets.domain.blocks import SeatState
@@ -16,6 +15,7 @@ from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.seatmap import AVAILABLE, HELD
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.webapi.endpoint import View
 
 if TYPE_CHECKING:
     from houseful.tickets.service.availability import HallView

@@ -1,11 +1,11 @@
 """Accounts and sessions: who somebody is, what that person may do, and the tokens that say so to the other
 services."""
 
-from houseful.common.service import Manifest
 from houseful.users.api import ENDPOINTS
 from houseful.users.domain import Admins, Session, User
 from houseful.users.endings import TokensEnded
 from houseful.users.service import Users
+from houseful.webapi.manifest import Manifest
 
 MANIFEST = Manifest(
     name="users",

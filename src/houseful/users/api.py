@@ -5,9 +5,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.common.auth import Role
-from houseful.common.ended import PATH, Endings
-from houseful.common.http import (
+from houseful.kernel import email_addresses
+from houseful.kernel.errors import Refusal
+from houseful.kernel.times import rfc3339
+from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
+from houseful.users.service import SignedIn, Users
+from houseful.webapi.auth import Role
+from houseful.webapi.endpoint import (
     ADMIN,
     ORGANIZER,
     USER,
@@ -21,11 +25,7 @@ from houseful.common.http import (
     decode,
     not_authenticated,
 )
-from houseful.kernel import email_addresses
-from houseful.kernel.errors import Refusal
-from houseful.kernel.times import rfc3339
-from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
-from houseful.users.service import SignedIn, Users
+from houseful.webapi.revoked_tokens import PATH, Endings
 
 _KEYS_FRESH_SECONDS = 300
 _NO_STORE = ("cache-control", "no-store")

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from houseful.common.late import LateAnswers
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import Clock, Coordination
 from houseful.kernel.waiting import later
+from houseful.webapi.delayed_responses import LateAnswers
 
 
 class Limit(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from houseful.common.auth import Role
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Refusal, invalid
+from houseful.webapi.auth import Role
 
 NAME_MOST = 100
 PASSWORD_LEAST = 8

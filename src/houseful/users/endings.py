@@ -2,11 +2,11 @@
 
 from contextlib import suppress
 
-from houseful.common.ended import CHANNEL, KEPT_MILLIS, Ending, signal
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.users.domain import Session, User
+from houseful.webapi.revoked_tokens import CHANNEL, KEPT_MILLIS, Ending, signal
 
 _PAGE = 1000
 _FORGET_BATCH = 500

@@ -8,9 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from houseful.common.auth import Identity, Role
-from houseful.common.ended import Ending
-from houseful.common.service import Platform
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Duplicate, Refusal, Unavailable, invalid, not_found
@@ -24,6 +21,9 @@ from houseful.users.domain import Admins, Presented, Session, User
 from houseful.users.endings import Endings
 from houseful.users.passwords import Passwords
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
+from houseful.webapi.auth import Identity, Role
+from houseful.webapi.manifest import Platform
+from houseful.webapi.revoked_tokens import Ending
 
 log = get_logger(__name__)
 

@@ -12,10 +12,10 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.common.auth import AUDIENCE, ISSUER, TOKEN_TYPE
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Refusal
 from houseful.users.domain import Session, User
+from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE
 
 CLIENT_HEADER = "x-houseful-client"
 _PURPOSE = b"houseful refresh token 1"
@@ -32,7 +32,7 @@ class AccessTokens:
     """Signs access tokens (RFC 9068: JWT of type at+jwt, EdDSA) and publishes the key that verifies them.
 
     It says which session it is of, and which version of the user: by these it can be ended before it expires
-    (`common/ended.py`).
+    (`webapi/revoked_tokens.py`).
     """
 
     def __init__(self, seed: bytes, *, seconds: int) -> None:

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import msgspec
 
-from houseful.common.auth import Identity, Role
 from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Refusal, not_found
 from houseful.tickets.domain.shows import Show
+from houseful.webapi.auth import Identity, Role
 
 MOST_STAFF = 200
 

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from houseful.common.idempotency import forget_old
-from houseful.common.service import Platform
 from houseful.kernel.errors import Refusal
 from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.codes import CodeSigner
@@ -24,6 +22,8 @@ from houseful.tickets.service.signals import OrderSignals
 from houseful.tickets.service.staff import Staff
 from houseful.tickets.service.undelivered import Undelivered
 from houseful.tickets.views import HoldView
+from houseful.webapi.idempotency import forget_old
+from houseful.webapi.manifest import Platform
 
 _HOUSEKEEPING_SECONDS = 60.0
 _COMMIT_SECONDS = 0.05

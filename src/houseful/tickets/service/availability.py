@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
-from houseful.common.http import server_sent
-from houseful.common.kept import Kept
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Coordination, Ids, Store
@@ -24,6 +22,8 @@ from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_ind
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers
 from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED, HELD, SOLD, encode_delta, encode_snapshot
+from houseful.webapi.cached_bodies import Kept
+from houseful.webapi.endpoint import server_sent
 
 log = get_logger(__name__)
 

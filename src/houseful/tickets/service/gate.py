@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from houseful.common.auth import Identity
 from houseful.kernel.errors import Conflict, Duplicate
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.tickets.domain import codes, scans
@@ -13,6 +12,7 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.staff import GateStaff, may_scan
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.service.inventory import Inventory
+from houseful.webapi.auth import Identity
 
 T = TypeVar("T")
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from houseful.common.kept import Keeper, Kept
 from houseful.common.plan import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient, Store, Workers
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
+from houseful.webapi.cached_bodies import Keeper, Kept
 
 _PIECE_BYTES = 4 * 1024 * 1024
 _LAYOUTS_KEPT = 16

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from houseful.common.idempotency import Answered, Once
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
 from houseful.kernel.ports import Clock, Store, Transaction
@@ -19,6 +18,7 @@ from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.inventory import Inventory
 from houseful.tickets.service.locks import BlockLocks
 from houseful.tickets.service.seats import by_block, each_block, ordinals_of
+from houseful.webapi.idempotency import Answered, Once
 
 T = TypeVar("T")
 

@@ -5,7 +5,6 @@ import random
 
 import msgspec
 
-from houseful.common.kept import Kept
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Transient, not_found
 from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
 from houseful.kernel.telemetry import get_logger
@@ -22,6 +21,7 @@ from houseful.tickets.service.availability import Availability
 from houseful.tickets.service.halls import Halls, PlanUnusable
 from houseful.tickets.service.seats import by_block, ordinals_of
 from houseful.tickets.service.taken import named
+from houseful.webapi.cached_bodies import Kept
 
 log = get_logger(__name__)
 

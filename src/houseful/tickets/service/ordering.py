@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from houseful.common.idempotency import Once
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Refusal, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
@@ -22,6 +21,7 @@ from houseful.tickets.service.holding import Holding, already_ordered, hold_expi
 from houseful.tickets.service.inventory import Inventory
 from houseful.tickets.service.seats import by_block, each_block
 from houseful.tickets.service.signals import OrderSignals
+from houseful.webapi.idempotency import Once
 
 _MOST_TICKETS = 1000
 

@@ -14,13 +14,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from houseful.common import words
-from houseful.common.auth import Identity, Role
-from houseful.common.idempotency import Once
 from houseful.kernel.errors import Refusal, invalid
 from houseful.kernel.ports import Transaction
 from houseful.kernel.telemetry import get_logger, request_id
 from houseful.kernel.waiting import later
+from houseful.webapi import validation
+from houseful.webapi.auth import Identity, Role
+from houseful.webapi.idempotency import Once
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -249,7 +249,7 @@ def decode(kind: Any, raw: bytes) -> Any:
         try:
             return msgspec.json.decode(raw, type=kind)
         except msgspec.ValidationError as error:  # the rest is unread, and may be no JSON
-            raise invalid(words.of_body(kind, raw) or {"body": _DOES_NOT_FIT}) from error
+            raise invalid(validation.of_body(kind, raw) or {"body": _DOES_NOT_FIT}) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(400, "not_json", f"The body is not JSON: {error}.") from error
     except RecursionError as error:

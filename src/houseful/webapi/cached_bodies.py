@@ -10,10 +10,10 @@ from functools import lru_cache
 
 import brotli
 
-from houseful.common.http import Answer
 from houseful.kernel.errors import Refusal, Transient
 from houseful.kernel.ports import Workers
 from houseful.kernel.telemetry import get_logger
+from houseful.webapi.endpoint import Answer
 
 log = get_logger(__name__)
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from houseful.common.http import Endpoint
 from houseful.kernel.documents import Document
 from houseful.kernel.ports import (
     Clock,
@@ -19,6 +18,7 @@ from houseful.kernel.ports import (
 )
 from houseful.messages import Message
 from houseful.settings import Secrets, Settings
+from houseful.webapi.endpoint import Endpoint
 
 S = TypeVar("S")
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from houseful.common.http import USER, Endpoint, NoQuery
+from houseful.webapi.endpoint import USER, Endpoint, NoQuery
 
 _SCHEMAS = "#/components/schemas/{name}"
 _PAGE = re.compile(r"Page_(\w+)_")

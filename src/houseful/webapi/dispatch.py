@@ -8,9 +8,13 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from houseful.common import idempotency, words
-from houseful.common.auth import Identity, TokenVerifier, bearer
-from houseful.common.http import (
+from houseful.kernel.errors import Duplicate, Refusal, Transient, invalid
+from houseful.kernel.ports import Clock, Coordination, Store, Workers
+from houseful.kernel.telemetry import REFUSALS, get_logger
+from houseful.kernel.waiting import later
+from houseful.webapi import idempotency, validation
+from houseful.webapi.auth import Identity, TokenVerifier, bearer
+from houseful.webapi.endpoint import (
     BODY_BYTES,
     USER,
     Answer,
@@ -31,13 +35,9 @@ from houseful.common.http import (
     respond,
     service_unavailable,
 )
-from houseful.common.idempotency import Answered, KeptAnswer, Once
-from houseful.common.large_bodies import LargeBodies
-from houseful.common.routing import RouteTable
-from houseful.kernel.errors import Duplicate, Refusal, Transient, invalid
-from houseful.kernel.ports import Clock, Coordination, Store, Workers
-from houseful.kernel.telemetry import REFUSALS, get_logger
-from houseful.kernel.waiting import later
+from houseful.webapi.idempotency import Answered, KeptAnswer, Once
+from houseful.webapi.large_bodies import LargeBodies
+from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)
 
@@ -230,12 +230,12 @@ def _query(kind: type[Input], query_string: bytes) -> Any:
             name: "is given twice" for name, count in Counter(one for one, _ in given).items() if count > 1
         }
         raise invalid(twice, "The query needs a correction.")
-    values = words.typed(kind, texts)
+    values = validation.typed(kind, texts)
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise invalid(
-            words.of_query(kind, values) or {"query": "is not what is asked for here"},
+            validation.of_query(kind, values) or {"query": "is not what is asked for here"},
             "The query needs a correction.",
         ) from error
 

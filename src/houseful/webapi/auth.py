@@ -9,9 +9,9 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from houseful.common.ended import EndedTokens
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import Clock, ServiceClient
+from houseful.webapi.revoked_tokens import EndedTokens
 
 ISSUER = "houseful"
 AUDIENCE = "houseful"

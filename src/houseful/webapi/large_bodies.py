@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from houseful.common.http import BODY_BYTES, Endpoint, decode
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Workers
+from houseful.webapi.endpoint import BODY_BYTES, Endpoint, decode
 
 MOST_OF_ONE = 2
 """One that is worked on, and one behind it."""
