@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from houseful.cli import root
-from houseful.common.plan import parse_plan
+from houseful.seating.parsing import parse_plan
 from houseful.settings import SettingsError
 
 

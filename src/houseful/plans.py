@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from houseful import venues
-from houseful.common.plan import PlanError, StandingArea, check_prices, parse_plan
-from houseful.common.plan_warnings import plan_warnings
+from houseful.seating.parsing import PlanError, StandingArea, check_prices, parse_plan
+from houseful.seating.warnings import plan_warnings
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):

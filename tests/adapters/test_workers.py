@@ -14,8 +14,8 @@ import pytest
 
 from houseful.adapters.worker import NICENESS
 from houseful.adapters.workers import WorkerProcesses
-from houseful.common.plan import PlanError, parse_plan
 from houseful.kernel.errors import Refusal, Unavailable
+from houseful.seating.parsing import PlanError, parse_plan
 
 PATIENCE_SECONDS = 30.0
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from houseful.app import MANIFESTS
+from houseful.webapi import endpoint
 from houseful.webapi.auth import Role
 from houseful.webapi.endpoint import EVENT_STREAM, Stream, respond, server_sent
 from tests.support import House, open_stream
@@ -16,7 +17,7 @@ PING = b"event: ping\ndata: {}\n\n"
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint, "PING_SECONDS", 0.01)
 
 
 class Listener:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseful.common import plan as plans
-from houseful.common.plan import Plan, PlanError, StandingArea, check_prices, parse_plan, plan_from_obj
+from houseful.seating import parsing as plans
+from houseful.seating.parsing import Plan, PlanError, StandingArea, check_prices, parse_plan, plan_from_obj
 from houseful.venues import arena, theatre
 
 Json = dict[str, Any]

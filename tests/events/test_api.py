@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from houseful.common.plan import StandingArea, parse_plan, plan_hash
 from houseful.kernel.times import millis
 from houseful.messages import EventChanged, InventoryFailed, InventoryReady
+from houseful.seating.parsing import StandingArea, parse_plan, plan_hash
 from tests.events.support import ADMIN, ALICE, BOB, BUYER, World, body, plan
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.common.plan import StandingArea, unpack
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent, State, Status, Step
 from houseful.kernel.errors import Refusal
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
+from houseful.seating.parsing import StandingArea, unpack
 from tests.events.support import DAY, START, plan
 
 ZONES = frozenset({"Europe/Zurich", "UTC"})

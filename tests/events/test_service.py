@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.plan import StandingArea
 from houseful.events import domain
 from houseful.events.domain import Changes, NewEvent, StoredPlan
 from houseful.events.service import Position, Search
@@ -18,6 +17,7 @@ from houseful.messages import (
     InventoryFailed,
     InventoryReady,
 )
+from houseful.seating.parsing import StandingArea
 from tests.events.support import ADMIN, ALICE, BOB, BUYER, DAY, START, World, plan
 
 

@@ -10,11 +10,11 @@ import msgspec
 
 from houseful.adapters.sqlite import SqliteStore
 from houseful.adapters.sqlite_transaction import SqliteTransaction
-from houseful.common.plan import StandingArea, parse_plan, plan_hash
 from houseful.kernel.errors import Conflict, Unavailable
 from houseful.kernel.ports import Clock, Ids, Letter, PaymentIntent, ServiceAnswer
 from houseful.payments import domain as processor
 from houseful.payments.domain import Intent
+from houseful.seating.parsing import StandingArea, parse_plan, plan_hash
 
 
 class Crash(BaseException):

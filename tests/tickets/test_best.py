@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseful.common.plan import StandingArea, plan_from_obj
+from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.venues import arena, theatre

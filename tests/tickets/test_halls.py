@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from houseful.common.plan import Plan
 from houseful.kernel.errors import Unavailable
+from houseful.seating.parsing import Plan
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
 from houseful.tickets.service import halls

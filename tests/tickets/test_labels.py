@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from houseful.common.plan import StandingArea, plan_from_obj
+from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout

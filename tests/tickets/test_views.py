@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.common.plan import StandingArea, plan_from_obj
+from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets import gate_views, views
 from houseful.tickets.domain import tickets
 from houseful.tickets.domain.blocks import BLOCKED, Block, Claim, SeatState, block_id

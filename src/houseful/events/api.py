@@ -12,14 +12,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.common.plan import (
-    MAX_AREA_CAPACITY,
-    MAX_CATEGORIES,
-    MAX_STANDING_AREAS,
-    NAME_LENGTH,
-    Plan,
-    StandingArea,
-)
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.service import EventsService, Keep, Position, Search, is_owned
@@ -27,6 +19,14 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import invalid
 from houseful.kernel.money import CURRENCIES
 from houseful.kernel.times import millis, rfc3339
+from houseful.seating.parsing import (
+    MAX_AREA_CAPACITY,
+    MAX_CATEGORIES,
+    MAX_STANDING_AREAS,
+    NAME_LENGTH,
+    Plan,
+    StandingArea,
+)
 from houseful.webapi.endpoint import (
     ORGANIZER,
     PLAN_BYTES,

@@ -8,7 +8,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from houseful.common.plan import (
+from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.errors import Refusal
+from houseful.kernel.money import CURRENCIES, UNKNOWN
+from houseful.kernel.search_text import finder
+from houseful.kernel.times import end_of
+from houseful.messages import EventChanged, EventPublished
+from houseful.seating.parsing import (
     Plan,
     PlanError,
     StandingArea,
@@ -18,13 +24,7 @@ from houseful.common.plan import (
     plan_hash,
     unpack,
 )
-from houseful.common.plan_warnings import plan_warnings
-from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import Refusal
-from houseful.kernel.money import CURRENCIES, UNKNOWN
-from houseful.kernel.search_text import finder
-from houseful.kernel.times import end_of
-from houseful.messages import EventChanged, EventPublished
+from houseful.seating.warnings import plan_warnings
 
 TITLE_LENGTH = 200
 VENUE_LENGTH = 200

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from houseful.common.plan import StandingArea
 from houseful.events import domain
 from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
 from houseful.kernel.documents import Document, Millis, Scalar
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
+from houseful.seating.parsing import StandingArea
 from houseful.webapi.auth import Identity, Role
 from houseful.webapi.idempotency import KeptAnswer, Once, forget_old
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from houseful.common.plan import (
+from houseful.seating.parsing import (
     MAX_COORDINATE,
     MIN_COORDINATE,
     Plan,

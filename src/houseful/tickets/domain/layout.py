@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from houseful.common.places import place, row_words, seat_words
-from houseful.common.plan import Plan, StandingArea
-from houseful.common.plan_format import Row, filled
+from houseful.seating.format import Row, filled
+from houseful.seating.labels import place, row_words, seat_words
+from houseful.seating.parsing import Plan, StandingArea
 from houseful.tickets.domain import drawing
 from houseful.tickets.domain.drawing import Point, Region
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from houseful.common.plan import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient, Store, Workers
+from houseful.seating.parsing import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart

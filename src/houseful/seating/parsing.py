@@ -19,9 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from houseful.common.colours import is_colour, opaque_hex
-from houseful.common.plan_faults import BROKEN_TEXT, Faults, Path, shown, walk
-from houseful.common.plan_format import (
+from houseful.seating.colours import is_colour, opaque_hex
+from houseful.seating.errors import BROKEN_TEXT, Faults, Path, shown, walk
+from houseful.seating.format import (
     NAME_PATTERN,
     Category,
     Circle,

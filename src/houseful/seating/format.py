@@ -146,7 +146,7 @@ NAME_PATTERN = rf"^[^\S{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*\Z"
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_PATTERN)]
 Text = Annotated[str, Meta(max_length=100, pattern=rf"^[^{_CONTROL}]*\Z")]
 Lines = Annotated[str, Meta(max_length=1000, pattern=rf"^([\t\n\r]|[^{_CONTROL}])*\Z")]
-Color = Annotated[str, Meta(max_length=100)]  # houseful.common.colours says which there are
+Color = Annotated[str, Meta(max_length=100)]  # houseful.seating.colours says which there are
 Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Length = Annotated[float, Meta(ge=0, le=1e6)]
 

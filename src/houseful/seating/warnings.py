@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from houseful.common.places import place, row_words, seat_words
-from houseful.common.plan_faults import Faults, Path, shown
-from houseful.common.plan_format import Plan, Row, Zone, filled
+from houseful.seating.errors import Faults, Path, shown
+from houseful.seating.format import Plan, Row, Zone, filled
+from houseful.seating.labels import place, row_words, seat_words
 
 MAX_WARNINGS = 100
 _MOST_NAMED = 10

@@ -1,1 +1,0 @@
-"""Shared by all services; knows no service and no driver."""
