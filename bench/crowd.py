@@ -26,8 +26,8 @@ import aiohttp
 
 from bench.server import make_event
 from houseful import app as wiring
-from houseful.adapters.uvicorn_server import listen
-from houseful.adapters.uvicorn_server import serve as answer_requests
+from houseful.adapters.http.server import listen
+from houseful.adapters.http.server import serve as answer_requests
 from houseful.settings import load_settings
 
 PHONES = 500

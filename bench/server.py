@@ -24,8 +24,8 @@ import msgspec
 from bench.load import Tokens
 from houseful import app as wiring
 from houseful import tickets
-from houseful.adapters.uvicorn_server import listen
-from houseful.adapters.uvicorn_server import serve as answer_requests
+from houseful.adapters.http.server import listen
+from houseful.adapters.http.server import serve as answer_requests
 from houseful.settings import Settings, load_settings
 from houseful.venues import stadium
 from houseful.webapi.auth import Identity, Role

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from houseful.adapters.system import ManualClock, SystemClock
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.processes.pool import WorkHere
 from houseful.app import Running, running
+from houseful.kernel.system import ManualClock, SystemClock
 from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
 from houseful.webapi.auth import Role

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from engines.mongo import Member
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.by_url import bus_file
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.system import SystemClock
+from houseful.adapters.factory import bus_file
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.sqlite.bus import LocalBus
 from houseful.app import running
+from houseful.kernel.system import SystemClock
 from houseful.settings import SERVICES, Secrets, SettingsError, load_settings, new_secrets
 from tests.contract.mongo_engine import program
 from tests.support import House

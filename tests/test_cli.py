@@ -157,8 +157,8 @@ def test_a_bug_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_every_kind_of_error_has_its_code() -> None:
-    from houseful.adapters.folder_lock import FolderInUse
-    from houseful.adapters.uvicorn_server import PortTaken
+    from houseful.adapters.http.server import PortTaken
+    from houseful.adapters.sqlite.folder_lock import FolderInUse
     from houseful.kernel.errors import Unavailable, invalid
 
     codes = {

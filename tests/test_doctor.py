@@ -14,11 +14,13 @@ from typing import Any
 import msgspec
 import pytest
 
-import houseful.adapters
-from houseful.adapters import kafka_health, mongo_health, redis_health
-from houseful.adapters.clock_gap import ahead_seconds
-from houseful.adapters.kafka_health import Topic
-from houseful.adapters.mongo_health import Members
+import houseful.adapters.mongodb
+from houseful.adapters.clock_skew import ahead_seconds
+from houseful.adapters.kafka import health as kafka_health
+from houseful.adapters.kafka.health import Topic
+from houseful.adapters.mongodb import health as mongo_health
+from houseful.adapters.mongodb.health import Members
+from houseful.adapters.redis import health as redis_health
 from houseful.doctor import Finding, examine, neighbours, works
 from houseful.doctor.buses import kafka_findings
 from houseful.doctor.finding import clock_of
@@ -337,8 +339,8 @@ class TestWhatIsLookedAt:
     async def test_a_driver_that_is_not_installed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(sys.modules, "houseful.adapters.mongo_health", None)
-        monkeypatch.delattr(houseful.adapters, "mongo_health")
+        monkeypatch.setitem(sys.modules, "houseful.adapters.mongodb.health", None)
+        monkeypatch.delattr(houseful.adapters.mongodb, "health")
         findings = await all_of(load_settings({}, data=str(tmp_path), store_url=f"mongodb://{NOWHERE}"))
         assert states(findings)["HOUSEFUL_STORE_URL"] == "problem"
         assert "install houseful[split]" in said(findings, "HOUSEFUL_STORE_URL")

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from houseful import stuck
-from houseful.adapters import by_url
-from houseful.adapters.folder_lock import FolderInUse
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.system import SystemClock
+from houseful.adapters import factory
+from houseful.adapters.sqlite.bus import LocalBus
+from houseful.adapters.sqlite.folder_lock import FolderInUse
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Envelope, Store
+from houseful.kernel.system import SystemClock
 from houseful.messaging import DeadLetter, Parked
 from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show
@@ -47,7 +47,7 @@ async def insert(store: Store, *documents: DeadLetter | Parked) -> None:
 
 
 async def on_bus(settings: Settings, topic: str) -> list[str]:
-    async with by_url.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
+    async with factory.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
         return [entry.id async for entry in bus.entries(topic)]
 
 

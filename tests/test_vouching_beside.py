@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.ports import Transaction
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS, KnownStore, KnownTopic
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.vouching import _put, _put_topic
 
 COPIES = 5

@@ -19,17 +19,17 @@ from typing import Any, Protocol, TypeVar
 from msgspec.structs import replace
 
 from houseful import events, payments, tickets, users, vouching
-from houseful.adapters import by_url
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.gateway_client import HttpPaymentGateway
-from houseful.adapters.proxy import ServiceProxy
-from houseful.adapters.system import SystemClock, SystemIds, own_address
-from houseful.adapters.workers import WorkerProcesses, WorkHere
+from houseful.adapters import factory
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.http.payment_gateway import HttpPaymentGateway
+from houseful.adapters.http.proxy import ServiceProxy
+from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.kernel.background import Jobs
 from houseful.kernel.documents import Document
 from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS
+from houseful.kernel.system import SystemClock, SystemIds, own_address
 from houseful.kernel.telemetry import get_logger
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
@@ -93,7 +93,7 @@ async def opened_store(
     settings: Settings, manifest: Manifest[Any], *, clock: Clock, ids: Ids, read_only: bool = False
 ) -> AsyncIterator[Store]:
     """Raises `Unavailable`, and `SettingsError` where its driver is not installed."""
-    async with by_url.opened_store(
+    async with factory.opened_store(
         settings, manifest.name, documents_of(manifest), clock=clock, ids=ids, read_only=read_only
     ) as store:
         yield store
@@ -126,12 +126,12 @@ async def running(
     whole = len(manifests) == len(MANIFESTS) and GATEWAY in parts
     async with AsyncExitStack() as stack:
         if manifests:
-            stack.enter_context(by_url.folder_if_needed(settings))
+            stack.enter_context(factory.folder_if_needed(settings))
         secrets = secrets or load_secrets(settings, make=whole)
         mailer = mailer or _mailer(settings, clock)
         own = [manifest.name for manifest in manifests]
         if own:
-            await by_url.refuse_damaged(settings, own)
+            await factory.refuse_damaged(settings, own)
             await vouching.refuse_doubtful(settings, own)
         stores = {
             manifest.name: await stack.enter_async_context(
@@ -141,9 +141,9 @@ async def running(
         }
         own_bus = bus is None and bool(manifests)
         if own_bus:
-            bus = await stack.enter_async_context(by_url.opened_bus(settings, clock=clock))
+            bus = await stack.enter_async_context(factory.opened_bus(settings, clock=clock))
         if coordination is None:
-            coordination = by_url.open_coordination(settings, clock=clock)
+            coordination = factory.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
         if workers is None:
             workers = WorkerProcesses()
@@ -227,15 +227,15 @@ def _refuse_what_can_not_work(
             errors[f"HOUSEFUL_{name.upper()}_URL"] = f"is missing: {who} has to know where one runs"
     if _elsewhere(parts):
         runs_services = set(parts) != {GATEWAY}
-        if runs_services and not has_bus and not by_url.is_shared(settings.store_url):
+        if runs_services and not has_bus and not factory.is_shared(settings.store_url):
             errors["HOUSEFUL_STORE_URL"] = (
                 "a service by itself needs a store for all copies of it: mongodb://…"
             )
-        if runs_services and not has_bus and not by_url.is_shared(settings.bus_url):
+        if runs_services and not has_bus and not factory.is_shared(settings.bus_url):
             errors["HOUSEFUL_BUS_URL"] = (
                 "a service by itself needs a bus that the others reach too: kafka://…"
             )
-        if not has_locks and not by_url.is_shared(settings.coordination_url):
+        if not has_locks and not factory.is_shared(settings.coordination_url):
             errors["HOUSEFUL_COORDINATION_URL"] = (
                 "a part by itself needs locks, limits and signals that the others see too: redis://…"
             )
@@ -291,10 +291,10 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
     """One service on its store, for a tool that works whether the server runs or not. It can't call the
     others."""
     clock, ids = SystemClock(), SystemIds()
-    secrets = load_secrets(settings, make=not by_url.is_shared(settings.store_url))
+    secrets = load_secrets(settings, make=not factory.is_shared(settings.store_url))
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
-        coordination = by_url.open_coordination(settings, clock=clock)
+        coordination = factory.open_coordination(settings, clock=clock)
         stack.push_async_callback(coordination.close)
         mailer = _mailer(settings, clock)
         yield manifest.build(
@@ -350,7 +350,7 @@ def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog | None:
 
 
 def _mailer(settings: Settings, clock: Clock) -> Mailer:
-    from houseful.adapters.mail import FolderMailer, SmtpMailer  # the SMTP library takes a while to import
+    from houseful.adapters.smtp import FolderMailer, SmtpMailer  # the SMTP library takes a while to import
 
     try:
         if settings.mail_url.startswith("folder:"):
@@ -408,11 +408,11 @@ async def serve(
     """These parts, until a signal ends them. `announce` gets the URL once requests are answered; `say`
     gets what else a person at the terminal wants to know. Raises what `running` does, and `PortTaken`.
     """
-    from houseful.adapters.uvicorn_server import listen
-    from houseful.adapters.uvicorn_server import serve as answer_requests
+    from houseful.adapters.http.server import listen
+    from houseful.adapters.http.server import serve as answer_requests
 
     fresh = settings.demo and not any(
-        [await by_url.store_exists(settings, manifest.name) for manifest in MANIFESTS]
+        [await factory.store_exists(settings, manifest.name) for manifest in MANIFESTS]
     )
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         settings = _with_address(settings, listener.getsockname()[1], parts)

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from houseful import venues
-from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import Running, beside, to_gateway
 from houseful.kernel.ports import Clock, Ids, ServiceClient
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
 from houseful.users import MANIFEST as USERS

@@ -4,10 +4,10 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
-from houseful.adapters import by_url
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters import factory
 from houseful.app import MANIFESTS, beside, opened_store
 from houseful.kernel.ports import Store
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
 from houseful.settings import Settings
 from houseful.webapi.manifest import Manifest
@@ -56,10 +56,10 @@ async def send_again(
         return 0
     clock = SystemClock()
     since = None if since_hours is None else clock.now() - round(since_hours * _HOUR_MILLIS)
-    with by_url.folder_if_needed(settings):
+    with factory.folder_if_needed(settings):
         async with (
             _opened(settings, manifest, read_only=True) as store,
-            by_url.opened_bus(settings, clock=clock) as bus,
+            factory.opened_bus(settings, clock=clock) as bus,
         ):
             return await replay(store, bus, service, aggregate=aggregate, since=since)
 
@@ -69,7 +69,7 @@ def _manifest(service: str) -> Manifest[Any]:
 
 
 async def _with_stores(settings: Settings) -> list[Manifest[Any]]:
-    return [manifest for manifest in MANIFESTS if await by_url.store_exists(settings, manifest.name)]
+    return [manifest for manifest in MANIFESTS if await factory.store_exists(settings, manifest.name)]
 
 
 def _opened(

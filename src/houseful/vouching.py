@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from msgspec.structs import replace
 from prometheus_client import Gauge
 
-from houseful.adapters import by_url
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters import factory
 from houseful.kernel.errors import Refusal, Transient, Unavailable
 from houseful.kernel.ports import Bus, Clock, Ids, Reader, Store, Transaction
 from houseful.kernel.store_watermarks import (
@@ -22,6 +21,7 @@ from houseful.kernel.store_watermarks import (
     doubts,
     known_now,
 )
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.kernel.telemetry import get_logger
 from houseful.messages import MESSAGES
 from houseful.messaging import replay
@@ -65,10 +65,10 @@ async def looking(settings: Settings, own: Mapping[str, Store]) -> AsyncIterator
             seen = {}
             for service in SERVICES:
                 store: Store | None = own.get(service) or others.get(service)
-                exists = store is not None or await by_url.store_exists(settings, service)
+                exists = store is not None or await factory.store_exists(settings, service)
                 if store is None and exists:
                     store = await stack.enter_async_context(
-                        by_url.opened_look(settings, service, VOUCHING_DOCUMENTS, clock=clock, ids=ids)
+                        factory.opened_look(settings, service, VOUCHING_DOCUMENTS, clock=clock, ids=ids)
                     )
                     if store is not None:
                         others[service] = store
@@ -99,9 +99,9 @@ async def accept(settings: Settings, service: str) -> list[str]:
     clock, ids = SystemClock(), SystemIds()
     forgetful = []
     for name in SERVICES:
-        if name == service or not await by_url.store_exists(settings, name):
+        if name == service or not await factory.store_exists(settings, name):
             continue
-        async with by_url.opened_look(
+        async with factory.opened_look(
             settings, name, VOUCHING_DOCUMENTS, clock=clock, ids=ids, read_only=False
         ) as store:
             if store is not None and await store.transact(lambda tx: _forget(tx, service)):

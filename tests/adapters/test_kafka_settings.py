@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from houseful.adapters import kafka_settings
-from houseful.adapters.kafka_settings import Cluster
+from houseful.adapters.kafka import settings as kafka_settings
+from houseful.adapters.kafka.settings import Cluster
 
 SECRET = "s3cret"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from houseful.adapters.mongo_connection import apart
+from houseful.adapters.mongodb.connection import apart
 from houseful.kernel.errors import Unavailable
 
 

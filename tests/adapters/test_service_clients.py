@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.proxy import ServiceProxy
-from houseful.adapters.system import SystemClock
-from houseful.adapters.uvicorn_server import CUT, listen, serve
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.http.proxy import ServiceProxy
+from houseful.adapters.http.server import CUT, listen, serve
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
+from houseful.kernel.system import SystemClock
 from houseful.kernel.telemetry import trace
 from houseful.webapi.endpoint import Answer, Cut, respond
 

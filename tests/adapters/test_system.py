@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.adapters.system import ManualClock, SeededIds, SystemClock, SystemIds
+from houseful.kernel.system import ManualClock, SeededIds, SystemClock, SystemIds
 
 
 async def test_manual_time_passes_only_when_told() -> None:

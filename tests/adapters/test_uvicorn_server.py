@@ -11,8 +11,8 @@ import pytest
 import uvloop
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from houseful.adapters import uvicorn_server
-from houseful.adapters.uvicorn_server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
+from houseful.adapters.http import server as uvicorn_server
+from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
 from houseful.kernel.errors import Refusal
 from houseful.webapi.endpoint import Answer, problem, respond
 

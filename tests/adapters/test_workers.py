@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from houseful.adapters.worker import NICENESS
-from houseful.adapters.workers import WorkerProcesses
+from houseful.adapters.processes.pool import WorkerProcesses
+from houseful.adapters.processes.worker import NICENESS
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.seating.parsing import PlanError, parse_plan
 
@@ -193,7 +193,7 @@ async def test_closing_ends_everything(tmp_path: Path) -> None:
 
 PARENT = """
 import asyncio, os, sys
-from houseful.adapters.workers import WorkerProcesses
+from houseful.adapters.processes.pool import WorkerProcesses
 
 async def main():
     workers = WorkerProcesses()

@@ -42,7 +42,7 @@ def sell_to_everybody() -> None:
 
 
 def forget_what_fails() -> None:
-    from houseful.adapters.kafka import KafkaBus
+    from houseful.adapters.kafka.bus import KafkaBus
 
     publish = KafkaBus.publish
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.settings import load_settings
 from tests.chaos.buyers import Gate, Keeper, Regular, open_halls
 from tests.chaos.faults import FAULTS, USUAL, Fault

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from engines.valkey import RedisServer
-from houseful.adapters.system import SystemClock, SystemIds
 from houseful.app import MANIFESTS, opened_store
 from houseful.checks import every
 from houseful.kernel.ports import Store
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging.documents import Inbox, aggregate_id
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.system import ManualClock, SeededIds
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.sqlite.bus import LocalBus
+from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Bus, Delivery, Envelope, Subscription, Transaction
+from houseful.kernel.system import ManualClock, SeededIds
 from houseful.messages import EventChanged, InventoryReady, Message
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
 

@@ -6,9 +6,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from houseful import app
-from houseful.adapters.system import ManualClock
 from houseful.kernel.background import Jobs
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import ManualClock
 
 
 def figure(name: str, **labels: str) -> float:

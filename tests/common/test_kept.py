@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import brotli
 import pytest
 
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.processes.pool import WorkHere
 from houseful.kernel.errors import Unavailable
 from houseful.webapi.cached_bodies import BROTLI, GZIP, PLAIN, Keeper, Kept, accepted, is_known, takes
 

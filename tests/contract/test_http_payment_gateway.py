@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from houseful.adapters.gateway_client import HttpPaymentGateway
+from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
 from tests.contract.payment_gateway import PaymentGatewayContract

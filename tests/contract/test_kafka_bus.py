@@ -13,11 +13,11 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from houseful.adapters.kafka import KafkaBus
-from houseful.adapters.kafka_member import KafkaMember
-from houseful.adapters.system import SystemClock
+from houseful.adapters.kafka.bus import KafkaBus
+from houseful.adapters.kafka.member import KafkaMember
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook, Delivery, Subscription
+from houseful.kernel.system import SystemClock
 from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 
@@ -333,9 +333,9 @@ class TestMembers:
 
 MEMBER = """
 import asyncio, sys
-from houseful.adapters.kafka import KafkaBus
-from houseful.adapters.kafka_member import KafkaMember
-from houseful.adapters.system import SystemClock
+from houseful.adapters.kafka.bus import KafkaBus
+from houseful.adapters.kafka.member import KafkaMember
+from houseful.kernel.system import SystemClock
 
 async def main():
     bus = KafkaBus.open(f"kafka://{sys.argv[1]}", clock=SystemClock())

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from houseful.adapters.kafka import KafkaBus
-from houseful.adapters.system import SystemClock
+from houseful.adapters.kafka.bus import KafkaBus
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import SystemClock
 from houseful.messaging import Consumer, Relay, list_dead, list_parked
 from houseful.messaging.relay import LEASE_SECONDS
 from tests.common.delivery_world import FaultyBus, World, until

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from houseful.adapters import kafka_health
-from houseful.adapters.kafka import KafkaBus
-from houseful.adapters.system import SystemClock
+from houseful.adapters.kafka import health as kafka_health
+from houseful.adapters.kafka.bus import KafkaBus
 from houseful.doctor import Finding
 from houseful.doctor.buses import kafka
+from houseful.kernel.system import SystemClock
 from houseful.settings import load_settings
 from tests.contract.bus import envelope, receive
 from tests.contract.kafka_engine import kafka_servers

@@ -11,9 +11,9 @@ import pytest
 from engines import PROGRAMS
 from engines.kafka import Kafka
 from engines.packages import Missing
-from houseful.adapters.kafka import KafkaBus
-from houseful.adapters.system import SystemClock
+from houseful.adapters.kafka.bus import KafkaBus
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import SystemClock
 from tests.contract.bus import envelope, envelopes_of, receive, receive_all
 
 
@@ -99,8 +99,8 @@ async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None
 
 ONLOOKER = """
 import asyncio, sys
-from houseful.adapters.kafka import KafkaBus
-from houseful.adapters.system import SystemClock
+from houseful.adapters.kafka.bus import KafkaBus
+from houseful.kernel.system import SystemClock
 from houseful.kernel.errors import Unavailable
 
 async def main():

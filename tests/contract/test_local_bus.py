@@ -9,11 +9,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.local_bus_file import PARTITIONS, partition_of
-from houseful.adapters.system import ManualClock, SystemClock
+from houseful.adapters.sqlite.bus import LocalBus
+from houseful.adapters.sqlite.bus_file import PARTITIONS, partition_of
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
+from houseful.kernel.system import ManualClock, SystemClock
 from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, everything, receive
 
 DAY_MILLIS = 24 * 3600 * 1000
@@ -261,8 +261,8 @@ async def test_what_cannot_be_written_concerns_nobody_else(bus: LocalBus) -> Non
 PUBLISHER = """
 import asyncio, sys
 from pathlib import Path
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.system import SystemClock
+from houseful.adapters.sqlite.bus import LocalBus
+from houseful.kernel.system import SystemClock
 from tests.contract.bus import envelope
 
 async def main():

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from houseful.adapters.local_coordination import SIGNALS_KEPT, LocalCoordination
-from houseful.adapters.system import ManualClock
+from houseful.adapters.memory.coordination import SIGNALS_KEPT, LocalCoordination
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import ManualClock
 from tests.contract.coordination import CoordinationContract, PassTime
 
 

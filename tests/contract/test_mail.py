@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec.structs import replace
 
-from houseful.adapters.mail import FolderMailer, SmtpMailer
-from houseful.adapters.system import ManualClock
+from houseful.adapters.smtp import FolderMailer, SmtpMailer
 from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.system import ManualClock
 from tests.contract.mailer import LETTER, Arrived, MailerContract
 
 SENDER = "Houseful <tickets@example.net>"

@@ -9,11 +9,11 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
-from houseful.adapters import mongo_orphans
-from houseful.adapters.mongo import MongoStore
-from houseful.adapters.mongo_connection import Client, connect
-from houseful.adapters.mongo_orphans import Orphans
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.mongodb import abandoned as mongo_orphans
+from houseful.adapters.mongodb.abandoned import Orphans
+from houseful.adapters.mongodb.connection import Client, connect
+from houseful.adapters.mongodb.store import MongoStore
+from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.mongo_engine import mongo_database, mongo_url
 from tests.contract.store import DOCUMENTS, Account, add, add_one, insist, need
 

@@ -22,15 +22,18 @@ from pymongo.monitoring import (
 )
 
 from engines import mongo
-from houseful.adapters import mongo_commit, mongo_connection, mongo_reads, mongo_writer
-from houseful.adapters.mongo import MongoStore
-from houseful.adapters.mongo_batch import Batch
-from houseful.adapters.mongo_commit import Attempt
-from houseful.adapters.mongo_connection import hosts
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.mongodb import commit as mongo_commit
+from houseful.adapters.mongodb import connection as mongo_connection
+from houseful.adapters.mongodb import reads as mongo_reads
+from houseful.adapters.mongodb import writer as mongo_writer
+from houseful.adapters.mongodb.batch import Batch
+from houseful.adapters.mongodb.commit import Attempt
+from houseful.adapters.mongodb.connection import hosts
+from houseful.adapters.mongodb.store import MongoStore
 from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
 from houseful.kernel.ports import Store, Transaction
+from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.mongo_engine import CuttingProxy, mongo_database, mongo_url, program
 from tests.contract.store import (
     DOCUMENTS,
@@ -977,7 +980,7 @@ class TestOutboxOfOthers:
             await store.watch_outbox()
 
     async def test_prune_goes_page_by_page(self, store: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("houseful.adapters.mongo_outbox.PAGE_ROWS", 3)
+        monkeypatch.setattr("houseful.adapters.mongodb.outbox.PAGE_ROWS", 3)
         async with store.begin() as tx:
             for n in range(20):
                 tx.send(ready("ab"[n % 2], n))

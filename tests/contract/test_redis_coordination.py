@@ -9,11 +9,11 @@ import pytest
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
-from houseful.adapters import redis_line
-from houseful.adapters.local_coordination import SIGNALS_KEPT
-from houseful.adapters.redis import RedisCoordination
-from houseful.adapters.system import ManualClock, SystemClock
+from houseful.adapters.memory.coordination import SIGNALS_KEPT
+from houseful.adapters.redis import connection as redis_line
+from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import ManualClock, SystemClock
 from tests.contract.coordination import PATIENCE_SECONDS, CoordinationContract, PassTime
 from tests.contract.redis_engine import PATIENT_SECONDS, redis_url
 

@@ -13,11 +13,11 @@ import pytest
 from redis.asyncio import Redis
 
 from engines.valkey import RedisServer
-from houseful.adapters import redis_signals
-from houseful.adapters.redis import RedisCoordination
-from houseful.adapters.redis_line import Dialler
-from houseful.adapters.system import ManualClock, SystemClock
+from houseful.adapters.redis import subscriptions
+from houseful.adapters.redis.connection import Dialler
+from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import ManualClock, SystemClock
 from tests.contract.coordination import PATIENCE_SECONDS
 from tests.contract.redis_engine import PATIENT_SECONDS, own_redis
 
@@ -378,7 +378,7 @@ async def test_who_listens_hears_again_after_its_connection_was_cut(
 async def test_a_listener_notices_that_nothing_comes_any_more(
     own_redis: RedisServer, patient: RedisCoordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_signals, "_QUIET_SECONDS", 1.0)
+    monkeypatch.setattr(subscriptions, "_QUIET_SECONDS", 1.0)
     async with patient.subscribe("channel") as signals, Redis.from_url(own_redis.url) as onlooker:
         await onlooker.config_resetstat()
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -15,13 +15,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.sqlite_tables import KNOWN_BODY_BYTES, LEAST_BYTES
-from houseful.adapters.sqlite_writer import GATHER_TURNS, WriteSet
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.sqlite.store import SqliteStore
+from houseful.adapters.sqlite.tables import KNOWN_BODY_BYTES, LEAST_BYTES
+from houseful.adapters.sqlite.writer import GATHER_TURNS, WriteSet
 from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
 from houseful.kernel.ports import Store, Transaction
+from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.store import (
     DOCUMENTS,
     Account,
@@ -121,7 +121,7 @@ def commits(store: SqliteStore) -> Commits:
 @pytest.fixture(params=["together", "one by one"])
 def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "one by one":
-        monkeypatch.setattr("houseful.adapters.sqlite_writer.BATCH_LIMIT", 1)
+        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
 
 
 async def start(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
@@ -177,7 +177,7 @@ class TestGroupCommit:
     async def test_a_commit_has_a_limit(
         self, store: SqliteStore, commits: Commits, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite_writer.BATCH_LIMIT", 16)
+        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 16)
         await asyncio.gather(*[add(store, Account(id=f"a{n}")) for n in range(40)])
         assert commits.count == 3
 
@@ -293,7 +293,7 @@ class TestOverlay:
     async def test_a_commit_leaves_what_was_built_on_it_in_view(
         self, store: SqliteStore, rival: Rival, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite_writer.BATCH_LIMIT", 1)
+        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
         await add(store, Account(id="a"))
         rival.begin()
         first, second = [await start(put(store, "a", n)) for n in (1, 2)]
@@ -507,7 +507,7 @@ class TestOverlay:
     async def test_a_lost_commit_takes_those_behind_with_it(
         self, store: SqliteStore, rival: Rival, commits: Commits, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite_writer.BATCH_LIMIT", 1)
+        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
         await add(store, Account(id="a"))
         rival.begin()
         first, second = [await start(put(store, "a", n)) for n in (1, 2)]
@@ -523,7 +523,7 @@ class TestOverlay:
         self, store: SqliteStore, rival: Rival, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or a hot document's first failure would fail everything after it, for as long as there is load."""
-        monkeypatch.setattr("houseful.adapters.sqlite_writer.BATCH_LIMIT", 1)
+        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
         await add(store, Account(id="a"))
         begin = store.writer._begin
         held: list[None] = []
@@ -701,7 +701,7 @@ class TestKnown:
         assert await store.get(Account, "b") is None
 
     async def test_it_has_a_limit(self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite_tables.KNOWN_BYTES", 50 * LEAST_BYTES)
+        monkeypatch.setattr("houseful.adapters.sqlite.tables.KNOWN_BYTES", 50 * LEAST_BYTES)
         long = Account(id="long", log=["x" * KNOWN_BODY_BYTES])
         await add(store, long, *[Account(id=f"a{i}") for i in range(100)])
         for i in range(1000):

@@ -7,10 +7,10 @@ with the code.
 import json
 from typing import Any
 
-from houseful.adapters.kafka_events import headers_of
-from houseful.adapters.mongo_outbox import OUTBOX, stored_message
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters.kafka.records import headers_of
+from houseful.adapters.mongodb.outbox import OUTBOX, stored_message
 from houseful.kernel.ports import Envelope
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messages import AvailabilityChanged
 from houseful.settings import SERVICES, Settings
 from tests.deploy.files import text

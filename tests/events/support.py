@@ -9,15 +9,15 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.system import ManualClock, SeededIds
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.sqlite.store import SqliteStore
 from houseful.events import MANIFEST
 from houseful.events.domain import Event
 from houseful.events.service import EventsService
 from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
+from houseful.kernel.system import ManualClock, SeededIds
 from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
 from houseful.webapi.dispatch import ServiceApp

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from houseful.adapters.uvicorn_server import _Config, _Protocol, _Server, listen
+from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
 from houseful.webapi.endpoint import Answer, Receive, Scope, Send, respond
 from tests.gateway.upstreams import whole_body
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from houseful.adapters.proxy import WHOLE_BYTES, ServiceProxy
-from houseful.adapters.proxy_request import KEPT_BYTES
-from houseful.adapters.system import ManualClock
+from houseful.adapters.http.forwarding import KEPT_BYTES
+from houseful.adapters.http.proxy import WHOLE_BYTES, ServiceProxy
+from houseful.kernel.system import ManualClock
 from houseful.kernel.telemetry import request_id, trace
 from houseful.webapi.endpoint import Answer, Cut, Endpoint, Receive, Scope, Send, respond
 from tests.gateway.upstreams import Client, Service, cut, echo, until, whole_body

@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from houseful.adapters.proxy import ServiceProxy
-from houseful.adapters.system import ManualClock, SystemClock
+from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import ManualClock, SystemClock
 from houseful.webapi.endpoint import Answer, Cut, Receive, Scope, Send, respond
 from tests.gateway.upstreams import PATIENCE_SECONDS, Client, Service, cut, echo, until, whole_body
 

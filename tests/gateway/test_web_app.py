@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.processes.pool import WorkHere
 from houseful.gateway import WebApp, find_folder
 from tests.gateway.world import Front, World
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from houseful.adapters.uvicorn_server import CUT, _Config, _Protocol, _Server, listen
+from houseful.adapters.http.server import CUT, _Config, _Protocol, _Server, listen
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.webapi.endpoint import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
 

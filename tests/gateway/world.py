@@ -9,11 +9,11 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.system import ManualClock, SeededIds
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.processes.pool import WorkHere
 from houseful.gateway import AccessLog, Gateway, Operations, WebApp
+from houseful.kernel.system import ManualClock, SeededIds
 from houseful.settings import Settings
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.webapi.endpoint import Answer, App, Endpoint, Receive, Scope, Send, respond

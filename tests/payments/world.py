@@ -6,15 +6,15 @@ from typing import Any, cast
 
 import msgspec
 
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.gateway_client import HttpPaymentGateway
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.system import ManualClock, SeededIds, SystemClock
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.http.payment_gateway import HttpPaymentGateway
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel import webhook_signature
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
+from houseful.kernel.system import ManualClock, SeededIds, SystemClock
 from houseful.payments import MANIFEST
 from houseful.payments.service import Payments
 from houseful.settings import Secrets, Settings

@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from houseful.adapters.uvicorn_server import CUT
+from houseful.adapters.http.server import CUT
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.webhook_signature import HEADER
 from houseful.webapi.endpoint import (

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import aiohttp
 
-from houseful.adapters.proxy import ServiceProxy
-from houseful.adapters.system import SystemClock
-from houseful.adapters.uvicorn_server import _Config, _Protocol, _Server, listen
+from houseful.adapters.http.proxy import ServiceProxy
+from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
+from houseful.kernel.system import SystemClock
 from houseful.webapi.endpoint import App
 from tests.system.line import Line
 

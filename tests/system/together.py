@@ -16,14 +16,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from houseful.adapters.by_url import bus_file, store_file
-from houseful.adapters.local_bus import LocalBus
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.system import SystemClock, SystemIds
-from houseful.adapters.uvicorn_server import listen
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.factory import bus_file, store_file
+from houseful.adapters.http.server import listen
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.sqlite.bus import LocalBus
 from houseful.app import GATEWAY, Running, WallAndStopwatch, running
 from houseful.kernel.ports import Coordination
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.kernel.telemetry import configure_logging
 from houseful.settings import SERVICES, Secrets, Settings, load_secrets, load_settings
 from tests.system.line import Line

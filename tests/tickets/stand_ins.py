@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.sqlite_transaction import SqliteTransaction
+from houseful.adapters.sqlite.store import SqliteStore
+from houseful.adapters.sqlite.transaction import SqliteTransaction
 from houseful.kernel.errors import Conflict, Unavailable
 from houseful.kernel.ports import Clock, Ids, Letter, PaymentIntent, ServiceAnswer
 from houseful.payments import domain as processor

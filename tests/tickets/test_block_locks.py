@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.system import ManualClock
+from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import ManualClock
 from houseful.tickets.service.locks import BlockLocks
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from houseful.adapters.local_coordination import LocalCoordination
+from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import EventCancelled

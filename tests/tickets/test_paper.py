@@ -15,7 +15,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from houseful.adapters.workers import WorkerProcesses
+from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.tickets import paper, views
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.codes import CodeSigner

@@ -8,7 +8,7 @@ import icalendar
 import pypdf
 import pytest
 
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.processes.pool import WorkHere
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import OrderConfirmed

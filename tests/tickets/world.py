@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.system import ManualClock, SeededIds
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.processes.pool import WorkHere
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Coordination
+from houseful.kernel.system import ManualClock, SeededIds
 from houseful.messages import MESSAGES, EventPublished, Message
 from houseful.settings import Secrets, Settings
 from houseful.tickets import MANIFEST

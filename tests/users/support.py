@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from argon2 import PasswordHasher
 
-from houseful.adapters.asgi_client import AsgiClient
-from houseful.adapters.local_coordination import LocalCoordination
-from houseful.adapters.sqlite import SqliteStore
-from houseful.adapters.system import ManualClock, SystemClock, SystemIds
-from houseful.adapters.workers import WorkHere
+from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Reader, ServiceAnswer
+from houseful.kernel.system import ManualClock, SystemClock, SystemIds
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User

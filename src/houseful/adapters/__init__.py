@@ -1,1 +1,1 @@
-"""One file per technology; drivers are imported here and nowhere else."""
+"""One folder per technology; drivers are imported here and nowhere else."""

@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from houseful.adapters import by_url
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters import factory
 from houseful.app import MANIFESTS, opened_store
 from houseful.checks.admissions import admissions
 from houseful.checks.deadlines import LATE_MILLIS, deadlines
@@ -21,6 +20,7 @@ from houseful.checks.seats import seats_and_plans, seats_tickets_orders
 from houseful.checks.stores import accounts, applied_messages, halls, known_stores
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook, Store
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.settings import Settings
 
 __all__ = [
@@ -73,14 +73,14 @@ async def check_all(settings: Settings) -> Report:
 async def opened_installation(settings: Settings) -> AsyncIterator[Installation]:
     """Raises `Unavailable` for what can't be read, and where there is nothing."""
     clock, ids = SystemClock(), SystemIds()
-    await by_url.refuse_damaged(settings, [manifest.name for manifest in MANIFESTS])
+    await factory.refuse_damaged(settings, [manifest.name for manifest in MANIFESTS])
     async with AsyncExitStack() as stack:
         stores = {
             manifest.name: await stack.enter_async_context(
                 opened_store(settings, manifest, clock=clock, ids=ids, read_only=True)
             )
             for manifest in MANIFESTS
-            if await by_url.store_exists(settings, manifest.name)
+            if await factory.store_exists(settings, manifest.name)
         }
         if not stores:
             raise Unavailable(
@@ -90,8 +90,8 @@ async def opened_installation(settings: Settings) -> AsyncIterator[Installation]
         bus: BusLook | None = None
         marks = settings.relay == "on"
         published = any([await _has_published(store, marks=marks) for store in stores.values()])
-        if published and by_url.bus_exists(settings):
-            bus = await stack.enter_async_context(by_url.opened_bus(settings, clock=clock, read_only=True))
+        if published and factory.bus_exists(settings):
+            bus = await stack.enter_async_context(factory.opened_bus(settings, clock=clock, read_only=True))
         yield Installation(stores, bus, clock, marks)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _explained(error: Exception) -> tuple[int, str]:
-    from houseful.adapters.folder_lock import FolderInUse
+    from houseful.adapters.sqlite.folder_lock import FolderInUse
     from houseful.kernel.errors import Refusal, Unavailable
     from houseful.vouching import StoresDiffer
 

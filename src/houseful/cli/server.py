@@ -120,6 +120,6 @@ def config(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def PORT_TAKEN() -> type[Exception]:  # noqa: N802 - a class that takes long to import
-    from houseful.adapters.uvicorn_server import PortTaken
+    from houseful.adapters.http.server import PortTaken
 
     return PortTaken

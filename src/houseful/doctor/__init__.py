@@ -1,14 +1,14 @@
 """Is everything there that this installation needs? Each answer comes with what to do about it. Changes
 nothing, but for a key in Redis that is gone within a second.
 
-What is looked at follows from the settings' URLs. Beside `app.py` and `adapters/by_url.py` this is the one
+What is looked at follows from the settings' URLs. Beside `app.py` and `adapters/factory.py` this is the one
 place that asks what kind of installation it is: what is not used is not to be looked at.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from houseful.adapters.by_url import is_shared
+from houseful.adapters.factory import is_shared
 from houseful.doctor import buses, machine, neighbours, stores
 from houseful.doctor.finding import Finding as Finding
 from houseful.doctor.finding import problem

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from houseful.adapters import by_url, sqlite_health
-from houseful.adapters.system import SystemClock
+from houseful.adapters import factory
+from houseful.adapters.sqlite import health as sqlite_health
 from houseful.checks import lost_on_bus, opened_installation
 from houseful.doctor.finding import Finding, ok, problem, warning
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
+from houseful.kernel.system import SystemClock
 from houseful.messages import MESSAGES
 from houseful.settings import Settings
 
 if TYPE_CHECKING:
-    from houseful.adapters.kafka_health import Health, Topic
+    from houseful.adapters.kafka.health import Health, Topic
 
 _LAG_MOST = 1000
 _KEPT_MILLIS = 7 * 24 * 3600 * 1000
@@ -22,10 +23,10 @@ _KEPT_MILLIS = 7 * 24 * 3600 * 1000
 
 
 async def local(settings: Settings) -> AsyncIterator[Finding]:
-    file = by_url.bus_file(settings.data_folder)
+    file = factory.bus_file(settings.data_folder)
     faults = await asyncio.to_thread(sqlite_health.faults, file) if file.exists() else []
     if faults:
-        yield problem("bus", f"{file} is damaged: {'; '.join(faults)}", by_url.BUS_FIX.strip())
+        yield problem("bus", f"{file} is damaged: {'; '.join(faults)}", factory.BUS_FIX.strip())
         return
     lost = await _lost(settings)
     if lost is not None:
@@ -35,7 +36,7 @@ async def local(settings: Settings) -> AsyncIterator[Finding]:
             yield ok("bus", "will be made at the first start")
         return
     try:
-        async with by_url.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
+        async with factory.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
             yield await _lags(bus)
     except Unavailable as error:
         yield problem("bus", str(error), "Start the server once, or restore a backup.")
@@ -60,9 +61,9 @@ async def _lost(settings: Settings) -> Finding | None:
 
 
 async def kafka(settings: Settings) -> AsyncIterator[Finding]:
-    with by_url.driver("bus_url"):
-        from houseful.adapters import kafka_health
-    async with by_url.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
+    with factory.driver("bus_url"):
+        from houseful.adapters.kafka import health as kafka_health
+    async with factory.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
         try:
             topics = sorted({message.sender for message in MESSAGES.values()})
             health = await kafka_health.look(settings.bus_url, settings.installation, topics)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from houseful.adapters import folder_lock, sqlite_health
+from houseful.adapters.sqlite import folder_lock
+from houseful.adapters.sqlite import health as sqlite_health
 from houseful.doctor.finding import Finding, ok, problem, warning
 from houseful.gateway import find_folder
 from houseful.settings import Settings, SettingsError, load_secrets

@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from houseful.adapters import by_url
-from houseful.adapters.system import SystemClock
+from houseful.adapters import factory
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.system import SystemClock
 from houseful.settings import SERVICES, Settings, SettingsError, load_secrets
 
 if TYPE_CHECKING:
-    from houseful.adapters.redis_health import Health
+    from houseful.adapters.redis.health import Health
 
 _SMTP_SECONDS = 5.0
 _TESTED_REDIS = 7
@@ -22,9 +22,9 @@ _FULL = 0.9
 
 
 async def redis(settings: Settings) -> AsyncIterator[Finding]:
-    with by_url.driver("coordination_url"):
-        from houseful.adapters import redis_health
-    await by_url.open_coordination(settings, clock=SystemClock()).close()  # complains of the URL itself
+    with factory.driver("coordination_url"):
+        from houseful.adapters.redis import health as redis_health
+    await factory.open_coordination(settings, clock=SystemClock()).close()  # complains of the URL itself
     try:
         health = await redis_health.look(settings.coordination_url, settings.installation)
     except Unavailable as error:
@@ -93,7 +93,7 @@ async def processes(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _process(name: str, url: str, variable: str, key: str) -> list[Finding]:
-    from houseful.adapters import http_health  # the HTTP library takes a while to import
+    from houseful.adapters.http import health as http_health
 
     try:
         health = await http_health.look(url, key)

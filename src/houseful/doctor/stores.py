@@ -5,18 +5,19 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from houseful import vouching
-from houseful.adapters import by_url, sqlite_health
-from houseful.adapters.system import SystemClock, SystemIds
+from houseful.adapters import factory
+from houseful.adapters.sqlite import health as sqlite_health
 from houseful.app import MANIFESTS, opened_store
 from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Store
+from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging import list_dead, list_parked
 from houseful.settings import SERVICES, Settings
 from houseful.webapi.manifest import Manifest
 
 if TYPE_CHECKING:
-    from houseful.adapters.mongo_health import Health
+    from houseful.adapters.mongodb.health import Health
 
 _OLD_SECONDS = 60.0
 _AHEAD_SECONDS = 300.0
@@ -26,7 +27,7 @@ _TESTED_MONGO = (6, 0)
 async def sqlite(settings: Settings) -> AsyncIterator[Finding]:
     damaged = False
     for manifest in MANIFESTS:
-        file = by_url.store_file(settings.data_folder, manifest.name)
+        file = factory.store_file(settings.data_folder, manifest.name)
         faults = await asyncio.to_thread(sqlite_health.faults, file) if file.exists() else []
         if faults:
             damaged = True
@@ -45,8 +46,8 @@ async def sqlite(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def mongodb(settings: Settings) -> AsyncIterator[Finding]:
-    with by_url.driver("store_url"):
-        from houseful.adapters import mongo_health
+    with factory.driver("store_url"):
+        from houseful.adapters.mongodb import health as mongo_health
     try:
         health = await mongo_health.look(settings.store_url)
     except Unavailable as error:
@@ -56,14 +57,14 @@ async def mongodb(settings: Settings) -> AsyncIterator[Finding]:
     for finding in mongo_findings(health):
         yield finding
     try:
-        await mongo_health.check_majority(settings.store_url, by_url.database_of(settings, SERVICES[0]))
+        await mongo_health.check_majority(settings.store_url, factory.database_of(settings, SERVICES[0]))
     except Unavailable as error:
         fix = "Bring back enough members for a majority, with room on their disks, and let this user write."
         yield problem("MongoDB writes", str(error), fix)
     else:
         yield ok("MongoDB writes", "a majority has them on disk")
     for manifest in MANIFESTS:
-        async for finding in _service(settings, manifest, by_url.database_of(settings, manifest.name)):
+        async for finding in _service(settings, manifest, factory.database_of(settings, manifest.name)):
             yield finding
     async for finding in _vouching(settings):
         yield finding
@@ -115,8 +116,8 @@ async def _service(settings: Settings, manifest: Manifest[Any], where: str) -> A
     name = f"{manifest.name} store"
     clock, ids = SystemClock(), SystemIds()
     try:
-        if not await by_url.store_exists(settings, manifest.name):
-            others = [other for other in SERVICES if await by_url.store_exists(settings, other)]
+        if not await factory.store_exists(settings, manifest.name):
+            others = [other for other in SERVICES if await factory.store_exists(settings, other)]
             if others:
                 detail = f"there is none, though {' and '.join(others)} have theirs"
                 fix = "Restore it from a backup. If there never was one, its first start makes it."

@@ -1,0 +1,1 @@
+"""HTTP: the server, the proxy to services that run elsewhere, and the clients."""

@@ -1,0 +1,289 @@
+"""A service that runs elsewhere, as an ASGI application: a reverse proxy to its copies.
+
+Bodies stream both ways as they come: a message of an event stream is passed on at once, and whoever is slow
+slows down the other end instead of filling memory. A client that goes ends its request at the service.
+
+    refused, not sent          goes to another copy, whatever it is
+    cut, and safe to repeat    goes to another copy: GET, HEAD, or with an Idempotency-Key, while nothing was
+                               passed on
+    cut otherwise              `Cut`: nobody knows whether it was done, and no status code would be true
+    silent for too long        `Cut`, or `Unavailable` where it is safe to repeat
+    no copy takes requests     `Unavailable` at once
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from houseful.adapters.http.forwarding import (
+    Caller,
+    CallerGone,
+    answered_headers,
+    sent_headers,
+    target,
+)
+from houseful.adapters.http.upstreams import Copies, Copy
+from houseful.adapters.memory.coordination import Stopwatch
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
+from houseful.webapi.endpoint import Cut, Receive, Scope, Send
+
+log = get_logger(__name__)
+
+WHOLE_BYTES = 1024 * 1024
+"""An answer of a known length up to this is passed on in one piece, so that the gateway can compress it."""
+
+_ATTEMPTS = 3
+_CONNECT_SECONDS = 3.0  # a first packet that was lost is sent again after one
+_LOOK_ANSWER_SECONDS = 1.0
+_IDLE_SECONDS = 15.0  # less than a service keeps an idle connection, so that it is not closed under a request
+_HEAD_BYTES = 32 * 1024
+_OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # those that aiohttp would make up
+_REPEATABLE = frozenset({"GET", "HEAD"})
+
+
+class _NotSent(Exception):
+    """Nothing of the request has left this process."""
+
+
+class _Broken(Exception):
+    """The connection ended before the answer did."""
+
+
+class _Slow(Exception):
+    """No answer in time."""
+
+
+class _Answer:
+    """What has gone out to the client."""
+
+    def __init__(self, caller: Caller, send: Send) -> None:
+        self.begun = False
+        self._caller = caller
+        self._send = send
+
+    async def begin(self, response: aiohttp.ClientResponse) -> None:
+        self.begun = True
+        headers = answered_headers(response.raw_headers)
+        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+
+    async def part(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def end(self, body: bytes = b"") -> None:
+        self._caller.answered = True
+        await self._send({"type": "http.response.body", "body": body})
+
+
+class ServiceProxy:
+    """The service `name` at `urls`, one for each copy. For one event loop; `close` when done.
+
+    `answer_seconds` is for how long a service may be silent before its answer begins, and within one that is
+    not a stream.
+    """
+
+    def __init__(
+        self, name: str, urls: Sequence[str], *, clock: Stopwatch, answer_seconds: float = 30.0
+    ) -> None:
+        self._name = name
+        self._answer_seconds = answer_seconds
+        self._copies = Copies(name, urls, clock)
+        self._session: aiohttp.ClientSession | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look at the copies. The first request does it too."""
+        if self._session is None:
+            self._session = _session()
+            self._watching = asyncio.create_task(self._copies.watch(self._look))
+
+    async def ready(self) -> None:
+        """Raises `Unavailable` where no copy takes requests."""
+        self._copies.check()
+
+    async def close(self) -> None:
+        """Requests that still run are cut."""
+        if self._session is not None and self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            await self._session.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises `Unavailable` where nothing was done, or may be repeated; `Cut` where the client is not to
+        have an answer, or not the rest of one."""
+        self.start()
+        caller = Caller(scope, receive)
+        try:
+            if not await self._relay(scope, caller, _Answer(caller, send)):
+                raise Unavailable(f"no copy of the {self._name} service answers")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not caller.gone or task is None:
+                raise
+            task.uncancel()
+        except CallerGone:
+            return
+        finally:
+            caller.leave()
+
+    async def _relay(self, scope: Scope, caller: Caller, answer: _Answer) -> bool:
+        """Whether there was an answer to pass on. Where not, the request was not done, or may be repeated."""
+        keyed = any(name == b"idempotency-key" for name, _ in scope["headers"])
+        repeatable = keyed or scope["method"] in _REPEATABLE
+        not_there: set[Copy] = set()
+        broken: set[Copy] = set()
+        for _ in range(_ATTEMPTS):
+            copy = self._copies.choose(never=not_there, rather_not=broken)
+            if copy is None:
+                break
+            copy.outstanding += 1
+            try:
+                await self._try(copy, scope, caller, answer, blame=copy not in broken)
+                return True
+            except _NotSent:
+                not_there.add(copy)
+            except (_Broken, _Slow) as error:
+                if caller.gone:
+                    raise CallerGone from error
+                if answer.begun or not repeatable:
+                    raise Cut from error
+                if isinstance(error, _Slow):
+                    break  # it may be busy with it; asking again would make it busier
+                if not caller.can_repeat:
+                    raise Cut from error
+                broken.add(copy)
+            finally:
+                copy.outstanding -= 1
+        return False
+
+    async def _try(self, copy: Copy, scope: Scope, caller: Caller, answer: _Answer, *, blame: bool) -> None:
+        """With `blame` a failure counts against the copy: once for each request, since one that breaks a
+        connection every time must not close a copy to the others."""
+        response = await self._sent(copy, scope, caller, blame=blame)
+        copy.answered()
+        answers, whole = copy.answers, False
+        try:
+            await self._pass_on(scope["method"], response, answer)
+            whole = caller.complete
+        except (aiohttp.ClientError, OSError) as error:
+            self._failed(copy, caller, answers, error, blame=blame)
+            raise _Broken from error
+        finally:
+            if whole:
+                response.release()
+            else:
+                response.close()  # the service would go on sending, or waiting for the rest of the request
+
+    async def _sent(self, copy: Copy, scope: Scope, caller: Caller, *, blame: bool) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        body = await caller.body()
+        answers = copy.answers
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await self._session.request(
+                    scope["method"],
+                    URL(copy.url + target(scope), encoded=True),
+                    data=body,
+                    headers=sent_headers(scope),
+                    allow_redirects=False,
+                )
+        except aiohttp.ClientConnectorError as error:
+            copy.failed(str(error), is_gone=True)
+            raise _NotSent from error
+        except aiohttp.ConnectionTimeoutError as error:
+            if copy.answers == answers:  # else it is there, and many come at one instant
+                copy.failed(str(error))
+            raise _NotSent from error
+        except TimeoutError as error:
+            self._failed(copy, caller, answers, error, blame=blame)
+            raise _Slow from error
+        except (aiohttp.ClientError, OSError) as error:
+            self._failed(copy, caller, answers, error, blame=blame)
+            raise _Broken from error
+
+    def _failed(self, copy: Copy, caller: Caller, answers: int, error: Exception, *, blame: bool) -> None:
+        """Unless it was the client that went or did not send the rest, or the copy has answered others since
+        (the count was `answers`): nobody is to close a copy to the rest by requests that break it.
+        """
+        if caller.gone:
+            return
+        reason = str(error) or type(error).__name__
+        log.warning(
+            "a service did not answer to the end",
+            extra={"service": self._name, "copy": copy.url, "error": reason},
+        )
+        if blame and caller.complete and copy.answers == answers:
+            copy.failed(reason)
+
+    async def _pass_on(self, method: str, response: aiohttp.ClientResponse, answer: _Answer) -> None:
+        length = response.content_length
+        if method == "HEAD" or response.status in (204, 304):
+            await answer.begin(response)
+            await answer.end()
+        elif length is not None and length <= WHOLE_BYTES:
+            try:
+                async with asyncio.timeout(self._answer_seconds):
+                    body = await response.read()
+            except TimeoutError as error:
+                raise aiohttp.ClientPayloadError("the answer stopped in the middle") from error
+            await answer.begin(response)
+            await answer.end(body)
+        else:
+            await answer.begin(response)
+            async for part in response.content.iter_any():
+                await answer.part(part)
+            await answer.end()
+
+    async def _look(self, url: str) -> str | None:
+        assert self._session is not None
+        try:
+            async with asyncio.timeout(_LOOK_ANSWER_SECONDS), self._session.get(url) as response:
+                return None if response.status == 200 else _said(response.status, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise ConnectionRefusedError(str(error)) from error
+        except aiohttp.ClientError as error:
+            raise OSError(str(error) or type(error).__name__) from error
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+
+
+def _said(status: int, body: bytes) -> str:
+    """Why it is not ready; the status where its answer is no problem document."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(body, type=_Problem).code or str(status)
+    return str(status)
+
+
+def _session() -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, socket_factory=_socket),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=_OWN_HEADERS,
+        max_line_size=_HEAD_BYTES,
+        max_field_size=_HEAD_BYTES,
+    )
+    # aiohttp repeats PUT and DELETE by itself, on the same copy. What is repeated is decided above.
+    session._retry_connection = False
+    return session
+
+
+def _socket(address: Any) -> socket.socket:
+    """One whose other end is noticed when its machine is gone, in an event stream that has nothing to say."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        option = getattr(socket, name, None)  # not on every system
+        if option is not None:
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made

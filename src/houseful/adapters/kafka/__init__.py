@@ -1,0 +1,1 @@
+"""Apache Kafka: the bus of a split installation."""

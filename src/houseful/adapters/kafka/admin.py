@@ -1,0 +1,182 @@
+"""Kafka's topics and groups as an operator sees them: what exists, who is how far. On one event loop.
+
+Not everything that librdkafka's admin client can be asked is asked here. What it sends to a group's
+coordinator (`list_consumer_group_offsets`, `describe_consumer_groups`) ends the whole process when the broker
+goes away meanwhile, and `describe_cluster` does when a broker has just come back. Consumers ask for what
+their group has committed, and whether Kafka answers is found out by asking for a topic. Offsets are asked for
+behind a description of their topics: without it they would be asked of leaders of long ago.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import (
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+    TopicPartitionInfo,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ClusterMetadata,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from houseful.adapters.kafka import settings as kafka_settings
+from houseful.adapters.kafka.settings import Cluster, Place, unavailable
+from houseful.kernel.errors import Unavailable
+
+KEPT_MILLIS = 7 * 24 * 3600 * 1000
+"""For how long a topic keeps messages, at least: as long as a service may be away."""
+
+_CLUSTERS_CHOICE = -1
+_MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
+_NOT_PERMITTED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+
+
+class KafkaAdmin:
+    """Every method raises `Unavailable` where the brokers can't be asked or refuse."""
+
+    def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
+        self._report = kafka_settings.Reporter("asking Kafka")
+        self._client = AdminClient(kafka_settings.admin(cluster, self._report))
+        self._cluster = cluster
+        self._patience_seconds = patience_seconds
+
+    async def check(self, topic: str) -> None:
+        """By asking for a topic, which need not exist."""
+        [asked] = self._client.describe_topics(
+            TopicCollection([topic]), request_timeout=self._patience_seconds
+        ).values()
+        await self._answer(asked, fine=_MISSING | _NOT_PERMITTED)
+
+    async def make_topics(self, topics: Collection[str]) -> None:
+        """Those that are missing. One that exists stays as it is: another number of partitions would move
+        keys, and so break their order."""
+        missing = [topic for topic, places in (await self.describe(topics)).items() if places is None]
+        if not missing:
+            return
+        made = self._client.create_topics(
+            [self._new(topic) for topic in missing],
+            operation_timeout=self._patience_seconds,
+            request_timeout=self._patience_seconds,
+        )
+        for future in made.values():
+            await self._answer(future, fine=frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
+
+    def _new(self, topic: str) -> NewTopic:
+        """What the cluster keeps of topics by default is its operator's choice; what we rely on is not."""
+        replication = self._cluster.replication
+        config = {"cleanup.policy": "delete", "retention.ms": str(KEPT_MILLIS)}
+        if replication is not None and replication > 2:
+            config["min.insync.replicas"] = str(replication // 2 + 1)
+        every = _CLUSTERS_CHOICE if replication is None else replication
+        return NewTopic(topic, self._cluster.partitions, every, config=config)
+
+    async def describe(self, topics: Collection[str]) -> dict[str, list[TopicPartitionInfo] | None]:
+        """The partitions of each topic; None where there is no such topic."""
+        if not topics:
+            return {}
+        asked = self._client.describe_topics(
+            TopicCollection(list(topics)), request_timeout=self._patience_seconds
+        )
+        found = {topic: await self._answer(future, fine=_MISSING) for topic, future in asked.items()}
+        return {topic: description and description.partitions for topic, description in found.items()}
+
+    async def settings(self, topics: Collection[str]) -> dict[str, dict[str, str] | None]:
+        """Of topics that exist, whether they were set or are the cluster's; None where this user may not
+        read them."""
+        if not topics:
+            return {}
+        resources = {ConfigResource(ResourceType.TOPIC, topic): topic for topic in topics}
+        asked = self._client.describe_configs(list(resources), request_timeout=self._patience_seconds)
+        found = {}
+        for resource, future in asked.items():
+            entries = await self._answer(future, fine=_NOT_PERMITTED)
+            found[resources[resource]] = entries and {name: one.value for name, one in entries.items()}
+        return found
+
+    async def brokers(self) -> int:
+        """How many there are at present."""
+        return len((await self._metadata()).brokers)
+
+    async def places(self, topics: Collection[str]) -> list[TopicPartition]:
+        """All partitions of those topics that exist."""
+        found = await self.describe(topics)
+        return [TopicPartition(topic, one.id) for topic, places in found.items() for one in places or ()]
+
+    async def ends(self, places: Collection[TopicPartition]) -> dict[Place, int]:
+        """The offset that the next message of each partition will have."""
+        return await self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    async def lags(
+        self, places: Collection[TopicPartition], committed: Mapping[Place, int]
+    ) -> dict[str, int]:
+        """By topic, how many messages are not committed. A partition to which nothing was is read from its
+        beginning."""
+        fresh = [place for place in places if (place.topic, place.partition) not in committed]
+        starts = await self._offsets(fresh, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        done = {**starts, **committed}
+        lags = dict.fromkeys((place.topic for place in places), 0)
+        for place, end in (await self.ends(places)).items():
+            lags[place[0]] += max(0, end - done[place])
+        return lags
+
+    async def topics(self, prefix: str) -> list[str]:
+        """Those whose names begin with that."""
+        return sorted(topic for topic in (await self._metadata()).topics if topic.startswith(prefix))
+
+    async def _metadata(self) -> ClusterMetadata:
+        try:
+            return await asyncio.to_thread(self._client.list_topics, timeout=self._patience_seconds)
+        except KafkaException as error:
+            raise self._unanswered(error) from error
+
+    async def groups(self, prefix: str) -> list[str]:
+        """Those whose names begin with that. A broker that is away has none: others have taken them over."""
+        listed = await self._answer(self._client.list_consumer_groups(request_timeout=self._patience_seconds))
+        if listed.errors and not listed.valid:
+            raise unavailable("Kafka did not answer", listed.errors[0])
+        return sorted(one.group_id for one in listed.valid if one.group_id.startswith(prefix))
+
+    async def _offsets(self, places: Iterable[TopicPartition], which: OffsetSpec) -> dict[Place, int]:
+        asked = dict.fromkeys(places, which)
+        if not asked:
+            return {}
+        futures = self._client.list_offsets(asked, request_timeout=self._patience_seconds)
+        return {
+            (place.topic, place.partition): (await self._answer(future)).offset
+            for place, future in futures.items()
+        }
+
+    async def _answer(self, future: "Future[Any]", *, fine: frozenset[int] = frozenset()) -> Any:
+        """None for an error in `fine`."""
+        answer = asyncio.wrap_future(future)
+        answer.add_done_callback(_hear)
+        try:
+            # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
+            return await asyncio.shield(answer)
+        except KafkaException as error:
+            if error.args[0].code() in fine:
+                return None
+            raise self._unanswered(error) from error
+
+    def _unanswered(self, error: KafkaException) -> Unavailable:
+        """A time that ran out says nothing: why there is no connection was said to `_report`."""
+        self._client.poll(0)
+        last, self._report.last = self._report.last, None
+        if error.args[0].code() == KafkaError._TIMED_OUT and last is not None:
+            return unavailable("Kafka did not answer", KafkaException(last))
+        return unavailable("Kafka did not answer", error)
+
+
+def _hear(answer: "asyncio.Future[Any]") -> None:
+    """Whose caller has left is no bug: without this its error would be logged as one."""
+    if not answer.cancelled():
+        answer.exception()

@@ -1,0 +1,111 @@
+"""Publishing to Kafka: a producer, and the thread that hears what became of its records."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from houseful.adapters.kafka import settings as kafka_settings
+from houseful.adapters.kafka.records import headers_of
+from houseful.adapters.kafka.settings import Cluster
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Envelope
+from houseful.kernel.telemetry import get_logger
+
+_POLL_SECONDS = 0.2
+
+log = get_logger(__name__)
+
+
+class _Batch:
+    """Envelopes that were published together. `done` is resolved on the event loop, once, when the fate of
+    all of them is known."""
+
+    def __init__(self, count: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self._left = count
+        self._failure: object = None
+        self._lock = threading.Lock()
+
+    def delivered(self, error: KafkaError | None, _: Message) -> None:
+        """A delivery report; on the sender's thread."""
+        self.settle(1, error)
+
+    def settle(self, count: int, failure: object) -> None:
+        with self._lock:
+            self._left -= count
+            self._failure = self._failure or failure
+            complete = self._left == 0
+        if complete:
+            try:
+                self._loop.call_soon_threadsafe(self._finish)
+            except RuntimeError:
+                log.warning("the event loop ended before Kafka had acknowledged everything")
+
+    def _finish(self) -> None:
+        if self.done.done():
+            return  # whoever waited was cancelled
+        if self._failure is None:
+            self.done.set_result(None)
+        else:
+            reason = self._failure.str() if isinstance(self._failure, KafkaError) else self._failure
+            self.done.set_exception(Unavailable(f"Kafka did not take the messages: {reason}"))
+
+
+class KafkaSender:
+    """An idempotent producer. `send` belongs to one event loop."""
+
+    def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self._report = kafka_settings.Reporter("publishing to Kafka")
+        self._producer = Producer(kafka_settings.producer(cluster, patience_seconds, self._report))
+        self._stopping = False
+        self._thread = threading.Thread(target=self._serve, name="kafka-sender", daemon=True)
+        self._thread.start()
+
+    @property
+    def broken(self) -> bool:
+        """True after an error from which this producer never recovers: make another one."""
+        return self._report.fatal
+
+    async def send(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+        """Returns when the broker has acknowledged all of them. Raises `Unavailable`, when the patience is
+        over at the latest; then any of them may or may not be there.
+
+        The order of calls is the order on the topic for each key.
+        """
+        batch = _Batch(len(envelopes))
+        for index, envelope in enumerate(envelopes):
+            try:
+                self._producer.produce(
+                    topic,
+                    value=envelope.data,
+                    key=envelope.key,
+                    headers=headers_of(envelope),
+                    on_delivery=batch.delivered,
+                )
+            except (BufferError, KafkaException) as error:  # its queue is full; a record is too large
+                failure = error.args[0] if error.args else error
+                if isinstance(failure, KafkaError):
+                    self._report(failure)
+                batch.settle(len(envelopes) - index, failure)
+                break
+        await batch.done
+
+    def abandon(self) -> None:
+        """Close, without waiting for it."""
+        self._stopping = True
+
+    async def close(self) -> None:
+        """What was asked for before is still sent, where the broker is there."""
+        self.abandon()
+        await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        while not self._stopping:
+            self._producer.poll(_POLL_SECONDS)
+        if self._producer.flush(self._patience_seconds):
+            self._producer.purge()
+            self._producer.flush(self._patience_seconds)  # reports what was purged to those who wait for it

@@ -1,0 +1,206 @@
+"""A Kafka consumer on an event loop: what is asked for is done by the one thread that owns the consumer."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from houseful.adapters.kafka.admin import KafkaAdmin
+from houseful.adapters.kafka.member import KafkaMember, Round
+from houseful.adapters.kafka.settings import Place
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Delivery
+from houseful.kernel.telemetry import get_logger
+
+T = TypeVar("T")
+
+_Job = Callable[[], None]
+
+log = get_logger(__name__)
+
+
+class _MemberThread:
+    """Does what it is given, in that order, with a member that it makes and closes itself."""
+
+    def __init__(self, make: Callable[[], KafkaMember], patience_seconds: float) -> None:
+        self.patience_seconds = patience_seconds
+        self._make = make
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._member: KafkaMember | None = None
+        self._thread = threading.Thread(target=self._run, name="kafka-subscription", daemon=True)
+        self._thread.start()
+
+    def give(self, work: Callable[[KafkaMember], T]) -> asyncio.Future[T]:
+        """It is done even if nobody waits for it any more."""
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def job() -> None:
+            try:
+                if self._member is None:
+                    self._member = self._make()
+                result = work(self._member)
+            except Exception as error:
+                self._tell(_fail, future, error)
+            else:
+                self._tell(_succeed, future, result)
+
+        self._jobs.put(job)
+        return future
+
+    async def stop(self) -> None:
+        """After what was asked for before. A consumer that hangs is left to end by itself."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join, self.patience_seconds)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+        if self._member is not None:
+            self._member.close()
+
+    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *arguments)
+        except RuntimeError:
+            log.warning("the event loop ended before its Kafka subscription was closed")
+
+
+def _succeed(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class _Receiving:
+    """A round under way. Its deliveries belong to whoever receives next, should its caller be cancelled."""
+
+    def __init__(self, thread: _MemberThread, limit: int, *, patient: bool) -> None:
+        self._round = Round(limit, patient=patient)
+        self.future = thread.give(lambda member: member.receive(self._round))
+        self.stale = False
+        """Its deliveries are to be forgotten."""
+
+    def cut(self) -> None:
+        self._round.cut.set()
+
+
+class KafkaSubscription:
+    """A member of a group; see the port for the contract.
+
+    Copies come to two members where one was silent for longer than its session. While the broker is away
+    `receive` finds nothing, `commit` and `lag` raise `Unavailable`, and all go on when it is back.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], KafkaMember],
+        clock: Clock,
+        topics: Mapping[str, str],
+        admin: KafkaAdmin,
+        patience_seconds: float,
+    ) -> None:
+        """`topics`: from the bus' own names to those in the cluster."""
+        self._clock = clock
+        self._topics = dict(topics)
+        self._admin = admin
+        self._thread = _MemberThread(make, patience_seconds)
+        self._receiving: _Receiving | None = None
+        self._held: list[Delivery] = []
+        self.closed = False
+        self._thread.give(lambda member: None).add_done_callback(_note)  # join now, not at the first receive
+
+    async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
+        """Raises `Unavailable` where Kafka refuses, or its client is stuck. For one caller at a time."""
+        self._must_be_open()
+        patient = wait_seconds > 0
+        timer = asyncio.ensure_future(self._clock.sleep(wait_seconds)) if patient else None
+        try:
+            while not self._held:
+                await self._receive(limit, timer)
+                self._must_be_open()
+                if timer is None or timer.done():
+                    break
+        finally:
+            if timer is not None:
+                timer.cancel()
+        found, self._held = self._held[:limit], self._held[limit:]
+        return found
+
+    async def commit(self, deliveries: Sequence[Delivery]) -> None:
+        """Those of partitions that are another member's by now are passed over: they come to it again."""
+        self._must_be_open()
+        ends: dict[Place, int] = {}
+        for delivery in deliveries:
+            place = (self._topics[delivery.topic], delivery.partition)
+            ends[place] = max(ends.get(place, 0), delivery.offset + 1)
+        if ends:
+            await self._ask(self._thread.give(lambda member: member.commit(ends)))
+
+    async def rewind(self) -> None:
+        self._must_be_open()
+        self._held = []
+        if self._receiving is not None:
+            self._receiving.stale = True
+            self._receiving.cut()
+        self._thread.give(lambda member: member.rewind())
+
+    async def lag(self) -> int:
+        """Of the whole group, in the topics of this member."""
+        self._must_be_open()
+        places = await self._admin.places(self._topics.values())
+        patience_seconds = self._thread.patience_seconds
+        committed = await self._ask(
+            self._thread.give(lambda member: member.committed(places, patience_seconds))
+        )
+        return sum((await self._admin.lags(places, committed)).values())
+
+    async def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._held = []
+            if self._receiving is not None:
+                self._receiving.cut()
+            await self._thread.stop()
+
+    async def _receive(self, limit: int, timer: asyncio.Future[None] | None) -> None:
+        """One round, or the rest of the one under way, until it has something or the timer is done."""
+        if self._receiving is None:
+            self._receiving = _Receiving(self._thread, limit, patient=timer is not None)
+        receiving = self._receiving
+        try:
+            if timer is not None:
+                either: set[asyncio.Future[Any]] = {receiving.future, timer}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            receiving.cut()
+        try:
+            deliveries = await self._ask(receiving.future)
+        finally:
+            if receiving.future.done():
+                self._receiving = None
+        if not receiving.stale:
+            self._held += deliveries
+
+    async def _ask(self, future: asyncio.Future[T]) -> T:
+        patience_seconds = self._thread.patience_seconds
+        await asyncio.wait({future}, timeout=patience_seconds)
+        if not future.done():
+            future.add_done_callback(_note)
+            raise Unavailable(f"Kafka has not answered for {patience_seconds:.0f} seconds")
+        return future.result()
+
+    def _must_be_open(self) -> None:
+        if self.closed:
+            raise Unavailable("the subscription is closed")
+
+
+def _note(future: asyncio.Future[Any]) -> None:
+    """For what is done after its caller has left, or at nobody's request. The next call hears of it too."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.warning("a Kafka subscription: %s", error)

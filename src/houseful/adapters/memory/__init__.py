@@ -1,0 +1,1 @@
+"""Memory: coordination within one process."""

@@ -1,0 +1,1 @@
+"""MongoDB: the store of a split installation."""

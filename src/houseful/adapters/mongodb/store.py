@@ -1,0 +1,238 @@
+"""The store on MongoDB: one database per service, on a replica set.
+
+What is read was committed by a majority; everything that is written goes through the writer, see
+`mongo_writer`. Other processes may use the database too: between processes the versions of the documents
+decide.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Self, TypeVar
+
+from pymongo.errors import PyMongoError
+
+from houseful.adapters.mongodb.collections import Collection
+from houseful.adapters.mongodb.commit import Committer
+from houseful.adapters.mongodb.connection import (
+    Client,
+    Row,
+    apart,
+    check_replica_set,
+    connect,
+    hosts,
+    unavailable,
+)
+from houseful.adapters.mongodb.outbox import OUTBOX, MongoOutbox
+from houseful.adapters.mongodb.reads import Reads
+from houseful.adapters.mongodb.schema import evolve
+from houseful.adapters.mongodb.transaction import MongoTransaction
+from houseful.adapters.mongodb.writer import Writer
+from houseful.kernel.documents import Document, Scalar
+from houseful.kernel.errors import Conflict, Unavailable
+from houseful.kernel.ports import Clock, Ids, Outbox, Transaction
+
+D = TypeVar("D", bound=Document)
+T = TypeVar("T")
+
+ATTEMPTS = 12
+JITTER_LIMIT_MS = 50
+
+_WATCH_MILLIS = 1_000
+
+_VERSIONS = 2**52
+"""Versions stay below 2^53, so that every tool shows them exactly."""
+_VERSION_STEP = 0x9E3779B97F4A7
+"""Odd and far from small, so that the versions of two documents that were inserted one after the other never
+meet."""
+
+
+class MongoStore:
+    """Implements `Store`. Belongs to the event loop in which it was opened."""
+
+    def __init__(
+        self,
+        client: Client,
+        url: str,
+        database: str,
+        documents: Sequence[type[Document]],
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self.clock = clock
+        self.ids = ids
+        self.collections: Mapping[type[Document], Collection] = {kind: Collection(kind) for kind in documents}
+        self._client = client
+        self._url = url
+        self._database = client[database]
+        self.reads = Reads(self._database)
+        self._outbox = MongoOutbox(self._database)
+        self.writer = Writer(Committer(client, self._database), self._jitter)
+        self._closed = False
+        # A version starts anywhere and goes up by one, so that a document that was deleted and inserted again
+        # is not taken for unchanged.
+        self._last_version = zlib.crc32(ids.secret().encode()) << 20
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        database: str,
+        documents: Sequence[type[Document]],
+        *,
+        clock: Clock,
+        ids: Ids,
+        read_only: bool = False,
+    ) -> Self:
+        """Connect, and bring the database to these documents' collections and indexes, unless it is only for
+        reading.
+
+        Raises `Unavailable` with what is wrong, in words for the operator: also where the server is not a
+        member of a replica set, because then it has no transactions.
+        """
+        client = connect(url)
+        store = cls(client, url, database, documents, clock, ids)
+        try:
+            await check_replica_set(client, url)
+            if not read_only:
+                await evolve(store._database, list(store.collections.values()))
+        except PyMongoError as error:
+            await client.close()
+            raise unavailable(
+                f"the database {database} of MongoDB at {hosts(url)} cannot be used", error
+            ) from error
+        except BaseException:
+            await client.close()
+            raise
+        return store
+
+    @property
+    def outbox(self) -> Outbox:
+        return self._outbox
+
+    @staticmethod
+    async def exists(url: str, database: str) -> bool:
+        """Whether anything was ever stored in it. Raises `Unavailable`."""
+        client = connect(url)
+        try:
+            return bool(await client[database].list_collection_names())
+        except PyMongoError as error:
+            raise unavailable(f"MongoDB at {hosts(url)} cannot be asked", error) from error
+        finally:
+            await client.close()
+
+    # Reads
+
+    async def get(self, kind: type[D], id: str) -> D | None:
+        collection = self.collections[kind]
+        found = await self.reads.get(collection, id)
+        document: D | None = None if found is None else collection.decode(found[1])
+        return document
+
+    async def get_many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
+        collection = self.collections[kind]
+        found = await self.reads.get_many(collection, ids)
+        return {id: collection.decode(body) for id, (_, body) in found.items()}
+
+    async def find(
+        self,
+        kind: type[D],
+        equal: Mapping[str, Scalar],
+        *,
+        by: str = "id",
+        since: Scalar = None,
+        until: Scalar = None,
+        after: tuple[Scalar, str] | None = None,
+        descending: bool = False,
+        limit: int,
+    ) -> list[D]:
+        collection = self.collections[kind]
+        search = collection.search(equal, by, since, until, after, descending)
+        return [collection.decode(row["_body"]) for row in await self.reads.search(collection, search, limit)]
+
+    async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
+        collection = self.collections[kind]
+        return await self.reads.count(collection, collection.search(equal))
+
+    # Writes
+
+    def begin(self) -> MongoTransaction:
+        return MongoTransaction(self)
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self.begin() as transaction:
+                    return await work(transaction)
+            except Conflict:
+                if attempt == ATTEMPTS - 1:
+                    raise
+            # Real time, whatever the clock says: this waits for another transaction to end.
+            await asyncio.sleep(self._jitter() * min(2**attempt, JITTER_LIMIT_MS) / 1000)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _jitter(self) -> float:
+        return zlib.crc32(self.ids.new("jitter").encode()) / 2**32
+
+    @property
+    def changes(self) -> int:
+        return self.writer.committed
+
+    def on_send(self, wake: Callable[[], None]) -> None:
+        """Wakes for what this process sends; `watch_outbox` adds what others send."""
+        self.writer.wakes.append(wake)
+
+    async def watch_outbox(self) -> None:
+        """Wake also for what other processes send, until cancelled. Only a hint, faster than looking now and
+        then.
+
+        Raises `Unavailable` where the server ends it; what was sent meanwhile is then missed.
+        """
+        inserted: list[Row] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+        try:
+            async with await self._database[OUTBOX].watch(
+                inserted, max_await_time_ms=_WATCH_MILLIS
+            ) as changes:
+                while True:
+                    change = await changes.try_next()
+                    _heed_cancellation()
+                    for wake in self.writer.wakes if change is not None else ():
+                        wake()
+        except PyMongoError as error:
+            raise unavailable("the outbox is not watched any more", error) from error
+
+    # Life
+
+    async def ready(self) -> None:
+        """Waits for a majority only if the last commit failed: to find out whether that is over."""
+        if self._closed:
+            raise Unavailable("the store is closed")
+        await apart(check_replica_set(self._client, self._url))
+        if self.writer.trouble is None:
+            return
+        try:
+            # Changes nothing, and is answered when a majority has everything that was written before it.
+            await apart(self._database[OUTBOX].update_one({"_id": ""}, {"$set": {"published_at": 0}}))
+        except PyMongoError as error:
+            raise unavailable("MongoDB cannot write", error) from error
+
+    async def close(self) -> None:
+        """What was handed over is committed first. Everything that comes later raises `Unavailable`."""
+        if self._closed:
+            return
+        self._closed = True
+        await self.writer.close()
+        await self._client.close()
+
+    # For transactions
+
+    def new_version(self) -> int:
+        self._last_version = (self._last_version + _VERSION_STEP) % _VERSIONS
+        return self._last_version + 1
+
+
+def _heed_cancellation() -> None:
+    """Python 3.11 may have lost one in the driver's `asyncio.wait_for`."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

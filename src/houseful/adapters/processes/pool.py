@@ -1,0 +1,229 @@
+"""Work for other processes: started when there is some, of low priority, ended when there is none.
+
+A thread would not do: Python's interpreter is held by one thread at a time, and by a library's call for as
+long as that takes, so a large plan in a thread keeps all others waiting.
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from houseful.adapters.processes.worker import LENGTH_BYTES, error_of
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.telemetry import get_logger
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+PROCESSES = max(2, (os.cpu_count() or 1) // 2)
+"""Two at least, so that a large plan does not hold up a ticket. Their priority is what spares the others."""
+
+MOST_WAITING = 2000
+"""Of everybody together. A piece of work that waits is a few kilobytes; users take turns."""
+
+WORK_SECONDS = 120.0
+"""A process that takes longer is ended: nothing that is given to one is meant to."""
+
+IDLE_SECONDS = 60.0
+_RETRY_SECONDS = 2
+_PIECE_BYTES = 256 * 1024
+
+
+class _Process:
+    """One of them. It does one piece of work at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._killed = False
+        self.idle: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def start(cls) -> "_Process":
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "houseful.adapters.processes.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )  # fmt: skip
+        return cls(process)
+
+    @property
+    def alive(self) -> bool:
+        return not self._killed and self._process.returncode is None
+
+    async def do(self, work: bytes) -> Any:
+        """Raises what the work raises, and `Unavailable` where the process ends or takes too long."""
+        try:
+            async with asyncio.timeout(WORK_SECONDS):
+                done = await self._exchanged(work)
+        except TimeoutError:
+            await self.end()
+            raise Unavailable(f"a worker process took longer than {WORK_SECONDS:.0f} s") from None
+        except (OSError, asyncio.IncompleteReadError):
+            await self.end()
+            raise Unavailable("a worker process ended in the middle of its work") from None
+        except BaseException:
+            self.kill()
+            raise
+        returned, result = pickle.loads(done)  # noqa: S301 - from a process of our own
+        if not returned:
+            raise error_of(result)
+        return result
+
+    async def _exchanged(self, work: bytes) -> bytes:
+        sink, source = self._process.stdin, self._process.stdout
+        assert sink is not None
+        assert source is not None
+        sink.write(len(work).to_bytes(LENGTH_BYTES, "big"))
+        for start in range(0, len(work), _PIECE_BYTES):  # others have their turn in between
+            sink.write(work[start : start + _PIECE_BYTES])
+            await sink.drain()
+        size = int.from_bytes(await source.readexactly(LENGTH_BYTES), "big")
+        return await source.readexactly(size)
+
+    def kill(self) -> None:
+        if self.alive:
+            self._killed = True
+            self._process.kill()
+
+    async def end(self) -> None:
+        self.kill()
+        await self._process.wait()
+
+
+class _Line:
+    """The work of one user: one piece at a time, in order."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.count = 0
+
+
+class WorkerProcesses:
+    """See `Workers`. For one event loop; costs nothing before the first work."""
+
+    def __init__(
+        self,
+        *,
+        processes: int = PROCESSES,
+        most_waiting: int = MOST_WAITING,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._places = asyncio.Semaphore(processes)
+        self._most_waiting = most_waiting
+        self._idle_seconds = idle_seconds
+        self._all: set[_Process] = set()
+        self._free: deque[_Process] = deque()
+        self._lines: dict[str, _Line] = {}
+        self._jobs: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @property
+    def processes(self) -> int:
+        return sum(process.alive for process in self._all)
+
+    async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
+        if self._closed:
+            raise Unavailable("this process is about to end")
+        line = self._lines.get(whose) or _Line()
+        if line.count >= most:
+            raise Refusal(
+                429,
+                "too_busy",
+                f"Of what you asked for, {line.count} things that take long are not done yet. Wait for them.",
+                headers={"retry-after": str(_RETRY_SECONDS)},
+            )
+        if len(self._jobs) >= self._most_waiting:
+            raise Refusal(
+                503,
+                "too_busy",
+                "Too many ask at this moment for what takes long. Try again in a few seconds.",
+                headers={"retry-after": str(_RETRY_SECONDS)},
+            )
+        self._lines[whose] = line
+        line.count += 1
+        begun = asyncio.Event()
+        job = asyncio.create_task(self._in_turn(line, begun, pickle.dumps((work, arguments), 5)))
+        self._jobs.add(job)
+        job.add_done_callback(lambda done: self._over(whose, line, done))
+        try:
+            result: T = await asyncio.shield(job)
+        except asyncio.CancelledError:
+            if not begun.is_set():
+                job.cancel()  # what has begun comes to its end, and its process takes the next
+            raise
+        return result
+
+    async def _in_turn(self, line: _Line, begun: asyncio.Event, work: bytes) -> Any:
+        async with line.lock, self._places:
+            begun.set()
+            process = await self._a_process()
+            try:
+                return await process.do(work)
+            finally:
+                self._put_back(process)
+
+    def _over(self, whose: str, line: _Line, job: "asyncio.Task[Any]") -> None:
+        self._jobs.discard(job)
+        line.count -= 1
+        if not line.count:
+            self._lines.pop(whose, None)
+        if not job.cancelled():
+            job.exception()  # whoever asked may be gone: then nobody else looks at it
+
+    async def _a_process(self) -> _Process:
+        while self._free:
+            process = self._free.pop()
+            if process.idle is not None:
+                process.idle.cancel()
+            if process.alive:
+                return process
+            self._all.discard(process)
+        try:
+            process = await _Process.start()
+        except OSError as error:
+            raise Unavailable(f"no worker process can be started: {error}") from error
+        self._all.add(process)
+        return process
+
+    def _put_back(self, process: _Process) -> None:
+        if self._closed or not process.alive:
+            process.kill()
+            self._all.discard(process)
+            return
+        process.idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._rest, process)
+        self._free.append(process)
+
+    def _rest(self, process: _Process) -> None:
+        self._free.remove(process)
+        self._all.discard(process)
+        process.kill()
+
+    async def close(self) -> None:
+        """What still runs is given up."""
+        self._closed = True
+        jobs, processes = list(self._jobs), list(self._all)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        for process in processes:
+            if process.idle is not None:
+                process.idle.cancel()
+        await asyncio.gather(*(process.end() for process in processes))
+        self._all.clear()
+
+
+class WorkHere:
+    """Does it at once, in this process: for tools, which keep nobody waiting, and for tests."""
+
+    async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
+        return work(*arguments)
+
+    async def close(self) -> None:
+        pass

@@ -1,0 +1,1 @@
+"""Redis or Valkey: coordination between processes."""

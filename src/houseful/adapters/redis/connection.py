@@ -1,0 +1,282 @@
+"""The connection over which all commands of a process go to Redis.
+
+A command by itself costs the driver some 100 µs, most of it per round trip. So what is asked for in one turn
+of the event loop, and while the answers to earlier commands are on their way, goes out in one write; each
+answer is given to whoever waits for it.
+
+    closed      commands are sent; the first failure opens the circuit
+    open        every call is refused at once, at the cost of raising an exception
+    half open   one PING is tried after a pause that grows; its answer closes the circuit
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from houseful.adapters.memory.coordination import Stopwatch
+from houseful.adapters.redis.scripts import Script
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.telemetry import get_logger
+from houseful.kernel.waiting import Backoff
+
+log = get_logger(__name__)
+
+ANSWER_SECONDS = 0.25
+"""Whoever does not answer within this is down, unless told otherwise. Coordination is a help: waiting longer
+for it is none."""
+
+MOST_WAITING = 10_000
+"""How many calls may wait to be sent."""
+
+_MOST_AT_ONCE = 256
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+
+TROUBLE = (RedisError, OSError, TimeoutError)
+
+
+class Dialler:
+    """Makes connections to one server; `name` says which, without its password. Who does not answer within
+    `answer_seconds` is down."""
+
+    def __init__(self, make: Callable[[], AbstractConnection], name: str, answer_seconds: float) -> None:
+        self._make = make
+        self.name = name
+        self.answer_seconds = answer_seconds
+
+    async def dial(self) -> AbstractConnection:
+        connection = self._make()
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await hang_up(connection)
+            raise
+        return connection
+
+    def words(self, error: BaseException) -> str:
+        if isinstance(error, TimeoutError):
+            return f"Redis at {self.name} does not answer within {self.answer_seconds:g} s"
+        return f"Redis at {self.name}: {error or type(error).__name__}"
+
+
+async def hang_up(connection: AbstractConnection) -> None:
+    with contextlib.suppress(*TROUBLE):  # it is of no use any more, however it ends
+        await connection.disconnect(nowait=True)
+
+
+class Call:
+    """A command on its way. `undo` is sent where the answer is 0 and nobody waits for it any more. What is
+    `in_order` goes out in full at once: if the server did not know the script, it would be done late."""
+
+    __slots__ = ("arguments", "asked_at", "in_order", "reply", "script", "undo")
+
+    reply: asyncio.Future[Any]
+    asked_at: float
+
+    def __init__(self, arguments: Sequence[bytes | str | int], *, script: Script | None = None) -> None:
+        self.arguments = arguments
+        self.script = script
+        self.undo: Call | None = None
+        self.in_order = False
+
+    def command(self, *, in_full: bool) -> Sequence[bytes | str | int]:
+        if self.script is None:
+            return self.arguments
+        if in_full or self.in_order:
+            return (b"EVAL", self.script.text, *self.arguments)
+        return (b"EVALSHA", self.script.digest, *self.arguments)
+
+
+def scripted(script: Script, keys: Sequence[str], *arguments: str | int) -> Call:
+    return Call((len(keys), *keys, *arguments), script=script)
+
+
+class RedisLine:
+    """Sends commands. For one event loop."""
+
+    def __init__(self, dialler: Dialler, clock: Stopwatch) -> None:
+        self._dialler = dialler
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._connection: AbstractConnection | None = None
+        self._waiting: deque[Call] = deque()
+        self._sender: asyncio.Task[None] | None = None
+        self._prober: asyncio.Task[None] | None = None
+        self._trouble: str | None = None
+
+    async def ask(self, call: Call) -> Any:
+        """The server's answer. Raises `Unavailable`; then it may or may not have been done."""
+        self._enqueue(call)
+        try:
+            return await call.reply
+        except asyncio.CancelledError:
+            reply = call.reply
+            if reply.done() and not reply.cancelled() and reply.exception() is None:
+                self._undo(call, reply.result())  # it had its answer, which nobody will read now
+            raise
+
+    def tell(self, call: Call, then: Callable[[], None]) -> None:
+        """Send it before all that is asked for later, or lose it; `then` when it is over. Nobody waits for
+        that."""
+        call.in_order = True
+        with contextlib.suppress(Unavailable):
+            self._enqueue(call)
+            call.reply.add_done_callback(lambda _: then())
+
+    def _enqueue(self, call: Call) -> None:
+        if self._trouble is not None:
+            raise Unavailable(self._trouble)
+        if len(self._waiting) >= MOST_WAITING:
+            raise Unavailable(f"{MOST_WAITING} calls wait for Redis at {self._dialler.name}")
+        call.reply = self._loop.create_future()
+        call.asked_at = self._loop.time()
+        self._waiting.append(call)
+        if self._sender is None:
+            self._sender = self._loop.create_task(self._send())
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting and self._trouble is None:
+                batch = self._next_batch()
+                if batch:
+                    await self._send_and_hear(batch)
+        finally:
+            self._sender = None
+
+    def _next_batch(self) -> list[Call]:
+        batch: list[Call] = []
+        oldest = self._loop.time() - self._dialler.answer_seconds
+        while self._waiting and len(batch) < _MOST_AT_ONCE:
+            call = self._waiting.popleft()
+            if call.reply.done():
+                continue  # nobody waits for it any more
+            if call.asked_at < oldest:
+                _fail(call, f"Redis at {self._dialler.name} is behind")
+            else:
+                batch.append(call)
+        return batch
+
+    async def _send_and_hear(self, batch: list[Call]) -> None:
+        try:
+            async with asyncio.timeout(self._dialler.answer_seconds):
+                unknown = await self._exchange(batch, in_full=False)
+                if unknown:
+                    await self._exchange(unknown, in_full=True)
+        except TROUBLE as error:
+            await self._open_circuit(self._dialler.words(error))
+        finally:
+            for call in batch:
+                self._refuse(call)  # those without an answer
+
+    async def _exchange(self, calls: list[Call], *, in_full: bool) -> list[Call]:
+        """Send these and hear them all out; the calls whose script the server does not know, which did
+        nothing.
+
+        A connection may have been closed by the server (a restart, an idle limit) without our having noticed:
+        where that shows before any answer, all goes out again on a fresh one. Whatever is asked of Redis here
+        may be done twice.
+        """
+        kept = self._connection is not None
+        unheard = deque(calls)
+        try:
+            return await self._over_connection(unheard, in_full)
+        except RedisConnectionError:
+            if not kept or len(unheard) < len(calls):
+                raise
+            await self._hang_up()
+            return await self._over_connection(unheard, in_full)
+
+    async def _over_connection(self, unheard: deque[Call], in_full: bool) -> list[Call]:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = await self._dialler.dial()
+        commands = [call.command(in_full=in_full) for call in unheard]
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        unknown = []
+        while unheard:
+            try:
+                reply: Any = await connection.read_response()
+            except ResponseError as error:
+                reply = error
+            call = unheard.popleft()
+            if isinstance(reply, NoScriptError) and not in_full:
+                unknown.append(call)
+            else:
+                self._give(call, reply)
+        return unknown
+
+    def _give(self, call: Call, reply: Any) -> None:
+        if call.reply.done():
+            self._undo(call, reply)
+        elif isinstance(reply, ResponseError):
+            _fail(call, self._dialler.words(reply))
+        else:
+            call.reply.set_result(reply)
+
+    def _undo(self, call: Call, reply: Any) -> None:
+        if reply == 0 and call.undo is not None:
+            with contextlib.suppress(Unavailable):  # it expires by itself
+                self._enqueue(call.undo)
+
+    def _refuse(self, call: Call) -> None:
+        if not call.reply.done():
+            _fail(call, self._trouble or "the call was cut short")
+
+    async def _open_circuit(self, trouble: str) -> None:
+        log.warning("going on without coordination", extra={"error": trouble})
+        self._trouble = trouble
+        while self._waiting:
+            self._refuse(self._waiting.popleft())
+        self._prober = self._loop.create_task(self._probe())
+        await self._hang_up()
+
+    async def _probe(self) -> None:
+        pauses = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
+        while True:
+            await self._clock.sleep(pauses.failed())
+            try:
+                async with asyncio.timeout(self._dialler.answer_seconds):
+                    await self._ping()
+            except TROUBLE as error:
+                self._trouble = self._dialler.words(error)
+                await self._hang_up()
+            else:
+                self._trouble = self._prober = None
+                log.info("coordination is back", extra={"server": self._dialler.name})
+                return
+
+    async def _ping(self) -> None:
+        if self._connection is None:
+            self._connection = await self._dialler.dial()
+        await self._connection.send_command(b"PING", check_health=False)
+        await self._connection.read_response()
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await hang_up(connection)
+
+    async def close(self) -> None:
+        """What was asked for has its answer first, or `Unavailable`, as has every later call."""
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=self._dialler.answer_seconds)
+        self._trouble = "coordination is closed"
+        tasks = [task for task in (self._sender, self._prober) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._waiting:
+            self._refuse(self._waiting.popleft())
+        await self._hang_up()
+
+
+def _fail(call: Call, words: str) -> None:
+    call.reply.set_exception(Unavailable(words))
+    call.reply.exception()  # heard, even if nobody waits for it

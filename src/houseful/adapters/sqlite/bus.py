@@ -1,0 +1,247 @@
+"""A durable log of messages in one SQLite file: the bus of a single process.
+
+A topic has a fixed number of partitions, a key always the same one, and offsets count within a partition.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+from houseful.adapters.sqlite.bus_file import PARTITIONS, BusFile, Place
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Delivery, Envelope, Subscription
+from houseful.kernel.waiting import poll_on
+
+_ROWS_PER_READ = 1_000
+_KEPT_MILLIS = 7 * 24 * 3600 * 1000
+_PRUNE_SECONDS = 3600.0
+
+
+class _Group:
+    """The members of a consumer group in this process, and how far it has come."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.members: list[LocalSubscription] = []
+        self.committed: dict[Place, int] = {}
+
+    def share(self) -> None:
+        """Divide the partitions of each topic among those who subscribed to it."""
+        shares: dict[LocalSubscription, list[Place]] = {member: [] for member in self.members}
+        for topic in {topic for member in self.members for topic in member.topics}:
+            members = [member for member in self.members if topic in member.topics]
+            for partition in range(PARTITIONS):
+                shares[members[partition % len(members)]].append((topic, partition))
+        for member, places in shares.items():
+            member.assign(places)
+
+
+class LocalSubscription:
+    """A member of a group. What another member had received but not committed when this one joined may come
+    to both."""
+
+    def __init__(self, bus: "LocalBus", group: _Group, topics: Sequence[str]) -> None:
+        self.topics = tuple(topics)
+        self.woken = asyncio.Event()
+        self._bus = bus
+        self._group = group
+        self._positions: dict[Place, int] = {}
+        self._turn = 0
+        self._closed = False
+
+    def assign(self, places: Iterable[Place]) -> None:
+        """These are this member's now. It goes on in those that it had, and begins behind the commit in the
+        others."""
+        self._positions = {
+            place: self._positions.get(place, self._group.committed[place]) for place in places
+        }
+        self.woken.set()
+
+    def owns(self, place: Place) -> bool:
+        return place in self._positions
+
+    async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
+        return await poll_on(self.woken, lambda: self._read(limit), self._bus.clock, wait_seconds)
+
+    def _read(self, limit: int) -> list[Delivery]:
+        """Partition by partition, beginning with another each time, so that a long one starves no other."""
+        self._must_be_open()
+        behind = [place for place, position in self._positions.items() if self._bus.end(place) > position]
+        self._turn += 1
+        start = self._turn % len(behind) if behind else 0
+        found: list[Delivery] = []
+        for place in behind[start:] + behind[:start]:
+            if len(found) == limit:
+                break
+            deliveries = self._bus.read(place, self._positions[place], limit - len(found))
+            if deliveries:
+                self._positions[place] = deliveries[-1].offset + 1
+                found += deliveries
+        return found
+
+    async def commit(self, deliveries: Sequence[Delivery]) -> None:
+        self._must_be_open()
+        ends: dict[Place, int] = {}
+        for delivery in deliveries:
+            place = (delivery.topic, delivery.partition)
+            ends[place] = max(ends.get(place, 0), delivery.offset + 1)
+        if ends:
+            await self._bus.commit(self._group, ends)
+
+    async def rewind(self) -> None:
+        self._must_be_open()
+        self._positions = {place: self._group.committed[place] for place in self._positions}
+
+    async def lag(self) -> int:
+        """Of the whole group, in the topics of this member."""
+        self._must_be_open()
+        return sum(
+            self._bus.end(place) - committed
+            for place, committed in self._group.committed.items()
+            if place[0] in self.topics
+        )
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._positions = {}
+            self.woken.set()
+            self._group.members.remove(self)
+            self._group.share()
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the subscription is closed")
+        self._bus.must_be_open()
+
+
+class LocalBus:
+    """`Bus` on one file, for one process at a time; see the port for the contract. Make it with `open`."""
+
+    def __init__(self, file: BusFile, clock: Clock) -> None:
+        self.clock = clock
+        self._file = file
+        self._groups: dict[str, _Group] = {}
+        self._ends: dict[Place, int] = defaultdict(int)
+        self._raise_ends(file.ends())
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock, read_only: bool = False) -> Self:
+        """To be called on the event loop that will use it. Raises `Unavailable`, also where the file is in
+        use.
+
+        With `read_only` it may be in use; only `topics`, `entries` and `lags` work.
+        """
+        return cls(BusFile(path, read_only=read_only), clock)
+
+    async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+        """All of them or, where it raises, usually none."""
+        self.must_be_open()
+        if envelopes:
+            await self._file.append(topic, envelopes, self.clock.now(), self._raise_ends)
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
+        self.must_be_open()
+        places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
+        committed = await self._file.join(group, places)
+        state = self._groups.setdefault(group, _Group(group))
+        state.committed = committed | state.committed  # what is in memory is newer
+        subscription = LocalSubscription(self, state, topics)
+        state.members.append(subscription)
+        state.share()
+        return subscription
+
+    async def length(self, topic: str) -> int:
+        self.must_be_open()
+        return sum(self._ends.get((topic, partition), 0) for partition in range(PARTITIONS))
+
+    async def ready(self) -> None:
+        self.must_be_open()
+        await self._file.check(self.clock.now())
+
+    async def close(self) -> None:
+        """What was asked for before is still written."""
+        if self._closed:
+            return
+        self._closed = True
+        for group in self._groups.values():
+            for member in group.members:
+                member.woken.set()
+        await self._file.close()
+
+    async def topics(self) -> list[str]:
+        self.must_be_open()
+        return self._file.topics()
+
+    async def entries(self, topic: str) -> AsyncIterator[Envelope]:
+        """Everything that is kept of a topic, copies included; in order per key."""
+        for partition in range(PARTITIONS):
+            position = 0
+            while deliveries := self.read((topic, partition), position, _ROWS_PER_READ):
+                for delivery in deliveries:
+                    if delivery.envelope is not None:
+                        yield delivery.envelope
+                position = deliveries[-1].offset + 1
+                await asyncio.sleep(0)  # a long log is read without holding up everybody else
+
+    async def lags(self) -> dict[tuple[str, str], int]:
+        """How many messages each (group, topic) has not committed."""
+        self.must_be_open()
+        return self._file.lags()
+
+    async def keep_house(self) -> None:
+        while True:
+            await self.clock.sleep(_PRUNE_SECONDS)
+            await self.prune(self.clock.now() - _KEPT_MILLIS)
+
+    async def prune(self, published_before: Millis) -> int:
+        """Delete what is older and committed by every group of its topic; returns how many.
+
+        A topic without a group is kept whole, for the one that will come.
+        """
+        self.must_be_open()
+        deleted = 0
+        for place in list(self._ends):
+            while count := await self._file.prune(place, published_before):
+                deleted += count
+        return deleted
+
+    # For subscriptions
+
+    def read(self, place: Place, position: int, limit: int) -> list[Delivery]:
+        self.must_be_open()
+        return self._file.read(place, position, limit)
+
+    def end(self, place: Place) -> int:
+        """The offset that the next entry of a partition will have."""
+        return self._ends[place]
+
+    async def commit(self, group: _Group, ends: dict[Place, int]) -> None:
+        """The group has done everything before these offsets."""
+
+        def then(_: None) -> None:
+            for place, end in ends.items():
+                group.committed[place] = max(group.committed[place], end)
+
+        self.must_be_open()
+        await self._file.commit(group.name, ends, then)
+
+    def must_be_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the local bus is closed")
+
+    def _raise_ends(self, ends: dict[Place, int]) -> None:
+        for place, end in ends.items():
+            if end > self._ends[place]:
+                self._ends[place] = end
+                self._wake(place)
+
+    def _wake(self, place: Place) -> None:
+        for group in self._groups.values():
+            for member in group.members:
+                if member.owns(place):
+                    member.woken.set()
