@@ -28,7 +28,7 @@ import msgspec
 
 from bench.holds import serving
 from bench.load import Tokens, request
-from houseful.venues import stadium
+from houseful.tools.sample_venues import stadium
 
 SEATS = 12_000
 PLAN_SEATS = 60_000

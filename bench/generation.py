@@ -18,7 +18,7 @@ import msgspec
 from bench.server import make_event
 from houseful import app as wiring
 from houseful.settings import load_settings
-from houseful.venues import stadium
+from houseful.tools.sample_venues import stadium
 from tests.chaos.own_engines import Engines
 from tests.system.outside_client import Client
 from tests.system.split import Split

@@ -28,7 +28,7 @@ from bench.holds import cpu_seconds
 from bench.load import Tokens
 from engines.server import free_port
 from houseful.settings import SERVICES, new_secrets
-from houseful.venues import stadium
+from houseful.tools.sample_venues import stadium
 
 SEATS = 30_000
 ALONE = 100

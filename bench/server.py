@@ -27,7 +27,7 @@ from houseful import tickets
 from houseful.adapters.http.server import listen
 from houseful.adapters.http.server import serve as answer_requests
 from houseful.settings import Settings, load_settings
-from houseful.venues import stadium
+from houseful.tools.sample_venues import stadium
 from houseful.webapi.auth import Identity, Role
 from houseful.webapi.endpoint import USER, Call, Endpoint, Input, View
 

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from houseful import checks
-from houseful.checks import Report, check_all
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Transaction
@@ -22,6 +20,8 @@ from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.tools import invariants
+from houseful.tools.invariants import Report, check_all
 from houseful.webapi.auth import Role
 from tests.support import House, started
 
@@ -30,7 +30,7 @@ D = TypeVar("D", bound=Document)
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(invariants, "_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ async def test_c4_where_somebody_else_publishes(sold: House) -> None:
 
 
 async def test_c7_money_that_nobody_moves(sold: House) -> None:
-    late = sold.app.clock.now() - checks.LATE_MILLIS - 1000
+    late = sold.app.clock.now() - invariants.LATE_MILLIS - 1000
 
     def stuck(order: Order) -> Order | None:
         return msgspec.structs.replace(order, due=Due.REFUND, look_at=late)
@@ -273,7 +273,7 @@ async def test_c7_money_that_nobody_moves(sold: House) -> None:
 
 
 async def test_c7_what_ends_by_itself_is_not_late(sold: House) -> None:
-    late = sold.app.clock.now() - 10 * checks.LATE_MILLIS
+    late = sold.app.clock.now() - 10 * invariants.LATE_MILLIS
 
     def unpaid(order: Order) -> Order | None:
         if order.state is not OrderState.REFUNDED:
@@ -316,13 +316,13 @@ async def test_what_is_mended_meanwhile_is_no_finding(sold: House, monkeypatch: 
     await change(sold, Block, free_a_sold_seat)
     looks: list[Any] = []
 
-    async def mended(installation: Any) -> checks.Look:
+    async def mended(installation: Any) -> invariants.Look:
         looks.append(installation)
         if len(looks) == 1:
-            return await checks.seats_tickets_orders(installation)
-        return checks.Look([], "all")
+            return await invariants.seats_tickets_orders(installation)
+        return invariants.Look([], "all")
 
-    monkeypatch.setattr(checks, "CHECKS", (checks.Check("C1", "claim", mended),))
+    monkeypatch.setattr(invariants, "CHECKS", (invariants.Check("C1", "claim", mended),))
     assert (await report_of(sold)).ok
     assert len(looks) == 2
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from houseful import demo, venues
-from houseful.checks import check_all
+from houseful.tools import demo, sample_venues
+from houseful.tools.invariants import check_all
 from tests.support import House, started
 
 
 @pytest.fixture(autouse=True)
 def small_houses(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {True: partial(venues.theatre, 96), False: partial(venues.theatre, 120)}
+    small = {True: partial(sample_venues.theatre, 96), False: partial(sample_venues.theatre, 120)}
     shows = tuple(show._replace(house=small[show.sold_out]) for show in demo.SHOWS)
     monkeypatch.setattr(demo, "SHOWS", shows)
 

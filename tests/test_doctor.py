@@ -21,12 +21,12 @@ from houseful.adapters.kafka.health import Topic
 from houseful.adapters.mongodb import health as mongo_health
 from houseful.adapters.mongodb.health import Members
 from houseful.adapters.redis import health as redis_health
-from houseful.doctor import Finding, examine, neighbours, works
-from houseful.doctor.buses import kafka_findings
-from houseful.doctor.finding import clock_of
-from houseful.doctor.neighbours import redis_findings
-from houseful.doctor.stores import mongo_findings
 from houseful.settings import Settings, load_settings, new_secrets
+from houseful.tools.doctor import Finding, examine, neighbours, works
+from houseful.tools.doctor.buses import kafka_findings
+from houseful.tools.doctor.finding import clock_of
+from houseful.tools.doctor.neighbours import redis_findings
+from houseful.tools.doctor.stores import mongo_findings
 from tests.support import LiveServer
 
 NOWHERE = "127.0.0.1:1"

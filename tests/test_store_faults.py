@@ -14,13 +14,14 @@ import apsw
 import msgspec
 import pytest
 
-from houseful import checks, vouching
-from houseful.checks import check_all
-from houseful.doctor import examine
+from houseful import store_consistency
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.store_watermarks import ITSELF, KnownStore, StoreIdentity
 from houseful.settings import SERVICES, Settings, load_settings
-from houseful.vouching import StoresDiffer
+from houseful.store_consistency import StoresDiffer
+from houseful.tools import invariants
+from houseful.tools.doctor import examine
+from houseful.tools.invariants import check_all
 from houseful.webapi.auth import Role
 from tests.support import House, started
 
@@ -36,7 +37,7 @@ class Copies(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(invariants, "_PAUSE_SECONDS", 0.01)
 
 
 async def sell(house: House, name: str) -> None:
@@ -250,7 +251,11 @@ async def test_a_bus_that_lost_messages(
 class TestAccepting:
     async def test_a_loss(self, now: Path) -> None:
         take_away(now, "users")
-        assert sorted(await vouching.accept(settings_of(now), "users")) == ["events", "payments", "tickets"]
+        assert sorted(await store_consistency.accept(settings_of(now), "users")) == [
+            "events",
+            "payments",
+            "tickets",
+        ]
         async with started(now):
             pass
         found = await said_by_check(now)
@@ -259,14 +264,14 @@ class TestAccepting:
 
     async def test_an_older_copy(self, now: Path, copies: Copies) -> None:
         put_back(now, "payments", copies.once)
-        await vouching.accept(settings_of(now), "payments")
+        await store_consistency.accept(settings_of(now), "payments")
         async with started(now) as house:
             await sell(house, "third")
         assert "C13" not in await said_by_check(now)
 
     async def test_what_nobody_doubts(self, now: Path) -> None:
         with pytest.raises(Refusal, match="is the one that the others know"):
-            await vouching.accept(settings_of(now), "users")
+            await store_consistency.accept(settings_of(now), "users")
 
 
 async def test_all_stores_of_an_older_backup_go_together(now: Path, copies: Copies) -> None:
@@ -293,7 +298,9 @@ async def test_copies_made_one_after_the_other_go_together(tmp_path: Path) -> No
         known = await house.app.stores["tickets"].get(KnownStore, "users")
         assert known is not None
         assert known.age == users.age - 1
-    assert [doubt.service for doubt in await vouching.doubts_of(settings_of(tmp_path / "copy"))] == []
+    assert [
+        doubt.service for doubt in await store_consistency.doubts_of(settings_of(tmp_path / "copy"))
+    ] == []
 
 
 async def test_an_idle_installation_writes_nothing(tmp_path: Path) -> None:
@@ -353,7 +360,7 @@ class TestAppliedMessages:
     async def test_a_receiver_that_is_older(
         self, now: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("houseful.checks.stores._ON_ITS_WAY_MILLIS", -1)
+        monkeypatch.setattr("houseful.tools.invariants.stores._ON_ITS_WAY_MILLIS", -1)
         await self._forget(now)
         put_back(now, "tickets", copies.once)
         found = await said_by_check(now)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from houseful.seating.parsing import StandingArea, check_prices, plan_from_obj
-from houseful.venues import Venue, arena, stadium, theatre
+from houseful.tools.sample_venues import Venue, arena, stadium, theatre
 
 COLORS = {"#391B65", "#184F19", "#4C35C7", "#AC5B81", "#6889F9", "#D9770F"}
 

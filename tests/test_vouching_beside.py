@@ -7,7 +7,7 @@ from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.ports import Transaction
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS, KnownStore, KnownTopic
 from houseful.kernel.system import SystemClock, SystemIds
-from houseful.vouching import _put, _put_topic
+from houseful.store_consistency import _put, _put_topic
 
 COPIES = 5
 

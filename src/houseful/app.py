@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from houseful import events, payments, tickets, users, vouching
+from houseful import events, payments, store_consistency, tickets, users
 from houseful.adapters import factory
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
@@ -33,7 +33,7 @@ from houseful.kernel.system import SystemClock, SystemIds, own_address
 from houseful.kernel.telemetry import get_logger
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
-from houseful.vouching import Vouching
+from houseful.store_consistency import Vouching
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.endpoint import App, Endpoint
@@ -132,7 +132,7 @@ async def running(
         own = [manifest.name for manifest in manifests]
         if own:
             await factory.refuse_damaged(settings, own)
-            await vouching.refuse_doubtful(settings, own)
+            await store_consistency.refuse_doubtful(settings, own)
         stores = {
             manifest.name: await stack.enter_async_context(
                 opened_store(settings, manifest, clock=clock, ids=ids)
@@ -149,7 +149,7 @@ async def running(
             workers = WorkerProcesses()
             stack.push_async_callback(workers.close)
 
-        look = await stack.enter_async_context(vouching.looking(settings, stores))
+        look = await stack.enter_async_context(store_consistency.looking(settings, stores))
         vouch = Vouching(stores, look, clock, ids, bus=bus)
         if stores:
             await vouch.begin()
@@ -422,7 +422,7 @@ async def serve(
                 spare_the_collector()
                 announce(_reachable(settings))
                 if settings.demo:
-                    from houseful import demo
+                    from houseful.tools import demo
 
                     app.start("demo", partial(demo.fill, app, fresh=fresh, say=say))
 

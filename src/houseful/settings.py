@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from houseful.environment import PREFIX, is_service_link, meant, unknown_variables
 from houseful.kernel import private_files
-from houseful.variables import PREFIX, is_service_link, meant, unknown_variables
 
 SERVICES = ("users", "events", "tickets", "payments")
 

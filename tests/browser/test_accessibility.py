@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from houseful.venues import arena
+from houseful.tools.sample_venues import arena
 from tests.browser.conftest import DESKTOP, PHONE, Visit, picture
 from tests.browser.test_purchase import click_seat, pay
 from tests.support import PASSWORD

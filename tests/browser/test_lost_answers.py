@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from houseful.venues import theatre
+from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, Visitor, picture
 from tests.browser.test_purchase import click_seat, open_map
 from tests.support import PASSWORD

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from houseful.venues import theatre
+from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, picture
 from tests.browser.test_purchase import open_map
 from tests.system.world import World

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import Page, expect
 
-from houseful.venues import theatre
+from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, picture
 from tests.system.world import World, event_body, moment
 

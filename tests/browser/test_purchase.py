@@ -16,7 +16,7 @@ import zxingcpp
 from PIL import Image
 from playwright.async_api import Page, Response, expect
 
-from houseful.venues import theatre
+from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import PHONE, Visit, picture
 from tests.support import PASSWORD, PATIENCE_SECONDS, LiveServer, live
 from tests.system.world import World

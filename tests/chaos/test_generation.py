@@ -14,14 +14,14 @@ import pytest
 
 from engines.valkey import RedisServer
 from houseful.app import MANIFESTS, opened_store
-from houseful.checks import every
 from houseful.kernel.ports import Store
 from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging.documents import Inbox, aggregate_id
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.venues import stadium
+from houseful.tools.invariants import every
+from houseful.tools.sample_venues import stadium
 from tests.chaos.insistent import PASSWORD
 from tests.chaos.ledger import traces
 from tests.contract.kafka_engine import kafka_servers

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from houseful.seating import parsing as plans
 from houseful.seating.parsing import Plan, PlanError, StandingArea, check_prices, parse_plan, plan_from_obj
-from houseful.venues import arena, theatre
+from houseful.tools.sample_venues import arena, theatre
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 from houseful.seating.colours import opaque_hex
 from houseful.seating.parsing import Plan, PlanError, StandingArea, pack, plan_from_obj, plan_hash, unpack
 from houseful.seating.warnings import plan_warnings
-from houseful.venues import arena, theatre
+from houseful.tools.sample_venues import arena, theatre
 from tests.halls import Json, aisle_theatre, bare, seats_of, tables, twin_zones
 
 

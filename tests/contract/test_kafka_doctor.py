@@ -9,10 +9,10 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from houseful.adapters.kafka import health as kafka_health
 from houseful.adapters.kafka.bus import KafkaBus
-from houseful.doctor import Finding
-from houseful.doctor.buses import kafka
 from houseful.kernel.system import SystemClock
 from houseful.settings import load_settings
+from houseful.tools.doctor import Finding
+from houseful.tools.doctor.buses import kafka
 from tests.contract.bus import envelope, receive
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.test_kafka_outages import start_broker

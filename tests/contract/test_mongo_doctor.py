@@ -7,9 +7,9 @@ from pathlib import Path
 from pymongo import MongoClient
 
 from engines import mongo
-from houseful.doctor import Finding
-from houseful.doctor.stores import mongodb
 from houseful.settings import load_settings
+from houseful.tools.doctor import Finding
+from houseful.tools.doctor.stores import mongodb
 from tests.contract.mongo_engine import mongo_url, program
 
 __all__ = ["mongo_url"]

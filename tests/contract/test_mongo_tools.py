@@ -9,14 +9,14 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from houseful import checks, stuck
-from houseful.accounts import create
-from houseful.checks import Report, check_all
-from houseful.doctor import examine
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.settings import SERVICES, load_settings
 from houseful.tickets.domain.tickets import Ticket
+from houseful.tools import dead_letters, invariants
+from houseful.tools.accounts import create
+from houseful.tools.doctor import examine
+from houseful.tools.invariants import Report, check_all
 from houseful.webapi.auth import Role
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
@@ -28,7 +28,7 @@ __all__ = ["kafka_servers", "mongo_url", "redis_url"]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(invariants, "_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -98,11 +98,11 @@ async def test_the_checks_hold_and_find_what_is_planted(house: House) -> None:
 async def test_messages_are_replayed_and_accounts_made_beside_it(house: House) -> None:
     settings = house.app.settings
     rows = [row async for row in house.app.stores["tickets"].outbox.rows()]
-    assert await stuck.send_again(settings, "tickets", aggregate=None, since_hours=1) == len(rows) > 0
+    assert await dead_letters.send_again(settings, "tickets", aggregate=None, since_hours=1) == len(rows) > 0
     await create(settings, email="boss@example.org", password=PASSWORD, name="Boss", role="admin")
     assert await house.sign_in("boss@example.org")
-    assert await stuck.all_parked(settings) == []
-    assert await stuck.all_dead(settings) == []
+    assert await dead_letters.all_parked(settings) == []
+    assert await dead_letters.all_dead(settings) == []
 
 
 async def test_the_doctor_is_content(house: House) -> None:

@@ -1,9 +1,9 @@
 """`houseful doctor` at a real Redis and Valkey."""
 
 from engines.valkey import RedisServer
-from houseful.doctor import Finding
-from houseful.doctor.neighbours import redis
 from houseful.settings import load_settings
+from houseful.tools.doctor import Finding
+from houseful.tools.doctor.neighbours import redis
 from tests.contract.redis_engine import own_redis
 
 __all__ = ["own_redis"]

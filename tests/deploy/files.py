@@ -12,9 +12,9 @@ import yaml
 from typer.core import TyperGroup
 
 from houseful.cli import root
+from houseful.environment import PREFIX
 from houseful.gateway.operations import Operations
 from houseful.settings import Secrets, Settings
-from houseful.variables import PREFIX
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"

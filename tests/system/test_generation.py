@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from houseful.checks import every
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.service import inventory
 from houseful.tickets.service.inventory import Inventory
-from houseful.venues import stadium, theatre
+from houseful.tools.invariants import every
+from houseful.tools.sample_venues import stadium, theatre
 from tests.support import PASSWORD
 from tests.system.faults import CHUNK_BLOCKS, DeadlyChunks
 from tests.system.fixtures import OpenSite, in_one_process, in_processes

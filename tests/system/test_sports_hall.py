@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from houseful.venues import theatre
+from houseful.tools.sample_venues import theatre
 from tests.system.outside_client import Answer, Client
 from tests.system.sites import must_pass_the_check
 from tests.system.world import World, at_once, event_body

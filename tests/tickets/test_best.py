@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.layout import Layout, compile_layout
-from houseful.venues import arena, theatre
+from houseful.tools.sample_venues import arena, theatre
 
 # Rows of the small hall: seats by letter of their category, a space is an aisle.
 HALL = {"Left": ["AAAA AAAA", "AABBBB", "B"], "Right": ["AAAAAA", "BBB BBB", "BBBBBB"]}

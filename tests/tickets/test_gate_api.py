@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from houseful import checks
 from houseful.kernel.times import rfc3339
+from houseful.tools import invariants
 from houseful.webapi.auth import Role
 from tests.support import House, Reply, started
 
@@ -66,7 +66,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(invariants, "_PAUSE_SECONDS", 0.01)
 
 
 # One scan
@@ -87,7 +87,7 @@ async def test_phones_of_one_account_that_count_alike_admit_a_ticket_once(door: 
     assert results == ["admitted", "already_used", "already_used", "already_used"]
     assert [one["result"] for one in await door.batch(*scans)] == results  # each is known again
     assert await door.admissions() == 1
-    report = await checks.check_all(door.house.app.settings)
+    report = await invariants.check_all(door.house.app.settings)
     assert report.ok, report
 
 

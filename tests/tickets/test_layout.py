@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
-from houseful.venues import Venue, arena, stadium, theatre
+from houseful.tools.sample_venues import Venue, arena, stadium, theatre
 
 Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ Service = Annotated[str, typer.Argument(help="users, events, tickets or payments
 @app.command()
 def parked(data: Data = None, as_json: AsJson = False) -> None:
     """Keys whose messages wait, because one of them could not be applied."""
-    from houseful.stuck import all_parked
+    from houseful.tools.dead_letters import all_parked
 
     found = run(all_parked(settings_of(data)))
     if as_json:
@@ -33,7 +33,7 @@ def parked(data: Data = None, as_json: AsJson = False) -> None:
 @app.command()
 def dead(data: Data = None, as_json: AsJson = False) -> None:
     """Messages that were not understood, and where they came from."""
-    from houseful.stuck import all_dead
+    from houseful.tools.dead_letters import all_dead
 
     found = run(all_dead(settings_of(data)))
     if as_json:
@@ -56,7 +56,7 @@ def unpark(
     data: Data = None,
 ) -> None:
     """Try a waiting key again now; the running server does it."""
-    from houseful.stuck import try_again
+    from houseful.tools.dead_letters import try_again
 
     _check(service)
     run(try_again(settings_of(data), service, key, accept_gap=accept_gap))
@@ -70,7 +70,7 @@ def retry(
     data: Data = None,
 ) -> None:
     """Apply a dead letter that this version understands; beside a running server too."""
-    from houseful.stuck import apply_dead
+    from houseful.tools.dead_letters import apply_dead
 
     _check(service)
     run(apply_dead(settings_of(data), service, id))
@@ -93,7 +93,7 @@ def replay(
     Beside running servers; only one that has the embedded bus to itself (bus_url is local:) has to be
     stopped.
     """
-    from houseful.stuck import send_again
+    from houseful.tools.dead_letters import send_again
 
     _check(service)
     kind, separator, id = (aggregate or "").partition(":")

@@ -32,7 +32,7 @@ def generate(
     FILE is pretix's seating-plan JSON and nothing else. Prices and standing areas, which that format has no
     place for, go beside it into FILE.houseful.json.
     """
-    from houseful.plans import generated
+    from houseful.tools.plan_files import generated
 
     try:
         plan, beside = generated(kind.value, seats)
@@ -63,7 +63,7 @@ def validate(
 
     Warnings name what buyers can't tell apart; they do not keep a plan from being used.
     """
-    from houseful.plans import examined
+    from houseful.tools.plan_files import examined
 
     try:
         report = examined(file)

@@ -45,7 +45,7 @@ def main() -> None:
 def _explained(error: Exception) -> tuple[int, str]:
     from houseful.adapters.sqlite.folder_lock import FolderInUse
     from houseful.kernel.errors import Refusal, Unavailable
-    from houseful.vouching import StoresDiffer
+    from houseful.store_consistency import StoresDiffer
 
     if isinstance(error, SettingsError):
         lines = "".join(f"\n  {name}: {what}" for name, what in error.errors.items())

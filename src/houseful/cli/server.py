@@ -74,7 +74,7 @@ def demo(data: Data = None) -> None:
     """Fill a running installation with venues, events and accounts to play with. What is there already is
     left alone.
     """
-    from houseful.demo import fill_from_outside
+    from houseful.tools.demo import fill_from_outside
 
     run(fill_from_outside(settings_of(data), say=_say))
 

@@ -14,7 +14,7 @@ _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[re
 def doctor(data: Data = None, as_json: AsJson = False) -> None:
     """Look at everything that this installation needs, and say what to do. Exit code 1 where something does
     not work."""
-    from houseful.doctor import Finding, examine, works
+    from houseful.tools.doctor import Finding, examine, works
 
     settings = settings_of(data)
 
@@ -44,7 +44,7 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
 def check(data: Data = None, as_json: AsJson = False) -> None:
     """Check what must always hold: no seat sold twice, no money astray, no message lost. Reads only, beside a
     running server too."""
-    from houseful.checks import check_all
+    from houseful.tools.invariants import check_all
 
     report = run(check_all(settings_of(data)))
     if as_json:
@@ -71,7 +71,7 @@ def accept_store(
 ) -> None:
     """Go on with a service's store as it is, though the others remember another or a newer one. What it had
     besides is lost then."""
-    from houseful.vouching import accept
+    from houseful.store_consistency import accept
 
     forgetful = run(accept(settings_of(data), service))
     names = ", ".join(forgetful)
@@ -93,7 +93,7 @@ def create_admin(
     running or not."""
     settings = settings_of(data)
     password = os.environ.get("HOUSEFUL_PASSWORD") or _prompted()
-    from houseful.accounts import create
+    from houseful.tools.accounts import create
 
     user = run(
         create(settings, email=email, password=password, name=name or email.partition("@")[0], role=role)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from houseful.adapters import factory
 from houseful.adapters.sqlite import health as sqlite_health
-from houseful.checks import lost_on_bus, opened_installation
-from houseful.doctor.finding import Finding, ok, problem, warning
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
 from houseful.kernel.system import SystemClock
 from houseful.messages import MESSAGES
 from houseful.settings import Settings
+from houseful.tools.doctor.finding import Finding, ok, problem, warning
+from houseful.tools.invariants import lost_on_bus, opened_installation
 
 if TYPE_CHECKING:
     from houseful.adapters.kafka.health import Health, Topic

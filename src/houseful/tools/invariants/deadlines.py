@@ -1,10 +1,10 @@
 """Deadlines of whatever somebody has to finish."""
 
-from houseful.checks.looks import Finding, Installation, Look
 from houseful.kernel.documents import Millis
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tools.invariants.looks import Finding, Installation, Look
 
 LATE_MILLIS = 30_000
 """How long after its deadline something may still be open."""

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from houseful.adapters.factory import is_shared
-from houseful.doctor import buses, machine, neighbours, stores
-from houseful.doctor.finding import Finding as Finding
-from houseful.doctor.finding import problem
 from houseful.settings import Settings, SettingsError
+from houseful.tools.doctor import buses, machine, neighbours, stores
+from houseful.tools.doctor.finding import Finding as Finding
+from houseful.tools.doctor.finding import problem
 
 Examiner = Callable[[Settings], AsyncIterator[Finding]]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from houseful.checks.looks import Finding, Installation, Look
 from houseful.kernel.ports import BusLook
+from houseful.tools.invariants.looks import Finding, Installation, Look
 
 _ON_ITS_WAY_MILLIS = 30_000
 _BUS_MILLIS = 6 * 24 * 3600 * 1000

@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from houseful import vouching
+from houseful import store_consistency
 from houseful.adapters import factory
 from houseful.adapters.sqlite import health as sqlite_health
 from houseful.app import MANIFESTS, opened_store
-from houseful.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Store
 from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging import list_dead, list_parked
 from houseful.settings import SERVICES, Settings
+from houseful.tools.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.webapi.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def mongo_findings(health: "Health") -> Iterator[Finding]:
 async def _vouching(settings: Settings) -> AsyncIterator[Finding]:
     """Whether they are the stores that the others have worked with."""
     try:
-        doubts = await vouching.doubts_of(settings)
+        doubts = await store_consistency.doubts_of(settings)
     except Unavailable as error:
         yield problem("stores", str(error), "Bring back the store that can't be read, then look again.")
         return

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from houseful.checks.looks import Finding, Installation, Look, every
 from houseful.payments.domain import Intent, State
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+from houseful.tools.invariants.looks import Finding, Installation, Look, every
 
 
 async def money(installation: Installation) -> Look:

@@ -2,12 +2,12 @@
 
 from collections import Counter, defaultdict
 
-from houseful.checks.looks import Finding, Installation, Look, every
 from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import Ticket, TicketState, seat_key
+from houseful.tools.invariants.looks import Finding, Installation, Look, every
 
 
 async def seats_tickets_orders(installation: Installation) -> Look:

@@ -11,17 +11,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from houseful.adapters import factory
 from houseful.app import MANIFESTS, opened_store
-from houseful.checks.admissions import admissions
-from houseful.checks.deadlines import LATE_MILLIS, deadlines
-from houseful.checks.looks import Check, Finding, Installation, Look, Report, Result, every
-from houseful.checks.messages import lost_on_bus, outbox_and_bus
-from houseful.checks.money import money
-from houseful.checks.seats import seats_and_plans, seats_tickets_orders
-from houseful.checks.stores import accounts, applied_messages, halls, known_stores
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook, Store
 from houseful.kernel.system import SystemClock, SystemIds
 from houseful.settings import Settings
+from houseful.tools.invariants.admissions import admissions
+from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines
+from houseful.tools.invariants.looks import Check, Finding, Installation, Look, Report, Result, every
+from houseful.tools.invariants.messages import lost_on_bus, outbox_and_bus
+from houseful.tools.invariants.money import money
+from houseful.tools.invariants.seats import seats_and_plans, seats_tickets_orders
+from houseful.tools.invariants.stores import accounts, applied_messages, halls, known_stores
 
 __all__ = [
     "CHECKS",

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from houseful.adapters.sqlite import folder_lock
 from houseful.adapters.sqlite import health as sqlite_health
-from houseful.doctor.finding import Finding, ok, problem, warning
 from houseful.gateway import find_folder
 from houseful.settings import Settings, SettingsError, load_secrets
+from houseful.tools.doctor.finding import Finding, ok, problem, warning
 
 _SPACE_LEAST = 100 * 2**20
 _SPACE_GOOD = 2**30

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from houseful import venues
 from houseful.app import Running, beside, to_gateway
 from houseful.kernel.ports import Clock, Ids, ServiceClient
 from houseful.kernel.system import SystemClock, SystemIds
 from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
+from houseful.tools import sample_venues
 from houseful.users import MANIFEST as USERS
 from houseful.users.service import Users
 from houseful.webapi.auth import Role
@@ -44,7 +44,7 @@ class Show(NamedTuple):
     title: str
     description: str
     venue: str
-    house: Callable[[], venues.Venue]
+    house: Callable[[], sample_venues.Venue]
     timezone: str
     currency: str
     in_days: int
@@ -59,7 +59,7 @@ SHOWS = (
         "A town loses its lights one street at a time, and one girl knows the reason. With live music, "
         "two and a half hours with one interval. From age ten.",
         "Harbour Theatre",
-        lambda: venues.theatre(900),
+        lambda: sample_venues.theatre(900),
         "Europe/London",
         "GBP",
         23,
@@ -69,7 +69,7 @@ SHOWS = (
         "Paper Lanterns: The Long Way Round",
         "The last night of the tour, on the big floor. Doors at half past six, support at half past seven.",
         "Northgate Arena",
-        lambda: venues.arena(12_000),
+        lambda: sample_venues.arena(12_000),
         "Europe/Berlin",
         "EUR",
         41,
@@ -79,7 +79,7 @@ SHOWS = (
         "Rivermouth United v Kestrel Town",
         "League match. The ground opens two hours before kick-off; bags larger than A4 stay outside.",
         "Kestrel Park",
-        lambda: venues.stadium(60_000),
+        lambda: sample_venues.stadium(60_000),
         "Europe/London",
         "GBP",
         16,
@@ -89,7 +89,7 @@ SHOWS = (
         "A Winter's Tailor",
         "Threads, gossip and one very unwise waistcoat: the Christmas comedy, with the company of the house.",
         "Harbour Theatre",
-        lambda: venues.theatre(900),
+        lambda: sample_venues.theatre(900),
         "Europe/London",
         "GBP",
         60,
@@ -100,7 +100,7 @@ SHOWS = (
         "Quartet for a Small Room",
         "Four players, ninety-six chairs and no amplification.",
         "The Old Reading Room",
-        lambda: venues.theatre(96),
+        lambda: sample_venues.theatre(96),
         "Europe/Berlin",
         "EUR",
         9,

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from houseful.checks.looks import Finding, Installation, Look, every
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.tools.invariants.looks import Finding, Installation, Look, every
 
 
 async def admissions(installation: Installation) -> Look:

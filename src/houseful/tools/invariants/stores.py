@@ -2,17 +2,17 @@
 documents and messages is so. An older copy of one is found by any of these."""
 
 from houseful.app import MANIFESTS
-from houseful.checks.looks import Finding, Installation, Look, every
 from houseful.events.domain import Event
 from houseful.kernel.ports import Reader
 from houseful.kernel.store_watermarks import Peek, doubts
 from houseful.messages import MESSAGES
 from houseful.messaging import DeadLetter, Inbox, Parked, aggregate_id
 from houseful.settings import SERVICES
+from houseful.store_consistency import peek
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
+from houseful.tools.invariants.looks import Finding, Installation, Look, every
 from houseful.users.domain import User
-from houseful.vouching import peek
 
 _ON_ITS_WAY_MILLIS = 30_000
 _AT_ONCE = 500

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from houseful import venues
 from houseful.seating.parsing import PlanError, StandingArea, check_prices, parse_plan
 from houseful.seating.warnings import plan_warnings
+from houseful.tools import sample_venues
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def generated(kind: str, seats: int) -> tuple[bytes, bytes]:
     """The bytes of both files. Raises `ValueError` for a number that this kind of house can't have."""
-    make: Any = {"theatre": venues.theatre, "arena": venues.arena, "stadium": venues.stadium}[kind]
+    make: Any = {
+        "theatre": sample_venues.theatre,
+        "arena": sample_venues.arena,
+        "stadium": sample_venues.stadium,
+    }[kind]
     plan, areas, prices = make(seats)
     beside = msgspec.json.encode({"prices": prices, "areas": areas})
     return msgspec.json.encode(plan), msgspec.json.format(beside) + b"\n"
