@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from houseful.cli import root
 from houseful.environment import PREFIX
-from houseful.gateway.operations import Operations
+from houseful.gateway.management import Operations
 from houseful.settings import Secrets, Settings
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from houseful.gateway.exchange import COMPRESS_BYTES
+from houseful.gateway.response_middleware import COMPRESS_BYTES
 from houseful.webapi.endpoint import Answer
 from tests.gateway.world import World, scope_of
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from houseful.gateway.pace import Pace
-from houseful.gateway.shared import Shared
+from houseful.gateway.pacing import Pace
+from houseful.gateway.single_flight import Shared
 from houseful.kernel.errors import Unavailable
 from tests.gateway.world import HERE, Front, World
 
@@ -119,7 +119,7 @@ async def test_what_is_shared_is_made_again_when_a_second_is_over(monkeypatch: p
 
     shared = Shared(make)
     assert [await shared.get(), await shared.get()] == [1, 1]
-    monkeypatch.setattr("houseful.gateway.shared.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("houseful.gateway.single_flight.FRESH_SECONDS", 0.0)
     shared = Shared(make)
     with pytest.raises(ValueError, match="once"):
         await shared.get()

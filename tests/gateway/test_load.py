@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import time
 
-from houseful.gateway.load import Load
+from houseful.gateway.load_shedding import Load
 
 
 async def test_a_loop_that_is_held_up_again_and_again_is_late_and_recovers() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from houseful.gateway import operations
+from houseful.gateway import management
 from houseful.kernel.errors import Unavailable
 from tests.gateway.world import HERE, World
 from tests.support import House, open_stream
@@ -33,7 +33,7 @@ async def test_ready_when_all_is() -> None:
 
 
 async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "_READY_SECONDS", 0.05)
+    monkeypatch.setattr(management, "_READY_SECONDS", 0.05)
     checks = {"store": _broken, "bus": _silent, "coordination": _good}
     problem = (await World().gateway(checks=checks).call("GET", "/readyz", **HERE)).refused(503, "not_ready")
     assert problem["checks"]["store"] == "the disk is full"
@@ -43,8 +43,8 @@ async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     """And it does not wait for that: a gateway takes a late answer for none, and would send no requests."""
-    monkeypatch.setattr(operations, "_READY_SECONDS", 600)
-    monkeypatch.setattr(operations, "_WATCHED_SECONDS", 0.05)
+    monkeypatch.setattr(management, "_READY_SECONDS", 600)
+    monkeypatch.setattr(management, "_WATCHED_SECONDS", 0.05)
     gateway = World().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
     async with asyncio.timeout(30):
         reply = await gateway.call("GET", "/readyz", **HERE)

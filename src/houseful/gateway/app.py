@@ -16,12 +16,8 @@ from functools import partial
 from typing import NamedTuple
 
 from houseful.gateway.access_log import AccessLog
-from houseful.gateway.exchange import Exchange, cut
-from houseful.gateway.limits import Limit, Limits, limit_of
-from houseful.gateway.load import Load
-from houseful.gateway.operations import Asked, Operations
-from houseful.gateway.pace import Pace
-from houseful.gateway.policy import (
+from houseful.gateway.event_streams import Streams
+from houseful.gateway.headers import (
     CLOSE,
     KEY_HEADER,
     is_asked_directly,
@@ -29,7 +25,11 @@ from houseful.gateway.policy import (
     says_proxy,
     security_headers,
 )
-from houseful.gateway.streams import Streams
+from houseful.gateway.load_shedding import Load
+from houseful.gateway.management import Asked, Operations
+from houseful.gateway.pacing import Pace
+from houseful.gateway.rate_limits import Limit, Limits, limit_of
+from houseful.gateway.response_middleware import Exchange, cut
 from houseful.gateway.web_app import WebApp
 from houseful.kernel.errors import Refusal, Transient
 from houseful.kernel.network_addresses import forwarded, is_this_machine, network

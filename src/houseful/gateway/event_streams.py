@@ -4,7 +4,7 @@ connect again elsewhere."""
 import asyncio
 from typing import Any
 
-from houseful.gateway.exchange import Exchange
+from houseful.gateway.response_middleware import Exchange
 from houseful.webapi.endpoint import App, Receive, Scope, service_unavailable
 
 

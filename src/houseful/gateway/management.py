@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from houseful.gateway.shared import Shared
+from houseful.gateway.single_flight import Shared
 from houseful.kernel.errors import Refusal
 from houseful.webapi.cached_bodies import Kept
 from houseful.webapi.endpoint import Answer, Endpoint, problem

@@ -6,11 +6,11 @@ within). So nobody else may reach this port, but for whoever collects figures.
 
 from collections.abc import Mapping, Sequence
 
-from houseful.gateway.exchange import Exchange, cut
-from houseful.gateway.load import Load
-from houseful.gateway.operations import Asked, Operations
-from houseful.gateway.policy import CLOSE
-from houseful.gateway.streams import Streams
+from houseful.gateway.event_streams import Streams
+from houseful.gateway.headers import CLOSE
+from houseful.gateway.load_shedding import Load
+from houseful.gateway.management import Asked, Operations
+from houseful.gateway.response_middleware import Exchange, cut
 from houseful.kernel.errors import Refusal
 from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
