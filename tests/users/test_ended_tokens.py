@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.users.domain import User
-from houseful.users.endings import TokensEnded
+from houseful.users.revocations import TokensEnded
 from houseful.webapi.auth import Role, TokenVerifier
 from houseful.webapi.revoked_tokens import KEPT_MILLIS, PATH, Ending
 from tests.users.support import ANN, PASSWORD, SECRETS, World, code, json
@@ -217,7 +217,7 @@ async def test_it_is_kept_as_long_as_it_matters_and_no_longer(world: World) -> N
 
 
 async def test_many_are_listed_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("houseful.users.endings._PAGE", 2)
+    monkeypatch.setattr("houseful.users.revocations._PAGE", 2)
     await world.person()
     for _ in range(5):
         tokens = await world.signed_in()

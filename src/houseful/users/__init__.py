@@ -3,7 +3,7 @@ services."""
 
 from houseful.users.api import ENDPOINTS
 from houseful.users.domain import Admins, Session, User
-from houseful.users.endings import TokensEnded
+from houseful.users.revocations import TokensEnded
 from houseful.users.service import Users
 from houseful.webapi.manifest import Manifest
 

@@ -16,10 +16,10 @@ from houseful.kernel.ports import Clock, Coordination, Ids, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
-from houseful.users.attempts import REFRESHES, REGISTRATIONS, Attempts
 from houseful.users.domain import Admins, Presented, Session, User
-from houseful.users.endings import Endings
+from houseful.users.login_attempts import REFRESHES, REGISTRATIONS, Attempts
 from houseful.users.passwords import Passwords
+from houseful.users.revocations import Endings
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 from houseful.webapi.auth import Identity, Role
 from houseful.webapi.manifest import Platform
