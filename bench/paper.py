@@ -6,7 +6,7 @@ python -m bench paper
 import time
 from collections.abc import Callable
 
-from houseful.tickets import paper
+from houseful.tickets.documents import printing
 from tests.tickets.test_paper import CODE, order, show, ticket
 
 _TIMES = 40
@@ -14,9 +14,9 @@ _TIMES = 40
 
 def main(_arguments: list[str]) -> None:
     tickets = [ticket(1), ticket(2)]
-    pdf = millis(lambda: paper.tickets_pdf(show(), order(*tickets), tickets))
+    pdf = millis(lambda: printing.tickets_pdf(show(), order(*tickets), tickets))
     print(f"a PDF with two tickets: {pdf:.1f} ms", flush=True)
-    code = millis(lambda: paper.qr_svg(CODE))
+    code = millis(lambda: printing.qr_svg(CODE))
     print(f"a QR code: {code:.1f} ms", flush=True)
 
 

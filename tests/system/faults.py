@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from houseful.tickets.service import inventory, ordering
+from houseful.tickets.use_cases import inventory, ordering
 
 CHUNK_BLOCKS = 10
 _LOOK_SECONDS = 0.005

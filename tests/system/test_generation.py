@@ -11,8 +11,8 @@ import pytest
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.service import inventory
-from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.use_cases import inventory
+from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tools.invariants import every
 from houseful.tools.sample_venues import stadium, theatre
 from tests.support import PASSWORD

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.service.ordering import Ordering
+from houseful.tickets.use_cases.ordering import Ordering
 from tests.support import Reply, plan
 from tests.system.faults import HeldSale
 from tests.system.houses import HouseOfParts, OpenHouse, SystemHouse

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from houseful.tickets.service.signals import OrderSignals
+from houseful.tickets.use_cases.order_notifications import OrderSignals
 from tests.system.houses import Down, OpenHouse, SystemHouse
 from tests.system.support import must_be_sound, organizer_of, token_of
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from houseful.kernel.errors import Refusal
+from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD
 from houseful.tickets.domain.blocks import SeatState
-from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED, HELD, SOLD
-from houseful.tickets.service.availability import HallView
+from houseful.tickets.use_cases.availability import HallView
 from tests.tickets.test_seatmap import decode_snapshot
 from tests.tickets.world import World
 

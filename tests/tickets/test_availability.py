@@ -3,8 +3,8 @@
 import pytest
 
 from houseful.kernel.errors import Unavailable
-from houseful.tickets.domain.seatmap import AVAILABLE, HELD
-from houseful.tickets.service import availability
+from houseful.tickets.domain.availability import AVAILABLE, HELD
+from houseful.tickets.use_cases import availability
 from tests.tickets.hall_in_use import Change, running, shown, stored, view_of
 from tests.tickets.world import World
 

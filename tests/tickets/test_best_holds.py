@@ -8,8 +8,8 @@ import pytest
 from houseful.kernel.errors import Refusal
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import MOST_HOLDS
-from houseful.tickets.service.availability import HallView
-from houseful.tickets.views import HoldView
+from houseful.tickets.schemas import HoldView
+from houseful.tickets.use_cases.availability import HallView
 from tests.tickets.world import World, refusal, until
 
 

@@ -7,7 +7,7 @@ import pytest
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.system import ManualClock
-from houseful.tickets.service.locks import BlockLocks
+from houseful.tickets.use_cases.block_locks import BlockLocks
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
-from houseful.tickets.service import inventory
+from houseful.tickets.use_cases import inventory
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World, refusal
 

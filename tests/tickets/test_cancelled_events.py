@@ -7,7 +7,7 @@ import pytest
 from houseful.messages import EventCancelled, OrderRefunded
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS
-from houseful.tickets.service import settlement
+from houseful.tickets.use_cases import payment_reconciliation
 from tests.tickets.world import World, refusal
 
 S = OrderState
@@ -16,7 +16,7 @@ S = OrderState
 async def test_a_cancelled_event_gives_everybody_the_money_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settlement, "_PAGE", 2)
+    monkeypatch.setattr(payment_reconciliation, "_PAGE", 2)
     await world.show()
     bought = [await world.bought(f"A-{n}", user=f"usr_{n}") for n in range(1, 6)]
     unpaid, authorized = await world.placed("B-1"), await world.placed("B-2")

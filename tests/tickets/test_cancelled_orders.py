@@ -10,7 +10,7 @@ from houseful.kernel.errors import Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, PaymentReturned
 from houseful.payments.domain import State
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
-from houseful.tickets.domain.returns import Reason, in_words
+from houseful.tickets.domain.refund_reasons import Reason, in_words
 from houseful.tickets.domain.tickets import Ticket
 from tests.tickets.world import World
 

@@ -7,9 +7,9 @@ import pytest
 
 from houseful.kernel.errors import Duplicate, Refusal, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
-from houseful.tickets.domain.letters import QueuedLetter
+from houseful.tickets.domain.emails import QueuedLetter
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.tickets.service.figures import Figures
+from houseful.tickets.use_cases.sales_report import Figures
 from houseful.webapi.idempotency import Answered
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World

@@ -9,8 +9,8 @@ import pytest
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryReady
 from houseful.tickets.domain.sales import MINUTE_MILLIS
 from houseful.tickets.domain.scans import ScanRequest
-from houseful.tickets.service import figures
-from houseful.tickets.views import SalesView
+from houseful.tickets.schemas import SalesView
+from houseful.tickets.use_cases import sales_report
 from tests.support import plan
 from tests.tickets.world import World
 
@@ -122,7 +122,7 @@ async def test_orders_are_exported_with_all_that_matters(world: World) -> None:
 async def test_a_large_sale_is_exported_page_by_page_and_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "_PAGE", 2)
+    monkeypatch.setattr(sales_report, "_PAGE", 2)
     await world.show()
     placed = [await world.placed(f"A-{number}") for number in range(1, 7)]  # all in one millisecond
     _, rows = await exported(world)

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.tickets.domain.codes import CodeSigner, Reading, event_mark, read_code
+from houseful.tickets.domain.ticket_codes import CodeSigner, Reading, event_mark, read_code
 
 SIGNER = CodeSigner(b"s" * 32)
 KEYS = [SIGNER.public_key]

@@ -8,8 +8,8 @@ import pytest
 
 from houseful.kernel.ports import Transaction
 from houseful.tickets.domain import scans, tickets
-from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
+from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World

@@ -8,7 +8,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.seating.parsing import Plan
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
-from houseful.tickets.service import halls
+from houseful.tickets.use_cases import layout_cache
 from tests.tickets.world import World
 
 
@@ -21,7 +21,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(plan.name)
         return compile_layout(plan)
 
-    monkeypatch.setattr(halls, "compile_layout", counting)
+    monkeypatch.setattr(layout_cache, "compile_layout", counting)
     return names
 
 
@@ -64,7 +64,7 @@ async def test_a_plan_is_asked_for_once_for_all_events_in_that_hall(world: World
 
 
 async def test_a_large_plan_is_kept_in_pieces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halls, "_PIECE_BYTES", 50)
+    monkeypatch.setattr(layout_cache, "_PIECE_BYTES", 50)
     hash_ = await fetched(world)
     parts = await world.every(PlanPart)
     assert len(parts) > 3
@@ -76,7 +76,7 @@ async def test_a_large_plan_is_kept_in_pieces(world: World, monkeypatch: pytest.
 async def test_the_halls_used_last_are_kept(
     world: World, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halls, "_LAYOUTS_KEPT", 2)
+    monkeypatch.setattr(layout_cache, "_LAYOUTS_KEPT", 2)
     first, second, third = [await fetched(world, f"evt_{rows}", rows) for rows in (3, 4, 5)]
     compiled.clear()
     for hash_ in (second, third, second, third):

@@ -11,7 +11,7 @@ from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
 from houseful.tickets.domain.orders import Order
-from houseful.tickets.views import HoldView
+from houseful.tickets.schemas import HoldView
 from houseful.webapi.idempotency import Answered, digest, is_copy, once
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World, refusal, until

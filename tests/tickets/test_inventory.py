@@ -12,7 +12,7 @@ from houseful.messages import EventCancelled, EventChanged, EventPublished, Inve
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.service import inventory
+from houseful.tickets.use_cases import inventory
 from tests.support import plan
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World, refusal

@@ -6,7 +6,7 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import EventCancelled
-from houseful.tickets.domain.letters import Proofs, QueuedLetter, shown_name
+from houseful.tickets.domain.emails import Proofs, QueuedLetter, shown_name
 from tests.tickets.world import World, refusal
 
 FREE = {"Premium": 0, "Standard": 0}

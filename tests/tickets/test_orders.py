@@ -20,7 +20,7 @@ from houseful.tickets.domain.orders import (
     OrderState,
     PaymentState,
 )
-from houseful.tickets.domain.returns import Money, Reason, clause, in_words
+from houseful.tickets.domain.refund_reasons import Money, Reason, clause, in_words
 
 S, P = OrderState, PaymentState
 NOW, DEADLINE = 1_000_000, 1_600_000

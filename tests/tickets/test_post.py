@@ -13,11 +13,11 @@ from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
-from houseful.tickets import wording
-from houseful.tickets.domain.letters import Proofs, QueuedLetter
-from houseful.tickets.service.post import Post
-from houseful.tickets.views import OrderView
-from houseful.tickets.wording import Written
+from houseful.tickets.documents import email_text
+from houseful.tickets.documents.email_text import Written
+from houseful.tickets.domain.emails import Proofs, QueuedLetter
+from houseful.tickets.schemas import OrderView
+from houseful.tickets.use_cases.email_outbox import Post
 from tests.tickets.stand_ins import Crash
 from tests.tickets.world import World
 
@@ -135,17 +135,17 @@ async def test_one_broken_letter_does_not_stop_the_others(
 ) -> None:
     await world.show()
     broken, good = await bought(world, "A-1"), await bought(world, "A-2")
-    written = wording.letter
+    written = email_text.letter
 
     def with_a_bug(kind: str, show: object, order: OrderView, *more: object, **options: object) -> Written:
         if order.id == broken:
             raise RuntimeError("a bug")
         return written(kind, show, order, *more, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(wording, "letter", with_a_bug)
+    monkeypatch.setattr(email_text, "letter", with_a_bug)
     assert await send(world) == 2
     assert [letter.id for letter in world.letterbox.got] == [f"confirmed-{good}"]
-    monkeypatch.setattr(wording, "letter", written)
+    monkeypatch.setattr(email_text, "letter", written)
     assert await send(world) == 0
     await world.clock.advance(3600)
     assert await send(world) == 1
@@ -204,7 +204,7 @@ async def test_a_letter_of_a_buyer_with_any_name(world: World) -> None:
 
 
 async def test_letters_go_out_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("houseful.tickets.service.post.LETTERS_AT_ONCE", 2)
+    monkeypatch.setattr("houseful.tickets.use_cases.email_outbox.LETTERS_AT_ONCE", 2)
     await world.show()
     for number in range(1, 6):
         await bought(world, f"A-{number}")

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from houseful.tickets.domain.seatmap import AVAILABLE, HELD
-from houseful.tickets.service.availability import TICK_SECONDS
+from houseful.tickets.domain.availability import AVAILABLE, HELD
+from houseful.tickets.use_cases.availability import TICK_SECONDS
 from tests.tickets.hall_in_use import Change, running, shown, stored, view_of
 from tests.tickets.test_seatmap import decode_delta, decode_snapshot
 from tests.tickets.world import World

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.tickets.domain.seatmap import encode_delta, encode_snapshot
+from houseful.tickets.domain.availability import encode_delta, encode_snapshot
 
 STATUSES = st.lists(st.integers(0, 3), max_size=300)
 

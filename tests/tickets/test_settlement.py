@@ -11,9 +11,9 @@ from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import PaymentIntent
 from houseful.messages import OrderConfirmed, PaymentReturned
 from houseful.tickets.domain.orders import LATE_MILLIS, Due, Order, OrderState, PaymentState
-from houseful.tickets.domain.returns import Reason, in_words
+from houseful.tickets.domain.refund_reasons import Reason, in_words
 from houseful.tickets.domain.tickets import Ticket
-from houseful.tickets.service.settlement import WebhookReceived
+from houseful.tickets.use_cases.payment_reconciliation import WebhookReceived
 from tests.tickets.world import World, until
 
 SLOW = "4000000000000077"

@@ -9,8 +9,8 @@ import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.tickets.domain.codes import ALPHABET, CodeSigner, Reading, event_mark, read_code
 from houseful.tickets.domain.scan_text import TEXT_LENGTH
+from houseful.tickets.domain.ticket_codes import ALPHABET, CodeSigner, Reading, event_mark, read_code
 
 SIGNER = CodeSigner(b"s" * 32)
 KEYS = [SIGNER.public_key]

@@ -11,7 +11,7 @@ from houseful.kernel.errors import Refusal
 from houseful.tickets.domain.holds import Allowance, RunningHold
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.views import HoldView
+from houseful.tickets.schemas import HoldView
 from tests.tickets.world import World, refusal
 
 

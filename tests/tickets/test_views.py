@@ -7,18 +7,18 @@ import msgspec
 import pytest
 
 from houseful.seating.parsing import StandingArea, plan_from_obj
-from houseful.tickets import gate_views, views
+from houseful.tickets import check_in_views, schemas
 from houseful.tickets.domain import tickets
 from houseful.tickets.domain.blocks import BLOCKED, Block, Claim, SeatState, block_id
-from houseful.tickets.domain.codes import CodeSigner, event_mark, read_code
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import compile_layout
 from houseful.tickets.domain.orders import Order, OrderedSeat, OrderState, PaymentState
 from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.service.availability import HallView
-from houseful.tickets.service.gate import Place, Scanned
+from houseful.tickets.domain.ticket_codes import CodeSigner, event_mark, read_code
+from houseful.tickets.use_cases.availability import HallView
+from houseful.tickets.use_cases.check_in import Place, Scanned
 from tests.support import PRICES, plan
 from tests.tickets.world import AREA
 
@@ -104,12 +104,12 @@ def hall(**claims: Claim) -> HallView:
 def test_that_a_hold_has_expired_is_seen_by_the_clock(
     state: HoldState, now: int, status: str, seats: str
 ) -> None:
-    view = views.hold_view(hold(state), LAYOUT, now)
+    view = schemas.hold_view(hold(state), LAYOUT, now)
     assert (view.status, {seat.status for seat in view.seats}) == (status, {seats})
 
 
 def test_a_hold_shows_its_frozen_prices_and_the_servers_time() -> None:
-    view = views.hold_view(hold(), LAYOUT, NOW)
+    view = schemas.hold_view(hold(), LAYOUT, NOW)
     assert [seat.price_minor for seat in view.seats] == [5000, 3000]
     assert view.total_minor == 8000
     assert (view.server_time, view.expires_at) == ("1970-01-01T00:16:40.000Z", "1970-01-01T00:33:20.000Z")
@@ -131,7 +131,7 @@ def test_a_hold_shows_its_frozen_prices_and_the_servers_time() -> None:
     ],
 )
 def test_an_orders_seats_are_as_the_order_is(state: OrderState, seats: str) -> None:
-    view = views.order_view(order(state), show(), LAYOUT, NOW)
+    view = schemas.order_view(order(state), show(), LAYOUT, NOW)
     assert view.status == state
     assert [seat.status for seat in view.seats] == [seats]
     assert view.seats[0].price_minor == 4200  # not today's price
@@ -151,12 +151,12 @@ def test_an_orders_seats_are_as_the_order_is(state: OrderState, seats: str) -> N
 def test_an_inventory_is_generating_ready_or_failed_even_of_a_cancelled_event(
     state: ShowState, generated: int, told: str
 ) -> None:
-    view = views.inventory_view(show(state, generated))
+    view = schemas.inventory_view(show(state, generated))
     assert (view.state, view.generated, view.total, view.detail) == (told, generated, 50, "why")
 
 
 def test_an_event_that_only_the_events_service_knows_is_generating() -> None:
-    view = views.announced_view("evt_1", 50)
+    view = schemas.announced_view("evt_1", 50)
     assert (view.state, view.generated, view.total) == ("generating", 0, 50)
 
 
@@ -167,19 +167,19 @@ EXPIRED = Claim(SeatState.HELD, "hold_1", NOW)
 
 def test_seats_show_what_has_them() -> None:
     stalls, floor = LAYOUT.sections
-    shown = views.seat_views(hall(s0=SOLD, s1=HELD, s2=BLOCKED, s3=EXPIRED), stalls)
+    shown = schemas.seat_views(hall(s0=SOLD, s1=HELD, s2=BLOCKED, s3=EXPIRED), stalls)
     assert [seat.status for seat in shown[:5]] == ["sold", "held", "blocked", "available", "available"]
     assert [seat.ordinal for seat in shown] == list(range(30))
-    places = views.seat_views(hall(), floor)
+    places = schemas.seat_views(hall(), floor)
     assert [place.number for place in places] == [str(n) for n in range(1, 21)]
 
 
 def test_availability_counts_free_seats_only() -> None:
     view = hall(s0=SOLD, s1=HELD, s2=BLOCKED, s3=EXPIRED)
-    premium, standard = views.category_views(show(), view)
+    premium, standard = schemas.category_views(show(), view)
     assert (premium.name, premium.total, premium.available, premium.price_minor) == ("Premium", 10, 7, 5000)
     assert (standard.total, standard.available) == (40, 40)
-    stalls, floor = views.section_views(show(), view, None)
+    stalls, floor = schemas.section_views(show(), view, None)
     assert (stalls.kind, stalls.total, stalls.available) == ("seats", 30, 27)
     assert (stalls.price_from_minor, stalls.price_to_minor) == (3000, 5000)
     assert (floor.kind, floor.total, floor.available) == ("standing", 20, 20)
@@ -187,9 +187,9 @@ def test_availability_counts_free_seats_only() -> None:
 
 def test_sections_of_a_category_count_that_category() -> None:
     premium, standard = (LAYOUT.category_named(name) for name in ("Premium", "Standard"))
-    [stalls] = views.section_views(show(), hall(s0=SOLD), premium)
+    [stalls] = schemas.section_views(show(), hall(s0=SOLD), premium)
     assert (stalls.total, stalls.available) == (10, 9)
-    assert [(one.id, one.total) for one in views.section_views(show(), hall(), standard)] == [
+    assert [(one.id, one.total) for one in schemas.section_views(show(), hall(), standard)] == [
         ("stalls", 20),
         ("floor", 20),
     ]
@@ -199,7 +199,7 @@ def test_a_category_that_has_no_seats_is_not_offered() -> None:
     obj: dict[str, Any] = plan()
     obj["categories"].append({"name": "Unused", "color": "#000000"})
     layout = compile_layout(plan_from_obj(obj))
-    found = views.category_views(show(), HallView("evt_1", layout, 5, NOW))
+    found = schemas.category_views(show(), HallView("evt_1", layout, 5, NOW))
     assert [one.name for one in found] == ["Premium", "Standard"]
 
 
@@ -208,11 +208,11 @@ TICKET = tickets.issued(f"tkt_{1:032x}", "evt_1", "ord_1", "usr_1", 0)
 
 def test_a_ticket_shows_the_code_that_the_gate_takes() -> None:
     signer = CodeSigner(b"s" * 32)
-    view = views.ticket_view(TICKET, LAYOUT, signer)
+    view = schemas.ticket_view(TICKET, LAYOUT, signer)
     assert read_code(view.code, [signer.public_key]) == (TICKET.id, event_mark("evt_1"))
     assert (view.status, view.used_at, view.gate) == ("valid", None, None)
     used = msgspec.structs.replace(TICKET, used_at=NOW, gate="North")
-    assert views.ticket_view(used, LAYOUT, signer).used_at == "1970-01-01T00:16:40.000Z"
+    assert schemas.ticket_view(used, LAYOUT, signer).used_at == "1970-01-01T00:16:40.000Z"
 
 
 @pytest.mark.parametrize(("verdict", "known"), list(product(Verdict, (True, False))))
@@ -228,7 +228,7 @@ def test_the_gate_learns_of_a_first_admission_only_where_there_was_one(verdict: 
         first_gate="South",
     )
     place = Place(show(), LAYOUT, None) if known else None
-    view = gate_views.checkin_view("1", "HF2", Scanned(scan, TICKET if known else None, place, True))
+    view = check_in_views.checkin_view("1", "HF2", Scanned(scan, TICKET if known else None, place, True))
     assert (view.scan_id, view.result) == ("1", verdict)
     assert (view.first_admission is not None) is (verdict is Verdict.ALREADY_USED)
     assert (view.ticket is not None) is known
@@ -246,7 +246,7 @@ def test_figures_show_every_category_and_what_is_free_now() -> None:
         refunded_minor=100,
         by_category={"Premium": Tally(2, 800)},
     )
-    view = views.sales_view(show(), figures, hall(s0=SOLD, s1=HELD), 1, [(NOW, Tally(2, 800))])
+    view = schemas.sales_view(show(), figures, hall(s0=SOLD, s1=HELD), 1, [(NOW, Tally(2, 800))])
     assert (view.sold, view.held, view.available, view.total, view.admitted) == (2, 1, 48, 50, 1)
     assert [(one.category, one.sold, one.total, one.gross_minor) for one in view.by_category] == [
         ("Premium", 2, 10, 800),
@@ -256,5 +256,5 @@ def test_figures_show_every_category_and_what_is_free_now() -> None:
 
 
 def test_figures_without_a_hall_say_nothing_of_seats() -> None:
-    view = views.sales_view(show(), Sales(id="evt_1"), None, 0, [])
+    view = schemas.sales_view(show(), Sales(id="evt_1"), None, 0, [])
     assert (view.held, view.available, view.by_category, view.total) == (0, 0, [], 50)

@@ -23,9 +23,9 @@ from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.scans import Scan, ScanRequest
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
-from houseful.tickets.service import Tickets
-from houseful.tickets.service.gate import Scanned
-from houseful.tickets.views import HoldView, OrderView
+from houseful.tickets.schemas import HoldView, OrderView
+from houseful.tickets.use_cases import Tickets
+from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.auth import Identity
 from houseful.webapi.idempotency import Once, digest, once
 from houseful.webapi.manifest import Platform

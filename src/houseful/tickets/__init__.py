@@ -9,18 +9,18 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets import api, gate_api, letters_api
+from houseful.tickets import api, check_in_api, emails_api
 from houseful.tickets.domain.blocks import Block
+from houseful.tickets.domain.emails import QueuedLetter, Recipient
+from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.holds import Allowance, Hold
-from houseful.tickets.domain.letters import QueuedLetter, Recipient
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan
 from houseful.tickets.domain.shows import PlanPart, Show
-from houseful.tickets.domain.staff import GateStaff
 from houseful.tickets.domain.tickets import Ticket
-from houseful.tickets.service import Tickets
-from houseful.tickets.service.settlement import WebhookReceived
+from houseful.tickets.use_cases import Tickets
+from houseful.tickets.use_cases.payment_reconciliation import WebhookReceived
 from houseful.webapi.idempotency import KeptAnswer
 from houseful.webapi.manifest import Manifest
 
@@ -54,7 +54,7 @@ MANIFEST = Manifest(
         KeptAnswer,
     ),
     build=Tickets,
-    endpoints=(*api.ENDPOINTS, *gate_api.ENDPOINTS, *letters_api.ENDPOINTS),
+    endpoints=(*api.ENDPOINTS, *check_in_api.ENDPOINTS, *emails_api.ENDPOINTS),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),

@@ -11,10 +11,11 @@ from msgspec import Meta
 from houseful.kernel import email_addresses, webhook_signature
 from houseful.kernel.errors import Refusal, invalid, not_found
 from houseful.kernel.ports import PaymentIntent, Transaction
-from houseful.tickets import paper, views
+from houseful.tickets import schemas
+from houseful.tickets.documents import printing
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.service import Tickets
-from houseful.tickets.service.availability import HallView
+from houseful.tickets.use_cases import Tickets
+from houseful.tickets.use_cases.availability import HallView
 from houseful.webapi.auth import Role
 from houseful.webapi.cached_bodies import Kept, is_known
 from houseful.webapi.endpoint import (
@@ -118,7 +119,7 @@ class Webhook(msgspec.Struct):
 # Browsing
 
 
-async def inventory(tickets: Tickets, call: Call[None]) -> views.InventoryView:
+async def inventory(tickets: Tickets, call: Call[None]) -> schemas.InventoryView:
     """How far the making of an event's seats has come."""
     return await tickets.inventory.progress(call.path["event_id"], call.headers.get("authorization"))
 
@@ -131,7 +132,7 @@ async def _hall(tickets: Tickets, call: Call[None]) -> tuple[Show, HallView]:
 async def categories(tickets: Tickets, call: Call[None]) -> Answer:
     """The price levels of an event with their availability."""
     show, hall = await _hall(tickets, call)
-    return await _kept(call, hall.kept(("categories",), lambda: Page(views.category_views(show, hall))))
+    return await _kept(call, hall.kept(("categories",), lambda: Page(schemas.category_views(show, hall))))
 
 
 async def sections(tickets: Tickets, call: Call[None]) -> Answer:
@@ -142,7 +143,7 @@ async def sections(tickets: Tickets, call: Call[None]) -> Answer:
     if wanted is not None and category is None:
         raise invalid({"category": "is no category of this event"}, "The query needs a correction.")
     key = ("sections",) if wanted is None else ("sections", wanted)
-    return await _kept(call, hall.kept(key, lambda: Page(views.section_views(show, hall, category))))
+    return await _kept(call, hall.kept(key, lambda: Page(schemas.section_views(show, hall, category))))
 
 
 async def seats(tickets: Tickets, call: Call[None]) -> Answer:
@@ -152,7 +153,7 @@ async def seats(tickets: Tickets, call: Call[None]) -> Answer:
     if section is None:
         raise not_found("section")
     key = ("seats", section.id)
-    return await _kept(call, hall.kept(key, lambda: Page(views.seat_views(hall, section))))
+    return await _kept(call, hall.kept(key, lambda: Page(schemas.seat_views(hall, section))))
 
 
 async def _kept(call: Call[None], kept: Kept, cache: str = "no-cache") -> Answer:
@@ -193,7 +194,7 @@ async def watch_availability(tickets: Tickets, call: Call[None]) -> Stream:
 # Buying
 
 
-async def hold(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView:
+async def hold(tickets: Tickets, call: Call[HoldInput]) -> schemas.HoldView:
     """Hold seats, by id or the best available ones."""
     body, event_id, user_id = call.body, call.path["event_id"], call.user.user_id
     if (body.seats is None) == (body.best_available is None):
@@ -209,17 +210,17 @@ async def hold(tickets: Tickets, call: Call[HoldInput]) -> views.HoldView:
     return await tickets.hold(user_id, work)
 
 
-async def held(tickets: Tickets, call: Call[HoldInput], tx: Transaction) -> views.HoldView | None:
+async def held(tickets: Tickets, call: Call[HoldInput], tx: Transaction) -> schemas.HoldView | None:
     """What `hold` answered to the same request."""
     return await tickets.holding.again(tx, call.use)
 
 
-async def running_holds(tickets: Tickets, call: Call[None]) -> Page[views.HoldView]:
+async def running_holds(tickets: Tickets, call: Call[None]) -> Page[schemas.HoldView]:
     """What I hold now, in all events."""
     return Page(await tickets.holding.running_holds(call.user.user_id))
 
 
-async def get_hold(tickets: Tickets, call: Call[None]) -> views.HoldView:
+async def get_hold(tickets: Tickets, call: Call[None]) -> schemas.HoldView:
     """One of my holds."""
     return await tickets.holding.hold(call.user.user_id, call.path["hold_id"])
 
@@ -229,7 +230,7 @@ async def release(tickets: Tickets, call: Call[None]) -> None:
     await tickets.holding.release(call.user.user_id, call.path["hold_id"])
 
 
-async def order(tickets: Tickets, call: Call[OrderInput]) -> views.OrderView:
+async def order(tickets: Tickets, call: Call[OrderInput]) -> schemas.OrderView:
     """Order what is held; the answer has what is needed to pay."""
     buyer = call.body.buyer
     email = email_addresses.address(buyer.email, "buyer.email").email
@@ -238,7 +239,7 @@ async def order(tickets: Tickets, call: Call[OrderInput]) -> views.OrderView:
     )
 
 
-async def orders(tickets: Tickets, call: Call[None]) -> Page[views.OrderView]:
+async def orders(tickets: Tickets, call: Call[None]) -> Page[schemas.OrderView]:
     """My orders, newest first."""
     query: PageQuery = call.query
     found = await tickets.ordering.orders(call.user.user_id, after_cursor(query.cursor), query.limit)
@@ -255,7 +256,7 @@ def after_cursor(cursor: str | None) -> tuple[int, str] | None:
     return int(moment), id
 
 
-async def get_order(tickets: Tickets, call: Call[None]) -> views.OrderView:
+async def get_order(tickets: Tickets, call: Call[None]) -> schemas.OrderView:
     """One of my orders."""
     return await tickets.ordering.order_view(call.user.user_id, call.path["order_id"])
 
@@ -267,12 +268,12 @@ async def watch_order(tickets: Tickets, call: Call[None]) -> Stream:
     return Stream(_messages("order", tickets.ordering.watch_order(user_id, order_id)))
 
 
-async def cancel_order(tickets: Tickets, call: Call[None]) -> views.OrderView:
+async def cancel_order(tickets: Tickets, call: Call[None]) -> schemas.OrderView:
     """Cancel an order; what was paid goes back by the event's rules."""
     return await tickets.ordering.cancel(call.user.user_id, call.path["order_id"], call.use)
 
 
-async def order_tickets(tickets: Tickets, call: Call[None]) -> Page[views.TicketView]:
+async def order_tickets(tickets: Tickets, call: Call[None]) -> Page[schemas.TicketView]:
     """The tickets of one of my orders."""
     _, _, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
     return Page(found)
@@ -282,7 +283,7 @@ async def ticket_qr(tickets: Tickets, call: Call[None]) -> Answer:
     """A ticket's QR code."""
     _, _, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
     return Answer(
-        paper.qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")]
+        printing.qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")]
     )
 
 
@@ -290,10 +291,10 @@ async def ticket_pdf(tickets: Tickets, call: Call[None]) -> Answer:
     """A ticket to print."""
     show, its_order, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
     name = f'attachment; filename="{ticket.id}.pdf"'
-    pdf = await tickets.workers.run(
-        paper.tickets_pdf, show, its_order, [ticket], whose=call.user.user_id, most=_MOST_DRAWN
+    printed = await tickets.workers.run(
+        printing.tickets_pdf, show, its_order, [ticket], whose=call.user.user_id, most=_MOST_DRAWN
     )
-    return Answer(pdf, 200, "application/pdf", [("content-disposition", name)])
+    return Answer(printed, 200, "application/pdf", [("content-disposition", name)])
 
 
 async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
@@ -301,7 +302,7 @@ async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
     show, its_order, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
     if not found:
         raise Refusal(404, "no_tickets", "This order has no tickets, so there is no date to keep for it.")
-    date = paper.calendar_date(show, its_order.id, found, tickets.post.sender, tickets.clock.now())
+    date = printing.calendar_date(show, its_order.id, found, tickets.post.sender, tickets.clock.now())
     return Answer(
         date.content,
         200,
@@ -357,7 +358,7 @@ async def set_blocked(tickets: Tickets, call: Call[BlockedInput]) -> None:
     await tickets.inventory.set_blocked(await own_show(tickets, call), call.body.block, call.body.unblock)
 
 
-async def sales(tickets: Tickets, call: Call[None]) -> views.SalesView:
+async def sales(tickets: Tickets, call: Call[None]) -> schemas.SalesView:
     """Sales figures of one of my events."""
     return await tickets.figures.sales(await own_show(tickets, call))
 
@@ -385,10 +386,10 @@ _EVENT = "/api/events/{event_id}"
 _BINARY = "application/octet-stream"
 
 ENDPOINTS = (
-    Endpoint("GET", f"{_EVENT}/inventory", inventory, views.InventoryView),
-    Endpoint("GET", f"{_EVENT}/categories", categories, Page[views.CategoryView]),
-    Endpoint("GET", f"{_EVENT}/sections", sections, Page[views.SectionView], query=CategoryQuery),
-    Endpoint("GET", f"{_EVENT}/sections/{{section_id}}/seats", seats, Page[views.SeatView]),
+    Endpoint("GET", f"{_EVENT}/inventory", inventory, schemas.InventoryView),
+    Endpoint("GET", f"{_EVENT}/categories", categories, Page[schemas.CategoryView]),
+    Endpoint("GET", f"{_EVENT}/sections", sections, Page[schemas.SectionView], query=CategoryQuery),
+    Endpoint("GET", f"{_EVENT}/sections/{{section_id}}/seats", seats, Page[schemas.SeatView]),
     Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, query=GeometryQuery, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=EVENT_STREAM),
@@ -396,33 +397,40 @@ ENDPOINTS = (
         "POST",
         f"{_EVENT}/holds",
         hold,
-        views.HoldView,
+        schemas.HoldView,
         body=HoldInput,
         status=201,
         who=USER,
         idempotent=True,
         again=held,
     ),
-    Endpoint("GET", "/api/holds", running_holds, Page[views.HoldView], who=USER),
-    Endpoint("GET", "/api/holds/{hold_id}", get_hold, views.HoldView, who=USER),
+    Endpoint("GET", "/api/holds", running_holds, Page[schemas.HoldView], who=USER),
+    Endpoint("GET", "/api/holds/{hold_id}", get_hold, schemas.HoldView, who=USER),
     Endpoint("DELETE", "/api/holds/{hold_id}", release, who=USER, status=204),
     Endpoint(
-        "POST", "/api/orders", order, views.OrderView, body=OrderInput, status=201, who=USER, idempotent=True
+        "POST",
+        "/api/orders",
+        order,
+        schemas.OrderView,
+        body=OrderInput,
+        status=201,
+        who=USER,
+        idempotent=True,
     ),
-    Endpoint("GET", "/api/orders", orders, Page[views.OrderView], query=PageQuery, who=USER),
-    Endpoint("GET", "/api/orders/{order_id}", get_order, views.OrderView, who=USER),
+    Endpoint("GET", "/api/orders", orders, Page[schemas.OrderView], query=PageQuery, who=USER),
+    Endpoint("GET", "/api/orders/{order_id}", get_order, schemas.OrderView, who=USER),
     Endpoint(
         "GET",
         "/api/orders/{order_id}/stream",
         watch_order,
-        views.OrderView,
+        schemas.OrderView,
         who=USER,
         media_type=EVENT_STREAM,
     ),
     Endpoint(
-        "POST", "/api/orders/{order_id}/cancel", cancel_order, views.OrderView, who=USER, idempotent=True
+        "POST", "/api/orders/{order_id}/cancel", cancel_order, schemas.OrderView, who=USER, idempotent=True
     ),
-    Endpoint("GET", "/api/orders/{order_id}/tickets", order_tickets, Page[views.TicketView], who=USER),
+    Endpoint("GET", "/api/orders/{order_id}/tickets", order_tickets, Page[schemas.TicketView], who=USER),
     Endpoint("GET", "/api/orders/{order_id}/event.ics", order_calendar, who=USER, media_type="text/calendar"),
     Endpoint("GET", "/api/tickets/keys", ticket_keys, Page[TicketKeyView]),
     Endpoint("GET", "/api/tickets/{ticket_id}/qr.svg", ticket_qr, who=USER, media_type="image/svg+xml"),
@@ -431,9 +439,14 @@ ENDPOINTS = (
         "POST", "/api/tickets/webhooks/payments", webhook, body=Webhook, raw=True, public=False, status=204
     ),
     Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, body=BlockedInput, who=ORGANIZER, status=204),
-    Endpoint("GET", f"{_EVENT}/sales", sales, views.SalesView, who=ORGANIZER),
+    Endpoint("GET", f"{_EVENT}/sales", sales, schemas.SalesView, who=ORGANIZER),
     Endpoint(
-        "GET", f"{_EVENT}/sales/stream", watch_sales, views.SalesView, who=ORGANIZER, media_type=EVENT_STREAM
+        "GET",
+        f"{_EVENT}/sales/stream",
+        watch_sales,
+        schemas.SalesView,
+        who=ORGANIZER,
+        media_type=EVENT_STREAM,
     ),
     Endpoint("GET", f"{_EVENT}/orders.csv", orders_csv, who=ORGANIZER, media_type="text/csv"),
 )

@@ -12,7 +12,7 @@ import msgspec
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Refusal
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
-from houseful.tickets.domain.returns import Money, Reason, in_words
+from houseful.tickets.domain.refund_reasons import Money, Reason, in_words
 
 
 class OrderState(StrEnum):

@@ -5,13 +5,13 @@ from typing import NamedTuple, TypeVar
 
 from houseful.kernel.errors import Conflict, Duplicate
 from houseful.kernel.ports import Clock, Store, Transaction
-from houseful.tickets.domain import codes, scans
+from houseful.tickets.domain import scans, ticket_codes
+from houseful.tickets.domain.gate_staff import GateStaff, may_scan
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.staff import GateStaff, may_scan
 from houseful.tickets.domain.tickets import Ticket
-from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.use_cases.inventory import Inventory
 from houseful.webapi.auth import Identity
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Gate:
 
     async def check_in(self, who: Identity, requests: Sequence[ScanRequest], keep: Keep[T]) -> T:
         """All scans in their order, in one transaction with the answer that `keep` makes of them."""
-        read = [codes.read_code(request.code, self._keys) for request in requests]
+        read = [ticket_codes.read_code(request.code, self._keys) for request in requests]
         places = await self._places(requests, read)
 
         async def work(tx: Transaction) -> T:
@@ -75,7 +75,7 @@ class Gate:
             )  # a copy of a scan arrived at once; it has been kept by now
 
     async def _places(
-        self, requests: Sequence[ScanRequest], read: Sequence[codes.Reading | None]
+        self, requests: Sequence[ScanRequest], read: Sequence[ticket_codes.Reading | None]
     ) -> dict[str, Place]:
         """The events that these scans are about, as far as they exist."""
         ids = {reading.ticket_id for reading in read if reading is not None}
@@ -94,7 +94,7 @@ class Gate:
         tx: Transaction,
         who: Identity,
         request: ScanRequest,
-        reading: codes.Reading | None,
+        reading: ticket_codes.Reading | None,
         places: dict[str, Place],
     ) -> Outcome:
         """A scan that was seen before gets the answer that it got."""
@@ -102,7 +102,7 @@ class Gate:
         if (
             reading is not None
             and ticket is not None
-            and (codes.event_mark(ticket.event_id) != reading.event_mark)
+            and (ticket_codes.event_mark(ticket.event_id) != reading.event_mark)
         ):
             ticket = None
         if ticket is not None and ticket.event_id not in places:

@@ -10,12 +10,12 @@ from msgspec import Meta
 from houseful.kernel.errors import Refusal, invalid
 from houseful.kernel.ports import Transaction
 from houseful.kernel.times import millis
-from houseful.tickets import gate_views
+from houseful.tickets import check_in_views
+from houseful.tickets.check_in_views import CheckinView, StaffMemberView
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.gate_views import CheckinView, StaffMemberView
-from houseful.tickets.service import Tickets
-from houseful.tickets.service.gate import NotStaff, Outcome
+from houseful.tickets.use_cases import Tickets
+from houseful.tickets.use_cases.check_in import NotStaff, Outcome
 from houseful.webapi.auth import Role
 from houseful.webapi.endpoint import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
 from houseful.webapi.validation import ONE_LINE
@@ -66,7 +66,7 @@ async def check_in(tickets: Tickets, call: Call[ScanInput]) -> CheckinView:
         [outcome] = outcomes
         if isinstance(outcome, NotStaff):
             raise _not_staff(outcome.place.show)
-        view = gate_views.checkin_view(call.body.scan_id, call.body.code, outcome)
+        view = check_in_views.checkin_view(call.body.scan_id, call.body.code, outcome)
         call.use.keep(tx, 200, view)
         return view
 
@@ -83,7 +83,7 @@ async def check_in_batch(tickets: Tickets, call: Call[None]) -> BatchView:
         left = iter(outcomes)
         view = BatchView(
             scans=[
-                gate_views.checkin_view(one.scan_id, one.code, next(left))
+                check_in_views.checkin_view(one.scan_id, one.code, next(left))
                 if isinstance(one, ScanRequest)
                 else one
                 for one in read
@@ -101,7 +101,9 @@ def _read(raw: bytes) -> ScanRequest | CheckinView:
         return _scan_request(decode(ScanInput, raw))
     except Refusal as refusal:
         wrong = "; ".join(f"{field} {error}" for field, error in refusal.errors.items())
-        return gate_views.malformed_view(_scan_id(raw), f"This scan can't be read: {wrong or refusal.detail}")
+        return check_in_views.malformed_view(
+            _scan_id(raw), f"This scan can't be read: {wrong or refusal.detail}"
+        )
 
 
 def _scan_id(raw: bytes) -> str:
@@ -125,7 +127,7 @@ def _scan_request(scan: ScanInput) -> ScanRequest:
 
 
 def _not_staff(show: Show) -> Refusal:
-    return Refusal(403, "not_gate_staff", gate_views.not_staff_detail(show))
+    return Refusal(403, "not_gate_staff", check_in_views.not_staff_detail(show))
 
 
 # Who may scan
@@ -139,14 +141,14 @@ async def _own_show(tickets: Tickets, call: Call[Any]) -> Show:
 
 async def gate_staff(tickets: Tickets, call: Call[None]) -> Page[StaffMemberView]:
     """The gate accounts that one of my events names; where it names none, every gate account may scan"""
-    return Page(gate_views.staff_views(await tickets.staff.of(await _own_show(tickets, call))))
+    return Page(check_in_views.staff_views(await tickets.staff.of(await _own_show(tickets, call))))
 
 
 async def add_gate_staff(tickets: Tickets, call: Call[StaffInput]) -> Page[StaffMemberView]:
     """Name a gate account for one of my events; from then on only named ones may scan for it"""
     show = await _own_show(tickets, call)
     staff = await tickets.staff.name(show, call.body.email, call.headers["authorization"])
-    return Page(gate_views.staff_views(staff))
+    return Page(check_in_views.staff_views(staff))
 
 
 async def remove_gate_staff(tickets: Tickets, call: Call[None]) -> None:

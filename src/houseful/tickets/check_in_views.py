@@ -3,12 +3,12 @@
 from typing import Literal
 
 from houseful.kernel.times import rfc3339
+from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.scans import Verdict
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.staff import GateStaff
 from houseful.tickets.domain.tickets import TicketState
-from houseful.tickets.service.gate import NotStaff, Outcome, Place, Scanned
-from houseful.tickets.views import TicketSeatView, ticket_seat
+from houseful.tickets.schemas import TicketSeatView, ticket_seat
+from houseful.tickets.use_cases.check_in import NotStaff, Outcome, Place, Scanned
 from houseful.webapi.endpoint import View
 
 Flag = Literal["clock_ahead", "clock_behind", "not_staff", "malformed"]

@@ -4,12 +4,12 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from houseful.kernel.money import written
-from houseful.tickets import paper
-from houseful.tickets.domain.letters import shown_name
-from houseful.tickets.domain.returns import clause
+from houseful.tickets.documents import printing
+from houseful.tickets.documents.poster import poster_style
+from houseful.tickets.domain.emails import shown_name
+from houseful.tickets.domain.refund_reasons import clause
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.poster import poster_style
-from houseful.tickets.views import OrderView
+from houseful.tickets.schemas import OrderView
 
 if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
     from jinja2 import Template
@@ -42,7 +42,7 @@ def letter(
     subject, opening = _words(kind, show, order)
     name = shown_name(order.buyer.name) if named else ""
     greeting = f"Hello {name}" if name else "Hello"
-    total, time = written(order.total_minor, order.currency), paper.local_time(show)
+    total, time = written(order.total_minor, order.currency), printing.local_time(show)
     seats = "\n".join(f"  {place}" for place in places)
     text = f"{greeting},\n\n{opening}\n\n{show.title}\n{time}\n{show.venue}\n\n{seats}\n\n"
     text += f"Total: {total}\nOrder: {order.id}\n{link}\n"

@@ -6,9 +6,9 @@ import msgspec
 
 from houseful.kernel.errors import Unavailable, invalid
 from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
-from houseful.tickets.domain import staff
+from houseful.tickets.domain import gate_staff
+from houseful.tickets.domain.gate_staff import GateStaff, Member
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.staff import GateStaff, Member
 
 
 class _Account(msgspec.Struct):
@@ -35,7 +35,7 @@ class Staff:
 
         async def work(tx: Transaction) -> GateStaff:
             before = await tx.get(GateStaff, show.id)
-            after = staff.named(before or GateStaff(id=show.id), member)
+            after = gate_staff.named(before or GateStaff(id=show.id), member)
             if before is None:
                 tx.insert(after)
             elif after is not before:
@@ -49,7 +49,7 @@ class Staff:
 
         async def work(tx: Transaction) -> GateStaff:
             before = await tx.get(GateStaff, show.id)
-            after = staff.without(before or GateStaff(id=show.id), user_id)
+            after = gate_staff.without(before or GateStaff(id=show.id), user_id)
             tx.put(after)
             return after
 

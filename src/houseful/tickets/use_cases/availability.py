@@ -18,10 +18,10 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Coordination, Ids, Store
 from houseful.kernel.telemetry import get_logger
+from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD, encode_delta, encode_snapshot
 from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers
-from houseful.tickets.domain.seatmap import AVAILABLE, BLOCKED, HELD, SOLD, encode_delta, encode_snapshot
 from houseful.webapi.cached_bodies import Kept
 from houseful.webapi.endpoint import server_sent
 

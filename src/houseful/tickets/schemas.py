@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Literal
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.times import rfc3339
+from houseful.tickets.domain.availability import AVAILABLE, HELD
 from houseful.tickets.domain.blocks import SeatState
-from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import Kind, Layout, Section
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
-from houseful.tickets.domain.returns import Reason
+from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.sales import Sales, Tally
-from houseful.tickets.domain.seatmap import AVAILABLE, HELD
 from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.webapi.endpoint import View
 
 if TYPE_CHECKING:
-    from houseful.tickets.service.availability import HallView
+    from houseful.tickets.use_cases.availability import HallView
 
 _STATUS = (SeatState.AVAILABLE, SeatState.HELD, SeatState.SOLD, SeatState.BLOCKED)  # by the map's codes
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Refusal, Unavailable, not_found
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
-from houseful.tickets.domain.letters import (
+from houseful.tickets.domain.emails import (
     KINDS,
     Proofs,
     QueuedLetter,

@@ -7,20 +7,20 @@ import msgspec
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Refusal, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
-from houseful.tickets import views
+from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds, orders
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
-from houseful.tickets.domain.codes import CodeSigner
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Due, Order, OrderedSeat, OrderState
-from houseful.tickets.domain.returns import Reason
+from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import Show, check_on_sale
+from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, issued, refunded
-from houseful.tickets.service.holding import Holding, already_ordered, hold_expired
-from houseful.tickets.service.inventory import Inventory
-from houseful.tickets.service.seats import by_block, each_block
-from houseful.tickets.service.signals import OrderSignals
+from houseful.tickets.use_cases.holding import Holding, already_ordered, hold_expired
+from houseful.tickets.use_cases.inventory import Inventory
+from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.seats import by_block, each_block
 from houseful.webapi.idempotency import Once
 
 _MOST_TICKETS = 1000
@@ -47,7 +47,7 @@ class Ordering:
         self._clock = clock
         self._ids = ids
 
-    async def order(self, user_id: str, hold_id: str, name: str, email: str, use: Once) -> views.OrderView:
+    async def order(self, user_id: str, hold_id: str, name: str, email: str, use: Once) -> schemas.OrderView:
         """Freeze the prices, keep the seats until the payment's deadline, and open the payment.
 
         If the gateway does not answer, the order stands without a payment; the same request goes on with it.
@@ -66,13 +66,13 @@ class Ordering:
         else:
             intent = None
 
-        async def work(tx: Transaction) -> tuple[Order, views.OrderView]:
+        async def work(tx: Transaction) -> tuple[Order, schemas.OrderView]:
             current = await tx.get(Order, order.id)
             assert current is not None, "orders are never deleted"
             if intent is not None and orders.needs_intent(current):
                 current = orders.intent_made(current, intent.id, intent.client_secret)
                 tx.put(current)
-            view = views.order_view(current, show, layout, self._clock.now())
+            view = schemas.order_view(current, show, layout, self._clock.now())
             use.keep(tx, 201, view)
             return current, view
 
@@ -181,42 +181,42 @@ class Ordering:
             raise not_found("order")
         return order
 
-    async def order_view(self, user_id: str, order_id: str) -> views.OrderView:
+    async def order_view(self, user_id: str, order_id: str) -> schemas.OrderView:
         order = await self.own_order(user_id, order_id)
         show, layout = await self._inventory.hall(order.event_id)
-        return views.order_view(order, show, layout, self._clock.now())
+        return schemas.order_view(order, show, layout, self._clock.now())
 
     async def orders(
         self, user_id: str, after: tuple[int, str] | None, limit: int
-    ) -> list[tuple[Order, views.OrderView]]:
+    ) -> list[tuple[Order, schemas.OrderView]]:
         """Newest first."""
         found = await self._store.find(
             Order, {"user_id": user_id}, by="created_at", after=after, descending=True, limit=limit
         )
-        shown: list[tuple[Order, views.OrderView]] = []
+        shown: list[tuple[Order, schemas.OrderView]] = []
         for order in found:
             show, layout = await self._inventory.hall(order.event_id)
-            shown.append((order, views.order_view(order, show, layout, self._clock.now())))
+            shown.append((order, schemas.order_view(order, show, layout, self._clock.now())))
         return shown
 
-    async def watch_order(self, user_id: str, order_id: str) -> AsyncIterator[views.OrderView]:
+    async def watch_order(self, user_id: str, order_id: str) -> AsyncIterator[schemas.OrderView]:
         """The order now and whenever it has changed."""
-        before: views.OrderView | None = None
+        before: schemas.OrderView | None = None
         async for _ in self._signals.watch(order_id):
             view = await self.order_view(user_id, order_id)
             if before is None or msgspec.structs.replace(view, server_time=before.server_time) != before:
                 before = view
                 yield view
 
-    async def cancel(self, user_id: str, order_id: str, use: Once) -> views.OrderView:
+    async def cancel(self, user_id: str, order_id: str, use: Once) -> schemas.OrderView:
         """By the buyer. Cancelling twice is once; what was paid goes back by the event's rules."""
         order = await self.own_order(user_id, order_id)
         show, layout = await self._inventory.hall(order.event_id)
 
-        async def work(tx: Transaction) -> tuple[Order, views.OrderView]:
+        async def work(tx: Transaction) -> tuple[Order, schemas.OrderView]:
             now = self._clock.now()
             current = await self.take_back(tx, order_id, show, by_buyer=True)
-            view = views.order_view(current, show, layout, now)
+            view = schemas.order_view(current, show, layout, now)
             use.keep(tx, 200, view)
             return current, view
 
@@ -256,19 +256,19 @@ class Ordering:
 
     async def tickets_of(
         self, user_id: str, order_id: str
-    ) -> tuple[Show, views.OrderView, list[views.TicketView]]:
+    ) -> tuple[Show, schemas.OrderView, list[schemas.TicketView]]:
         """An order of this buyer with its tickets, in the order of its seats."""
         order = await self.own_order(user_id, order_id)
         show, layout = await self._inventory.hall(order.event_id)
         found = await self._store.find(Ticket, {"order_id": order_id}, limit=_MOST_TICKETS)
         places = {seat.ordinal: place for place, seat in enumerate(order.seats)}
         found.sort(key=lambda ticket: places[ticket.ordinal])
-        view = views.order_view(order, show, layout, self._clock.now())
-        return show, view, [views.ticket_view(ticket, layout, self._signer) for ticket in found]
+        view = schemas.order_view(order, show, layout, self._clock.now())
+        return show, view, [schemas.ticket_view(ticket, layout, self._signer) for ticket in found]
 
     async def own_ticket(
         self, user_id: str, ticket_id: str
-    ) -> tuple[Show, views.OrderView, views.TicketView]:
+    ) -> tuple[Show, schemas.OrderView, schemas.TicketView]:
         ticket = await self._store.get(Ticket, ticket_id)
         if ticket is None or ticket.user_id != user_id:
             raise not_found("ticket")

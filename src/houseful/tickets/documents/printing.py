@@ -16,10 +16,10 @@ import segno
 from houseful.kernel.documents import Millis
 from houseful.kernel.money import written
 from houseful.kernel.ports import CalendarDate
+from houseful.tickets.documents.poster import PosterStyle, draw_art, poster_style
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
-from houseful.tickets.poster import PosterStyle, draw_art, poster_style
-from houseful.tickets.views import OrderView, TicketView
+from houseful.tickets.schemas import OrderView, TicketView
 
 if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
     from reportlab.pdfbase.ttfonts import TTFont

@@ -5,15 +5,16 @@ from functools import partial
 
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.messages import OrderConfirmed, OrderRefunded
-from houseful.tickets import sheet, views
+from houseful.tickets import schemas
+from houseful.tickets.documents import orders_csv
 from houseful.tickets.domain import sales
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
-from houseful.tickets.service import sold_out
-from houseful.tickets.service.availability import Availability
-from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.use_cases import sold_out
+from houseful.tickets.use_cases.availability import Availability
+from houseful.tickets.use_cases.inventory import Inventory
 
 _PAGE = 500
 _MINUTES = 60
@@ -55,17 +56,17 @@ class Figures:
         if current is not None and current.blocked is None:
             await self._count(tx, current, current)
 
-    async def sales(self, show: Show) -> views.SalesView:
+    async def sales(self, show: Show) -> schemas.SalesView:
         figures = await self._store.get(Sales, show.id) or Sales(id=show.id)
         admitted = await self._store.count(Ticket, {"event_id": show.id, "state": TicketState.USED})
         view = None
         if show.generated == show.seats_total:  # else there may be no hall yet, or never
             view = await self._availability.view(show.id, await self._inventory.layout(show.id))
         minutes = sales.last_minutes(figures, self._clock.now(), _MINUTES)
-        return views.sales_view(show, figures, view, admitted, minutes)
+        return schemas.sales_view(show, figures, view, admitted, minutes)
 
-    async def watch_sales(self, show: Show) -> AsyncIterator[views.SalesView]:
-        before: views.SalesView | None = None
+    async def watch_sales(self, show: Show) -> AsyncIterator[schemas.SalesView]:
+        before: schemas.SalesView | None = None
         while True:
             current = await self.sales(show)
             if current != before:
@@ -75,7 +76,7 @@ class Figures:
 
     async def orders_csv(self, show: Show) -> AsyncIterator[bytes]:
         """A header, then the orders as they were placed; page by page, whatever the size of the sale."""
-        yield sheet.header()
+        yield orders_csv.header()
         after: tuple[int, str] | None = None
         while True:
             page = await self._store.find(
@@ -83,7 +84,7 @@ class Figures:
             )
             if page:
                 layout = await self._inventory.layout(show.id)
-                yield b"".join(sheet.row(order, layout) for order in page)
+                yield b"".join(orders_csv.row(order, layout) for order in page)
             if len(page) < _PAGE:
                 return
             after = (page[-1].created_at, page[-1].id)

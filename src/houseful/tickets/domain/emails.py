@@ -13,7 +13,7 @@ from typing import Literal
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.tickets.domain.orders import Order
-from houseful.tickets.domain.returns import Reason
+from houseful.tickets.domain.refund_reasons import Reason
 
 KINDS = ("confirmed", "refunded", "returned")
 LetterState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]

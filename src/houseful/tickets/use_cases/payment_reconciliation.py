@@ -18,11 +18,11 @@ from houseful.kernel.telemetry import get_logger
 from houseful.tickets.domain import orders
 from houseful.tickets.domain.blocks import SeatsTaken
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
-from houseful.tickets.domain.returns import Reason
+from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS, Show, ShowState
-from houseful.tickets.service.holding import Holding
-from houseful.tickets.service.ordering import Ordering
-from houseful.tickets.service.signals import OrderSignals
+from houseful.tickets.use_cases.holding import Holding
+from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.ordering import Ordering
 
 log = get_logger(__name__)
 

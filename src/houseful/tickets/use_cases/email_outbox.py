@@ -23,9 +23,9 @@ from houseful.kernel.ports import (
 from houseful.kernel.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.settings import Settings
-from houseful.tickets import paper, views, wording
-from houseful.tickets.domain.codes import CodeSigner
-from houseful.tickets.domain.letters import (
+from houseful.tickets import schemas
+from houseful.tickets.documents import email_text, printing
+from houseful.tickets.domain.emails import (
     Proofs,
     QueuedLetter,
     Recipient,
@@ -37,8 +37,9 @@ from houseful.tickets.domain.letters import (
 )
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
+from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket
-from houseful.tickets.service.inventory import Inventory
+from houseful.tickets.use_cases.inventory import Inventory
 
 log = get_logger(__name__)
 
@@ -206,17 +207,17 @@ class Post:
     async def _written(self, claimed: _Claimed) -> Letter:
         queued, order, recipient = claimed
         show, layout = await self._inventory.hall(order.event_id)
-        order_view = views.order_view(order, show, layout, self._clock.now())
+        order_view = schemas.order_view(order, show, layout, self._clock.now())
         found = await self._store.find(Ticket, {"order_id": order.id}, limit=_MOST_TICKETS)
         found.sort(key=lambda ticket: order.ordinals.index(ticket.ordinal))
-        tickets = [views.ticket_view(ticket, layout, self._signer) for ticket in found]
+        tickets = [schemas.ticket_view(ticket, layout, self._signer) for ticket in found]
         proven = recipient.proven_at is not None
         named = proven or costs(order)
-        words = wording.letter(
+        words = email_text.letter(
             queued.kind,
             show,
             order_view,
-            [paper.place(ticket) for ticket in tickets],
+            [printing.place(ticket) for ticket in tickets],
             f"{self._base_url}/orders/{order.id}",
             named=named,
             proof=None if proven else f"{self._base_url}/letters/{self._proofs.token(recipient.id)}",
@@ -224,7 +225,7 @@ class Post:
         date = None
         attachments: tuple[Attachment, ...] = ()
         if tickets:
-            date = paper.calendar_date(show, order.id, tickets, self.sender, self._clock.now())
+            date = printing.calendar_date(show, order.id, tickets, self.sender, self._clock.now())
         if date is not None and queued.kind == "confirmed":
             pdf = await self._drawn(show, order_view, tickets)
             attachments = (
@@ -242,9 +243,9 @@ class Post:
             attachments=attachments,
         )
 
-    async def _drawn(self, show: Show, order: views.OrderView, tickets: list[views.TicketView]) -> bytes:
+    async def _drawn(self, show: Show, order: schemas.OrderView, tickets: list[schemas.TicketView]) -> bytes:
         """Raises `Unavailable` also where too much is asked of the workers: a letter can wait."""
         try:
-            return await self._workers.run(paper.tickets_pdf, show, order, tickets, whose="post")
+            return await self._workers.run(printing.tickets_pdf, show, order, tickets, whose="post")
         except Refusal as busy:
             raise Unavailable(busy.detail) from busy

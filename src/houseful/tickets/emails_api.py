@@ -8,10 +8,10 @@ from houseful.kernel import email_addresses
 from houseful.kernel.errors import invalid
 from houseful.kernel.times import rfc3339
 from houseful.tickets.api import PageQuery, after_cursor, own_show
-from houseful.tickets.domain.letters import LetterState, QueuedLetter
+from houseful.tickets.domain.emails import LetterState, QueuedLetter
 from houseful.tickets.domain.orders import Order
-from houseful.tickets.service import Tickets
-from houseful.tickets.views import BuyerView
+from houseful.tickets.schemas import BuyerView
+from houseful.tickets.use_cases import Tickets
 from houseful.webapi.endpoint import ORGANIZER, USER, Call, Endpoint, Input, Page, View
 
 _MOST_TOKEN = 200

@@ -5,23 +5,23 @@ from collections.abc import Awaitable, Callable
 
 from houseful.kernel.errors import Refusal
 from houseful.kernel.webhook_signature import keys_of
-from houseful.tickets.domain.codes import CodeSigner
+from houseful.tickets.domain.emails import Proofs
 from houseful.tickets.domain.holds import HOLD_LIMIT
-from houseful.tickets.domain.letters import Proofs
-from houseful.tickets.service.availability import Availability
-from houseful.tickets.service.figures import Figures
-from houseful.tickets.service.gate import Gate
-from houseful.tickets.service.halls import Halls
-from houseful.tickets.service.holding import Holding
-from houseful.tickets.service.inventory import Inventory
-from houseful.tickets.service.locks import BlockLocks
-from houseful.tickets.service.ordering import Ordering
-from houseful.tickets.service.post import LETTERS_AT_ONCE, Post
-from houseful.tickets.service.settlement import RECONCILED_AT_ONCE, Settlement
-from houseful.tickets.service.signals import OrderSignals
-from houseful.tickets.service.staff import Staff
-from houseful.tickets.service.undelivered import Undelivered
-from houseful.tickets.views import HoldView
+from houseful.tickets.domain.ticket_codes import CodeSigner
+from houseful.tickets.schemas import HoldView
+from houseful.tickets.use_cases.availability import Availability
+from houseful.tickets.use_cases.block_locks import BlockLocks
+from houseful.tickets.use_cases.check_in import Gate
+from houseful.tickets.use_cases.email_outbox import LETTERS_AT_ONCE, Post
+from houseful.tickets.use_cases.gate_staff import Staff
+from houseful.tickets.use_cases.holding import Holding
+from houseful.tickets.use_cases.inventory import Inventory
+from houseful.tickets.use_cases.layout_cache import Halls
+from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.ordering import Ordering
+from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, Settlement
+from houseful.tickets.use_cases.sales_report import Figures
+from houseful.tickets.use_cases.undelivered_emails import Undelivered
 from houseful.webapi.idempotency import forget_old
 from houseful.webapi.manifest import Platform
 

@@ -10,17 +10,17 @@ from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
-from houseful.tickets import views
+from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, shows
 from houseful.tickets.domain.blocks import Block, block_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.service import sold_out
-from houseful.tickets.service.availability import Availability
-from houseful.tickets.service.halls import Halls, PlanUnusable
-from houseful.tickets.service.seats import by_block, ordinals_of
-from houseful.tickets.service.taken import named
+from houseful.tickets.use_cases import sold_out
+from houseful.tickets.use_cases.availability import Availability
+from houseful.tickets.use_cases.layout_cache import Halls, PlanUnusable
+from houseful.tickets.use_cases.seats import by_block, ordinals_of
+from houseful.tickets.use_cases.unavailable_seats import named
 from houseful.webapi.cached_bodies import Kept
 
 log = get_logger(__name__)
@@ -55,19 +55,19 @@ class Inventory:
             raise not_found("event")
         return show
 
-    async def progress(self, event_id: str, authorization: str | None) -> views.InventoryView:
+    async def progress(self, event_id: str, authorization: str | None) -> schemas.InventoryView:
         """How far generation is. Between publishing and the first message about it only the events service
         knows the event.
         """
         show = await self._store.get(Show, event_id)
         if show is not None:
-            return views.inventory_view(show)
+            return schemas.inventory_view(show)
         headers = {} if authorization is None else {"authorization": authorization}
         answer = await self._client.request("GET", f"/api/events/{event_id}", headers=headers)
         event = msgspec.json.decode(answer.body, type=_Announced) if answer.status == 200 else None
         if event is None or event.state != "publishing":
             raise not_found("event")
-        return views.announced_view(event_id, event.seats_total)
+        return schemas.announced_view(event_id, event.seats_total)
 
     async def own_show(self, event_id: str, user_id: str, is_admin: bool) -> Show:
         """The show if it is this organizer's; somebody else's does not exist for them."""

@@ -6,18 +6,18 @@ from typing import TypeVar
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
 from houseful.kernel.ports import Clock, Store, Transaction
-from houseful.tickets import views
+from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
 from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, check_on_sale
-from houseful.tickets.service import taken
-from houseful.tickets.service.availability import Availability
-from houseful.tickets.service.inventory import Inventory
-from houseful.tickets.service.locks import BlockLocks
-from houseful.tickets.service.seats import by_block, each_block, ordinals_of
+from houseful.tickets.use_cases import unavailable_seats
+from houseful.tickets.use_cases.availability import Availability
+from houseful.tickets.use_cases.block_locks import BlockLocks
+from houseful.tickets.use_cases.inventory import Inventory
+from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
 from houseful.webapi.idempotency import Answered, Once
 
 T = TypeVar("T")
@@ -48,14 +48,16 @@ class Holding:
         self._locks = locks
         self._clock = clock
 
-    async def hold_seats(self, user_id: str, event_id: str, seat_ids: list[str], use: Once) -> views.HoldView:
+    async def hold_seats(
+        self, user_id: str, event_id: str, seat_ids: list[str], use: Once
+    ) -> schemas.HoldView:
         layout = await self._inventory.layout(event_id)
         ordinals = ordinals_of(layout, seat_ids, "seats")
         try:
             return await self._hold(user_id, event_id, layout, ordinals, use, "seats")
         except SeatsTaken as error:
             self._availability.look_again(event_id, by_block(layout, error.ordinals))
-            raise await taken.refused(self._store, user_id, layout, error) from error
+            raise await unavailable_seats.refused(self._store, user_id, layout, error) from error
 
     async def hold_best(
         self,
@@ -65,7 +67,7 @@ class Holding:
         category: str | None,
         section_id: str | None,
         use: Once,
-    ) -> views.HoldView:
+    ) -> schemas.HoldView:
         """The best free seats. In this process nobody is offered what is offered to another just now. Another
         process is at first given room where it is selling; of what it has taken, whoever loses it learns for
         all.
@@ -108,7 +110,7 @@ class Holding:
         field: str,
         *,
         wait_seconds: float = _LOCK_WAIT_SECONDS,
-    ) -> views.HoldView:
+    ) -> schemas.HoldView:
         """Raises `SeatsTaken`, and then nothing is held. `field` is where the request says how many seats.
 
         After `wait_seconds` for a lock it goes on without; where there are none, it raises `_Busy` at once.
@@ -118,7 +120,7 @@ class Holding:
         block_ids = [block_id(event_id, index) for index in sorted(wanted)]
         hold_id = use.named("hold")
 
-        async def work(tx: Transaction) -> views.HoldView:
+        async def work(tx: Transaction) -> schemas.HoldView:
             now = self._clock.now()
             use.must_be_first(tx)
             tx.expect(Block, block_ids)
@@ -155,7 +157,7 @@ class Holding:
                 raise holds.too_many_unproven(show.max_seats_per_order, held)
             await self.count(tx, hold, now)
             tx.insert(hold)
-            view = views.hold_view(hold, layout, now)
+            view = schemas.hold_view(hold, layout, now)
             use.tell(view)
             return view
 
@@ -172,7 +174,7 @@ class Holding:
         self._availability.touch(event_id, wanted)
         return view
 
-    async def again(self, tx: Transaction, use: Once) -> views.HoldView | None:
+    async def again(self, tx: Transaction, use: Once) -> schemas.HoldView | None:
         """What this use of a key was answered when it made its hold, if it did. Raises `Refusal` (422) where
         it asked for something else then.
         """
@@ -181,7 +183,7 @@ class Holding:
             return None
         use.check_request(hold.request)
         layout = await self._inventory.layout(hold.event_id)
-        return views.hold_view(holds.as_made(hold), layout, hold.made_at)
+        return schemas.hold_view(holds.as_made(hold), layout, hold.made_at)
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
         """Put the hold into the buyer's allowance. Raises `Refusal` where it is one too many."""
@@ -222,24 +224,24 @@ class Holding:
         lost.own_holds = holds.hold_ids(await self._store.get(Allowance, allowance_id(event_id, user_id)))
         return lost
 
-    async def hold(self, user_id: str, hold_id: str) -> views.HoldView:
+    async def hold(self, user_id: str, hold_id: str) -> schemas.HoldView:
         hold = await self._store.get(Hold, hold_id)
         if hold is None or hold.user_id != user_id:
             raise not_found("hold")
         layout = await self._inventory.layout(hold.event_id)
-        return views.hold_view(hold, layout, self._clock.now())
+        return schemas.hold_view(hold, layout, self._clock.now())
 
-    async def running_holds(self, user_id: str) -> list[views.HoldView]:
+    async def running_holds(self, user_id: str) -> list[schemas.HoldView]:
         """What the buyer holds now, over all events."""
         now = self._clock.now()
         allowances = await self._store.find(Allowance, {"user_id": user_id}, limit=100)
         ids = [one.hold_id for allowance in allowances for one in allowance.running if one.until > now]
         found = await self._store.get_many(Hold, ids)
-        shown: list[views.HoldView] = []
+        shown: list[schemas.HoldView] = []
         for hold in found.values():
             if hold.state is HoldState.ACTIVE and hold.until > now:
                 layout = await self._inventory.layout(hold.event_id)
-                shown.append(views.hold_view(hold, layout, now))
+                shown.append(schemas.hold_view(hold, layout, now))
         return shown
 
     async def release(self, user_id: str, hold_id: str) -> None:
