@@ -54,7 +54,7 @@ fmt: setup ## format everything
 	@cd web && npm run --silent fmt
 
 types: setup ## renew the API document and the web app's types after a change of the API
-	@$(RUN) python -m tests.test_openapi_document
+	@$(RUN) python -m tests.unit.test_openapi_document
 	@cd web && npm run --silent types
 
 test: setup ## every test that can run here, on real engines too, ending with one summary line

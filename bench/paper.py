@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from houseful.tickets.documents import printing
-from tests.tickets.test_paper import CODE, order, show, ticket
+from tests.unit.tickets.test_paper import CODE, order, show, ticket
 
 _TIMES = 40
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import LiveServer
-from tests.test_openapi_document import FILE
+from tests.unit.test_openapi_document import FILE
 
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".uv" / "bin" / "uv"

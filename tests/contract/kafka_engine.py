@@ -19,7 +19,7 @@ from engines import PROGRAMS
 from engines.kafka import Kafka
 from engines.packages import Missing
 from engines.standing import Standing
-from tests.contract.bus import RUN
+from tests.contract.bus_contract import RUN
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import pytest
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
-from tests.contract.payment_gateway import PaymentGatewayContract
-from tests.payments.world import API_KEY, World
+from tests.contract.payment_gateway_contract import PaymentGatewayContract
+from tests.unit.payments.world import API_KEY, World
 
 
 class LossyClient:

@@ -18,7 +18,7 @@ from houseful.adapters.kafka.member import KafkaMember
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook, Delivery, Subscription
 from houseful.kernel.system import SystemClock
-from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
+from tests.contract.bus_contract import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 
 __all__ = ["kafka_servers"]

@@ -12,9 +12,9 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.system import SystemClock
 from houseful.messaging import Consumer, Relay, list_dead, list_parked
 from houseful.messaging.relay import LEASE_SECONDS
-from tests.common.delivery_world import FaultyBus, World, until
-from tests.contract.bus import fresh
+from tests.contract.bus_contract import fresh
 from tests.contract.kafka_engine import kafka_servers
+from tests.unit.messaging.delivery_world import FaultyBus, World, until
 
 __all__ = ["kafka_servers"]
 

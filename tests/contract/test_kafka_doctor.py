@@ -13,7 +13,7 @@ from houseful.kernel.system import SystemClock
 from houseful.settings import load_settings
 from houseful.tools.doctor import Finding
 from houseful.tools.doctor.buses import kafka
-from tests.contract.bus import envelope, receive
+from tests.contract.bus_contract import envelope, receive
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.test_kafka_outages import start_broker
 

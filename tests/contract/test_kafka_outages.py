@@ -14,7 +14,7 @@ from engines.packages import Missing
 from houseful.adapters.kafka.bus import KafkaBus
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.system import SystemClock
-from tests.contract.bus import envelope, envelopes_of, receive, receive_all
+from tests.contract.bus_contract import envelope, envelopes_of, receive, receive_all
 
 
 async def start_broker(data: Path, settings: Mapping[str, object] | None = None) -> Kafka:

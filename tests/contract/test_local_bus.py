@@ -14,7 +14,15 @@ from houseful.adapters.sqlite.bus_file import PARTITIONS, partition_of
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
 from houseful.kernel.system import ManualClock, SystemClock
-from tests.contract.bus import BusContract, OpenBus, by_key, envelope, envelopes_of, everything, receive
+from tests.contract.bus_contract import (
+    BusContract,
+    OpenBus,
+    by_key,
+    envelope,
+    envelopes_of,
+    everything,
+    receive,
+)
 
 DAY_MILLIS = 24 * 3600 * 1000
 
@@ -263,7 +271,7 @@ import asyncio, sys
 from pathlib import Path
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.kernel.system import SystemClock
-from tests.contract.bus import envelope
+from tests.contract.bus_contract import envelope
 
 async def main():
     bus = LocalBus.open(Path(sys.argv[1]), clock=SystemClock())

@@ -8,7 +8,7 @@ import pytest
 from houseful.adapters.memory.coordination import SIGNALS_KEPT, LocalCoordination
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.system import ManualClock
-from tests.contract.coordination import CoordinationContract, PassTime
+from tests.contract.coordination_contract import CoordinationContract, PassTime
 
 
 @pytest.fixture

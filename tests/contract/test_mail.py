@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from houseful.adapters.smtp import FolderMailer, SmtpMailer
 from houseful.kernel.errors import Refusal, Unavailable
 from houseful.kernel.system import ManualClock
-from tests.contract.mailer import LETTER, Arrived, MailerContract
+from tests.contract.mailer_contract import LETTER, Arrived, MailerContract
 
 SENDER = "Houseful <tickets@example.net>"
 

@@ -15,7 +15,7 @@ from houseful.adapters.mongodb.connection import Client, connect
 from houseful.adapters.mongodb.store import MongoStore
 from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.mongo_engine import mongo_database, mongo_url
-from tests.contract.store import DOCUMENTS, Account, add, add_one, insist, need
+from tests.contract.store_contract import DOCUMENTS, Account, add, add_one, insist, need
 
 __all__ = ["mongo_database", "mongo_url"]
 

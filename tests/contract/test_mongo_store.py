@@ -35,7 +35,7 @@ from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
 from houseful.kernel.ports import Store, Transaction
 from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.mongo_engine import CuttingProxy, mongo_database, mongo_url, program
-from tests.contract.store import (
+from tests.contract.store_contract import (
     DOCUMENTS,
     Account,
     Item,

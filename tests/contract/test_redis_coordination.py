@@ -14,7 +14,7 @@ from houseful.adapters.redis import connection as redis_line
 from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.system import ManualClock, SystemClock
-from tests.contract.coordination import PATIENCE_SECONDS, CoordinationContract, PassTime
+from tests.contract.coordination_contract import PATIENCE_SECONDS, CoordinationContract, PassTime
 from tests.contract.redis_engine import PATIENT_SECONDS, redis_url
 
 __all__ = ["redis_url"]

@@ -18,7 +18,7 @@ from houseful.adapters.redis.connection import Dialler
 from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.system import ManualClock, SystemClock
-from tests.contract.coordination import PATIENCE_SECONDS
+from tests.contract.coordination_contract import PATIENCE_SECONDS
 from tests.contract.redis_engine import PATIENT_SECONDS, own_redis
 
 __all__ = ["own_redis"]

@@ -22,7 +22,7 @@ from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
 from houseful.kernel.ports import Store, Transaction
 from houseful.kernel.system import SystemClock, SystemIds
-from tests.contract.store import (
+from tests.contract.store_contract import (
     DOCUMENTS,
     Account,
     Item,

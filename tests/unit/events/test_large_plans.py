@@ -1,0 +1,99 @@
+"""A stadium's plan beside a sale: read elsewhere, a few at a time."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from houseful.events import domain
+from houseful.events.api import ENDPOINTS
+from houseful.webapi.auth import Identity
+from houseful.webapi.endpoint import BODY_BYTES, decode
+from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies
+from tests.unit.events.support import ALICE, World, body, plan
+
+T = TypeVar("T")
+
+LARGE = plan(rows=100, seats=50)
+
+
+class Waiting:
+    """Workers that write down what they are given, and go on when they are told to."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.given: list[tuple[Callable[..., Any], str]] = []
+
+    async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
+        self.given.append((work, whose))
+        await self.go_on.wait()
+        return work(*arguments)
+
+    async def close(self) -> None:
+        pass
+
+
+def somebody(number: int) -> Identity:
+    return msgspec.structs.replace(ALICE, user_id=f"usr_{number}")
+
+
+async def until_given(workers: Waiting, count: int) -> None:
+    async with asyncio.timeout(30):
+        while len(workers.given) < count:  # noqa: ASYNC110 - the world has no event for it
+            await asyncio.sleep(0.001)
+
+
+async def test_a_large_plan_is_read_and_checked_by_workers(tmp_path: Path) -> None:
+    workers = Waiting()
+    workers.go_on.set()
+    world = World(tmp_path, workers=workers)
+    sent = body(plan=LARGE)
+    assert len(msgspec.json.encode(sent)) > BODY_BYTES
+    made = await world.call("POST", "/api/events", sent, who=ALICE)
+    assert made.status == 201
+    assert workers.given == [(decode, ALICE.user_id), (domain.check_plan, ALICE.user_id)]
+
+
+async def test_of_one_user_and_of_all_few_large_plans_are_under_way(tmp_path: Path) -> None:
+    workers = Waiting()
+    world = World(tmp_path, workers=workers)
+    sent = body(plan=LARGE)
+
+    def upload(number: int) -> "asyncio.Task[Any]":
+        return asyncio.create_task(world.call("POST", "/api/events", sent, who=somebody(number)))
+
+    under_way = [upload(0) for _ in range(MOST_OF_ONE)]
+    await until_given(workers, MOST_OF_ONE)
+    refused = await upload(0)
+    assert (refused.status, msgspec.json.decode(refused.body)["code"]) == (429, "too_busy")
+    assert int(refused.headers["retry-after"]) > 0
+
+    under_way += [upload(number) for number in range(1, 1 + MOST - MOST_OF_ONE)]
+    await until_given(workers, MOST)
+    refused = await upload(99)
+    assert (refused.status, msgspec.json.decode(refused.body)["code"]) == (503, "too_busy")
+    assert int(refused.headers["retry-after"]) > 0
+
+    workers.go_on.set()
+    small = await world.call("POST", "/api/events", body(), who=somebody(0))
+    assert small.status == 201, "a small plan waits for no place"
+    assert [answer.status for answer in await asyncio.gather(*under_way)] == [201] * MOST
+    assert (await upload(0)).status == 201
+
+
+async def test_what_is_wrong_with_a_large_body_is_told_as_ever(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    answer = await world.call("POST", "/api/events", body(plan=LARGE, title=5), who=ALICE)
+    assert answer.status == 422
+    assert list(msgspec.json.decode(answer.body)["errors"]) == ["title"]
+
+
+def test_a_body_of_unknown_length_counts_as_large() -> None:
+    create = next(one for one in ENDPOINTS if (one.method, one.path) == ("POST", "/api/events"))
+    publish = next(one for one in ENDPOINTS if one.path.endswith("/publish"))
+    assert LargeBodies.is_one(create, {})
+    assert LargeBodies.is_one(create, {"content-length": str(BODY_BYTES + 1)})
+    assert not LargeBodies.is_one(create, {"content-length": str(BODY_BYTES)})
+    assert not LargeBodies.is_one(publish, {})

@@ -1,0 +1,439 @@
+"""One pass over a request: names, identity, limits, routes, errors."""
+
+import asyncio
+import io
+import re
+from typing import Any
+
+import pytest
+
+from houseful.gateway import AccessLog
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.network_addresses import network
+from houseful.kernel.telemetry import current_traceparent, request_id
+from houseful.webapi.endpoint import USER, Answer, Cut, Endpoint
+from tests.unit.gateway.world import StreamingService, World, handle, scope_of
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_request_reaches_its_service(world: World) -> None:
+    reply = await world.gateway().call("GET", "/api/things/7?x=1")
+    assert reply.ok() == {"from": "service"}
+    assert world.recorder.scopes[0]["path"] == "/api/things/7"
+    assert world.recorder.scopes[0]["query_string"] == b"x=1"
+
+
+async def test_unknown_paths_are_problems(world: World) -> None:
+    front = world.gateway()
+    for path in ("/api/nothing", "/api/", "/api/things/7/", "/api/things/7/8", "/.well-known/other"):
+        problem = (await front.call("GET", path)).refused(404, "no_such_path")
+        assert path in problem["detail"]
+        assert problem["request_id"].startswith("req_")
+    assert not world.recorder.scopes
+
+
+async def test_a_wrong_method_says_which_ones_are_right(world: World) -> None:
+    reply = await world.gateway().call("DELETE", "/api/things/7")
+    reply.refused(405, "method_not_allowed")
+    assert reply.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_options_says_what_is_allowed(world: World) -> None:
+    reply = await world.gateway().call("OPTIONS", "/api/things")
+    assert (reply.status, reply.content, reply.headers["allow"]) == (204, b"", "OPTIONS, POST")
+
+
+async def test_head_is_get_without_the_body(world: World) -> None:
+    reply = await world.gateway().call("HEAD", "/api/things/7", headers={"accept-encoding": "gzip"})
+    assert (reply.status, reply.content, reply.headers["content-length"]) == (200, b"", "19")
+    reply = await world.gateway().call("HEAD", "/api/things/7/stream")
+    assert reply.status == 405  # it would never end
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["X-User-Id", "x-user", "X-Houseful-User", "X-Auth-Request-User", "Remote-User", "X-Forwarded-User",
+     "X-Request-Id", "X-Roles", "Forwarded", "X-Real-IP"],
+)  # fmt: skip
+async def test_headers_that_claim_an_identity_are_taken_off(world: World, header: str) -> None:
+    await world.gateway().call(
+        "GET", "/api/things/7", headers={header: "usr_admin", "x-houseful-client": "web"}
+    )
+    assert header.lower() not in world.recorder.headers
+    assert world.recorder.headers["x-houseful-client"] == "web"
+
+
+async def test_every_answer_has_a_name_of_its_own(world: World) -> None:
+    front = world.gateway()
+    names = {
+        (await front.call(method, path, headers={"x-request-id": "mine"})).headers["x-request-id"]
+        for method, path in [("GET", "/api/things/7"), ("GET", "/api/no"), ("GET", "/"), ("GET", "/healthz")]
+    }
+    assert len(names) == 4
+    assert all(re.fullmatch("req_[0-9a-f]{32}", name) for name in names)
+
+
+async def test_services_see_the_request_id_and_nobody_sees_it_afterwards(world: World) -> None:
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((request_id.get(), current_traceparent()))
+        await world.recorder(scope, receive, send)
+
+    reply = await world.gateway(app=app).call("GET", "/api/things/7")
+    assert seen[0][0] == reply.headers["x-request-id"]
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", seen[0][1] or "")
+    assert request_id.get() is None
+    assert current_traceparent() is None
+
+
+async def test_a_valid_trace_is_carried_on_and_an_invalid_one_replaced(world: World) -> None:
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(current_traceparent())
+        await world.recorder(scope, receive, send)
+
+    front = world.gateway(app=app)
+    good = f"00-{'a1' * 16}-{'b2' * 8}-01"
+    for sent in (good, f"00-{'0' * 32}-{'b2' * 8}-01", "garbage", good.upper(), good + "-x"):
+        await front.call("GET", "/api/things/7", headers={"traceparent": sent})
+    assert seen[0] == good
+    assert good not in seen[1:]
+    assert len(set(seen)) == 5
+
+
+async def test_a_bad_token_is_refused_before_the_service(world: World) -> None:
+    front = world.gateway()
+    for token in ("garbage", world.token(aud="other"), world.token() + "x"):
+        reply = await front.call("GET", "/api/things/7", headers={"authorization": f"Bearer {token}"})
+        reply.refused(401, "token_invalid")
+    old = world.token(lifetime_seconds=-1)
+    reply = await front.call("GET", "/api/things/7", headers={"authorization": f"Bearer {old}"})
+    reply.refused(401, "token_expired")
+    assert not world.recorder.scopes
+
+
+async def test_a_good_token_passes_and_is_verified_once(world: World) -> None:
+    front = world.gateway()
+    headers = {"authorization": f"Bearer {world.token()}"}
+    for _ in range(3):
+        (await front.call("GET", "/api/things/7", headers=headers)).ok()
+    assert world.keys_asked == 1
+    assert world.recorder.headers["authorization"] == headers["authorization"]
+
+
+async def test_between_services_other_keys_are_used(world: World) -> None:
+    (await world.gateway().call("POST", "/api/internal", headers={"authorization": "Bearer an-api-key"})).ok()
+
+
+async def test_nobody_is_refused_for_what_others_do_behind_the_same_address(world: World) -> None:
+    front = world.gateway(rate_limits="on")
+    for _ in range(1000):
+        assert (await front.call("GET", "/api/things/7")).status == 200
+    headers = {"authorization": f"Bearer {world.token('usr_1')}"}
+    assert (await front.call("POST", "/api/things", headers=headers)).status == 200
+
+
+async def test_refusals_of_one_network_come_late_and_good_answers_do_not(world: World) -> None:
+    front = world.gateway(rate_limits="on")
+
+    async def refusal(address: str = "2001:db8::1", **headers: str) -> int:
+        return (await front.call("GET", "/api/nothing", headers=headers, client=(address, 1))).status
+
+    for number in range(200):
+        assert await refusal(f"2001:db8::{number:x}") == 404
+    late = asyncio.ensure_future(refusal())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not late.done()
+    assert (await front.call("GET", "/api/things/7", client=("2001:db8::1", 1))).status == 200
+    assert await refusal("2001:db8:0:1::1") == 404
+    assert await asyncio.wait_for(front.call("GET", "/api/nothing", client=None), 5)
+    await world.clock.advance(2)
+    assert await late == 404
+
+
+async def test_refusals_of_an_account_are_its_own(world: World) -> None:
+    world.recorder.answer = Answer(b"{}", 409)
+    front = world.gateway(rate_limits="on")
+
+    async def refusal(user_id: str) -> int:
+        headers = {"authorization": f"Bearer {world.token(user_id)}"}
+        return (await front.call("GET", "/api/things/7", headers=headers)).status
+
+    for _ in range(200):
+        assert await refusal("usr_1") == 409
+    late = asyncio.ensure_future(refusal("usr_1"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not late.done()
+    assert await refusal("usr_2") == 409
+    await world.clock.advance(2)
+    assert await late == 409
+
+
+async def test_who_reads_without_a_pause_gives_way_to_a_sale(world: World) -> None:
+    sale_ends = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "POST":
+            await sale_ends.wait()
+        await world.recorder(scope, receive, send)
+
+    front = world.gateway(app=app, rate_limits="on")
+    sale = asyncio.ensure_future(front.call("POST", "/api/things"))
+    await asyncio.sleep(0)
+    for _ in range(3000):
+        assert (await front.call("GET", "/api/things/7")).status == 200
+    reading = asyncio.ensure_future(front.call("GET", "/api/things/7"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not reading.done()
+    assert (await front.call("GET", "/api/things/7", client=("192.0.2.2", 1))).status == 200
+    await world.clock.advance(0.5)
+    assert (await reading).status == 200
+    sale_ends.set()
+    assert (await sale).status == 200
+    for _ in range(100):  # nobody to give way to
+        assert (await front.call("GET", "/api/things/7")).status == 200
+
+
+async def test_an_account_is_limited_in_all_that_needs_one(world: World) -> None:
+    front = world.gateway(
+        Endpoint("GET", "/api/mine", handle, who=USER), Endpoint("GET", "/api/all", handle), rate_limits="on"
+    )
+
+    async def asked(path: str, user_id: str = "usr_1") -> int:
+        headers = {"authorization": f"Bearer {world.token(user_id)}"}
+        return (await front.call("GET", path, headers=headers)).status
+
+    assert [await asked("/api/mine") for _ in range(101)] == [200] * 100 + [429]
+    assert await asked("/api/mine", "usr_2") == 200
+    assert [await asked("/api/all") for _ in range(200)] == [200] * 200
+
+
+async def test_what_can_wait_is_left_when_the_process_is_late_and_a_sale_is_not(world: World) -> None:
+    front = world.gateway(
+        Endpoint("GET", "/api/read", handle),
+        Endpoint("GET", "/api/read/stream", handle, media_type="text/event-stream"),
+        Endpoint("POST", "/api/auth/login", handle),
+        Endpoint("POST", "/api/events/{event_id}/holds", handle, who=USER),
+        Endpoint("GET", "/api/orders/{order_id}", handle, who=USER),
+        rate_limits="on",
+    )
+
+    async def served(method: str, path: str, count: int = 20) -> int:
+        replies = []
+        for number in range(count):
+            headers = {"authorization": f"Bearer {world.token(f'usr_{number}')}"}
+            replies.append(await front.call(method, path, headers=headers))
+            if replies[-1].status != 200:
+                replies[-1].refused(503, "busy")
+        waits = {int(reply.headers["retry-after"]) for reply in replies if reply.status == 503}
+        assert waits <= {3, 4, 5, 6}
+        return sum(reply.status == 200 for reply in replies)
+
+    assert await served("GET", "/api/read") == 20
+    front.gateway.load.late_seconds = 0.45
+    assert await served("GET", "/api/read") == 20
+    assert await served("GET", "/api/read/stream", 100) < 60
+    front.gateway.load.late_seconds = 0.99
+    assert await served("GET", "/api/read", 100) < 40
+    for method, path in (
+        ("POST", "/api/events/e/holds"), ("GET", "/api/orders/o"), ("POST", "/api/auth/login"),
+    ):  # fmt: skip
+        assert await served(method, path) == 20
+    front.gateway.load.late_seconds = 0
+    assert await served("GET", "/api/read") == 20
+
+
+async def test_one_user_is_limited_where_it_is_expensive(world: World) -> None:
+    front = world.gateway(rate_limits="on")
+
+    async def hold(user_id: str, address: int) -> int:
+        headers = {"authorization": f"Bearer {world.token(user_id)}"}
+        path = "/api/events/evt_1/holds"
+        return (await front.call("POST", path, headers=headers, client=(f"192.0.2.{address}", 1))).status
+
+    statuses = [await hold("usr_1", number) for number in range(21)]
+    assert statuses == [200] * 20 + [429]
+    assert await hold("usr_2", 99) == 200
+
+
+async def test_limits_can_be_off_and_never_hold_for_this_process(world: World) -> None:
+    off, on = world.gateway(rate_limits="off"), world.gateway(rate_limits="on")
+    for _ in range(250):
+        assert (await off.call("GET", "/api/things/7")).status == 200
+        assert (await on.call("GET", "/api/things/7", client=None)).status == 200
+
+
+async def test_sales_go_on_while_rates_can_not_be_limited(world: World) -> None:
+    front = world.gateway(rate_limits="on")
+    await world.coordination.close()
+    for _ in range(250):
+        assert (await front.call("GET", "/api/things/7")).status == 200
+
+
+async def test_addresses_behind_proxies_are_believed_only_as_far_as_configured(world: World) -> None:
+    forged = {"x-forwarded-for": "198.51.100.7, 203.0.113.9"}
+    await world.gateway().call("GET", "/api/things/7", headers=forged)
+    assert world.recorder.scopes[-1]["client"][0] == "192.0.2.1"
+    await world.gateway(proxies=1).call("GET", "/api/things/7", headers=forged)
+    assert world.recorder.scopes[-1]["client"][0] == "203.0.113.9"
+    await world.gateway(proxies=2).call("GET", "/api/things/7", headers=forged)
+    assert world.recorder.scopes[-1]["client"][0] == "198.51.100.7"
+    await world.gateway(proxies=1).call("GET", "/api/things/7")
+    assert world.recorder.scopes[-1]["client"][0] == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        lambda number: {"x-forwarded-for": f"203.0.113.9:{1000 + number}"},
+        lambda number: {"x-forwarded-for": f"[2001:db8::{number:x}]:{1000 + number}"},
+        lambda number: {"x-forwarded-for": f"_hidden{number}"},
+        lambda number: {"forwarded": f'proto=https;for="203.0.113.9:{1000 + number}"'},
+    ],
+    ids=["port", "IPv6 with port", "unreadable", "RFC 7239"],
+)
+async def test_no_way_of_writing_an_address_is_a_way_around_the_limits(world: World, headers: Any) -> None:
+    front = world.gateway(rate_limits="on", proxies=1)
+    addresses = set()
+    for number in range(3):
+        await front.call("GET", "/api/things/7", headers=headers(number))
+        addresses.add(network(world.recorder.scopes[-1]["client"][0]))
+    assert len(addresses) == 1
+    assert addresses != {"192.0.2.1"}
+
+
+async def test_every_answer_is_guarded(world: World) -> None:
+    front = world.gateway()
+    for path in ("/api/things/7", "/api/no", "/", "/api/docs"):
+        headers = (await front.call("GET", path)).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "script-src 'self' 'wasm-unsafe-eval';" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"]
+        assert "camera=(self)" in headers["permissions-policy"]
+        assert "strict-transport-security" not in headers
+    secure = world.gateway(public_url="https://tickets.example.org")
+    assert "strict-transport-security" in (await secure.call("GET", "/")).headers
+
+
+async def test_answers_of_services_are_not_kept_unless_they_say_so(world: World) -> None:
+    assert (await world.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "no-store"
+    world.recorder.answer = Answer(b"{}", headers=[("cache-control", "max-age=1")])
+    assert (await world.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "max-age=1"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(Unavailable("no keys"), 503, "unavailable"), (KeyError("x"), 500, "internal_error")],
+)
+async def test_trouble_becomes_a_problem(world: World, error: Exception, status: int, code: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    problem = (await world.gateway(app=app).call("GET", "/api/things/7")).refused(status, code)
+    assert "KeyError" not in str(problem)
+
+
+async def test_half_an_answer_is_cut_and_not_completed(world: World) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise KeyError("in the middle")
+
+    cuts: list[str] = []
+    extensions = {"houseful.cut": lambda: cuts.append("cut")}
+    reply = await world.gateway(app=app).call("GET", "/api/things/7", extensions=extensions)
+    assert cuts == ["cut"]
+    assert reply.content == b""
+
+
+async def test_a_cut_ends_the_connection_or_is_the_callers_own(world: World) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise Cut
+
+    front = world.gateway(app=app)
+    cuts: list[str] = []
+    reply = await front.call("GET", "/api/things/7", extensions={"houseful.cut": lambda: cuts.append("cut")})
+    assert (reply.status, cuts) == (0, ["cut"])
+    with pytest.raises(Cut):
+        await front.call("GET", "/api/things/7", client=None)
+
+
+async def test_open_streams_end_when_the_process_does(world: World) -> None:
+    service = StreamingService()
+    front = world.gateway(app=service)
+    call = asyncio.create_task(front.call("GET", "/api/things/7/stream"))
+    await asyncio.wait_for(service.open.wait(), 5)
+    front.gateway.stop()
+    reply = await asyncio.wait_for(call, 5)
+    assert reply.content == b"data: 1\n\n"  # and then the end, which an unfinished answer would not have
+    assert service.cancelled
+    (await front.call("GET", "/api/things/7/stream")).refused(503, "unavailable")
+    (await front.call("GET", "/readyz")).refused(503, "stopping")
+
+
+async def test_a_stream_that_is_cancelled_by_others_stays_cancelled(world: World) -> None:
+    service = StreamingService()
+    call = asyncio.create_task(world.gateway(app=service).call("GET", "/api/things/7/stream"))
+    await asyncio.wait_for(service.open.wait(), 5)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_streams_are_not_compressed_or_held_back(world: World) -> None:
+    service = StreamingService(ends_itself=True)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope = scope_of("GET", "/api/things/7/stream", {"accept-encoding": "gzip"})
+    await world.gateway(app=service).gateway(scope, _nothing, send)
+    assert sent == ["http.response.start", "http.response.body", "http.response.body"]
+
+
+async def _nothing() -> Any:
+    return {"type": "http.disconnect"}
+
+
+async def test_the_access_log_tells_no_secrets(world: World) -> None:
+    output = io.StringIO()
+    log = AccessLog("console", output=output)
+    front = world.gateway(access_log=log)
+    headers = {"authorization": f"Bearer {world.token('usr_7')}"}
+    reply = await front.call("GET", "/api/things/7?client_secret=hidden", headers=headers)
+    await front.call("GET", "/healthz")
+    await front.call("GET", "/metrics")
+    await front.call("GET", "/api/things/inner", client=None)
+    log.flush()
+    [line] = output.getvalue().splitlines()
+    assert "GET /api/things/7 200" in line
+    assert reply.headers["x-request-id"] in line
+    assert line.endswith("usr_7")
+    assert "hidden" not in line
+    assert world.token("usr_7")[:20] not in line
+
+
+async def test_the_access_log_can_not_be_forged_by_a_path(world: World) -> None:
+    for style in ("console", "json"):
+        output = io.StringIO()
+        log = AccessLog(style, output=output)
+        await world.gateway(access_log=log).call("GET", "/api/x\n00:00:00 info    GET /admin 200")
+        log.flush()
+        assert len(output.getvalue().splitlines()) == 1
+
+
+async def test_two_services_can_not_have_one_route(world: World) -> None:
+    twice = Endpoint("GET", "/api/things/{id}", handle)
+    with pytest.raises(ValueError, match="two routes"):
+        world.gateway(twice, twice)

@@ -1,0 +1,147 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from houseful.gateway import management
+from houseful.kernel.errors import Unavailable
+from tests.support import House, open_stream
+from tests.unit.gateway.world import HERE, World
+
+
+async def test_alive_needs_nothing() -> None:
+    assert (await World().gateway(checks={"store": _broken}).call("GET", "/healthz")).ok() == {
+        "status": "alive"
+    }
+
+
+async def _good() -> None:
+    pass
+
+
+async def _broken() -> None:
+    raise Unavailable("the disk is full")
+
+
+async def _silent() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_ready_when_all_is() -> None:
+    reply = await World().gateway(checks={"store": _good}).call("GET", "/readyz", **HERE)
+    assert reply.ok() == {"status": "ready", "checks": {"store": "ready"}}
+
+
+async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(management, "_READY_SECONDS", 0.05)
+    checks = {"store": _broken, "bus": _silent, "coordination": _good}
+    problem = (await World().gateway(checks=checks).call("GET", "/readyz", **HERE)).refused(503, "not_ready")
+    assert problem["checks"]["store"] == "the disk is full"
+    assert "no answer" in problem["checks"]["bus"]
+    assert problem["checks"]["coordination"] == "ready"
+
+
+async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it does not wait for that: a gateway takes a late answer for none, and would send no requests."""
+    monkeypatch.setattr(management, "_READY_SECONDS", 600)
+    monkeypatch.setattr(management, "_WATCHED_SECONDS", 0.05)
+    gateway = World().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
+    async with asyncio.timeout(30):
+        reply = await gateway.call("GET", "/readyz", **HERE)
+    assert reply.ok()["checks"] == {
+        "store": "ready",
+        "bus": "no answer within 0.05 s",
+        "coordination": "the disk is full",
+    }
+
+
+async def test_sales_need_no_bus(house: House) -> None:
+    assert house.app.bus is not None
+    await house.app.bus.close()
+    reply = (await house.call("GET", "/readyz")).ok()
+    assert reply["checks"]["bus"] != "ready"
+    assert {name for name, outcome in reply["checks"].items() if outcome != "ready"} == {"bus"}
+
+
+async def test_figures_count_requests_by_route_and_not_by_path() -> None:
+    front = World().gateway()
+    for number in range(3):
+        await front.call("GET", f"/api/things/{number}")
+        await front.call("GET", f"/api/nothing/{number}")
+    text = (await front.call("GET", "/metrics", **HERE)).content.decode()
+    assert 'route="/api/things/{thing_id}"' in text
+    assert "/api/things/1" not in text
+    assert "/api/nothing" not in text
+
+
+async def test_the_document_describes_every_route(house: House) -> None:
+    document = (await house.call("GET", "/api/openapi.json")).ok()
+    assert document["openapi"].startswith("3.1")
+    paths = document["paths"]
+    assert paths["/api/events/{event_id}/holds"]["post"]["tags"] == ["tickets"]
+    parameters = paths["/api/events/{event_id}/holds"]["post"]["parameters"]
+    assert {(one["name"], one["in"]) for one in parameters} == {
+        ("event_id", "path"),
+        ("Idempotency-Key", "header"),
+    }
+    ids = [one["operationId"] for methods in paths.values() for one in methods.values()]
+    assert len(ids) == len(set(ids))
+    used = set(_references(document))
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert used <= known | {"#/components/responses/Problem"}
+
+
+def _references(value: Any) -> Any:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if name == "$ref":
+                yield one
+            else:
+                yield from _references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+
+
+async def test_what_the_document_names_exists(house: House) -> None:
+    """Each operation is really routed: whatever else is wrong with an empty request, the path and the method
+    are not."""
+    document = (await house.call("GET", "/api/openapi.json")).ok()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if "text/event-stream" in str(operation["responses"]):
+                continue
+            reply = await house.call(method.upper(), path)
+            code = (
+                reply.json.get("code")
+                if reply.headers.get("content-type", "").endswith("problem+json")
+                else None
+            )
+            assert code not in ("no_such_path", "method_not_allowed", "internal_error"), (
+                method,
+                path,
+                reply.content,
+            )
+
+
+async def test_the_docs_page_needs_nobody_else(house: House) -> None:
+    page = await house.call("GET", "/api/docs")
+    script = await house.call("GET", "/api/docs/page.js")
+    assert page.headers["content-type"].startswith("text/html")
+    assert script.headers["content-type"].startswith("text/javascript")
+    for content in (page.content, script.content):
+        assert b"http://" not in content
+        assert b"https://" not in content
+    assert b"<script>" not in page.content  # the content-security policy would refuse it
+
+
+async def test_a_hall_can_be_watched_until_the_end(house: House) -> None:
+    from houseful.webapi.auth import Role
+
+    event_id = await house.event(await house.user("organizer", Role.ORGANIZER))
+    path = f"/api/events/{event_id}/availability/stream"
+    async with open_stream(house, path, client=("192.0.2.1", 1)) as stream:
+        assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
+        assert (await stream.event())[0] == "snapshot"
+        house.app.entry.stop()
+        await stream.ended()

@@ -1,0 +1,106 @@
+"""The way into a process that runs services and no gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from houseful.gateway import Operations, ServiceDoor
+from houseful.kernel.telemetry import current_traceparent, request_id
+from houseful.settings import Settings
+from houseful.webapi.endpoint import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
+from tests.unit.gateway.upstreams import Client, until
+
+TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
+
+
+async def _unused(service: Any, call: Call[Any]) -> None:
+    """Never called: what stands behind the door here is no service."""
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/api/things/{id}", _unused),
+    Endpoint("GET", "/api/things/{id}/stream", _unused, media_type="text/event-stream"),
+)
+
+
+class Things:
+    """Remembers what it is told; its stream goes on for ever."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.streams = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.seen.append((scope["method"], scope["client"], request_id.get(), current_traceparent()))
+        if scope["path"].endswith("/cut"):
+            raise Cut
+        if scope["path"].endswith("/stream"):
+            await respond(Stream(self._for_ever()), scope, receive, send)
+        else:
+            await respond(Answer(b"{}"), scope, receive, send)
+
+    async def _for_ever(self) -> AsyncIterator[bytes]:
+        self.streams += 1
+        yield b"data: 1\n\n"
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def things() -> Things:
+    return Things()
+
+
+@pytest.fixture
+def door(things: App) -> ServiceDoor:
+    return ServiceDoor({"things": (things, ENDPOINTS)}, settings=Settings(), operations=Operations([], {}))
+
+
+async def test_a_service_sees_what_it_would_in_the_gateways_process(
+    door: ServiceDoor, things: Things
+) -> None:
+    headers = {"x-request-id": "req_1", "traceparent": TRACE, "x-forwarded-for": "192.0.2.7"}
+    await Client("GET", "/api/things/1", headers).asks(door)
+    del headers["x-forwarded-for"]
+    await Client("GET", "/api/things/1", headers).asks(door)
+    assert things.seen == [("GET", ("192.0.2.7", 0), "req_1", TRACE), ("GET", None, "req_1", TRACE)]
+    assert request_id.get() is None
+
+
+async def test_other_paths_and_methods(door: ServiceDoor, things: Things) -> None:
+    assert (await Client("GET", "/api/others").asks(door)).json["code"] == "no_such_path"
+    assert not things.seen
+    await Client("DELETE", "/api/things/1").asks(door)
+    assert things.seen[0][0] == "DELETE", "that is the service's to refuse"
+
+
+async def test_a_cut_ends_the_connection(door: ServiceDoor) -> None:
+    client = Client("GET", "/api/things/cut")
+    ended = asyncio.Event()
+    client.scope["extensions"] = {"houseful.cut": ended.set}
+    client.go()
+    await client.asks(door)
+    assert ended.is_set()
+    assert not client.messages
+
+
+async def test_draining_and_stopping(door: ServiceDoor, things: Things) -> None:
+    listener = Client("GET", "/api/things/1/stream")
+    listening = asyncio.create_task(listener.asks(door))
+    await until(lambda: len(listener.messages) > 1)
+    assert (await Client("GET", "/readyz").asks(door)).status == 200
+
+    door.drain()
+    assert (await Client("GET", "/readyz").asks(door)).status == 503
+    answer = await Client("GET", "/api/things/1").asks(door)
+    assert answer.status == 200
+    assert answer.header("connection") == "close"
+    assert not listening.done()
+
+    door.stop()
+    await listening
+    assert listener.messages[-1].get("more_body", False) is False, "it ended, and was not cut off"
+    late = await Client("GET", "/api/things/1/stream").asks(door)
+    assert late.status == 503
+    assert things.streams == 1

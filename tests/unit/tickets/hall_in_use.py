@@ -1,0 +1,108 @@
+"""A hall in use: random but lawful changes, and what is stored and shown of them."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from houseful.kernel.errors import Refusal
+from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD
+from houseful.tickets.domain.blocks import SeatState
+from houseful.tickets.use_cases.availability import HallView
+from tests.unit.tickets.test_seatmap import decode_snapshot
+from tests.unit.tickets.world import World
+
+CODES = {SeatState.HELD: HELD, SeatState.SOLD: SOLD, SeatState.BLOCKED: BLOCKED}
+TOTAL = 50
+
+
+async def view_of(world: World) -> HallView:
+    _, layout = await world.tickets.inventory.hall("evt_1")
+    return await world.tickets.availability.view("evt_1", layout)
+
+
+async def stored(world: World) -> list[int]:
+    """The truth: every seat's status as the documents and the clock say."""
+    claimed = await world.seats()
+    return [CODES[claimed[n][0]] if n in claimed else AVAILABLE for n in range(TOTAL)]
+
+
+async def shown(world: World) -> list[int]:
+    view = await view_of(world)
+    _, statuses = decode_snapshot(view.snapshot())
+    assert statuses == list(view.statuses)
+    assert view.free() == statuses.count(AVAILABLE)
+    return statuses
+
+
+@asynccontextmanager
+async def running(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """These jobs run meanwhile."""
+    tasks = [asyncio.ensure_future(job()) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Change:
+    """A random but lawful life of a hall: holds, orders, payments, cancellations, blocked seats, time."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self.world = world
+        self.chance = random.Random(seed)
+        self.holds: list[tuple[str, str]] = []
+        self.orders: list[tuple[str, str]] = []
+
+    async def step(self) -> None:
+        steps = [self.hold, self.hold, self.best, self.release, self.order, self.pay, self.cancel, self.block]
+        with contextlib.suppress(Refusal):
+            await self.chance.choice([*steps, self.time])()
+
+    def user(self) -> str:
+        return f"usr_{self.chance.randrange(4)}"
+
+    def ids(self, most: int = 3) -> list[str]:
+        rows = [f"{row}-{n}" for row in "ABC" for n in range(1, 11)] + [f"floor-{n}" for n in range(1, 21)]
+        return self.chance.sample(rows, self.chance.randint(1, most))
+
+    async def hold(self) -> None:
+        user = self.user()
+        self.holds.append((user, (await self.world.hold(*self.ids(), user=user)).hold_id))
+
+    async def best(self) -> None:
+        user = self.user()
+        self.holds.append((user, (await self.world.best(self.chance.randint(1, 4), user=user)).hold_id))
+
+    async def release(self) -> None:
+        if self.holds:
+            user, hold_id = self.holds.pop(self.chance.randrange(len(self.holds)))
+            await self.world.tickets.holding.release(user, hold_id)
+
+    async def order(self) -> None:
+        if self.holds:
+            user, hold_id = self.holds.pop(self.chance.randrange(len(self.holds)))
+            self.orders.append((user, (await self.world.order(hold_id, user)).id))
+
+    async def pay(self) -> None:
+        if self.orders:
+            _, order_id = self.chance.choice(self.orders)
+            self.world.processor.pay(order_id)
+            await self.world.webhooks()
+
+    async def cancel(self) -> None:
+        if self.orders:
+            user, order_id = self.orders.pop(self.chance.randrange(len(self.orders)))
+            await self.world.cancel(order_id, user)
+
+    async def block(self) -> None:
+        show = await self.world.show_of()
+        await self.world.tickets.inventory.set_blocked(show, self.ids(), self.ids())
+
+    async def time(self) -> None:
+        await self.world.clock.advance(self.chance.choice([1, 59, 300, 599.9]))
+        while await self.world.tickets.settlement.reconcile_due():
+            pass

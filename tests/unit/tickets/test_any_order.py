@@ -1,0 +1,158 @@
+"""News in any order, any number of times, between deadlines and cancellations: in the end the money is where
+the seats are. The service and its store are real; the processor's rules are the payments service's."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded, PaymentReturned
+from houseful.tickets.domain.orders import OrderState
+from houseful.tickets.domain.shows import ShowState
+from tests.unit.tickets.stand_ins import News
+from tests.unit.tickets.world import World
+
+CARDS = ["4242424242424242", "4000000000000002", "4000000000000077"]
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("pay"), st.sampled_from(CARDS)),
+        st.tuples(st.just("bank"), st.none()),
+        st.tuples(
+            st.just("webhook"), st.integers(0, 50)
+        ),  # any that was ever sent, again or for the first time
+        st.tuples(st.just("wait"), st.sampled_from([1, 6, 61, 700, 4_000])),
+        st.tuples(st.just("jump"), st.sampled_from([-600, 600])),
+        st.tuples(st.just("reconcile"), st.none()),
+        st.tuples(st.just("look"), st.none()),
+        st.tuples(st.just("cancel"), st.none()),
+        st.tuples(st.just("rival"), st.none()),
+        st.tuples(st.just("cut"), st.integers(1, 3)),
+        st.tuples(st.just("event cancelled"), st.none()),
+    ),
+    max_size=14,
+)
+"""What happens to one order of two seats. `cut` loses the next answers, before or after it is done."""
+
+
+class Life:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sent: list[News] = []
+        self.order_id = ""
+        self.cuts = 0
+        self.rivals = 0
+
+    async def begin(self) -> None:
+        await self.world.show(hold_seconds=60)
+        self.order_id = await self.world.placed("A-1", "A-2")
+        self.world.processor.trouble = self.trouble
+
+    async def trouble(self, call: str, when: str) -> None:
+        if self.cuts and (self.cuts % 2 == 1) == (when == "after"):
+            self.cuts -= 1
+            raise Unavailable("cut by the test")
+
+    async def take(self, what: str, how: object) -> None:
+        world = self.world
+        tickets = world.tickets
+        try:
+            match what, how:
+                case "pay", str(card):
+                    world.processor.pay(self.order_id, card)
+                case "bank", _:
+                    world.processor.settle(self.order_id)
+                case "webhook", int(number) if self.sent:
+                    await tickets.settlement.on_webhook(*self.sent[number % len(self.sent)])
+                case "wait", int(seconds):
+                    await world.clock.advance(seconds)
+                case "jump", int(seconds):
+                    world.clock.jump(seconds)
+                case "reconcile", _:
+                    await tickets.settlement.reconcile_due()
+                case "look", _:
+                    await tickets.settlement.look_at(self.order_id)
+                case "cancel", _:
+                    await world.cancel(self.order_id)
+                case "rival", _:
+                    self.rivals += 1
+                    await world.bought("A-2", user=f"usr_rival_{self.rivals}")
+                case "cut", int(times):
+                    self.cuts = times
+                case "event cancelled", _:
+                    await world.receive(EventCancelled(event_id="evt_1"))
+        except (Refusal, Unavailable):
+            pass
+        self.sent += world.processor.news
+        world.processor.news.clear()
+
+    async def end(self) -> None:
+        """The bank has decided; everything that was sent comes once more, and time passes."""
+        self.cuts = 0
+        self.world.processor.settle(self.order_id)
+        self.world.processor.news += self.sent
+        await self.world.quiet()
+
+
+async def lived(life_steps: list[tuple[str, object]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder) / "tickets.db")
+        try:
+            life = Life(world)
+            await life.begin()
+            for what, how in life_steps:
+                await life.take(what, how)
+                await world.verify()  # sold ⇔ ticket ⇔ confirmed at every moment; money where it has ended
+            await life.end()
+            await world.verify()
+            await messages_agree(world, life.order_id)
+        finally:
+            await world.close()
+
+
+async def messages_agree(world: World, order_id: str) -> None:
+    """What was told to others is what happened, and was told once."""
+
+    async def told(kind: type[OrderConfirmed] | type[OrderRefunded] | type[PaymentReturned]) -> int:
+        return sum(message.order_id == order_id for message in await world.sent(kind))
+
+    order = await world.order_of(order_id)
+    confirmed, refunded, returned = (
+        await told(OrderConfirmed),
+        await told(OrderRefunded),
+        await told(PaymentReturned),
+    )
+    assert confirmed + returned <= 1
+    assert refunded <= confirmed
+    if order.state is OrderState.CONFIRMED:
+        assert (confirmed, refunded) == (1, 0)
+    elif order.state is OrderState.REFUNDED:
+        assert refunded + returned == 1
+    else:
+        assert confirmed == refunded == returned == 0
+    if (await world.show_of()).state is ShowState.CANCELLED:
+        assert order.state is not OrderState.CONFIRMED
+
+
+@example([("pay", "4000000000000077"), ("jump", -600)])
+@given(steps)
+@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_happens_money_and_seats_agree_in_the_end(life_steps: list[tuple[str, object]]) -> None:
+    asyncio.run(lived(life_steps))
+
+
+@given(st.permutations(["pay", "webhook", "webhook", "deadline", "cancel", "settle", "settle", "rival"]))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_same_few_things_in_every_order(order: list[str]) -> None:
+    how: dict[str, tuple[str, object]] = {
+        "pay": ("pay", CARDS[0]),
+        "webhook": ("webhook", 0),
+        "deadline": ("wait", 61),
+        "cancel": ("cancel", None),
+        "settle": ("reconcile", None),
+        "rival": ("rival", None),
+    }
+    asyncio.run(lived([how[name] for name in order]))

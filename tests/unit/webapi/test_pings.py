@@ -1,0 +1,88 @@
+"""An event stream that has nothing to say says so."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from houseful.app import MANIFESTS
+from houseful.webapi import endpoint
+from houseful.webapi.auth import Role
+from houseful.webapi.endpoint import EVENT_STREAM, Stream, respond, server_sent
+from tests.support import House, open_stream
+
+PING = b"event: ping\ndata: {}\n\n"
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "PING_SECONDS", 0.01)
+
+
+class Listener:
+    """A caller that goes when it is told to."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.bodies: asyncio.Queue[bytes] = asyncio.Queue()
+        self.gone = asyncio.Event()
+        scope = {"type": "http", "method": "GET"}
+        self.answering = asyncio.ensure_future(respond(stream, scope, self._receive, self._send))
+
+    async def _receive(self) -> Any:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "http.response.body":
+            self.bodies.put_nowait(message["body"])
+
+
+async def _one_message_when(ready: asyncio.Event) -> AsyncIterator[bytes]:
+    await ready.wait()
+    yield server_sent("order", "{}")
+
+
+async def test_pings_come_until_there_is_something_to_say_and_none_behind_the_end() -> None:
+    ready = asyncio.Event()
+    listener = Listener(Stream(_one_message_when(ready)))
+    for _ in range(3):
+        assert await asyncio.wait_for(listener.bodies.get(), 30) == PING
+    ready.set()
+    await asyncio.wait_for(listener.answering, 30)
+    said = [listener.bodies.get_nowait() for _ in range(listener.bodies.qsize())]
+    assert [body for body in said if body != PING] == [b"event: order\ndata: {}\n\n", b""]
+    assert said[-1] == b""
+
+
+async def test_what_is_no_event_stream_is_left_alone() -> None:
+    ready = asyncio.Event()
+    listener = Listener(Stream(_one_message_when(ready), "text/csv"))
+    await asyncio.sleep(0.1)
+    ready.set()
+    await asyncio.wait_for(listener.answering, 30)
+    assert listener.bodies.qsize() == 2
+
+
+async def test_every_event_stream_pings(house: House) -> None:
+    organizer = await house.user("olga", Role.ORGANIZER)
+    event_id = await house.event(organizer)
+    order = await house.order(organizer, (await house.hold(organizer, event_id))["hold_id"])
+    ids = {"{event_id}": event_id, "{order_id}": order["id"]}
+    paths = [
+        endpoint.path
+        for manifest in MANIFESTS
+        for endpoint in manifest.endpoints
+        if endpoint.media_type == EVENT_STREAM
+    ]
+    assert len(paths) >= 3
+    for path in paths:
+        for name, value in ids.items():
+            path = path.replace(name, value)
+        async with open_stream(house, path, token=organizer) as stream:
+            await asyncio.wait_for(_until_ping(stream.chunks), 30)
+
+
+async def _until_ping(chunks: "asyncio.Queue[bytes | None]") -> None:
+    while await chunks.get() != PING:
+        pass
