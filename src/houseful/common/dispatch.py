@@ -34,7 +34,7 @@ from houseful.common.http import (
 )
 from houseful.common.idempotency import Answered, KeptAnswer, Once
 from houseful.common.large_bodies import LargeBodies
-from houseful.common.ports import Clock, Coordination, Store, Workers
+from houseful.common.ports import Clock, Coordination, Store, Transaction, Workers
 from houseful.common.routing import RouteTable
 from houseful.common.telemetry import REFUSALS, get_logger
 from houseful.common.waiting import later
@@ -202,10 +202,15 @@ class ServiceApp:
         return answer
 
     async def _replay(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer | None:
-        async with self._store.begin() as tx:
+        """The first answer, where there is one. Read again where it was seen in a transaction that failed: of
+        another request with this key, say, that was about to do the same again."""
+
+        async def read(tx: Transaction) -> tuple[Any, KeptAnswer | None]:
             tx.expect(KeptAnswer, [use.id])
             told = None if endpoint.again is None else await endpoint.again(self._service, call, tx)
-            kept = await tx.get(KeptAnswer, use.id)
+            return told, await tx.get(KeptAnswer, use.id)
+
+        told, kept = await self._store.transact(read)
         if told is not None:
             return Answer(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
         if kept is None:
