@@ -179,11 +179,9 @@ class Client:
     def seats_that_are(self, event_id: str, statuses: Mapping[str, str]) -> None:
         """Returns when these seats are shown like that. Of several copies of a service, one may be a moment
         behind the one that has changed something."""
-        self.until(
-            lambda: (
-                {seat["id"]: seat["status"] for seat in self.seats(event_id) if seat["id"] in statuses}
-                == dict(statuses)
-            )
+        self.until_equal(
+            lambda: {seat["id"]: seat["status"] for seat in self.seats(event_id) if seat["id"] in statuses},
+            dict(statuses),
         )
 
     # Buying
@@ -235,6 +233,19 @@ class Client:
             assert time.monotonic() < deadline, "it did not come true in time"
             time.sleep(LOOK_SECONDS)
         return result
+
+    def until_equal(self, look: Callable[[], T], expected: T) -> None:
+        """Returns when all that `look` shows is as expected. Fails with what it showed last."""
+        shown: list[T] = []
+
+        def comes() -> bool:
+            shown[:] = [look()]
+            return shown == [expected]
+
+        try:
+            self.until(comes)
+        except AssertionError as error:
+            raise AssertionError(f"{shown} instead of {expected}") from error
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[tuple[str, str]]]:

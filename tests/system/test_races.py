@@ -95,6 +95,40 @@ async def test_one_key_a_hundred_times_is_one_hold(house: SystemHouse) -> None:
     assert (await hold(house, buyer, event_id, [seat], "the key")).content == done[0].content
 
 
+async def test_what_is_done_is_told_again_to_each_of_many_at_once(house: SystemHouse) -> None:
+    """One of the repetitions tries to do it once more, which fails; what it did meanwhile misleads nobody."""
+    event_id, buyer = await house.event(organizer_of(house)), token_of(house, "bea")
+    holds = f"/api/events/{event_id}/holds"
+    held = await _told_again(house, holds, {"best_available": {"quantity": 2}}, buyer)
+    body = {"hold_id": held["hold_id"], "buyer": {"name": "Bea Brandt", "email": "bea@example.org"}}
+    order = await _told_again(house, "/api/orders", body, buyer)
+    await _told_again(house, f"/api/orders/{order['id']}/cancel", None, buyer, 200)
+    seats = (await seat_ids(house, event_id))[:1]
+    again = await _told_again(house, holds, {"seats": seats}, buyer)
+    assert [seat["id"] for seat in again["seats"]] == seats
+
+
+async def _told_again(
+    house: SystemHouse, path: str, body: dict[str, Any] | None, token: str, status: int = 201
+) -> Any:
+    """The answer to this, which thirty more requests with its key have too, each of which begins while those
+    before it run."""
+    key = f"key of {path} {body}"
+    first = await house.call("POST", path, body, token=token, key=key)
+
+    async def repeat(turns: int) -> Reply:
+        await a_few_turns(turns)
+        return await house.call("POST", path, body, token=token, key=key)
+
+    replies = await asyncio.gather(*map(repeat, range(30)))
+    assert Counter(reply.status for reply in replies) == {status: 30}, {
+        reply.content for reply in replies if reply.status != status
+    }
+    assert {reply.content for reply in replies} == {first.content}
+    assert all("idempotent-replayed" in reply.headers for reply in replies)
+    return first.ok(status)
+
+
 # Overlapping wishes
 
 

@@ -86,8 +86,7 @@ class EventsService:
         """A draft. `keep` keeps the answer for a repetition. Raises `Refusal` (422) with every error of its
         fields and its plan."""
         if keep is not None:
-            async with self._store.begin() as tx:
-                await keep.once.check(tx)
+            await self._store.transact(keep.once.check)
         async with self._plan_work:
             checked = await self._workers.run(
                 domain.check_plan, new.plan, new.prices, new.areas, whose=who.user_id

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from houseful.kernel.errors import Duplicate, Refusal, Transient, invalid
-from houseful.kernel.ports import Clock, Coordination, Store, Workers
+from houseful.kernel.ports import Clock, Coordination, Store, Transaction, Workers
 from houseful.kernel.telemetry import REFUSALS, get_logger
 from houseful.kernel.waiting import later
 from houseful.webapi import idempotency, validation
@@ -202,10 +202,15 @@ class ServiceApp:
         return answer
 
     async def _replay(self, endpoint: Endpoint, call: Call[Any], use: Once) -> Answer | None:
-        async with self._store.begin() as tx:
+        """The first answer, where there is one. Read again where it was seen in a transaction that failed: of
+        another request with this key, say, that was about to do the same again."""
+
+        async def read(tx: Transaction) -> tuple[Any, KeptAnswer | None]:
             tx.expect(KeptAnswer, [use.id])
             told = None if endpoint.again is None else await endpoint.again(self._service, call, tx)
-            kept = await tx.get(KeptAnswer, use.id)
+            return told, await tx.get(KeptAnswer, use.id)
+
+        told, kept = await self._store.transact(read)
         if told is not None:
             return Answer(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
         if kept is None:

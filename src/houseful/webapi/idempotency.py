@@ -72,8 +72,10 @@ class Once:
             raise Answered
 
     async def keep_afterwards(self, store: Store, status: int, body: bytes) -> None:
-        async with store.begin() as tx:
+        async def work(tx: Transaction) -> None:
             tx.insert_or_ignore(self._document(status, body))
+
+        await store.transact(work)
 
     def _document(self, status: int, body: bytes) -> KeptAnswer:
         return KeptAnswer(
@@ -145,8 +147,11 @@ def is_copy(error: Duplicate) -> bool:
 async def forget_old(store: Store, clock: Clock, *, batch: int = 500) -> int:
     """Delete what is older than 48 hours; how many."""
     old = await store.find(KeptAnswer, {}, by="answered_at", until=clock.now() - KEPT_MILLIS, limit=batch)
+
+    async def work(tx: Transaction) -> None:
+        for answer in (await tx.get_many(KeptAnswer, [one.id for one in old])).values():
+            tx.delete(answer)
+
     if old:
-        async with store.begin() as tx:
-            for answer in (await tx.get_many(KeptAnswer, [one.id for one in old])).values():
-                tx.delete(answer)
+        await store.transact(work)
     return len(old)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import ServiceClient, Store, Workers
+from houseful.kernel.ports import ServiceClient, Store, Transaction, Workers
 from houseful.seating.parsing import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
@@ -90,9 +90,12 @@ class Halls:
             raw = await self._get(f"/api/events/{event_id}/plan")
         packed = await self._workers.run(_checked, raw, event, wanted_hash, whose="halls")
         pieces = [packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES)]
-        async with self._store.begin() as tx:
+
+        async def work(tx: Transaction) -> None:
             for number, piece in enumerate(pieces):
                 tx.insert_or_ignore(PlanPart(id=f"{wanted_hash}:{number}", parts=len(pieces), piece=piece))
+
+        await self._store.transact(work)
         return await self.layout(wanted_hash)
 
     async def _get(self, path: str) -> bytes:
