@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
@@ -73,6 +73,20 @@ async def test_a_request_is_no_work_for_the_collector() -> None:
         finally:
             gc.enable()
             writer.close()
+    assert kept <= 2
+
+
+async def test_a_connection_that_ended_is_no_work_for_the_collector() -> None:
+    async with Running(app) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                said = b"GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+                assert (await server.said(said)).endswith(b"/a 0")
+            kept = sum(isinstance(one, HttpToolsProtocol) for one in gc.get_objects())
+        finally:
+            gc.enable()
     assert kept <= 2
 
 

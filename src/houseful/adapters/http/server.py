@@ -90,8 +90,9 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
         if self.cycle is not None:
-            # Weak, or each request would be garbage that only the collector finds.
-            cast(Any, self.cycle).send_500_response = partial(self._answer_for, weakref.ref(self.cycle))
+            # Knows neither the request nor the connection: a circle would wait for the collector.
+            answer = partial(_answer_failed, weakref.ref(self.cycle), self._refuse)
+            cast(Any, self.cycle).send_500_response = answer
 
     def on_message_complete(self) -> None:
         self._message_since = None
@@ -132,19 +133,6 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(_written(self._refuse(refusal), self.server_state.default_headers))
         self.transport.close()
 
-    async def _answer_for(self, cycle_ref: "weakref.ref[RequestResponseCycle]") -> None:
-        """Where the application has ended without an answer."""
-        cycle = cycle_ref()
-        assert cycle is not None, "it waits for this"
-        if isinstance(sys.exception(), asyncio.CancelledError):
-            refusal = service_unavailable("This process ended before there was an answer. Try again.")
-        else:
-            refusal = Refusal(500, "internal_error", "This is a fault of ours.")
-        answer = self._refuse(refusal)
-        headers = [*_head(answer), (b"connection", b"close")]
-        await cycle.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await cycle.send({"type": "http.response.body", "body": answer.body, "more_body": False})
-
     def cut_if_too_slow(self, now: float) -> None:
         if self.transport is None or self.transport.is_closing():
             return
@@ -153,6 +141,20 @@ class _Protocol(HttpToolsProtocol):
         slow_reader = self._unread_since is not None and now - self._unread_since > READER_SECONDS
         if slow_writer or slow_reader:
             self.transport.abort()
+
+
+async def _answer_failed(cycle_ref: "weakref.ref[RequestResponseCycle]", refuse: Refuse) -> None:
+    """Where the application has ended without an answer."""
+    cycle = cycle_ref()
+    assert cycle is not None, "it waits for this"
+    if isinstance(sys.exception(), asyncio.CancelledError):
+        refusal = service_unavailable("This process ended before there was an answer. Try again.")
+    else:
+        refusal = Refusal(500, "internal_error", "This is a fault of ours.")
+    answer = refuse(refusal)
+    headers = [*_head(answer), (b"connection", b"close")]
+    await cycle.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await cycle.send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
 def _head(answer: Answer) -> list[tuple[bytes, bytes]]:
