@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
 
 from tests.support import UP
 from tests.system.command import ByCommand
@@ -17,8 +17,13 @@ from tests.system.world import World
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 60_000
+"""For whatever a page is to show or do; machines may be slow."""
+
 PICTURES = Path(__file__).parents[2] / "test-results"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -101,7 +106,7 @@ async def visit(chromium: Browser) -> AsyncIterator[Visit]:
         context = await chromium.new_context(
             viewport={"width": size["width"], "height": size["height"]}, has_touch=phone, is_mobile=phone
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE_MS)
         visitors.append(Visitor(context, url))
         return visitors[-1]
 

@@ -45,7 +45,7 @@ async def test_without_the_kept_app_one_stays_in_it_all_the_same(front: World, c
     await expect(page.get_by_role("heading", name="No connection")).to_be_visible()
     await picture(page, "page-not-loaded")
     await context.set_offline(False)
-    await expect(page.get_by_test_id("sign-in-email")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_test_id("sign-in-email")).to_be_visible()
     assert await page.evaluate("window.still")
     await context.close()
 
@@ -67,6 +67,7 @@ async def test_an_old_tab_reloads_once_after_a_deploy(front: World, chromium: Br
     page.on("load", lambda _: loads.append(page.url))
     await go_to_sign_in(page)
     await expect(page.get_by_role("heading", name="There is a new version")).to_be_visible()
+    await page.wait_for_load_state()
     assert gone >= 2
     assert len(loads) == 1
     await picture(page, "new-version")

@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, picture
-from tests.browser.test_purchase import open_map
+from tests.browser.test_purchase import open_map, zoomed_to
 from tests.system.world import World
 
 pytestmark = pytest.mark.browser
@@ -19,9 +19,7 @@ async def test_the_view_outlives_the_list(front: World, visit: Visit) -> None:
     await open_map(page, front.site.url, event_id)
     while not await page.evaluate("document.fonts.check(`700 15px 'Barlow Condensed'`)"):
         await page.wait_for_timeout(50)
-    await page.evaluate("window.__seatmap.zoomToSeat(40)")
-    await page.wait_for_timeout(100)
-    place = await page.evaluate("window.__seatmap.screenPosition(40)")
+    place = await zoomed_to(page, 40)
     await page.get_by_test_id("list-view-toggle").click()
     await page.get_by_test_id("section-option").first.click()
     await picture(page, "list-with-prices")

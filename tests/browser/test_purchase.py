@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Page, Response, expect
+from playwright.async_api import Locator, Page, Response, expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import PHONE, Visit, picture
@@ -24,6 +24,22 @@ from tests.system.world import World
 __all__ = ["live"]
 
 pytestmark = pytest.mark.browser
+
+TOKEN_SECONDS = 10
+
+PLACE_WHEN_STILL = """
+async ordinal => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const place = () => window.__seatmap.screenPosition(ordinal);
+  window.__seatmap.zoomToSeat(ordinal);
+  for (let still = 0, before = place(); still < 5; ) {
+    await frame();
+    const now = place();
+    still = now.x === before.x && now.y === before.y ? still + 1 : 0;
+    before = now;
+  }
+  return place();
+}"""
 
 Start = Callable[..., LiveServer]
 
@@ -75,10 +91,14 @@ async def open_map(page: Page, url: str, event_id: str) -> None:
     await page.wait_for_selector('[data-testid="seat-canvas"][data-ready="true"]')
 
 
+async def zoomed_to(page: Page, ordinal: int) -> dict[str, float]:
+    """Where the seat is once the map stands still."""
+    place: dict[str, float] = await page.evaluate(PLACE_WHEN_STILL, ordinal)
+    return place
+
+
 async def click_seat(page: Page, ordinal: int) -> None:
-    await page.evaluate("ordinal => window.__seatmap.zoomToSeat(ordinal)", ordinal)
-    await page.wait_for_timeout(100)
-    spot = await page.evaluate("ordinal => window.__seatmap.screenPosition(ordinal)", ordinal)
+    spot = await zoomed_to(page, ordinal)
     await page.get_by_test_id("seat-canvas").click(position={"x": spot["x"], "y": spot["y"]})
 
 
@@ -87,6 +107,16 @@ async def pay(page: Page, card: str) -> None:
     await page.get_by_test_id("card-exp").fill("12/40")
     await page.get_by_test_id("card-cvc").fill("123")
     await page.get_by_test_id("pay-button").click()
+
+
+async def scanned(qr: Locator) -> str:
+    """What a camera reads off the screen, as soon as it is drawn."""
+    qr_code = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            seen = zxingcpp.read_barcode(Image.open(io.BytesIO(await qr.screenshot())), formats=qr_code)
+            if seen is not None:
+                return str(seen.text)
 
 
 def wait_until_on_sale(server: LiveServer, event_id: str) -> None:
@@ -127,11 +157,7 @@ async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: V
     qr = page.get_by_test_id("ticket-qr").first
     await expect(qr).to_be_visible()
     await qr.scroll_into_view_if_needed()
-    await page.wait_for_timeout(300)
-    qr_code = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-    seen = zxingcpp.read_barcode(Image.open(io.BytesIO(await qr.screenshot())), formats=qr_code)
-    assert seen is not None
-    assert seen.text == code
+    assert await scanned(qr) == code
     await picture(page, f"purchase-{size}-4-tickets")
 
     gate = await visit(urls[-1])
@@ -176,7 +202,7 @@ async def test_two_buyers_race_for_a_seat(live: Start, visit: Visit) -> None:
 
 
 async def test_two_tabs_and_an_expired_token_refresh_once(live: Start, visit: Visit) -> None:
-    server = live(HOUSEFUL_ACCESS_TOKEN_SECONDS="5")
+    server = live(HOUSEFUL_ACCESS_TOKEN_SECONDS=str(TOKEN_SECONDS))
     buyer(server, "bo@example.com")
     visitor = await visit(server.url)
     first = await visitor.tab()
@@ -185,7 +211,7 @@ async def test_two_tabs_and_an_expired_token_refresh_once(live: Start, visit: Vi
     await expect(second.get_by_role("heading").first).to_be_visible()
     await first.goto(f"{server.url}/account")
     await expect(first.get_by_role("heading").first).to_be_visible()
-    await first.wait_for_timeout(6000)  # the token's five seconds pass
+    await first.wait_for_timeout((TOKEN_SECONDS + 1) * 1000)  # both tabs' token ends
     refreshes: list[str] = []
     expired: list[int] = []
     visitor.context.on(

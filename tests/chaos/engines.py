@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -242,13 +243,12 @@ class Run:
         fault.harm()
         published = self._publish() if fault.publishes else None
         time.sleep(fault.down_seconds)
+        if fault.sells_on:
+            for what in BUSINESS:
+                self._wait(f"{fault.name}: {what} while it lasts", partial(self._since, what, began))
         mending = time.monotonic()
         fault.mend()
         mended, mended_at = time.monotonic(), SystemClock().now()
-        if fault.sells_on:
-            for what in BUSINESS:
-                if not rate(self._book.moments[what], began, mending):
-                    self._book.fault(f"{fault.name}: no {what} for {mending - began:.1f} s")
         drained = self._wait(
             f"{fault.name}: what was sent meanwhile to arrive",
             lambda: asyncio.run(self._nothing_waits_since(mended_at)) and self._is_on_sale(published),

@@ -31,6 +31,10 @@ BUYERS = 14
 GATES = 2
 HOLD_SECONDS = 4
 CALM_SECONDS = 2.0  # at the end, so that what was open can go on
+PATIENCE_SECONDS = 60.0
+"""For a slow machine to have come as far as to prove something."""
+
+PROOF = ("holds", "orders", "payments", "confirmations")
 
 SOUND = "houseful"
 BROKEN = "tests.chaos.broken_server"
@@ -128,6 +132,7 @@ _TOLD = ("holds", "orders", "payments", "cancellations", "admissions", "requests
 class Run:
     def __init__(self, folder: Path, seed: int, kills: int, *, broken: bool, tell: bool) -> None:
         self._server = Server(folder / "data", BROKEN if broken else SOUND)
+        self._broken = broken
         self._seed = seed
         self._kills = kills
         self._chance = random.Random(seed)
@@ -205,6 +210,9 @@ class Run:
                         f"{counts['payments']:,} payments, {len(self._book.wrong)} faults"
                     )
             time.sleep(CALM_SECONDS)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not self._proves_something() and time.monotonic() < deadline:
+                time.sleep(0.1)
         except BaseException:
             self._book.over.set()
             raise
@@ -212,6 +220,12 @@ class Run:
             stop.set()
             for thread in threads:
                 thread.join()
+
+    def _proves_something(self) -> bool:
+        """Without the guard that is a seat sold twice."""
+        if self._broken:
+            return any("was sold to" in fault for fault in self._book.wrong)
+        return all(self._book.counts[what] for what in PROOF)
 
 
 def run(seed: int, kills: int, *, broken: bool = False, tell: bool = False) -> Verdict:

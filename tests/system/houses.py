@@ -128,8 +128,8 @@ class SystemHouse(House):
     events: set[str] = field(default_factory=set)
     """Those that were made in this house. Others may be there where an installation is used again."""
 
-    looks: int = 1
-    """How often something is looked at before it is believed to be amiss."""
+    amiss_seconds: float = 0
+    """For so long something has to be amiss before it is believed."""
 
     @property
     def clock(self) -> MovableClock:
@@ -266,7 +266,12 @@ async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
         _outside(stand.split.urls) as outside,
     ):
         yield HouseOfParts(
-            app=app, line=stand.line, faults=stand.folder, mail=stand.split.mail, outside=outside, looks=10
+            app=app,
+            line=stand.line,
+            faults=stand.folder,
+            mail=stand.split.mail,
+            outside=outside,
+            amiss_seconds=60,
         )
 
 

@@ -328,6 +328,7 @@ def _has_ended(connection: http.client.HTTPConnection) -> bool:
 
 
 def _messages(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str]]:
+    """Without pings, which come while there is nothing to tell."""
     fields: dict[str, str] = {}
     while line := answer.readline():
         text = line.decode().rstrip("\n")
@@ -335,7 +336,8 @@ def _messages(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str]]:
         if colon and name:
             fields[name] = value
         elif not text and "data" in fields:
-            yield fields.get("event", "message"), fields["data"]
+            if fields.get("event") != "ping":
+                yield fields.get("event", "message"), fields["data"]
             fields = {}
 
 

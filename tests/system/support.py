@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -96,9 +97,8 @@ async def findings(house: SystemHouse) -> list[str]:
     bus = cast(BusLook | None, house.app.bus)  # both adapters can be looked at
     installation = Installation(house.app.stores, bus, house.app.clock)
     found = await _look(installation)
-    for _ in range(house.looks - 1):
-        if not found:
-            break
+    deadline = time.monotonic() + house.amiss_seconds
+    while found and time.monotonic() < deadline:
         await asyncio.sleep(PAUSE_SECONDS)
         again = await _look(installation)
         found = {subject: again[subject] for subject in found if subject in again}

@@ -283,7 +283,7 @@ async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse)
     async with open_house(manual=True) as house:
         clock, line = house.clock, house.line
         event_id = await on_sale(
-            house, organizer_of(house), plan=plan(rows=10, seats=30), hold_seconds=10, max_seats_per_order=2
+            house, organizer_of(house), plan=plan(rows=10, seats=30), hold_seconds=60, max_seats_per_order=2
         )
         orders_of_turns = itertools.cycle(itertools.permutations(range(3)))
         outcomes: Counter[str] = Counter()
@@ -371,14 +371,14 @@ async def test_paid_late_while_the_event_is_cancelled(
     be paid; then the confirmation goes on. It finds the cancellation, and the money goes back."""
     async with open_house(manual=True) as house:
         organizer, buyer = organizer_of(house), token_of(house, "bea")
-        event_id = await on_sale(house, organizer, hold_seconds=5)
+        event_id = await on_sale(house, organizer, hold_seconds=60)
         order = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
 
         async def is_now(*statuses: str) -> bool:
             found = (await house.call("GET", f"/api/orders/{order['id']}", token=buyer)).ok()
             return bool(found["status"] in statuses)
 
-        await house.until(lambda: is_now("expired"), advance_seconds=1)
+        await house.until(lambda: is_now("expired"), advance_seconds=10)
         sales = HeldSale(house.faults)
         monkeypatch.setattr(Ordering, "sell", sales.around(Ordering.sell))
         sales.hold()

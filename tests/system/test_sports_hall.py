@@ -120,17 +120,15 @@ def must_become(
     organizer: Client, event_id: str, by_category: Mapping[str, int] | None = None, **figures: int
 ) -> None:
     """The sales figures, which follow in a moment; they come to exactly these."""
-    seen: dict[str, Any] = {}
 
-    def look() -> bool:
+    def look() -> dict[str, Any]:
         sales = organizer.get(f"/api/events/{event_id}/sales")
-        seen.update({name: sales[name] for name in figures})
-        seen["by_category"] = {one["category"]: one["sold"] for one in sales["by_category"]}
-        if by_category is not None and seen["by_category"] != dict(by_category):
-            return False
-        return all(seen[name] == figure for name, figure in figures.items())
+        shown = {name: sales[name] for name in figures}
+        if by_category is not None:
+            shown["by_category"] = {one["category"]: one["sold"] for one in sales["by_category"]}
+        return shown
 
-    try:
-        organizer.until(look)
-    except AssertionError:
-        raise AssertionError(f"{seen} instead of {figures} {by_category}") from None
+    expected: dict[str, Any] = dict(figures)
+    if by_category is not None:
+        expected["by_category"] = dict(by_category)
+    organizer.until_equal(look, expected)

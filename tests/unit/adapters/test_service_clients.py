@@ -66,7 +66,7 @@ async def client(request: pytest.FixtureRequest, echo: Echo) -> AsyncIterator[Se
         serve(echo, listener, shutdown_seconds=1, on_ready=ready.set, on_stopping=lambda: None)
     )
     await ready.wait()
-    async with over_http(listener.getsockname()[1], answer_seconds=0.5) as client:
+    async with over_http(listener.getsockname()[1], answer_seconds=30) as client:
         yield client
     server.cancel()
     await asyncio.gather(server, return_exceptions=True)

@@ -31,7 +31,7 @@ class Hello(Server):
 
     def answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
                 return connection.recv(5, socket.MSG_WAITALL) == b"hello"
         except OSError:
             return False

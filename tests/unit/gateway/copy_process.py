@@ -15,7 +15,8 @@ from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
 from houseful.webapi.endpoint import Answer, Receive, Scope, Send, respond
 from tests.unit.gateway.upstreams import whole_body
 
-_QUIET_SECONDS = 0.2
+_QUIET_SECONDS = 2.0
+"""Until who was told that it ends has sent the last request; machines may be slow."""
 
 
 class Copy:

@@ -12,6 +12,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.network_addresses import network
 from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.webapi.endpoint import USER, Answer, Cut, Endpoint
+from tests.unit.gateway.upstreams import PATIENCE_SECONDS
 from tests.unit.gateway.world import StreamingService, World, handle, scope_of
 
 
@@ -153,7 +154,7 @@ async def test_refusals_of_one_network_come_late_and_good_answers_do_not(world: 
     assert not late.done()
     assert (await front.call("GET", "/api/things/7", client=("2001:db8::1", 1))).status == 200
     assert await refusal("2001:db8:0:1::1") == 404
-    assert await asyncio.wait_for(front.call("GET", "/api/nothing", client=None), 5)
+    assert await asyncio.wait_for(front.call("GET", "/api/nothing", client=None), PATIENCE_SECONDS)
     await world.clock.advance(2)
     assert await late == 404
 
@@ -372,9 +373,9 @@ async def test_open_streams_end_when_the_process_does(world: World) -> None:
     service = StreamingService()
     front = world.gateway(app=service)
     call = asyncio.create_task(front.call("GET", "/api/things/7/stream"))
-    await asyncio.wait_for(service.open.wait(), 5)
+    await asyncio.wait_for(service.open.wait(), PATIENCE_SECONDS)
     front.gateway.stop()
-    reply = await asyncio.wait_for(call, 5)
+    reply = await asyncio.wait_for(call, PATIENCE_SECONDS)
     assert reply.content == b"data: 1\n\n"  # and then the end, which an unfinished answer would not have
     assert service.cancelled
     (await front.call("GET", "/api/things/7/stream")).refused(503, "unavailable")
@@ -384,7 +385,7 @@ async def test_open_streams_end_when_the_process_does(world: World) -> None:
 async def test_a_stream_that_is_cancelled_by_others_stays_cancelled(world: World) -> None:
     service = StreamingService()
     call = asyncio.create_task(world.gateway(app=service).call("GET", "/api/things/7/stream"))
-    await asyncio.wait_for(service.open.wait(), 5)
+    await asyncio.wait_for(service.open.wait(), PATIENCE_SECONDS)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

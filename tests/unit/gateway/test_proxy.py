@@ -432,7 +432,7 @@ async def test_what_fails_every_time_is_a_503(service: Service, proxy: ServicePr
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_silence_has_an_end(service: Service, method: str) -> None:
     waiting = service.handle = Waiting(begins=False)
-    proxy = ServiceProxy("things", [service.url], clock=ManualClock(), answer_seconds=0.1)
+    proxy = ServiceProxy("things", [service.url], clock=ManualClock(), answer_seconds=1)
     client = Client(method)
     if method == "GET":
         await client.asks(proxy)

@@ -327,7 +327,7 @@ async def test_clients_that_stall_do_not_close_a_copy_to_others(copies: list[Ser
             await echo(scope, receive, send)
 
     copies[0].handle = wait_for_it
-    proxy = ServiceProxy("things", [copies[0].url], clock=ManualClock(), answer_seconds=0.1)
+    proxy = ServiceProxy("things", [copies[0].url], clock=ManualClock(), answer_seconds=3)
     slow = [Client("POST", "/slow", {"content-length": "100"}, body=None) for _ in range(6)]
     for client in slow:
         client.upload(b"half")
@@ -466,7 +466,7 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_does_nothing_twice
 async def test_a_paused_copy_loses_no_request_that_comes_later(
     processes: list[Process], tmp_path: Path
 ) -> None:
-    proxy = ServiceProxy("things", [one.url for one in processes], clock=SystemClock(), answer_seconds=0.2)
+    proxy = ServiceProxy("things", [one.url for one in processes], clock=SystemClock(), answer_seconds=2)
     assert processes[0]._process is not None
     await Client("GET", "/warm").asks(proxy)
     processes[0]._process.send_signal(signal.SIGSTOP)
