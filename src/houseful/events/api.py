@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from houseful.events import domain
-from houseful.events.domain import Changes, Event, NewEvent
+from houseful.events.domain import Changes, Event, NewEvent, SentPlan
 from houseful.events.service import EventsService, Keep, Position, Search, is_owned
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import invalid
@@ -168,10 +168,8 @@ class EventView(View, frozen=True, kw_only=True):
     server_time: str
 
 
-async def create_event(service: EventsService, call: Call[NewEventInput]) -> EventView:
-    """Make a draft of an event from a seating plan and prices"""
-    body = call.body
-    new = NewEvent(
+def _new_event(body: NewEventInput) -> NewEvent:
+    return NewEvent(
         title=body.title,
         description=body.description,
         venue=body.venue,
@@ -185,10 +183,27 @@ async def create_event(service: EventsService, call: Call[NewEventInput]) -> Eve
         refundable_until=_moment(body.refundable_until),
         prices=body.prices,
         areas=_areas(body.areas),
-        plan=bytes(body.plan),
+        plan=SentPlan.of(bytes(body.plan)),
     )
+
+
+def _changes(body: ChangesInput) -> Changes:
+    said: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
+    }
+    for name in said.keys() & {"starts_at", "ends_at", "on_sale_at", "refundable_until"}:
+        said[name] = _moment(said[name])
+    if "areas" in said:
+        said["areas"] = _areas(said["areas"])
+    if "plan" in said:
+        said["plan"] = SentPlan.of(bytes(said["plan"]))
+    return Changes(**said)
+
+
+async def create_event(service: EventsService, call: Call[NewEvent]) -> EventView:
+    """Make a draft of an event from a seating plan and prices"""
     keep = None if call.once is None else Keep(call.once, lambda event: _own_view(service, event))
-    return _own_view(service, await service.create(call.user, new, keep))
+    return _own_view(service, await service.create(call.user, call.body, keep))
 
 
 async def delete_event(service: EventsService, call: Call[None]) -> None:
@@ -196,18 +211,9 @@ async def delete_event(service: EventsService, call: Call[None]) -> None:
     await service.delete(call.user, call.path["event_id"])
 
 
-async def change_event(service: EventsService, call: Call[ChangesInput]) -> EventView:
+async def change_event(service: EventsService, call: Call[Changes]) -> EventView:
     """Change an event; of a published one only what does not concern its seats"""
-    said: dict[str, Any] = {
-        name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not UNSET
-    }
-    for name in said.keys() & {"starts_at", "ends_at", "on_sale_at", "refundable_until"}:
-        said[name] = _moment(said[name])
-    if "areas" in said:
-        said["areas"] = _areas(said["areas"])
-    if "plan" in said:
-        said["plan"] = bytes(said["plan"])
-    return _own_view(service, await service.change(call.user, call.path["event_id"], Changes(**said)))
+    return _own_view(service, await service.change(call.user, call.path["event_id"], call.body))
 
 
 async def publish_event(service: EventsService, call: Call[None]) -> EventView:
@@ -338,6 +344,7 @@ ENDPOINTS = (
         create_event,
         answer=EventView,
         body=NewEventInput,
+        prepare=_new_event,
         status=201,
         who=ORGANIZER,
         body_bytes=PLAN_BYTES,
@@ -351,6 +358,7 @@ ENDPOINTS = (
         change_event,
         answer=EventView,
         body=ChangesInput,
+        prepare=_changes,
         who=ORGANIZER,
         body_bytes=PLAN_BYTES,
     ),

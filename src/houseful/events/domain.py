@@ -1,6 +1,7 @@
 """What an event is and may become. Times are milliseconds since 1970, money is in minor units."""
 
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Refusal
 from houseful.kernel.money import CURRENCIES, UNKNOWN
+from houseful.kernel.pieces import Pieces
 from houseful.kernel.search_text import finder
 from houseful.kernel.times import end_of
 from houseful.messages import EventChanged, EventPublished
@@ -35,6 +37,7 @@ EARLIEST: Millis = 946_684_800_000  # 2000-01-01
 LATEST: Millis = 7_258_118_400_000  # 2200-01-01
 LONGEST_MILLIS = 31 * 86_400_000
 """Whoever looks for what is still running looks back so far."""
+LARGE_PLAN_BYTES = 256 * 1024
 PART_BYTES = 4 * 1024 * 1024  # in base64 well below MongoDB's 16 MB for a document
 
 CHANGEABLE_ONCE_PUBLISHED = frozenset(
@@ -133,8 +136,26 @@ class StoredPlan(Document, frozen=True, kw_only=True):
     data: bytes
 
 
+class SentPlan(msgspec.Struct, frozen=True):
+    """A seating plan's JSON as it was sent; compressed if it is large, since it goes from process to
+    process."""
+
+    data: Pieces
+    compressed: bool
+
+    @classmethod
+    def of(cls, raw: bytes) -> "SentPlan":
+        is_large = len(raw) > LARGE_PLAN_BYTES
+        return cls(Pieces.of(zlib.compress(raw, 1) if is_large else raw), is_large)
+
+    @property
+    def raw(self) -> bytes:
+        data = self.data.joined()
+        return zlib.decompress(data) if self.compressed else data
+
+
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What an organizer says of a new event. `plan` is a seating plan's JSON."""
+    """What an organizer says of a new event."""
 
     title: str
     description: str = ""
@@ -149,7 +170,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     refundable_until: Millis | None = None
     prices: Mapping[str, int]
     areas: Sequence[StandingArea] = ()
-    plan: bytes
+    plan: SentPlan
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +189,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     refundable_until: Millis | UnsetType | None = UNSET
     prices: Mapping[str, int] | UnsetType = UNSET
     areas: Sequence[StandingArea] | UnsetType = UNSET
-    plan: bytes | UnsetType = UNSET
+    plan: SentPlan | UnsetType = UNSET
 
     def given(self) -> dict[str, Any]:
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
@@ -188,10 +209,10 @@ _NO_HALL = Hall(plan_name="", plan_hash="", parts=0, seats_total=0, categories=(
 # What an organizer may say.
 
 
-def check_plan(raw: bytes, prices: Mapping[str, int], areas: Sequence[StandingArea]) -> CheckedPlan:
-    """Read a plan's JSON. Takes a second for a stadium: not for the event loop."""
+def check_plan(sent: SentPlan, prices: Mapping[str, int], areas: Sequence[StandingArea]) -> CheckedPlan:
+    """Read a plan. Takes a second for a stadium: not for the event loop."""
     try:
-        plan = parse_plan(raw)
+        plan = parse_plan(sent.raw)
     except PlanError as error:
         return CheckedPlan(_NO_HALL, (), error.errors)
     return check_hall(plan, prices, areas)

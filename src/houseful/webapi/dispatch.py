@@ -15,7 +15,6 @@ from houseful.kernel.waiting import later
 from houseful.webapi import idempotency, validation
 from houseful.webapi.auth import Identity, TokenVerifier, bearer
 from houseful.webapi.endpoint import (
-    BODY_BYTES,
     USER,
     Answer,
     Call,
@@ -26,12 +25,13 @@ from houseful.webapi.endpoint import (
     Scope,
     Send,
     Stream,
-    decode,
     headers_of,
     not_authenticated,
     peer,
     problem,
+    read,
     read_body,
+    read_pieces,
     respond,
     service_unavailable,
 )
@@ -112,18 +112,23 @@ class ServiceApp:
         if LargeBodies.is_one(endpoint, headers):
             user_id = who.user_id if who is not None else peer(scope)
             with self._large_bodies.admitted(user_id):
-                raw = await read_body(receive, headers, endpoint.body_bytes)
-                body = await self._large_bodies.decoded(endpoint, raw, user_id)
-                call = Call(body, raw, query, path, headers, who, peer(scope), None)
-                return await self._called(endpoint, call, scope["path"])
+                pieces = await read_pieces(receive, headers, endpoint.body_bytes)
+                body, digest = await self._large_bodies.read(endpoint, pieces, user_id)
+                del pieces
+                call = Call(body, b"", query, path, headers, who, peer(scope), None)
+                return await self._called(endpoint, call, scope["path"], digest)
         raw = await read_body(receive, headers, endpoint.body_bytes) if method != "GET" else b""
-        body = decode(endpoint.body, raw) if endpoint.body is not None and not endpoint.raw else None
+        reads = endpoint.body is not None and not endpoint.raw
+        body = read(endpoint.body, endpoint.prepare, raw) if reads else None
         call = Call(body, raw, query, path, headers, who, peer(scope), None)
         return await self._called(endpoint, call, scope["path"])
 
-    async def _called(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer | Stream:
+    async def _called(
+        self, endpoint: Endpoint, call: Call[Any], path: str, digest: str | None = None
+    ) -> Answer | Stream:
+        """`digest` is the body's, where it is known already."""
         if endpoint.idempotent or (endpoint.repeatable and "idempotency-key" in call.headers):
-            return await self._answer_once(endpoint, call, path)
+            return await self._answer_once(endpoint, call, path, digest or idempotency.digest(call.raw))
         answer = _rendered(await endpoint.handle(self._service, call), endpoint.status)
         if isinstance(answer, Stream) and call.who is not None:
             answer.chunks = self._while_it_holds(answer.chunks, call.who)
@@ -155,9 +160,8 @@ class ServiceApp:
             raise Refusal(403, "forbidden", f"This needs the role {needed}.")
         return who
 
-    async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str) -> Answer:
+    async def _answer_once(self, endpoint: Endpoint, call: Call[Any], path: str, digest: str) -> Answer:
         key = call.headers.get("idempotency-key")
-        digest = await _digest(call.raw)
         use = call.once = idempotency.once(call.user.user_id, endpoint.method, path, key, digest, self._clock)
         if not await idempotency.claim(self._coordination, use):
             # It may be answered all the same, by a process that died since, or has just let go.
@@ -218,12 +222,6 @@ class ServiceApp:
         status, body = use.replay(kept)
         media_type = "application/json" if status < 400 else "application/problem+json"
         return Answer(body, status, media_type, _REPLAYED)
-
-
-async def _digest(raw: bytes) -> str:
-    if len(raw) <= BODY_BYTES:
-        return idempotency.digest(raw)
-    return await asyncio.to_thread(idempotency.digest, raw)
 
 
 def _query(kind: type[Input], query_string: bytes) -> Any:

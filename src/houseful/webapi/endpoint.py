@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from houseful.kernel.errors import Refusal, invalid
+from houseful.kernel.pieces import Gathered, Pieces
 from houseful.kernel.ports import Transaction
 from houseful.kernel.telemetry import get_logger, request_id
 from houseful.kernel.waiting import later
@@ -140,6 +141,9 @@ class Endpoint:
     one. `raw` hands over the body unparsed, in `call.raw`. With `reads_token` False an access token is not
     even looked at: where one gets a token, an expired one must not be in the way.
 
+    `prepare(body)` makes what the handler gets in the body's place. Of a large body it is made in another
+    process, and only what it returns comes back: that is to be small.
+
     `idempotent` wants an `Idempotency-Key`; `repeatable` honours one that is sent.
 
     `again(service, call, transaction)` is for an idempotent endpoint whose answer can be told from what it
@@ -158,6 +162,7 @@ class Endpoint:
     repeatable: bool = False
     again: Callable[[Any, Call[Any], Transaction], Awaitable[Any]] | None = None
     raw: bool = False
+    prepare: Callable[[Any], Any] | None = None
     body_bytes: int = BODY_BYTES
     media_type: str = "application/json"
     public: bool = True
@@ -205,29 +210,44 @@ def service_unavailable(
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
     """Raises `Refusal`: 413 for too much, 408 for too slow, 400 where the caller went away in the middle."""
+    _check_length(headers, limit)
+    message = await _next_part(receive)
+    if message.get("more_body"):
+        return (await _gathered(message, receive, limit)).joined()
+    body: bytes = message.get("body", b"")
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+async def read_pieces(receive: Receive, headers: Mapping[str, str], limit: int) -> Pieces:
+    """As `read_body`, for what may be large."""
+    _check_length(headers, limit)
+    return await _gathered(await _next_part(receive), receive, limit)
+
+
+def _check_length(headers: Mapping[str, str], limit: int) -> None:
     declared = headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    message = await _next_part(receive)
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
-    parts, size = [message.get("body", b"")], len(message.get("body", b""))
+
+
+async def _gathered(message: MutableMapping[str, Any], receive: Receive, limit: int) -> Pieces:
+    """The rest of a body that begins with this message."""
+    gathered = Gathered()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            while message.get("more_body"):
-                message = await _next_part(receive)
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > limit:
+            while True:
+                gathered.add(message.get("body", b""))
+                if gathered.size > limit:
                     raise _too_large(limit)
+                if not message.get("more_body"):
+                    return gathered.pieces()
+                message = await _next_part(receive)
     except TimeoutError:
         raise Refusal(
             408, "body_too_slow", f"The body did not arrive within {_BODY_SECONDS:.0f} s."
         ) from None
-    return b"".join(parts)
 
 
 async def _next_part(receive: Receive) -> MutableMapping[str, Any]:
@@ -254,6 +274,12 @@ def decode(kind: Any, raw: bytes) -> Any:
         raise Refusal(400, "not_json", f"The body is not JSON: {error}.") from error
     except RecursionError as error:
         raise Refusal(400, "too_deep", "The body is nested too deeply.") from error
+
+
+def read(kind: Any, prepare: Callable[[Any], Any] | None, raw: bytes) -> Any:
+    """What an endpoint's handler gets of a body. Raises as `decode`."""
+    body = decode(kind, raw)
+    return body if prepare is None else prepare(body)
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

@@ -12,12 +12,14 @@ import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.kernel.telemetry import request_id
 
 KEPT_MILLIS = 48 * 3600 * 1000
 _RUNNING_SECONDS = 60.0
 _KEY_LENGTH = 200
+_DIGEST_BYTES = 20
 
 
 class KeptAnswer(Document, frozen=True, kw_only=True):
@@ -103,7 +105,15 @@ class Once:
 
 
 def digest(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=20).hexdigest()
+    return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def digest_of_pieces(body: Pieces) -> str:
+    """As `digest` of all of them joined."""
+    hashed = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for piece in body:
+        hashed.update(piece)
+    return hashed.hexdigest()
 
 
 def once(user_id: str, method: str, path: str, key: str | None, request: str, clock: Clock) -> Once:

@@ -5,19 +5,28 @@ takes.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from houseful.kernel.errors import Refusal
+from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Workers
-from houseful.webapi.endpoint import BODY_BYTES, Endpoint, decode
+from houseful.webapi.endpoint import BODY_BYTES, Endpoint, read
+from houseful.webapi.idempotency import digest_of_pieces
 
 MOST_OF_ONE = 2
 """One that is worked on, and one behind it."""
 
 MOST = 6
 _RETRY_SECONDS = 2
+
+
+class ReadBody(NamedTuple):
+    """`content` is what the endpoint's handler gets."""
+
+    content: Any
+    digest: str
 
 
 class LargeBodies:
@@ -61,8 +70,12 @@ class LargeBodies:
             if not self._by_user[user_id]:
                 del self._by_user[user_id]
 
-    async def decoded(self, endpoint: Endpoint, raw: bytes, user_id: str) -> Any:
-        """As `decode`."""
-        if len(raw) <= BODY_BYTES:
-            return decode(endpoint.body, raw)
-        return await self._workers.run(decode, endpoint.body, raw, whose=user_id)
+    async def read(self, endpoint: Endpoint, pieces: Pieces, user_id: str) -> ReadBody:
+        """Raises as `decode`."""
+        if len(pieces) <= BODY_BYTES:
+            return read_whole(endpoint.body, endpoint.prepare, pieces)
+        return await self._workers.run(read_whole, endpoint.body, endpoint.prepare, pieces, whose=user_id)
+
+
+def read_whole(kind: Any, prepare: Callable[[Any], Any] | None, pieces: Pieces) -> ReadBody:
+    return ReadBody(read(kind, prepare, pieces.joined()), digest_of_pieces(pieces))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.adapters.processes.worker import NICENESS
 from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.pieces import Pieces
 from houseful.seating.parsing import PlanError, parse_plan
 
 PATIENCE_SECONDS = 30.0
@@ -76,6 +78,22 @@ async def test_no_process_is_started_before_there_is_work(workers: WorkerProcess
 async def test_large_things_go_both_ways(workers: WorkerProcesses) -> None:
     large = os.urandom(20_000_000)
     assert await workers.run(bytes, large, whose="usr_a") == large
+
+
+async def test_pieces_go_both_ways_without_a_copy_of_the_whole(workers: WorkerProcesses) -> None:
+    large = Pieces.of(os.urandom(20_000_000))
+    assert await workers.run(len, large, whose="usr_a") == 20_000_000
+    tracemalloc.start()
+    try:
+        assert await workers.run(Pieces.joined, Pieces(), whose="usr_a") == b""
+        there = await workers.run(len, large, whose="usr_a")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert there == 20_000_000
+    assert most < 2_000_000
+    back = await workers.run(Pieces, list(large), whose="usr_a")
+    assert list(back) == list(large)
 
 
 async def test_errors_come_back_whole(workers: WorkerProcesses) -> None:

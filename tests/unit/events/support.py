@@ -14,7 +14,7 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.events import MANIFEST
-from houseful.events.domain import Event
+from houseful.events.domain import Event, SentPlan
 from houseful.events.service import EventsService
 from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
 from houseful.kernel.system import ManualClock, SeededIds
@@ -62,6 +62,10 @@ def plan(rows: int = 2, seats: int = 3, name: str = "Small hall") -> dict[str, A
     }
 
 
+def sent(plan: dict[str, Any]) -> SentPlan:
+    return SentPlan.of(msgspec.json.encode(plan))
+
+
 def body(**other: Any) -> dict[str, Any]:
     """A request that makes an event; `other` fields instead, a field that is `...` left out."""
     fields: dict[str, Any] = {
@@ -97,7 +101,7 @@ class World:
         self.store = SqliteStore.open(folder / "events.db", MANIFEST.documents, clock=self.clock, ids=ids)
         self.service = EventsService(self.store, self.clock, ids, workers)
         self._key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
-        app = ServiceApp(
+        self.app = ServiceApp(
             "events",
             self.service,
             MANIFEST.endpoints,
@@ -107,7 +111,7 @@ class World:
             verifier=TokenVerifier(_Keys(self._key), self.clock),
             workers=workers,
         )
-        self._client = AsgiClient(app)
+        self._client = AsgiClient(self.app)
 
     def token(self, who: Identity) -> str:
         claims = {

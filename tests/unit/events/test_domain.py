@@ -13,7 +13,7 @@ from houseful.events.domain import Changes, Event, NewEvent, State, Status, Step
 from houseful.kernel.errors import Refusal
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
 from houseful.seating.parsing import StandingArea, unpack
-from tests.unit.events.support import DAY, START, plan
+from tests.unit.events.support import DAY, START, plan, sent
 
 ZONES = frozenset({"Europe/Zurich", "UTC"})
 PRICES = {"Stalls": 12_000, "Balcony": 4_500}
@@ -22,7 +22,7 @@ USUAL = USUAL_LENGTH_MILLIS
 
 
 def made(**other: Any) -> Event:
-    checked = domain.check_plan(msgspec.json.encode(plan()), PRICES, ())
+    checked = domain.check_plan(sent(plan()), PRICES, ())
     assert not checked.errors
     new = NewEvent(
         title="La Traviata",
@@ -31,7 +31,7 @@ def made(**other: Any) -> Event:
         timezone="Europe/Zurich",
         currency="CHF",
         prices=PRICES,
-        plan=b"",
+        plan=sent({}),
     )
     return msgspec.structs.replace(domain.draft("evt_1", "usr_1", new, checked.hall, START), **other)
 
@@ -205,7 +205,7 @@ def test_a_cancelled_event_does_not_change() -> None:
 
 def test_the_hall_counts_seats_and_standing_places_by_category() -> None:
     areas = [StandingArea(zone="Hall", name="Pit", category="Spare", capacity=100)]
-    checked = domain.check_plan(msgspec.json.encode(plan()), PRICES | {"Spare": 900}, areas)
+    checked = domain.check_plan(sent(plan()), PRICES | {"Spare": 900}, areas)
     assert checked.errors == {}
     assert checked.hall.seats_total == 106
     assert [(c.name, c.color, c.seats_total) for c in checked.hall.categories] == [
@@ -225,7 +225,7 @@ def test_a_price_of_a_category_without_seats_does_not_count() -> None:
 
 def test_a_large_plan_is_kept_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(domain, "PART_BYTES", 100)
-    checked = domain.check_plan(msgspec.json.encode(plan(rows=4, seats=20)), PRICES, ())
+    checked = domain.check_plan(sent(plan(rows=4, seats=20)), PRICES, ())
     assert checked.hall.parts == len(checked.parts) > 2
     assert max(map(len, checked.parts)) == 100
     ids = domain.part_ids(checked.hall)

@@ -1,17 +1,20 @@
 """A stadium's plan beside a sale: read elsewhere, a few at a time."""
 
 import asyncio
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.events import domain
 from houseful.events.api import ENDPOINTS
+from houseful.kernel.pieces import PIECE_BYTES
 from houseful.webapi.auth import Identity
-from houseful.webapi.endpoint import BODY_BYTES, decode
-from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies
+from houseful.webapi.endpoint import BODY_BYTES
+from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies, read_whole
 from tests.unit.events.support import ALICE, World, body, plan
 
 T = TypeVar("T")
@@ -53,7 +56,53 @@ async def test_a_large_plan_is_read_and_checked_by_workers(tmp_path: Path) -> No
     assert len(msgspec.json.encode(sent)) > BODY_BYTES
     made = await world.call("POST", "/api/events", sent, who=ALICE)
     assert made.status == 201
-    assert workers.given == [(decode, ALICE.user_id), (domain.check_plan, ALICE.user_id)]
+    assert workers.given == [(read_whole, ALICE.user_id), (domain.check_plan, ALICE.user_id)]
+
+
+async def test_this_process_never_has_a_copy_of_a_large_plan(tmp_path: Path) -> None:
+    """Each copy is made in one go, and nobody else is answered meanwhile."""
+    raw = msgspec.json.encode(body(plan=plan(rows=400, seats=150)))
+    pieces = [raw[start : start + PIECE_BYTES] for start in range(0, len(raw), PIECE_BYTES)]
+    workers = WorkerProcesses(processes=1)
+    world = World(tmp_path, workers=workers)
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/events", "query_string": b"", "client": None,
+        "headers": [(b"authorization", f"Bearer {world.token(ALICE)}".encode())],
+    }  # fmt: skip
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    try:
+        await workers.run(abs, -1, whose="warm")
+        tracemalloc.start()
+        await world.app(scope, receive, send)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        await workers.close()
+    assert statuses == [201]
+    assert most < len(raw) / 2, f"{most:,} bytes for a body of {len(raw):,}"
+
+
+async def test_a_large_plan_is_repeated_and_changed_as_a_small_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    sent, key = body(plan=LARGE), {"idempotency-key": "k1"}
+    first = await world.call("POST", "/api/events", sent, who=ALICE, headers=key)
+    again = await world.call("POST", "/api/events", sent, who=ALICE, headers=key)
+    assert (first.status, again.status, again.headers["idempotent-replayed"]) == (201, 201, "true")
+    other = await world.call("POST", "/api/events", sent | {"title": "Aida"}, who=ALICE, headers=key)
+    assert msgspec.json.decode(other.body)["code"] == "idempotency_key_reused"
+    event = msgspec.json.decode(first.body)
+    larger = {"plan": plan(rows=101, seats=50)}
+    changed = await world.call("PATCH", f"/api/events/{event['id']}", larger, who=ALICE)
+    assert msgspec.json.decode(changed.body)["seats_total"] == event["seats_total"] + 50
+    stored = await world.call("GET", f"/api/events/{event['id']}/plan", who=ALICE)
+    assert msgspec.json.decode(stored.body) == larger["plan"]
 
 
 async def test_of_one_user_and_of_all_few_large_plans_are_under_way(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from houseful.messages import (
     InventoryReady,
 )
 from houseful.seating.parsing import StandingArea
-from tests.unit.events.support import ADMIN, ALICE, BOB, BUYER, DAY, START, World, plan
+from tests.unit.events.support import ADMIN, ALICE, BOB, BUYER, DAY, START, World, plan, sent
 
 
 def new_event(**other: Any) -> NewEvent:
@@ -29,7 +29,7 @@ def new_event(**other: Any) -> NewEvent:
         "timezone": "Europe/Zurich",
         "currency": "CHF",
         "prices": {"Stalls": 12_000, "Balcony": 4_500},
-        "plan": msgspec.json.encode(plan()),
+        "plan": sent(plan()),
     }
     return NewEvent(**fields | other)
 
@@ -58,7 +58,7 @@ async def test_a_refused_event_leaves_nothing(world: World) -> None:
 async def test_a_plan_in_many_parts_comes_back_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(domain, "PART_BYTES", 100)
     large = plan(rows=5, seats=30)
-    event = await world.service.create(ALICE, new_event(plan=msgspec.json.encode(large)))
+    event = await world.service.create(ALICE, new_event(plan=sent(large)))
     assert event.hall.parts > 2
     found = await world.service.plan(ALICE, event.id)
     assert msgspec.json.decode(found.content)["zones"][0]["rows"][4]["seats"][29]["seat_guid"] == "s-4-29"
@@ -218,7 +218,7 @@ async def test_changes_at_once_are_all_kept(world: World) -> None:
 async def test_a_plan_that_is_read_while_the_event_is_published_comes_too_late(world: World) -> None:
     event = await world.service.create(ALICE, new_event())
     async with world.service._plan_work:
-        changes = Changes(plan=msgspec.json.encode(plan(rows=3)))
+        changes = Changes(plan=sent(plan(rows=3)))
         change = asyncio.create_task(world.service.change(ALICE, event.id, changes))
         await world.service.publish(ALICE, event.id)
     with pytest.raises(Refusal) as refused:
@@ -230,7 +230,7 @@ async def test_a_plan_that_is_read_while_the_event_is_published_comes_too_late(w
 async def test_what_can_not_change_is_refused_before_a_plan_is_read(world: World) -> None:
     event = await world.on_sale()
     async with world.service._plan_work:
-        change = world.service.change(ALICE, event["id"], Changes(plan=b"{}"))
+        change = world.service.change(ALICE, event["id"], Changes(plan=sent({})))
         with pytest.raises(Refusal):
             await asyncio.wait_for(change, 60)
 
@@ -271,7 +271,7 @@ async def test_plan_prices_and_areas_are_checked_as_one(world: World) -> None:
     smaller = plan(rows=1)
     smaller["categories"] = smaller["categories"][:1]
     with pytest.raises(Refusal) as refused:
-        await world.service.change(ALICE, event.id, Changes(plan=msgspec.json.encode(smaller)))
+        await world.service.change(ALICE, event.id, Changes(plan=sent(smaller)))
     assert set(refused.value.errors) == {"areas[Pit].category", "prices[Balcony]", "prices[Spare]"}
     assert await world.document(event.id) == changed
 

@@ -6,14 +6,14 @@ long as that takes, so a large plan in a thread keeps all others waiting.
 
 import asyncio
 import os
-import pickle
 import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from houseful.adapters.processes.worker import LENGTH_BYTES, error_of
+from houseful.adapters.processes.worker import NUMBER_BYTES, Packed, error_of
 from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.pieces import PIECE_BYTES
 from houseful.kernel.telemetry import get_logger
 
 T = TypeVar("T")
@@ -31,7 +31,6 @@ WORK_SECONDS = 120.0
 
 IDLE_SECONDS = 60.0
 _RETRY_SECONDS = 2
-_PIECE_BYTES = 256 * 1024
 
 
 class _Process:
@@ -57,7 +56,7 @@ class _Process:
     def alive(self) -> bool:
         return not self._killed and self._process.returncode is None
 
-    async def do(self, work: bytes) -> Any:
+    async def do(self, work: Packed) -> Any:
         """Raises what the work raises, and `Unavailable` where the process ends or takes too long."""
         try:
             async with asyncio.timeout(WORK_SECONDS):
@@ -71,21 +70,28 @@ class _Process:
         except BaseException:
             self.kill()
             raise
-        returned, result = pickle.loads(done)  # noqa: S301 - from a process of our own
+        returned, result = done.thing()
         if not returned:
             raise error_of(result)
         return result
 
-    async def _exchanged(self, work: bytes) -> bytes:
+    async def _exchanged(self, work: Packed) -> Packed:
         sink, source = self._process.stdin, self._process.stdout
         assert sink is not None
         assert source is not None
-        sink.write(len(work).to_bytes(LENGTH_BYTES, "big"))
-        for start in range(0, len(work), _PIECE_BYTES):  # others have their turn in between
-            sink.write(work[start : start + _PIECE_BYTES])
-            await sink.drain()
-        size = int.from_bytes(await source.readexactly(LENGTH_BYTES), "big")
-        return await source.readexactly(size)
+        for part in (work.head(), work.pickled, *work.buffers):
+            view = memoryview(part)
+            for start in range(0, len(view), PIECE_BYTES):  # others have their turn in between
+                sink.write(view[start : start + PIECE_BYTES])
+                await sink.drain()
+
+        async def number() -> int:
+            return int.from_bytes(await source.readexactly(NUMBER_BYTES), "big")
+
+        size, count = await number(), await number()
+        sizes = [await number() for _ in range(count)]
+        pickled = await source.readexactly(size)
+        return Packed(pickled, [await source.readexactly(one) for one in sizes])
 
     def kill(self) -> None:
         if self.alive:
@@ -149,7 +155,7 @@ class WorkerProcesses:
         self._lines[whose] = line
         line.count += 1
         begun = asyncio.Event()
-        job = asyncio.create_task(self._in_turn(line, begun, pickle.dumps((work, arguments), 5)))
+        job = asyncio.create_task(self._in_turn(line, begun, Packed.of((work, arguments))))
         self._jobs.add(job)
         job.add_done_callback(lambda done: self._over(whose, line, done))
         try:
@@ -160,7 +166,7 @@ class WorkerProcesses:
             raise
         return result
 
-    async def _in_turn(self, line: _Line, begun: asyncio.Event, work: bytes) -> Any:
+    async def _in_turn(self, line: _Line, begun: asyncio.Event, work: Packed) -> Any:
         async with line.lock, self._places:
             begun.set()
             process = await self._a_process()

@@ -3,8 +3,9 @@ is no more.
 
     python -m houseful.adapters.processes.worker
 
-Both ways go a length (8 bytes) and a pickle. The pipe that brings the work ends with the process at its other
-end, however that ends, and so does this one.
+Both ways go numbers of 8 bytes (the length of a pickle, how many buffers it has, the length of each), the
+pickle and its buffers, which are large bytes that nobody copied into it. The pipe that brings the work ends
+with the process at its other end, however that ends, and so does this one.
 """
 
 import os
@@ -12,34 +13,69 @@ import pickle
 import signal
 import sys
 import traceback
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NamedTuple
 
-LENGTH_BYTES = 8
+NUMBER_BYTES = 8
 NICENESS = 10
 
 
-def read(source: BinaryIO) -> bytes | None:
+class Packed(NamedTuple):
+    """An object on its way."""
+
+    pickled: bytes
+    buffers: Sequence[bytes | memoryview]
+
+    @classmethod
+    def of(cls, thing: Any) -> "Packed":
+        buffers: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(thing, 5, buffer_callback=buffers.append)
+        return cls(pickled, [buffer.raw() for buffer in buffers])
+
+    def head(self) -> bytes:
+        numbers = [len(self.pickled), len(self.buffers), *map(len, self.buffers)]
+        return b"".join(number.to_bytes(NUMBER_BYTES, "big") for number in numbers)
+
+    def thing(self) -> Any:
+        return pickle.loads(self.pickled, buffers=self.buffers)  # noqa: S301 - between processes of our own
+
+
+class _Ended(Exception):
+    pass
+
+
+def read(source: BinaryIO) -> Packed | None:
     """None at the end, also in the middle of something."""
-    length = source.read(LENGTH_BYTES)
-    if len(length) < LENGTH_BYTES:
+
+    def exactly(size: int) -> bytes:
+        found = source.read(size)
+        if len(found) < size:
+            raise _Ended
+        return found
+
+    def number() -> int:
+        return int.from_bytes(exactly(NUMBER_BYTES), "big")
+
+    try:
+        size, count = number(), number()
+        sizes = [number() for _ in range(count)]
+        return Packed(exactly(size), [exactly(one) for one in sizes])
+    except _Ended:
         return None
-    size = int.from_bytes(length, "big")
-    body = source.read(size)
-    return body if len(body) == size else None
 
 
-def outcome(work: bytes) -> bytes:
+def outcome(work: Packed) -> Packed:
     """Whether the work returned, and what; else an error, in parts that make it again: many can't be pickled
     whole."""
     try:
-        function, arguments = pickle.loads(work)  # noqa: S301 - from the process that started this one
-        return pickle.dumps((True, function(*arguments)), pickle.HIGHEST_PROTOCOL)
+        function, arguments = work.thing()
+        return Packed.of((True, function(*arguments)))
     except Exception as error:
         told = (type(error), error.args, vars(error), traceback.format_exc())
         try:
-            return pickle.dumps((False, told), pickle.HIGHEST_PROTOCOL)
+            return Packed.of((False, told))
         except Exception:
-            return pickle.dumps((False, (RuntimeError, (repr(error),), {}, told[3])))
+            return Packed.of((False, (RuntimeError, (repr(error),), {}, told[3])))
 
 
 def error_of(told: tuple[type[Exception], tuple[Any, ...], dict[str, Any], str]) -> Exception:
@@ -71,8 +107,8 @@ def main() -> None:
     while (work := read(source)) is not None:
         done = outcome(work)
         try:
-            sink.write(len(done).to_bytes(LENGTH_BYTES, "big"))
-            sink.write(done)
+            for part in (done.head(), done.pickled, *done.buffers):
+                sink.write(part)
             sink.flush()
         except BrokenPipeError:
             break
