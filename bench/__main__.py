@@ -1,8 +1,8 @@
-"""Run the benchmarks by name, or all that need nothing else."""
+"""Run the benchmarks by name, or all of them; or one version beside another."""
 
 import sys
 
-from bench import beside, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads
+from bench import before, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads
 
 BENCHMARKS = {
     "hops": hops.main,
@@ -14,12 +14,14 @@ BENCHMARKS = {
     "reads": reads.main,
     "crowd": crowd.main,
     "beside_sale": beside_sale.main,
-    "beside": beside.main,
 }
 
 
 def main() -> None:
-    names = [name for name in sys.argv[1:] if not name.startswith("--")] or list(BENCHMARKS)[:-1]
+    if sys.argv[1:2] == ["before"]:
+        before.main(sys.argv[2:])
+        return
+    names = [name for name in sys.argv[1:] if not name.startswith("--")] or list(BENCHMARKS)
     options = [option for option in sys.argv[1:] if option.startswith("--")]
     for name in names:
         print(f"== {name}", flush=True)

@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,9 +92,9 @@ async def measure(server: "subprocess.Popen[str]") -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used so far, its threads and the kernel's work for it included (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """What a process has used so far, its threads and the kernel's work for it included: its own clock, by
+    the number that clock_getcpuclockid(3) makes of its id on Linux."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def report(

@@ -137,8 +137,11 @@ class Installation:
 
     def cpu(self) -> dict[str, float]:
         """Seconds so far: "ours", and each engine's."""
-        ours = sum(cpu_seconds(process.pid) for process in self._processes)
-        return {"ours": ours} | {name: cpu_seconds(pid) for name, pid in self.engines.pids.items()}
+        return {"ours": self.own_cpu()} | {name: cpu_seconds(pid) for name, pid in self.engines.pids.items()}
+
+    def own_cpu(self) -> float:
+        """Seconds so far of the processes that answer; those that they start for other work are not in it."""
+        return sum(cpu_seconds(process.pid) for process in self._processes)
 
 
 class Buyers:
@@ -154,7 +157,8 @@ class Buyers:
         self.look_seconds = 0.01
         """How long a buyer waits before looking again whether the order is confirmed."""
         self._known: dict[str, str] = {}
-        self._pairs: list[list[str]] = []
+        self.pairs: list[list[str]] = []
+        """Seats beside each other, of the event that was published last."""
         self._count = 0
 
     async def call(
@@ -189,6 +193,7 @@ class Buyers:
         }
         event = await self.call("POST", "/api/events", "usr_olga", body, role="organizer")
         self.event_id = event["id"]
+        self._count = 0
         await self.call("POST", f"/api/events/{self.event_id}/publish", "usr_olga", role="organizer")
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while (await self.call("GET", f"/api/events/{self.event_id}", None))["state"] != "on_sale":  # noqa: ASYNC110
@@ -198,7 +203,7 @@ class Buyers:
             for zone in plan["zones"]
             for row in zone.get("rows", [])
         ]
-        self._pairs = [row[at : at + 2] for at in range(0, 24, 2) for row in rows if len(row) >= at + 2]
+        self.pairs = [row[at : at + 2] for at in range(0, 24, 2) for row in rows if len(row) >= at + 2]
 
     async def sign_in(self) -> None:
         for number in range(BUYERS):
@@ -208,7 +213,7 @@ class Buyers:
         """Two seats that are free; who holds them, and the hold's id."""
         self._count += 1
         who = f"usr_{self._count % BUYERS}"
-        seats = self._pairs[self._count]
+        seats = self.pairs[self._count]
         hold = await self.call("POST", f"/api/events/{self.event_id}/holds", who, {"seats": seats})
         return who, hold["hold_id"]
 
