@@ -128,7 +128,10 @@ async def running(
         if manifests:
             stack.enter_context(factory.folder_if_needed(settings))
         secrets = secrets or load_secrets(settings, make=whole)
-        mailer = mailer or _mailer(settings, clock)
+        if workers is None:
+            workers = WorkerProcesses()
+            stack.push_async_callback(workers.close)
+        mailer = mailer or _mailer(settings, clock, workers)
         own = [manifest.name for manifest in manifests]
         if own:
             await factory.refuse_damaged(settings, own)
@@ -145,9 +148,6 @@ async def running(
         if coordination is None:
             coordination = factory.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
-        if workers is None:
-            workers = WorkerProcesses()
-            stack.push_async_callback(workers.close)
 
         look = await stack.enter_async_context(store_consistency.looking(settings, stores))
         vouch = Vouching(stores, look, clock, ids, bus=bus)
@@ -296,9 +296,10 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
         store = await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
         coordination = factory.open_coordination(settings, clock=clock)
         stack.push_async_callback(coordination.close)
-        mailer = _mailer(settings, clock)
+        workers = WorkHere()
+        mailer = _mailer(settings, clock, workers)
         yield manifest.build(
-            _platform(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer, WorkHere())
+            _platform(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer, workers)
         )
 
 
@@ -349,15 +350,15 @@ def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog | None:
     return access_log
 
 
-def _mailer(settings: Settings, clock: Clock) -> Mailer:
+def _mailer(settings: Settings, clock: Clock, workers: Workers) -> Mailer:
     from houseful.adapters.smtp import FolderMailer, SmtpMailer  # the SMTP library takes a while to import
 
     try:
         if settings.mail_url.startswith("folder:"):
             named = settings.mail_url.removeprefix("folder:")
             folder = Path(named) if named else settings.data_folder / "mail"
-            return FolderMailer(folder, sender=settings.mail_from, clock=clock)
-        return SmtpMailer(settings.mail_url, sender=settings.mail_from, clock=clock)
+            return FolderMailer(folder, sender=settings.mail_from, clock=clock, workers=workers)
+        return SmtpMailer(settings.mail_url, sender=settings.mail_from, clock=clock, workers=workers)
     except ValueError as error:
         raise SettingsError({"HOUSEFUL_MAIL_URL / HOUSEFUL_MAIL_FROM": str(error)}) from error
 

@@ -1,0 +1,105 @@
+"""Letters as MIME messages, written by a worker: that takes as long as some ten holds."""
+
+import re
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, parseaddr
+from typing import NamedTuple
+
+from houseful.kernel.documents import Millis
+from houseful.kernel.email_addresses import NoAddress, parsed
+from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.ports import Clock, Letter, Workers
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+( [A-Za-z0-9'-]+)*")
+_NAME_COLUMNS = 60
+_POLICY = SMTP.clone(cte_type="7bit")
+"""Every server takes it; what is not ASCII is encoded."""
+_OUR_WORK = "letters"
+
+
+class Mailbox(NamedTuple):
+    name: str
+    wire: str
+
+    @classmethod
+    def of(cls, name: str, address: str) -> "Mailbox":
+        """Raises `NoAddress`. The domain is in its ASCII form, which every server takes."""
+        return cls(one_line(name), parsed(address).wire)
+
+    def folded(self, header: str) -> str:
+        """A header with this mailbox and no other. A name of more than letters and blanks goes as encoded
+        words (RFC 2047), never in quotes: they get lost where Python folds a long header (3.11), and a comma
+        then makes two recipients of one.
+        """
+        if not self.name:
+            return f"{header}: {self.wire}"
+        if len(self.name) <= _NAME_COLUMNS and _PLAIN_NAME.fullmatch(self.name):
+            return f"{header}: {self.name} <{self.wire}>"
+        name = Header(self.name, "utf-8", header_name=header).encode(linesep="\r\n")
+        return f"{header}: {name}\r\n <{self.wire}>"
+
+
+class Composer:
+    """Turns letters into MIME messages."""
+
+    def __init__(self, sender: str, clock: Clock, workers: Workers) -> None:
+        """`sender` as in `Houseful <tickets@example.org>`. Raises `ValueError` for one that is no address."""
+        self.sender = Mailbox.of(*parseaddr(sender))
+        self._clock = clock
+        self._workers = workers
+
+    async def compose(self, letter: Letter) -> tuple[Mailbox, bytes]:
+        """To whom, and what. Raises `Refusal` for an address that can't be one, and `Unavailable` also where
+        too much is asked of the workers: a letter can wait."""
+        try:
+            recipient = Mailbox.of(letter.to_name, letter.to_address)
+        except NoAddress as error:
+            raise refused(letter, str(error)) from error
+        try:
+            return recipient, await self._workers.run(
+                written, letter, self.sender, recipient, self._clock.now(), whose=_OUR_WORK
+            )
+        except Refusal as busy:
+            raise Unavailable(busy.detail) from busy
+
+
+def written(letter: Letter, sender: Mailbox, recipient: Mailbox, now: Millis) -> bytes:
+    """The whole message."""
+    whom = [sender.folded("From"), recipient.folded("To")]
+    domain = sender.wire.rpartition("@")[2]
+    return "\r\n".join(whom).encode() + b"\r\n" + _message(letter, domain, now).as_bytes()
+
+
+def _message(letter: Letter, domain: str, now: Millis) -> EmailMessage:
+    message = EmailMessage(policy=_POLICY)
+    message["Subject"] = one_line(letter.subject)
+    message["Date"] = formatdate(now / 1000)
+    message["Message-ID"] = f"<{letter.id}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
+    if letter.html is not None:
+        message.add_alternative(letter.html, subtype="html")
+    if letter.date is not None:  # where phones look for it; as a file it comes as well
+        text, method = letter.date.content.decode(), letter.date.method
+        message.add_alternative(text, subtype="calendar", params={"method": method})
+    for attachment in letter.attachments:
+        maintype, _, subtype = attachment.media_type.partition("/")
+        message.add_attachment(
+            attachment.content,
+            maintype=maintype,
+            subtype=subtype,
+            filename=one_line(attachment.filename),
+            params={"charset": "utf-8"} if maintype == "text" else {},
+        )
+    return message
+
+
+def refused(letter: Letter, why: str) -> Refusal:
+    return Refusal(422, "mail_refused", f"Mail to {letter.to_address!r} is refused: {one_line(why)}")
+
+
+def one_line(text: str) -> str:
+    """A header is one line; more of them would be somebody else's headers."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
