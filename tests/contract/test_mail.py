@@ -137,7 +137,7 @@ async def test_another_process_writes_the_message(tmp_path: Path) -> None:
         await workers.close()
     here, there = (
         [line for line in file.read_bytes().splitlines() if b"==" not in line]  # boundaries are by chance
-        for file in sorted(tmp_path.glob("*/*.eml"))
+        for file in (tmp_path / "here" / "let_0198c0ffee.eml", tmp_path / "there" / "let_0198c0ffee.eml")
     )
     assert here == there
 
