@@ -175,17 +175,6 @@ class CoordinationContract:
         assert await coordination.take(name, per_second=0.001, burst=1) > 0
         assert await coordination.take(f"{name}-2", per_second=0.001, burst=1) == 0
 
-    async def test_a_counter_counts_and_forgets(
-        self, coordination: Coordination, pass_time: PassTime, name: str
-    ) -> None:
-        assert [await coordination.increment(name, ttl_seconds=LONG) for _ in range(3)] == [1, 2, 3]
-        other = f"{name}-2"
-        assert await coordination.increment(other, ttl_seconds=SHORT) == 1
-        assert await coordination.increment(other, ttl_seconds=LONG) == 2, "only the first sets the end"
-        await pass_time(SHORT * 1.1)
-        assert await coordination.increment(other, ttl_seconds=SHORT) == 1
-        assert await coordination.increment(name, ttl_seconds=LONG) == 4
-
     async def test_signals_reach_all_who_listen_to_their_channel(
         self, coordination: Coordination, name: str
     ) -> None:

@@ -67,13 +67,12 @@ class TestRedisCoordination(CoordinationContract):
 # Between processes
 
 
-async def test_processes_share_locks_buckets_counters_and_signals(open_: Open) -> None:
+async def test_processes_share_locks_buckets_and_signals(open_: Open) -> None:
     here, there = open_(), open_()
     assert await here.acquire(["a", "b"], "ada", ttl_seconds=60)
     assert not await there.acquire(["b", "c"], "bob", ttl_seconds=60)
     there.release(["a", "b"], "ada")
     assert await here.acquire(["b", "c"], "bob", ttl_seconds=60, wait_seconds=PATIENCE_SECONDS)
-    assert [await here.increment("n", ttl_seconds=60), await there.increment("n", ttl_seconds=60)] == [1, 2]
     assert await here.take("t", per_second=0.001, burst=1) == 0
     assert await there.take("t", per_second=0.001, burst=1) > 0
     async with there.subscribe("channel") as signals:
@@ -113,10 +112,9 @@ async def test_everything_that_is_kept_ends_by_itself(open_: Open, server: Redis
     coordination = open_(prefix=prefix)
     assert await coordination.acquire(["a", "b"], "ada", ttl_seconds=60)
     assert await coordination.take("bucket", per_second=1, burst=10) == 0
-    assert await coordination.increment("counter", ttl_seconds=60) == 1
     await coordination.ready()
     lifetimes = {key: await server.pttl(key) async for key in server.scan_iter(f"{{{prefix}}}:*", count=1000)}
-    assert len(lifetimes) == 5
+    assert len(lifetimes) == 4
     assert all(0 < lifetime <= 60_000 for lifetime in lifetimes.values()), lifetimes
 
 
@@ -204,10 +202,10 @@ async def test_what_is_asked_in_one_turn_goes_out_at_once(open_: Open, server: R
     before = (await server.info("stats"))["total_reads_processed"]
     taken = await asyncio.gather(
         *(coordination.take(f"bucket {n}", per_second=1, burst=1) for n in range(100)),
-        *(coordination.increment("counter", ttl_seconds=60) for _ in range(100)),
+        *(coordination.acquire([f"lock {n}"], "ada", ttl_seconds=60) for n in range(100)),
     )
     reads = (await server.info("stats"))["total_reads_processed"] - before
-    assert taken == [0] * 100 + list(range(1, 101))
+    assert taken == [0] * 100 + [True] * 100
     assert reads < 20, "200 calls, each by itself, are 200 reads"
 
 
@@ -215,11 +213,12 @@ async def test_too_many_waiting_calls_are_refused(open_: Open, monkeypatch: pyte
     monkeypatch.setattr(redis_line, "MOST_WAITING", 10)
     coordination = open_()
     results = await asyncio.gather(
-        *(coordination.increment("n", ttl_seconds=60) for _ in range(15)), return_exceptions=True
+        *(coordination.take("n", per_second=0.001, burst=11) for _ in range(15)), return_exceptions=True
     )
-    assert results[:10] == list(range(1, 11))
+    assert results[:10] == [0] * 10
     assert all(isinstance(one, Unavailable) for one in results[10:])
-    assert await coordination.increment("n", ttl_seconds=60) == 11
+    assert await coordination.take("n", per_second=0.001, burst=11) == 0
+    assert await coordination.take("n", per_second=0.001, burst=11) > 0, "what was refused took nothing"
 
 
 async def test_a_bucket_that_never_gives_is_a_mistake(open_: Open) -> None:

@@ -52,7 +52,6 @@ def every_method(coordination: RedisCoordination) -> dict[str, Callable[[], Awai
         "acquire": lambda: coordination.acquire([name, f"{name}-2"], owner, ttl_seconds=60),
         "wait": lambda: coordination.acquire([name], owner, ttl_seconds=60, wait_seconds=60),
         "take": lambda: coordination.take(name, per_second=1, burst=1000),
-        "increment": lambda: coordination.increment(name, ttl_seconds=60),
         "publish": lambda: coordination.publish(name, b"signal"),
         "subscribe": listen,
         "ready": coordination.ready,
@@ -96,17 +95,13 @@ async def test_every_method_works_on_an_emptied_server(
         assert method
 
 
-async def test_what_was_emptied_is_free_full_and_zero(
-    own_redis: RedisServer, patient: RedisCoordination
-) -> None:
+async def test_what_was_emptied_is_free_and_full(own_redis: RedisServer, patient: RedisCoordination) -> None:
     assert await patient.acquire(["a"], "ada", ttl_seconds=60)
     assert await patient.take("b", per_second=0.001, burst=1) == 0
-    assert await patient.increment("c", ttl_seconds=60) == 1
     own_redis.say("FLUSHALL")
     patient.release(["a"], "ada")
     assert await patient.acquire(["a"], "bob", ttl_seconds=60)
     assert await patient.take("b", per_second=0.001, burst=1) == 0
-    assert await patient.increment("c", ttl_seconds=60) == 1
 
 
 async def test_emptied_all_the_time_under_load(own_redis: RedisServer, patient: RedisCoordination) -> None:
@@ -125,7 +120,6 @@ async def test_emptied_all_the_time_under_load(own_redis: RedisServer, patient: 
             await patient.acquire([f"a{turn % 3}"], f"owner {number}", ttl_seconds=1)
             patient.release([f"a{turn % 3}"], f"owner {number}")
             await patient.take("b", per_second=1, burst=1)
-            await patient.increment("c", ttl_seconds=1)
 
     emptying = asyncio.create_task(empty())
     try:
@@ -234,7 +228,7 @@ async def test_those_who_wait_for_a_lock_are_told(own_redis: RedisServer, patien
 async def test_calls_in_flight_are_told(own_redis: RedisServer, patient: RedisCoordination) -> None:
     await patient.ready()
     own_redis.pause()
-    calls = [asyncio.create_task(patient.increment("n", ttl_seconds=60)) for _ in range(1000)]
+    calls = [asyncio.create_task(patient.take("n", per_second=1, burst=1)) for _ in range(1000)]
     await asyncio.sleep(0.01)
     own_redis.kill()
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -302,8 +296,6 @@ async def test_out_of_memory(own_redis: RedisServer, patient: RedisCoordination)
         await patient.acquire(["a", "b"], "ada", ttl_seconds=60)
     with pytest.raises(Unavailable):
         await patient.take("b", per_second=1, burst=1)
-    with pytest.raises(Unavailable):
-        await patient.increment("n", ttl_seconds=60)
     patient.release(["mine"], "ada")  # what frees memory or needs none goes on
     async with patient.subscribe("channel") as signals:
         await patient.publish("channel", b"heard")

@@ -58,9 +58,6 @@ class Down:
     async def peek(self, bucket: str, *, per_second: float, burst: float) -> float:
         raise self._fail()
 
-    async def increment(self, counter: str, *, ttl_seconds: float) -> int:
-        raise self._fail()
-
     async def publish(self, channel: str, payload: bytes) -> None:
         raise self._fail()
 
@@ -88,10 +85,6 @@ class Forgetful(LocalCoordination):
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
         self._buckets.clear()
         return await super().take(bucket, per_second=per_second, burst=burst)
-
-    async def increment(self, counter: str, *, ttl_seconds: float) -> int:
-        self._counters.clear()
-        return await super().increment(counter, ttl_seconds=ttl_seconds)
 
     async def publish(self, channel: str, payload: bytes) -> None:
         """Nobody hears it."""

@@ -315,10 +315,6 @@ class Coordination(Protocol):
         """What `take` would say. Takes none."""
         ...
 
-    async def increment(self, counter: str, *, ttl_seconds: float) -> int:
-        """The new count; the counter forgets itself `ttl_seconds` after its first increment."""
-        ...
-
     async def publish(self, channel: str, payload: bytes) -> None:
         """Signal whoever listens now. A hint: it may be lost."""
         ...

@@ -46,11 +46,6 @@ def trace(traceparent: str | None) -> Iterator[None]:
         _traceparent.reset(token)
 
 
-def set_trace(traceparent: str) -> None:
-    """For the rest of this task."""
-    _traceparent.set(traceparent)
-
-
 def get_logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
 

@@ -15,7 +15,7 @@ from houseful.messaging.documents import (
     ParkedMessage,
     aggregate_id,
 )
-from houseful.messaging.key_queue import Handler, alone
+from houseful.messaging.key_queue import Handler
 from houseful.messaging.relay import Relay
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "ParkedMessage",
     "Relay",
     "aggregate_id",
-    "alone",
     "list_dead",
     "list_parked",
     "replay",

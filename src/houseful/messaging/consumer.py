@@ -14,15 +14,7 @@ from houseful.kernel.waiting import Backoff, event_or_timeout
 from houseful.messages import Message
 from houseful.messaging import metrics
 from houseful.messaging.documents import DELIVERY_DOCUMENTS, DeadLetter, Parked
-from houseful.messaging.key_queue import (
-    Handler,
-    Incoming,
-    Line,
-    Missing,
-    Outcome,
-    incoming,
-    wants_to_be_alone,
-)
+from houseful.messaging.key_queue import Handler, Incoming, Line, Missing, Outcome, incoming
 
 T = TypeVar("T")
 
@@ -61,7 +53,6 @@ class Consumer:
         self._clock = clock
         self._service = service
         self._handlers = dict(handlers)
-        self._alone = {kind for kind, handler in handlers.items() if wants_to_be_alone(handler)}
         self._topics = sorted({kind.sender for kind in handlers})
         self._batch = batch
         self._chance = random.Random(ids.new("con"))  # noqa: S311 - jitter
@@ -168,23 +159,13 @@ class Consumer:
         items = [incoming(delivery, self._handlers) for delivery in deliveries]
         done = 0
         try:
-            while done < len(items):
-                chunk = self._chunk(items, done)
-                if len(chunk) > 1 and await self._take_together(chunk):
-                    done += len(chunk)
-                    continue
-                for item in chunk:
-                    await self._take_one(item)
-                    done += 1
+            if len(items) > 1 and await self._take_together(items):
+                done = len(items)
+            for item in items[done:]:
+                await self._take_one(item)
+                done += 1
         finally:
             await subscription.commit(deliveries[:done])
-
-    def _chunk(self, items: list[Incoming], start: int) -> list[Incoming]:
-        """What can share a transaction: everything up to the next that wants to be alone, or that one."""
-        end = start
-        while end < len(items) and type(items[end].message) not in self._alone:
-            end += 1
-        return items[start : max(end, start + 1)]
 
     async def _take_together(self, items: list[Incoming]) -> bool:
         async def work(line: Line) -> list[Outcome]:

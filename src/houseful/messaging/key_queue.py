@@ -3,8 +3,7 @@ letter."""
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -21,30 +20,14 @@ Handler = Callable[[Transaction, Any], Awaitable[None]]
 
 It may run several times before that (a conflict, another attempt), so what it does outside the transaction
 must be safe to repeat. Messages are applied in batches in one transaction, and `find` and `count` do not see
-what it wrote: a handler must not `find` what another message of its batch may have written, or be marked with
-`alone`. `Transient` errors pause the consumer; any other is the message's own and sets its key aside.
+what it wrote: a handler must not `find` what another message of its batch may have written.
+`Transient` errors pause the consumer; any other is the message's own and sets its key aside.
 """
-
-H = TypeVar("H", bound=Callable[..., Awaitable[None]])
 
 RETRIES = 5
 """Attempts at a message before its key waits for an operator."""
 _FIRST_RETRY_MILLIS = 500
 _REASON_LENGTH = 500
-
-
-def alone(handler: H) -> H:
-    """Give each of this handler's messages a transaction of its own, so that it may `find` what others
-    wrote."""
-    handler.alone = True  # type: ignore[attr-defined]
-    return handler
-
-
-def wants_to_be_alone(handler: Callable[..., Awaitable[None]]) -> bool:
-    """Also through `functools.partial`, with which a service is bound to its handlers."""
-    while isinstance(handler, partial):
-        handler = handler.func
-    return getattr(handler, "alone", False)
 
 
 class Outcome(enum.Enum):

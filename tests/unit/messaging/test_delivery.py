@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from houseful.messaging import (
     Inbox,
     ParkedMessage,
     aggregate_id,
-    alone,
     list_dead,
     list_parked,
     replay,
@@ -105,21 +103,6 @@ class TestTheStraightWay:
         await world.send_titles("evt_1", 2)
         await world.deliver(world.relay(), world.consumer())
         assert [row.traceparent async for row in world.tickets.outbox.rows()] == [traceparent, None]
-
-    async def test_a_handler_may_ask_to_be_alone(self, world: World) -> None:
-        """`find` does not see what was written in the same transaction, so it needs one of its own."""
-
-        @alone
-        async def count(service: str, tx: Transaction, message: EventChanged) -> None:
-            ledgers = await tx.find(Ledger, {}, limit=100)
-            await write_down(tx, message.event_id, str(len(ledgers)))
-
-        handlers: Handlers = {EventChanged: partial(count, "tickets")}
-        for number in range(5):
-            await world.send_titles(f"evt_{number}", 0)
-        await world.deliver(world.relay(), world.consumer(handlers))
-        found = sorted([await world.applied(f"evt_{number}") for number in range(5)])
-        assert found == [[0], [1], [2], [3], [4]]
 
     async def test_no_handlers_no_topics(self, world: World) -> None:
         consumer = world.consumer()

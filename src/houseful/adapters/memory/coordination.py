@@ -1,4 +1,4 @@
-"""Locks, token buckets, counters and signals within one process.
+"""Locks, token buckets and signals within one process.
 
 Everything here runs on one event loop and none of it waits for anything but a lock, so no step can be
 interrupted by another. What has expired is forgotten when a table has doubled, so that memory stays in
@@ -116,7 +116,6 @@ class LocalCoordination:
         self._locks: _Table[tuple[str, float]] = _Table(lambda lock, now: lock[1] <= now)
         self._queues: dict[str, deque[_Waiter]] = {}
         self._buckets: _Table[_Bucket] = _Table(lambda bucket, now: bucket.full(now))
-        self._counters: _Table[tuple[int, float]] = _Table(lambda counter, now: counter[1] <= now)
         self._listeners: dict[str, set[_Listener]] = {}
         self._closed = False
 
@@ -225,15 +224,6 @@ class LocalCoordination:
             self._buckets.add(bucket, found, now)
         found.refill(now, per_second, burst)
         return found
-
-    async def increment(self, counter: str, *, ttl_seconds: float) -> int:
-        self._must_be_open()
-        now = self._clock.monotonic()
-        count, until = self._counters.get(counter, (0, 0.0))
-        if count == 0 or until <= now:
-            count, until = 0, now + ttl_seconds
-        self._counters.add(counter, (count + 1, until), now)
-        return count + 1
 
     async def publish(self, channel: str, payload: bytes) -> None:
         self._must_be_open()

@@ -1,4 +1,4 @@
-"""Locks, token buckets, counters and signals between processes, on Redis 7 or Valkey.
+"""Locks, token buckets and signals between processes, on Redis 7 or Valkey.
 
 Redis may lose all of this at any moment, and is allowed to: see `docs/decisions/0009-what-redis-is-for.md`.
 """
@@ -14,7 +14,7 @@ from redis.asyncio.connection import ConnectionPool, parse_url
 
 from houseful.adapters.memory.coordination import Stopwatch
 from houseful.adapters.redis.connection import ANSWER_SECONDS, Call, Dialler, RedisLine, scripted
-from houseful.adapters.redis.scripts import ACQUIRE, INCREMENT, RELEASE, TAKE
+from houseful.adapters.redis.scripts import ACQUIRE, RELEASE, TAKE
 from houseful.adapters.redis.subscriptions import RedisSignals
 from houseful.kernel.waiting import Backoff, event_or_timeout
 
@@ -136,10 +136,6 @@ class RedisCoordination:
         step = max(1, round(1_000_000 / per_second))
         call = scripted(TAKE, [f"{self._prefix}:bucket:{bucket}"], step, round(step * burst), taken)
         return int(await self._line.ask(call)) / 1_000_000
-
-    async def increment(self, counter: str, *, ttl_seconds: float) -> int:
-        key = f"{self._prefix}:count:{counter}"
-        return int(await self._line.ask(scripted(INCREMENT, [key], _millis(ttl_seconds))))
 
     async def publish(self, channel: str, payload: bytes) -> None:
         await self._line.ask(Call((b"PUBLISH", f"{self._prefix}:signal:{channel}", payload)))

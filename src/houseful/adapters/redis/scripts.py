@@ -58,12 +58,3 @@ if ARGV[3] ~= '0' then
 end
 return 0
 """)
-
-INCREMENT = Script("""
--- KEYS: a counter. ARGV: milliseconds to live. The new count; only the first sets the end.
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-end
-return count
-""")
