@@ -1,0 +1,39 @@
+"""The ports: what the services need from the world, a module each.
+
+Each docstring is the contract that every adapter is tested on.
+"""
+
+from houseful.kernel.ports.bus import Bus, BusLook, Delivery, Envelope, Subscription
+from houseful.kernel.ports.coordination import Coordination
+from houseful.kernel.ports.mail import Attachment, CalendarDate, Letter, Mailer
+from houseful.kernel.ports.payments import PaymentGateway, PaymentIntent
+from houseful.kernel.ports.services import ServiceAnswer, ServiceClient
+from houseful.kernel.ports.store import Outbox, OutboxFigures, OutboxRow, Reader, Store, Transaction
+from houseful.kernel.ports.time_and_ids import Clock, Ids
+from houseful.kernel.ports.workers import Workers
+
+__all__ = [
+    "Attachment",
+    "Bus",
+    "BusLook",
+    "CalendarDate",
+    "Clock",
+    "Coordination",
+    "Delivery",
+    "Envelope",
+    "Ids",
+    "Letter",
+    "Mailer",
+    "Outbox",
+    "OutboxFigures",
+    "OutboxRow",
+    "PaymentGateway",
+    "PaymentIntent",
+    "Reader",
+    "ServiceAnswer",
+    "ServiceClient",
+    "Store",
+    "Subscription",
+    "Transaction",
+    "Workers",
+]
