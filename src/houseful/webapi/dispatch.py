@@ -233,7 +233,7 @@ def _query(kind: type[Input], query_string: bytes) -> Any:
             name: "is given twice" for name, count in Counter(one for one, _ in given).items() if count > 1
         }
         raise invalid(twice, "The query needs a correction.")
-    values = validation.typed(kind, texts)
+    values = validation.typed(kind, texts) if texts else texts
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:

@@ -12,7 +12,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from houseful.adapters.http import server as uvicorn_server
-from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, PortTaken, listen, serve
+from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, JoinedWrites, PortTaken, listen, serve
 from houseful.kernel.errors import Refusal
 from houseful.webapi.endpoint import Answer, problem, respond
 
@@ -88,6 +88,85 @@ async def test_a_connection_that_ended_is_no_work_for_the_collector() -> None:
         finally:
             gc.enable()
     assert kept <= 2
+
+
+class _Recorded(asyncio.Transport):
+    """A transport that counts what it is asked to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[str] = []
+
+    def write(self, data: Any) -> None:
+        self.done.append(data.decode())
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.done.append(b"".join(list_of_data).decode())
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+    def is_closing(self) -> bool:
+        return "closed" in self.done
+
+
+async def test_a_head_travels_with_its_body() -> None:
+    transport = _Recorded()
+    answers = JoinedWrites(transport, asyncio.get_running_loop())
+    for number in (1, 2):
+        answers.write(b"head %d, " % number)
+        answers.write(b"body %d" % number)
+    answers.write(b"head alone")
+    assert transport.done == ["head 1, body 1", "head 2, body 2"]
+    await asyncio.sleep(0)
+    assert transport.done[2:] == ["head alone"], "the turn is over"
+    answers.write(b"last")
+    answers.close()
+    assert transport.done[3:] == ["last", "closed"]
+    await asyncio.sleep(0)
+    assert transport.done[5:] == []
+
+
+async def test_every_answer_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = _Recorded()
+    monkeypatch.setattr(uvicorn_server, "JoinedWrites", lambda _, loop: JoinedWrites(transport, loop))
+    async with Running(app) as server:
+        _, writer = await server.connect()
+        for method in (b"GET", b"HEAD"):
+            transport.done.clear()
+            writer.write(method + b" /a HTTP/1.1\r\nhost: a\r\n\r\n")
+            while not transport.done:  # noqa: ASYNC110 - the server takes some turns
+                await asyncio.sleep(0)
+            (answer,) = transport.done
+            assert answer.startswith("HTTP/1.1 200")
+            assert answer.endswith("/a 0" if method == b"GET" else "\r\n\r\n")
+        writer.close()
+
+
+async def test_a_head_does_not_wait_for_a_body_that_comes_later() -> None:
+    more = asyncio.Event()
+
+    async def later(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await more.wait()
+        await send({"type": "http.response.body", "body": b"late"})
+
+    async with Running(later) as server:
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        more.set()
+        assert await asyncio.wait_for(reader.readuntil(b"late\r\n"), 10)
+        writer.close()
+
+
+async def test_a_connection_that_is_cut_in_between_gets_nothing_more() -> None:
+    async def cutting(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["extensions"][uvicorn_server.CUT]()
+
+    async with Running(cutting) as server:
+        assert await server.said(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") == b""
 
 
 class Running:

@@ -55,8 +55,41 @@ class _Config(uvicorn.Config):
     refuse: Refuse = staticmethod(problem)
 
 
+class JoinedWrites:
+    """A connection to write to. What is written first in a turn of the event loop waits for what comes next,
+    or for the end of the turn: an answer's head and its body are one system call and one packet.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting = b""
+
+    def write(self, data: bytes) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, b""
+            self._transport.writelines((waiting, data))
+        elif data:
+            self._waiting = data
+            self._loop.call_soon(self._send_waiting)
+
+    def _send_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, b""
+        if waiting and not self._transport.is_closing():
+            self._transport.write(waiting)
+
+    def close(self) -> None:
+        self._send_waiting()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+
 class _Protocol(HttpToolsProtocol):
     """One connection."""
+
+    _answers: JoinedWrites
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -65,6 +98,10 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._unread_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._answers = JoinedWrites(self.transport, self.loop)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -93,6 +130,7 @@ class _Protocol(HttpToolsProtocol):
             # Knows neither the request nor the connection: a circle would wait for the collector.
             answer = partial(_answer_failed, weakref.ref(self.cycle), self._refuse)
             cast(Any, self.cycle).send_500_response = answer
+            self.cycle.transport = cast(asyncio.Transport, self._answers)
 
     def on_message_complete(self) -> None:
         self._message_since = None
@@ -130,8 +168,8 @@ class _Protocol(HttpToolsProtocol):
             if too_large
             else Refusal(400, "not_http", "This is no valid HTTP request.")
         )
-        self.transport.write(_written(self._refuse(refusal), self.server_state.default_headers))
-        self.transport.close()
+        self._answers.write(_written(self._refuse(refusal), self.server_state.default_headers))
+        self._answers.close()
 
     def cut_if_too_slow(self, now: float) -> None:
         if self.transport is None or self.transport.is_closing():
