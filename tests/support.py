@@ -23,7 +23,7 @@ import pytest
 
 from houseful.adapters.processes.pool import WorkHere
 from houseful.app import Running, running
-from houseful.kernel.system import ManualClock, SystemClock
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
 from houseful.webapi.auth import Role

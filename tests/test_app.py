@@ -14,7 +14,7 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.app import running
-from houseful.kernel.system import SystemClock
+from houseful.kernel.clock import SystemClock
 from houseful.settings import SERVICES, Secrets, SettingsError, load_settings, new_secrets
 from tests.contract.mongo_engine import program
 from tests.support import House

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from houseful.adapters.sqlite.writer import Writer, WriteSet
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.webapi.auth import Role
 from tests.support import House, started

@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 
 from houseful.adapters.sqlite.store import SqliteStore
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Transaction
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS, KnownStore, KnownTopic
-from houseful.kernel.system import SystemClock, SystemIds
 from houseful.store_consistency import _put, _put_topic
 
 COPIES = 5

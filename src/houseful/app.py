@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -26,10 +26,12 @@ from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
 from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
 from houseful.kernel.background import Jobs
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
+from houseful.kernel.ids import SystemIds
+from houseful.kernel.network_addresses import own_address
 from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS
-from houseful.kernel.system import SystemClock, SystemIds, own_address
 from houseful.kernel.telemetry import get_logger
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
@@ -52,19 +54,13 @@ PARTS = (GATEWAY, *SERVICES)
 _CALL_SECONDS = 15.0
 
 
-class WallAndStopwatch(Clock, Protocol):
-    """What `SystemClock` and `ManualClock` are."""
-
-    def monotonic(self) -> float: ...
-
-
 @dataclass
 class Running:
     """The started parts of an installation. `entry` answers requests; `client` is the way to the gateway."""
 
     settings: Settings
     secrets: Secrets
-    clock: WallAndStopwatch
+    clock: Clock
     ids: Ids
     client: AsgiClient
     stores: dict[str, Store]
@@ -104,7 +100,7 @@ async def running(
     settings: Settings,
     *,
     parts: Collection[str] = PARTS,
-    clock: WallAndStopwatch | None = None,
+    clock: Clock | None = None,
     ids: Ids | None = None,
     secrets: Secrets | None = None,
     mailer: Mailer | None = None,
@@ -250,7 +246,7 @@ def _elsewhere(parts: Collection[str]) -> list[str]:
     return [GATEWAY]
 
 
-def _proxy(name: str, settings: Settings, clock: WallAndStopwatch, stack: AsyncExitStack) -> ServiceProxy:
+def _proxy(name: str, settings: Settings, clock: Clock, stack: AsyncExitStack) -> ServiceProxy:
     proxy = (
         ServiceProxy(name, settings.copies(name), clock=clock)
         if name != GATEWAY

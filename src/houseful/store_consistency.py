@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from prometheus_client import Gauge
 
 from houseful.adapters import factory
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Refusal, Transient, Unavailable
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Bus, Clock, Ids, Reader, Store, Transaction
 from houseful.kernel.store_watermarks import (
     ITSELF,
@@ -21,7 +23,6 @@ from houseful.kernel.store_watermarks import (
     doubts,
     known_now,
 )
-from houseful.kernel.system import SystemClock, SystemIds
 from houseful.kernel.telemetry import get_logger
 from houseful.messages import MESSAGES
 from houseful.messaging import replay

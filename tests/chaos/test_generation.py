@@ -14,8 +14,9 @@ import pytest
 
 from engines.valkey import RedisServer
 from houseful.app import MANIFESTS, opened_store
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
-from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging.documents import Inbox, aggregate_id
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block

@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from engines import PROGRAMS, mongo
 from engines.packages import Missing
 from engines.standing import Standing
-from houseful.kernel.system import SystemIds
+from houseful.kernel.ids import SystemIds
 
 
 def program() -> Path:

@@ -15,9 +15,9 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from houseful.adapters.kafka.bus import KafkaBus
 from houseful.adapters.kafka.member import KafkaMember
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook, Delivery, Subscription
-from houseful.kernel.system import SystemClock
 from tests.contract.bus_contract import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 
@@ -335,7 +335,7 @@ MEMBER = """
 import asyncio, sys
 from houseful.adapters.kafka.bus import KafkaBus
 from houseful.adapters.kafka.member import KafkaMember
-from houseful.kernel.system import SystemClock
+from houseful.kernel.clock import SystemClock
 
 async def main():
     bus = KafkaBus.open(f"kafka://{sys.argv[1]}", clock=SystemClock())

@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from houseful.adapters.kafka.bus import KafkaBus
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import SystemClock
 from houseful.messaging import Consumer, Relay, list_dead, list_parked
 from houseful.messaging.relay import LEASE_SECONDS
 from tests.contract.bus_contract import fresh

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from houseful.adapters.kafka import health as kafka_health
 from houseful.adapters.kafka.bus import KafkaBus
-from houseful.kernel.system import SystemClock
+from houseful.kernel.clock import SystemClock
 from houseful.settings import load_settings
 from houseful.tools.doctor import Finding
 from houseful.tools.doctor.buses import kafka

@@ -12,8 +12,8 @@ from engines import PROGRAMS
 from engines.kafka import Kafka
 from engines.packages import Missing
 from houseful.adapters.kafka.bus import KafkaBus
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import SystemClock
 from tests.contract.bus_contract import envelope, envelopes_of, receive, receive_all
 
 
@@ -100,7 +100,7 @@ async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None
 ONLOOKER = """
 import asyncio, sys
 from houseful.adapters.kafka.bus import KafkaBus
-from houseful.kernel.system import SystemClock
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 
 async def main():

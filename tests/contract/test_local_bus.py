@@ -11,9 +11,9 @@ import pytest
 
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.adapters.sqlite.bus_file import PARTITIONS, partition_of
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
-from houseful.kernel.system import ManualClock, SystemClock
 from tests.contract.bus_contract import (
     BusContract,
     OpenBus,
@@ -270,7 +270,7 @@ PUBLISHER = """
 import asyncio, sys
 from pathlib import Path
 from houseful.adapters.sqlite.bus import LocalBus
-from houseful.kernel.system import SystemClock
+from houseful.kernel.clock import SystemClock
 from tests.contract.bus_contract import envelope
 
 async def main():

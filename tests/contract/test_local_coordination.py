@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from houseful.adapters.memory.coordination import SIGNALS_KEPT, LocalCoordination
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock
 from tests.contract.coordination_contract import CoordinationContract, PassTime
 
 

@@ -21,8 +21,8 @@ from msgspec.structs import replace
 
 from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
 from houseful.adapters.smtp import FolderMailer, SmtpMailer
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Refusal, Unavailable
-from houseful.kernel.system import ManualClock
 from tests.contract.mailer_contract import LETTER, Arrived, MailerContract
 
 SENDER = "Houseful <tickets@example.net>"

@@ -13,7 +13,8 @@ from houseful.adapters.mongodb import abandoned as mongo_orphans
 from houseful.adapters.mongodb.abandoned import Orphans
 from houseful.adapters.mongodb.connection import Client, connect
 from houseful.adapters.mongodb.store import MongoStore
-from houseful.kernel.system import SystemClock, SystemIds
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
 from tests.contract.mongo_engine import mongo_database, mongo_url
 from tests.contract.store_contract import DOCUMENTS, Account, add, add_one, insist, need
 

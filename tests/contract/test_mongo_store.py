@@ -30,10 +30,11 @@ from houseful.adapters.mongodb.batch import Batch
 from houseful.adapters.mongodb.commit import Attempt
 from houseful.adapters.mongodb.connection import hosts
 from houseful.adapters.mongodb.store import MongoStore
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store, Transaction
-from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.mongo_engine import CuttingProxy, mongo_database, mongo_url, program
 from tests.contract.store_contract import (
     DOCUMENTS,

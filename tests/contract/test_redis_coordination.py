@@ -12,8 +12,8 @@ from redis.crc import key_slot
 from houseful.adapters.memory.coordination import SIGNALS_KEPT
 from houseful.adapters.redis import connection as redis_line
 from houseful.adapters.redis.coordination import RedisCoordination
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock, SystemClock
 from tests.contract.coordination_contract import PATIENCE_SECONDS, CoordinationContract, PassTime
 from tests.contract.redis_engine import PATIENT_SECONDS, redis_url
 

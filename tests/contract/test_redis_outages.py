@@ -16,8 +16,8 @@ from engines.valkey import RedisServer
 from houseful.adapters.redis import subscriptions
 from houseful.adapters.redis.connection import Dialler
 from houseful.adapters.redis.coordination import RedisCoordination
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock, SystemClock
 from tests.contract.coordination_contract import PATIENCE_SECONDS
 from tests.contract.redis_engine import PATIENT_SECONDS, own_redis
 

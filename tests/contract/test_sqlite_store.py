@@ -18,10 +18,11 @@ from msgspec.structs import replace
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.adapters.sqlite.tables import KNOWN_BODY_BYTES, LEAST_BYTES
 from houseful.adapters.sqlite.writer import GATHER_TURNS, WriteSet
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store, Transaction
-from houseful.kernel.system import SystemClock, SystemIds
 from tests.contract.store_contract import (
     DOCUMENTS,
     Account,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from houseful.kernel.documents import Millis
+from houseful.kernel.ports import Clock
 
 CLOCK_FILE = "clock"
 LOOK_SECONDS = 0.01
@@ -20,14 +21,8 @@ _SIZE = 16
 _AHEAD, _JUMPED = 0, 8
 
 
-class MovableClock(Protocol):
+class MovableClock(Clock, Protocol):
     """What `ManualClock` and `FlowingClock` are."""
-
-    def now(self) -> Millis: ...
-
-    def monotonic(self) -> float: ...
-
-    async def sleep(self, seconds: float) -> None: ...
 
     async def advance(self, seconds: float) -> None: ...
 

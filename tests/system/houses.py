@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.app import Running, running
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Coordination
-from houseful.kernel.system import ManualClock, SystemClock
 from houseful.settings import SERVICES, load_secrets, load_settings
 from tests.support import House, Reply, open_stream
 from tests.system.clocks import CLOCK_FILE, FlowingClock, MovableClock

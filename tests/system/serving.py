@@ -12,9 +12,9 @@ import aiohttp
 
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
-from houseful.kernel.system import SystemClock
 from houseful.webapi.endpoint import App
 from tests.system.line import Line
 

@@ -21,9 +21,10 @@ from houseful.adapters.http.server import listen
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.bus import LocalBus
-from houseful.app import GATEWAY, Running, WallAndStopwatch, running
-from houseful.kernel.ports import Coordination
-from houseful.kernel.system import SystemClock, SystemIds
+from houseful.app import GATEWAY, Running, running
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
+from houseful.kernel.ports import Clock, Coordination
 from houseful.kernel.telemetry import configure_logging
 from houseful.settings import SERVICES, Secrets, Settings, load_secrets, load_settings
 from tests.system.line import Line
@@ -34,7 +35,7 @@ from tests.system.serving import Servers, line_to, url_of
 async def together(
     settings: Settings,
     *,
-    clock: WallAndStopwatch | None = None,
+    clock: Clock | None = None,
     coordination: Coordination | None = None,
     background: bool = True,
 ) -> AsyncIterator[tuple[Running, Line]]:
@@ -96,7 +97,7 @@ def _service(settings: Settings, name: str, listeners: dict[str, Any]) -> Settin
 def _as_one(
     settings: Settings,
     secrets: Secrets,
-    clock: WallAndStopwatch,
+    clock: Clock,
     parts: dict[str, Running],
     gateway: Running,
     bus: LocalBus,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from houseful.adapters.memory.coordination import LocalCoordination, Stopwatch
+from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.sqlite import folder_lock
 from houseful.adapters.sqlite import health as sqlite_health
 from houseful.adapters.sqlite.bus import LocalBus
@@ -137,7 +137,7 @@ async def opened_bus(
         await bus.close()
 
 
-def open_coordination(settings: Settings, *, clock: Stopwatch) -> Coordination:
+def open_coordination(settings: Settings, *, clock: Clock) -> Coordination:
     """To be closed by the caller. Raises `SettingsError` for a URL that makes no sense."""
     if not is_shared(settings.coordination_url):
         return LocalCoordination(clock)

@@ -1,6 +1,8 @@
-"""Clients' network addresses: how proxies write them, and whose requests are counted together."""
+"""Network addresses: how proxies write those of clients, which count as one network, and which is our own."""
 
 import ipaddress
+import socket
+from contextlib import suppress
 
 UNKNOWN = "unknown"
 """What can't be read. All of those are counted as one: an address that nobody understands is no way around a
@@ -8,6 +10,9 @@ limit."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+_BEHIND_THE_DEFAULT_ROUTE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)}
+"""Addresses reserved for documentation (RFC 5737, 3849)."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -63,6 +68,17 @@ def forwarded(header: bytes, proxies: int) -> str:
     if found is None:
         return UNKNOWN
     return str((found.ipv4_mapped if found.version == 6 else None) or found)
+
+
+def own_address() -> str:
+    """This machine's address in its network: the source address of packets to the default route. No packet is
+    sent. Loopback where there is no network."""
+    for family, elsewhere in _BEHIND_THE_DEFAULT_ROUTE.items():
+        with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.connect(elsewhere)
+            address: str = probe.getsockname()[0]
+            return address
+    return "127.0.0.1"
 
 
 def _read(text: str) -> _Address | None:

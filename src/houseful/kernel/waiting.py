@@ -4,16 +4,14 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from houseful.kernel.ports import Clock
 
 T = TypeVar("T")
 
 
-class Sleeper(Protocol):
-    async def sleep(self, seconds: float) -> None: ...
-
-
-async def poll_on(event: asyncio.Event, poll: Callable[[], T], clock: Sleeper, seconds: float) -> T:
+async def poll_on(event: asyncio.Event, poll: Callable[[], T], clock: Clock, seconds: float) -> T:
     """What `poll` says as soon as that is truthy; asked now and whenever `event` is set, for so many
     seconds."""
     event.clear()
@@ -35,7 +33,7 @@ async def poll_on(event: asyncio.Event, poll: Callable[[], T], clock: Sleeper, s
     return answer
 
 
-async def event_or_timeout(event: asyncio.Event, clock: Sleeper, seconds: float) -> None:
+async def event_or_timeout(event: asyncio.Event, clock: Clock, seconds: float) -> None:
     """Until the event is set, which stays so; at most that many seconds."""
     if event.is_set() or seconds <= 0:
         return

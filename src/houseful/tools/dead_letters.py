@@ -6,8 +6,9 @@ from typing import Any
 
 from houseful.adapters import factory
 from houseful.app import MANIFESTS, beside, opened_store
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
-from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messaging import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
 from houseful.settings import Settings
 from houseful.webapi.manifest import Manifest

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from houseful.app import Running, beside, to_gateway
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Clock, Ids, ServiceClient
-from houseful.kernel.system import SystemClock, SystemIds
 from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
 from houseful.tools import sample_venues

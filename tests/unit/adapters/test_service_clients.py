@@ -11,9 +11,9 @@ import pytest
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.http.server import CUT, listen, serve
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
-from houseful.kernel.system import SystemClock
 from houseful.kernel.telemetry import trace
 from houseful.webapi.endpoint import Answer, Cut, respond
 

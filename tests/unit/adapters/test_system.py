@@ -6,7 +6,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.kernel.system import ManualClock, SeededIds, SystemClock, SystemIds
+from houseful.kernel.clock import ManualClock, SystemClock
+from houseful.kernel.ids import SeededIds, SystemIds
 
 
 async def test_manual_time_passes_only_when_told() -> None:

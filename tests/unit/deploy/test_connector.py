@@ -9,8 +9,9 @@ from typing import Any
 
 from houseful.adapters.kafka.records import headers_of
 from houseful.adapters.mongodb.outbox import OUTBOX, stored_message
+from houseful.kernel.clock import SystemClock
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Envelope
-from houseful.kernel.system import SystemClock, SystemIds
 from houseful.messages import AvailabilityChanged
 from houseful.settings import SERVICES, Settings
 from tests.unit.deploy.files import text

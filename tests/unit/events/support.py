@@ -16,8 +16,9 @@ from houseful.adapters.sqlite.store import SqliteStore
 from houseful.events import MANIFEST
 from houseful.events.domain import Event, SentPlan
 from houseful.events.service import EventsService
+from houseful.kernel.clock import ManualClock
+from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
-from houseful.kernel.system import ManualClock, SeededIds
 from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
 from houseful.webapi.dispatch import ServiceApp

@@ -9,7 +9,7 @@ import pytest
 
 from houseful.adapters.http.forwarding import KEPT_BYTES
 from houseful.adapters.http.proxy import WHOLE_BYTES, ServiceProxy
-from houseful.kernel.system import ManualClock
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.telemetry import request_id, trace
 from houseful.webapi.endpoint import Answer, Cut, Endpoint, Receive, Scope, Send, respond
 from tests.unit.gateway.upstreams import Client, Service, cut, echo, until, whole_body

@@ -14,8 +14,8 @@ import pytest
 from yarl import URL
 
 from houseful.adapters.http.proxy import ServiceProxy
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock, SystemClock
 from houseful.webapi.endpoint import Answer, Cut, Receive, Scope, Send, respond
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS, Client, Service, cut, echo, until, whole_body
 

@@ -13,7 +13,8 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.gateway import AccessLog, Gateway, Operations, WebApp
-from houseful.kernel.system import ManualClock, SeededIds
+from houseful.kernel.clock import ManualClock
+from houseful.kernel.ids import SeededIds
 from houseful.settings import Settings
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.webapi.endpoint import Answer, App, Endpoint, Receive, Scope, Send, respond

@@ -7,8 +7,8 @@ from prometheus_client import REGISTRY
 
 from houseful import app
 from houseful.kernel.background import Jobs
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock
 
 
 def figure(name: str, **labels: str) -> float:

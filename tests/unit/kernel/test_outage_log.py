@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Conflict, Unavailable
 from houseful.kernel.outage_log import Trouble
-from houseful.kernel.system import ManualClock
 
 log = logging.getLogger("houseful.test")
 

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.adapters.sqlite.store import SqliteStore
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Bus, Delivery, Envelope, Subscription, Transaction
-from houseful.kernel.system import ManualClock, SeededIds
 from houseful.messages import EventChanged, InventoryReady, Message
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
 

@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Duplicate, Refusal, Unavailable
 from houseful.kernel.ports import Delivery, Envelope, Transaction
-from houseful.kernel.system import SystemClock
 from houseful.kernel.telemetry import current_traceparent, trace
 from houseful.messages import MESSAGES, EventCancelled, EventChanged, Message
 from houseful.messaging import (

@@ -12,9 +12,10 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel import webhook_signature
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
-from houseful.kernel.system import ManualClock, SeededIds, SystemClock
 from houseful.payments import MANIFEST
 from houseful.payments.service import Payments
 from houseful.settings import Secrets, Settings

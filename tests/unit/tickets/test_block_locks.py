@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from houseful.adapters.memory.coordination import LocalCoordination
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import ManualClock
 from houseful.tickets.use_cases.block_locks import BlockLocks
 
 

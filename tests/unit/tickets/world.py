@@ -11,10 +11,11 @@ import msgspec
 
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
+from houseful.kernel.clock import ManualClock
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Refusal
+from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Coordination
-from houseful.kernel.system import ManualClock, SeededIds
 from houseful.messages import MESSAGES, EventPublished, Message
 from houseful.settings import Secrets, Settings
 from houseful.tickets import MANIFEST

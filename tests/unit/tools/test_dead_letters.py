@@ -7,9 +7,9 @@ import pytest
 from houseful.adapters import factory
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.adapters.sqlite.folder_lock import FolderInUse
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Refusal
 from houseful.kernel.ports import Envelope, Store
-from houseful.kernel.system import SystemClock
 from houseful.messaging import DeadLetter, Parked
 from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show

@@ -12,9 +12,10 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
+from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Refusal
+from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Reader, ServiceAnswer
-from houseful.kernel.system import ManualClock, SystemClock, SystemIds
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User

@@ -29,8 +29,8 @@ from houseful.adapters.http.forwarding import (
     target,
 )
 from houseful.adapters.http.upstreams import Copies, Copy
-from houseful.adapters.memory.coordination import Stopwatch
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
 from houseful.webapi.endpoint import Cut, Receive, Scope, Send
 
@@ -88,9 +88,7 @@ class ServiceProxy:
     not a stream.
     """
 
-    def __init__(
-        self, name: str, urls: Sequence[str], *, clock: Stopwatch, answer_seconds: float = 30.0
-    ) -> None:
+    def __init__(self, name: str, urls: Sequence[str], *, clock: Clock, answer_seconds: float = 30.0) -> None:
         self._name = name
         self._answer_seconds = answer_seconds
         self._copies = Copies(name, urls, clock)

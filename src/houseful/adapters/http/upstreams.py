@@ -12,8 +12,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from houseful.adapters.memory.coordination import Stopwatch
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
 
@@ -40,7 +40,7 @@ Look = Callable[[str], Awaitable[str | None]]
 class Copy:
     """One process of a service, by its base URL."""
 
-    def __init__(self, service: str, url: str, clock: Stopwatch) -> None:
+    def __init__(self, service: str, url: str, clock: Clock) -> None:
         self.url = url.rstrip("/")
         self.outstanding = 0
         self.answers = 0
@@ -110,7 +110,7 @@ class Copy:
 class Copies:
     """All copies of a service. One that nobody has looked at yet is taken to be ready."""
 
-    def __init__(self, service: str, urls: Sequence[str], clock: Stopwatch) -> None:
+    def __init__(self, service: str, urls: Sequence[str], clock: Clock) -> None:
         if not urls:
             raise ValueError(f"{service} has no URL")
         self._all = [Copy(service, url, clock) for url in urls]

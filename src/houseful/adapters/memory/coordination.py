@@ -9,9 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock
 from houseful.kernel.waiting import event_or_timeout
 
 V = TypeVar("V")
@@ -20,15 +21,6 @@ SIGNALS_KEPT = 1000
 """How many signals a listener may be behind before it loses the oldest."""
 
 _SWEEP_FROM = 1024
-
-
-class Stopwatch(Protocol):
-    """What expiry is measured with, so that setting the wall clock expires nothing. Part of `SystemClock` and
-    `ManualClock`."""
-
-    def monotonic(self) -> float: ...
-
-    async def sleep(self, seconds: float) -> None: ...
 
 
 class _Table(dict[str, V], Generic[V]):
@@ -111,7 +103,7 @@ class LocalCoordination:
     takes what is free. A lock's owner that acquires it again prolongs it.
     """
 
-    def __init__(self, clock: Stopwatch) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._locks: _Table[tuple[str, float]] = _Table(lambda lock, now: lock[1] <= now)
         self._queues: dict[str, deque[_Waiter]] = {}

@@ -20,9 +20,9 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from houseful.adapters.memory.coordination import Stopwatch
 from houseful.adapters.redis.scripts import Script
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
 
@@ -101,7 +101,7 @@ def scripted(script: Script, keys: Sequence[str], *arguments: str | int) -> Call
 class RedisLine:
     """Sends commands. For one event loop."""
 
-    def __init__(self, dialler: Dialler, clock: Stopwatch) -> None:
+    def __init__(self, dialler: Dialler, clock: Clock) -> None:
         self._dialler = dialler
         self._clock = clock
         self._loop = asyncio.get_running_loop()

@@ -12,10 +12,10 @@ from contextlib import AbstractAsyncContextManager
 
 from redis.asyncio.connection import ConnectionPool, parse_url
 
-from houseful.adapters.memory.coordination import Stopwatch
 from houseful.adapters.redis.connection import ANSWER_SECONDS, Call, Dialler, RedisLine, scripted
 from houseful.adapters.redis.scripts import ACQUIRE, RELEASE, TAKE
 from houseful.adapters.redis.subscriptions import RedisSignals
+from houseful.kernel.ports import Clock
 from houseful.kernel.waiting import Backoff, event_or_timeout
 
 _FIRST_PAUSE_SECONDS = 0.005
@@ -41,7 +41,7 @@ class RedisCoordination:
     processes there is no order. Expiry goes by the server's clock.
     """
 
-    def __init__(self, dialler: Dialler, clock: Stopwatch, prefix: str) -> None:
+    def __init__(self, dialler: Dialler, clock: Clock, prefix: str) -> None:
         self._clock = clock
         # In braces, so that a cluster keeps everything of one installation in one slot: a script needs that.
         self._prefix = f"{{{prefix}}}"
@@ -52,7 +52,7 @@ class RedisCoordination:
 
     @classmethod
     def open(
-        cls, url: str, *, clock: Stopwatch, prefix: str = "houseful", answer_seconds: float = ANSWER_SECONDS
+        cls, url: str, *, clock: Clock, prefix: str = "houseful", answer_seconds: float = ANSWER_SECONDS
     ) -> "RedisCoordination":
         """On `redis://[user:password@]host:port/0`, `rediss://…` (TLS) or `unix:///socket`. Called inside a
         running loop.

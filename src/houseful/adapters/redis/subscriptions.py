@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio.connection import AbstractConnection
 
-from houseful.adapters.memory.coordination import LocalCoordination, Stopwatch
+from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.redis.connection import TROUBLE, Dialler, hang_up
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
 
@@ -31,7 +32,7 @@ class RedisSignals:
     Who listens when the connection ends goes on listening; what is said until there is a new one is lost.
     """
 
-    def __init__(self, dialler: Dialler, clock: Stopwatch) -> None:
+    def __init__(self, dialler: Dialler, clock: Clock) -> None:
         self._dialler = dialler
         self._clock = clock
         self._listeners = LocalCoordination(clock)

@@ -6,9 +6,17 @@ from houseful.kernel.documents import Millis
 
 
 class Clock(Protocol):
-    def now(self) -> Millis: ...
+    def now(self) -> Millis:
+        """Wall-clock time. It jumps when an operator or NTP sets the machine's clock."""
+        ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment. It never jumps: durations and expiry are measured with it."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many monotonic seconds."""
+        ...
 
 
 class Ids(Protocol):

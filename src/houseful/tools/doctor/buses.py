@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from houseful.adapters import factory
 from houseful.adapters.sqlite import health as sqlite_health
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
-from houseful.kernel.system import SystemClock
 from houseful.messages import MESSAGES
 from houseful.settings import Settings
 from houseful.tools.doctor.finding import Finding, ok, problem, warning

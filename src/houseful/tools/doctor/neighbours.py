@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from houseful.adapters import factory
+from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.system import SystemClock
 from houseful.settings import SERVICES, Settings, SettingsError, load_secrets
 from houseful.tools.doctor.finding import Finding, clock_of, ok, problem, warning
 

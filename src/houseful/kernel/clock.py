@@ -1,0 +1,77 @@
+"""Time: the machine's clocks, and one that stands still until it is advanced, for tests and simulations."""
+
+import asyncio
+import heapq
+import itertools
+import time
+
+from houseful.kernel.documents import Millis
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> Millis:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class ManualClock:
+    """Time passes only by `advance`. For one event loop."""
+
+    def __init__(self, now: Millis = 1_800_000_000_000) -> None:
+        self._start = float(now)
+        self._monotonic = 0.0
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> Millis:
+        return round(self._start + self._monotonic * 1000)
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        """Until `advance` has passed that moment. Sleepers wake in order of their moments."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._monotonic + seconds, next(self._order), woken))
+        await woken
+
+    async def advance(self, seconds: float) -> None:
+        """Let that much time pass. What wakes on the way runs before time goes on, as far as it can without
+        real I/O."""
+        await self._let_others_run()  # those that are about to sleep do so before time passes
+        end = self._monotonic + seconds
+        while self._sleepers and self._sleepers[0][0] <= end:
+            moment, _, woken = heapq.heappop(self._sleepers)
+            if woken.done():
+                continue  # its sleeper was cancelled
+            self._monotonic = moment
+            woken.set_result(None)
+            await self._let_others_run()
+        self._monotonic = end
+        await self._let_others_run()
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as an operator or NTP does; sleepers and `monotonic` do not
+        notice."""
+        self._start += seconds * 1000
+
+    @property
+    def sleepers(self) -> int:
+        """How many tasks wait for time to pass."""
+        return sum(not woken.done() for _, _, woken in self._sleepers)
+
+    async def _let_others_run(self) -> None:
+        for _ in range(
+            10
+        ):  # a woken task may wake others, which may sleep again before the same moment is over
+            await asyncio.sleep(0)
