@@ -170,7 +170,7 @@ async def _serve(folder: str, phones: int) -> None:
         for number in range(phones):
             await users.create_user(_address(number), PASSWORD, "Phone")
         await users.create_user("victim@example.org", PASSWORD, "Victim")
-        wiring.spare_the_collector()  # as `houseful up` does
+        wiring.freeze_gc()  # as `houseful up` does
         listener = listen(settings.host, settings.port)
         print(f"http://127.0.0.1:{listener.getsockname()[1]} {event_id}", flush=True)
         await answer_requests(

@@ -93,7 +93,7 @@ async def serve(settings: Settings, seats: int) -> None:
     )
     async with wiring.running(settings) as app:
         event_id, rows, _ = await make_event(app, seats)
-        wiring.spare_the_collector()  # as `houseful up` does
+        wiring.freeze_gc()  # as `houseful up` does
         sock = listen(settings.host, settings.port)
         line = {
             "port": sock.getsockname()[1],

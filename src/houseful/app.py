@@ -24,7 +24,7 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
-from houseful.gateway import AccessLog, Gateway, Operations, ServiceDoor, WebApp, find_folder
+from houseful.gateway import AccessLog, Gateway, InternalIngress, ManagementEndpoints, WebApp, find_folder
 from houseful.kernel.background import Jobs
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
@@ -66,7 +66,7 @@ class Running:
     stores: dict[str, Store]
     bus: Bus | None
     coordination: Coordination
-    entry: Gateway | ServiceDoor
+    entry: Gateway | InternalIngress
     services: dict[str, Any]
     vouching: Vouching
     jobs: Jobs
@@ -179,18 +179,18 @@ async def running(
             for manifest in MANIFESTS
             if manifest.name in apps or manifest.name in proxies
         }
-        operations = Operations(
+        management = ManagementEndpoints(
             [(name, endpoints) for name, (_, endpoints) in offered.items()], checks, watched
         )
-        entry: Gateway | ServiceDoor
+        entry: Gateway | InternalIngress
         if GATEWAY in parts:
             entry = _gateway(
-                settings, secrets, offered, verifier, coordination, clock, ids, operations, workers,
+                settings, secrets, offered, verifier, coordination, clock, ids, management, workers,
                 _access_log(settings, stack) if access_log else None,
             )  # fmt: skip
             client.bind(entry)
         else:
-            entry = ServiceDoor(offered, settings=settings, operations=operations)
+            entry = InternalIngress(offered, settings=settings, management=management)
 
         app = Running(
             settings, secrets, clock, ids, client, stores, bus, coordination, entry, services, vouch, jobs
@@ -283,7 +283,7 @@ def _platform(
 
 
 @asynccontextmanager
-async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
+async def open_service_offline(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
     """One service on its store, for a tool that works whether the server runs or not. It can't call the
     others."""
     clock, ids = SystemClock(), SystemIds()
@@ -300,7 +300,7 @@ async def beside(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
 
 
 @asynccontextmanager
-async def to_gateway(settings: Settings) -> AsyncIterator[AsgiClient]:
+async def gateway_client(settings: Settings) -> AsyncIterator[AsgiClient]:
     """The way to a running installation, for a tool on a machine that is part of it."""
     secrets = load_secrets(settings, make=False)
     urls = settings.copies(GATEWAY) or [_reachable(settings)]
@@ -319,7 +319,7 @@ def _gateway(
     coordination: Coordination,
     clock: Clock,
     ids: Ids,
-    operations: Operations,
+    management: ManagementEndpoints,
     workers: Workers,
     access_log: AccessLog | None,
 ) -> Gateway:
@@ -332,7 +332,7 @@ def _gateway(
         coordination=coordination,
         clock=clock,
         ids=ids,
-        operations=operations,
+        management=management,
         web_app=WebApp(find_folder(settings.web_folder), workers),
         access_log=access_log,
     )
@@ -386,7 +386,7 @@ async def _stop_all(tasks: "set[asyncio.Task[None]]") -> None:
     await asyncio.gather(*stopped, return_exceptions=True)
 
 
-def spare_the_collector() -> None:
+def freeze_gc() -> None:
     """Python's cyclic collector looks at everything that lives, ever again, and next to nothing here is a
     cycle: without this it took an eighth of each hold's time. What was made up to now is left alone for good,
     the rest is looked at less often."""
@@ -416,7 +416,7 @@ async def serve(
         async with running(settings, parts=parts) as app:
 
             def ready() -> None:
-                spare_the_collector()
+                freeze_gc()
                 announce(_reachable(settings))
                 if settings.demo:
                     from houseful.tools import demo

@@ -128,9 +128,9 @@ class Copy:
         """
         last = None
         for line in self.says(other.url):
-            if line["message"] == "a copy takes requests":
+            if line["message"] == "instance takes requests":
                 last = True
-            elif line["message"] == "a copy gets no more requests":
+            elif line["message"] == "instance gets no more requests":
                 last = False
         return last
 

@@ -2,8 +2,8 @@
 
 from houseful.gateway.access_log import AccessLog
 from houseful.gateway.app import Gateway
-from houseful.gateway.internal_ingress import ServiceDoor
-from houseful.gateway.management import Operations
+from houseful.gateway.internal_ingress import InternalIngress
+from houseful.gateway.management import ManagementEndpoints
 from houseful.gateway.web_app import WebApp, find_folder
 
-__all__ = ["AccessLog", "Gateway", "Operations", "ServiceDoor", "WebApp", "find_folder"]
+__all__ = ["AccessLog", "Gateway", "InternalIngress", "ManagementEndpoints", "WebApp", "find_folder"]

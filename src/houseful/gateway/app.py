@@ -26,10 +26,10 @@ from houseful.gateway.headers import (
     security_headers,
 )
 from houseful.gateway.load_shedding import Load
-from houseful.gateway.management import Asked, Operations
+from houseful.gateway.management import Asked, ManagementEndpoints
 from houseful.gateway.pacing import Pace
 from houseful.gateway.rate_limits import Limit, Limits, limit_of
-from houseful.gateway.response_middleware import Exchange, cut
+from houseful.gateway.response_middleware import ResponseMiddleware, cut
 from houseful.gateway.web_app import WebApp
 from houseful.kernel.errors import Refusal, Transient
 from houseful.kernel.network_addresses import forwarded, is_this_machine, network
@@ -117,7 +117,7 @@ class Gateway:
         coordination: Coordination,
         clock: Clock,
         ids: Ids,
-        operations: Operations,
+        management: ManagementEndpoints,
         web_app: WebApp,
         access_log: AccessLog | None,
     ) -> None:
@@ -138,7 +138,7 @@ class Gateway:
         self._key = key.encode()
         self._metrics_token = metrics_token
         self._asking = Pace(per_second=_PAGES_PER_SECOND, most_waiting=_MOST_WAITING)
-        self._operations = operations
+        self._management = management
         self._web_app = web_app
         self._access_log = access_log
         self._added = security_headers(https=settings.base_url.startswith("https:"))
@@ -148,8 +148,8 @@ class Gateway:
     def drain(self) -> None:
         """From now on this process says that it is not ready, and that every connection ends with its
         answer. It answers as before."""
-        if not self._operations.stopping:
-            self._operations.stopping = True
+        if not self._management.stopping:
+            self._management.stopping = True
             self._added += CLOSE
 
     def stop(self) -> None:
@@ -175,21 +175,23 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http", "the server offers HTTP only"
         started = time.perf_counter()
-        exchange = Exchange(send, self._ids.new("req"), self._added)
+        response = ResponseMiddleware(send, self._ids.new("req"), self._added)
         head = _read_head(scope)
-        token = request_id.set(exchange.request_id)
+        token = request_id.set(response.request_id)
         try:
             with trace(head.traceparent):
-                await self._answer(scope, receive, exchange, head)
+                await self._answer(scope, receive, response, head)
         except Cut:
             await cut(scope, receive)
         finally:
             request_id.reset(token)
-            self._record(scope, exchange, time.perf_counter() - started)
+            self._record(scope, response, time.perf_counter() - started)
 
-    async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange, head: _Head) -> None:
+    async def _answer(
+        self, scope: Scope, receive: Receive, response: ResponseMiddleware, head: _Head
+    ) -> None:
         try:
-            await self._dispatch(scope, receive, exchange, head)
+            await self._dispatch(scope, receive, response, head)
             return
         except Cut:
             raise
@@ -204,29 +206,31 @@ class Gateway:
             refusal = Refusal(
                 500, "internal_error", "This is a fault of ours; it has been recorded with the request id."
             )
-        if exchange.status:
+        if response.status:
             raise Cut  # half an answer is out: the client has to see that it is not whole
-        await respond(problem(refusal), scope, receive, exchange.send)
+        await respond(problem(refusal), scope, receive, response.send)
 
-    async def _dispatch(self, scope: Scope, receive: Receive, exchange: Exchange, head: _Head) -> None:
+    async def _dispatch(
+        self, scope: Scope, receive: Receive, response: ResponseMiddleware, head: _Head
+    ) -> None:
         path: str = scope["path"]
-        page = self._operations.pages.get(path)
+        page = self._management.pages.get(path)
         if page is not None:
-            await self._own_page(page, scope, receive, exchange, head)
+            await self._own_page(page, scope, receive, response, head)
         elif path.startswith(_SERVICE_PREFIXES):
-            await self._to_service(path, scope, receive, exchange, head)
+            await self._to_service(path, scope, receive, response, head)
         else:
-            exchange.route = "web"
+            response.route = "web"
             _only_get(scope["method"])
             answer = await self._web_app.answer(
                 path, if_none_match=head.if_none_match, accept_encoding=head.accept_encoding
             )
-            await respond(answer, scope, receive, exchange.send)
+            await respond(answer, scope, receive, response.send)
 
     async def _own_page(
-        self, page: Page, scope: Scope, receive: Receive, exchange: Exchange, head: _Head
+        self, page: Page, scope: Scope, receive: Receive, response: ResponseMiddleware, head: _Head
     ) -> None:
-        path = exchange.route = scope["path"]
+        path = response.route = scope["path"]
         _only_get(scope["method"])
         insider = path in _FOR_OPERATORS and self._is_insider(scope, head)
         address = self._client_address(scope, head)
@@ -238,7 +242,7 @@ class Gateway:
                 headers={"retry-after": "1", "connection": "close"},
             )
         answer = await page(Asked(insider, head.accept_encoding, head.if_none_match))
-        await respond(answer, scope, receive, exchange.send)
+        await respond(answer, scope, receive, response.send)
 
     def _is_insider(self, scope: Scope, head: _Head) -> bool:
         """Who asks from this process, or from this machine without a proxy that would do so for anybody;
@@ -252,23 +256,23 @@ class Gateway:
         return not head.proxied and is_this_machine(client[0]) and is_asked_directly(scope["headers"])
 
     async def _to_service(
-        self, path: str, scope: Scope, receive: Receive, exchange: Exchange, head: _Head
+        self, path: str, scope: Scope, receive: Receive, response: ResponseMiddleware, head: _Head
     ) -> None:
         method: str = scope["method"]
         address = self._client_address(scope, head)
         limits = self._limits if address is not None else None
         if limits is not None:
-            exchange.before_refusal = partial(self._late, scope)
+            response.before_refusal = partial(self._late, scope)
         found = self._routes.find(path)
         if found is None:
             raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
         methods = found[0]
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None or (method == "HEAD" and route.endpoint.media_type == EVENT_STREAM):
-            await self._other_method(method, methods, scope, receive, exchange)
+            await self._other_method(method, methods, scope, receive, response)
             return
         endpoint = route.endpoint
-        exchange.belongs_to(route.service, endpoint.path, compressible=head.gzip and method == "GET")
+        response.belongs_to(route.service, endpoint.path, compressible=head.gzip and method == "GET")
         if limits is not None:
             self.load.admit(endpoint)
             await self._give_way(scope, endpoint)
@@ -280,13 +284,13 @@ class Gateway:
                 if limits is not None and route.limit is not None:
                     await limits.admit(who.user_id, route.limit)
         if endpoint.media_type == EVENT_STREAM and address is not None:
-            await self._streams.send(route.app, scope, receive, exchange)
+            await self._streams.send(route.app, scope, receive, response)
         elif endpoint.method == "GET":
-            await route.app(scope, receive, exchange.send)
+            await route.app(scope, receive, response.send)
         else:
             self._writes += 1
             try:
-                await route.app(scope, receive, exchange.send)
+                await route.app(scope, receive, response.send)
             finally:
                 self._writes -= 1
 
@@ -315,7 +319,12 @@ class Gateway:
         return address
 
     async def _other_method(
-        self, method: str, methods: Mapping[str, _Route], scope: Scope, receive: Receive, exchange: Exchange
+        self,
+        method: str,
+        methods: Mapping[str, _Route],
+        scope: Scope,
+        receive: Receive,
+        response: ResponseMiddleware,
     ) -> None:
         known = set(methods) | {"OPTIONS"}
         if "GET" in methods and methods["GET"].endpoint.media_type != EVENT_STREAM:
@@ -323,23 +332,23 @@ class Gateway:
         allowed = ", ".join(sorted(known))
         if method != "OPTIONS":
             raise Refusal(405, "method_not_allowed", f"Here one may {allowed}.", headers={"allow": allowed})
-        await exchange.send(
+        await response.send(
             {"type": "http.response.start", "status": 204, "headers": [(b"allow", allowed.encode())]}
         )
-        await exchange.end()
+        await response.end()
 
-    def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+    def _record(self, scope: Scope, response: ResponseMiddleware, seconds: float) -> None:
         path: str = scope["path"]
         method: str = scope["method"]
-        if exchange.timed:
-            self._observe(exchange, method, seconds)
+        if response.timed:
+            self._observe(response, method, seconds)
         if self._access_log is not None and scope["client"] is not None and path not in _FOR_OPERATORS:
             self._access_log.add(
-                method, path, exchange.status, seconds, exchange.request_id, scope.get("houseful.user_id")
+                method, path, response.status, seconds, response.request_id, scope.get("houseful.user_id")
             )
 
-    def _observe(self, exchange: Exchange, method: str, seconds: float) -> None:
-        key = (exchange.service, method if method in _METHODS else "other", exchange.route, exchange.status)
+    def _observe(self, response: ResponseMiddleware, method: str, seconds: float) -> None:
+        key = (response.service, method if method in _METHODS else "other", response.route, response.status)
         observe = self._seconds.get(key)
         if observe is None:
             service, method_label, route, status = key

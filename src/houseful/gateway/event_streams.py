@@ -4,7 +4,7 @@ connect again elsewhere."""
 import asyncio
 from typing import Any
 
-from houseful.gateway.response_middleware import Exchange
+from houseful.gateway.response_middleware import ResponseMiddleware
 from houseful.webapi.endpoint import App, Receive, Scope, service_unavailable
 
 
@@ -21,24 +21,24 @@ class Streams:
         for task in list(self._tasks):
             task.cancel()
 
-    async def send(self, app: App, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+    async def send(self, app: App, scope: Scope, receive: Receive, response: ResponseMiddleware) -> None:
         """Raises `Refusal` (503) instead of beginning one that would end at once."""
         if self._stopping:
             raise _ends_soon()
-        exchange.timed = False
+        response.timed = False
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            await app(scope, receive, exchange.send)
+            await app(scope, receive, response.send)
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
             task.uncancel()
-            if not exchange.status:
+            if not response.status:
                 raise _ends_soon() from None
-            if not exchange.finished:
-                await exchange.end()
+            if not response.finished:
+                await response.end()
         finally:
             self._tasks.discard(task)
 

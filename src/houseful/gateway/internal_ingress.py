@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from houseful.gateway.event_streams import Streams
 from houseful.gateway.headers import CLOSE
 from houseful.gateway.load_shedding import Load
-from houseful.gateway.management import Asked, Operations
-from houseful.gateway.response_middleware import Exchange, cut
+from houseful.gateway.management import Asked, ManagementEndpoints
+from houseful.gateway.response_middleware import ResponseMiddleware, cut
 from houseful.kernel.errors import Refusal
 from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
@@ -29,7 +29,7 @@ from houseful.webapi.endpoint import (
 from houseful.webapi.routing import RouteTable
 
 
-class ServiceDoor:
+class InternalIngress:
     """The ASGI application in front of some services. `drain` and `stop` are as the gateway's."""
 
     def __init__(
@@ -37,20 +37,20 @@ class ServiceDoor:
         services: Mapping[str, tuple[App, Sequence[Endpoint]]],
         *,
         settings: Settings,
-        operations: Operations,
+        management: ManagementEndpoints,
     ) -> None:
         self._routes: RouteTable[tuple[App, Endpoint]] = RouteTable()
         for app, endpoints in services.values():
             for endpoint in endpoints:
                 self._routes.add(endpoint.method, endpoint.path, (app, endpoint))
-        self._operations = operations
+        self._management = management
         self._limited = settings.rate_limits == "on"
         self.load = Load()
         self._streams = Streams()
         self._added: tuple[tuple[bytes, bytes], ...] = ()
 
     def drain(self) -> None:
-        self._operations.stopping = True
+        self._management.stopping = True
         self._added = CLOSE
 
     def stop(self) -> None:
@@ -66,23 +66,23 @@ class ServiceDoor:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         address = headers.get(b"x-forwarded-for")
         scope["client"] = None if address is None else (address, 0)
-        exchange = Exchange(send, headers.get(b"x-request-id", "-"), self._added)
-        token = request_id.set(exchange.request_id)
+        response = ResponseMiddleware(send, headers.get(b"x-request-id", "-"), self._added)
+        token = request_id.set(response.request_id)
         try:
             with trace(headers.get(b"traceparent")):
-                await self._dispatch(scope, receive, exchange)
+                await self._dispatch(scope, receive, response)
         except Refusal as refusal:
-            await respond(problem(refusal), scope, receive, exchange.send)
+            await respond(problem(refusal), scope, receive, response.send)
         except Cut:
             await cut(scope, receive)
         finally:
             request_id.reset(token)
 
-    async def _dispatch(self, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+    async def _dispatch(self, scope: Scope, receive: Receive, response: ResponseMiddleware) -> None:
         path: str = scope["path"]
-        page = self._operations.pages.get(path)
+        page = self._management.pages.get(path)
         if page is not None:
-            await respond(await page(Asked()), scope, receive, exchange.send)
+            await respond(await page(Asked()), scope, receive, response.send)
             return
         found = self._routes.find(path)
         if found is None:
@@ -93,6 +93,6 @@ class ServiceDoor:
         if self._limited and scope["client"] is not None:
             self.load.admit(endpoint)
         if endpoint.media_type == EVENT_STREAM:
-            await self._streams.send(app, scope, receive, exchange)
+            await self._streams.send(app, scope, receive, response)
         else:
-            await app(scope, receive, exchange.send)
+            await app(scope, receive, response.send)

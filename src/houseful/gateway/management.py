@@ -48,7 +48,7 @@ class Asked(NamedTuple):
         )
 
 
-class Operations:
+class ManagementEndpoints:
     """The pages that every process has of its own.
 
     `checks` are what it needs to be ready, by name. `watched` is looked at too and only told: what this

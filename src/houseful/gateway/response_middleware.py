@@ -30,7 +30,7 @@ _TEXT_TYPES = (
 )
 
 
-class Exchange:
+class ResponseMiddleware:
     """Stands between an application and the server's `send`.
 
     Compressed are whole answers to GET that are text. Streams, small answers, answers to writes and what is

@@ -1,6 +1,6 @@
 """Accounts that the operator makes."""
 
-from houseful.app import beside
+from houseful.app import open_service_offline
 from houseful.settings import Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User
@@ -9,5 +9,5 @@ from houseful.webapi.auth import Role
 
 async def create(settings: Settings, *, email: str, password: str, name: str, role: str) -> User:
     """An account with this role and password, new or not, beside a running server too. Raises `Refusal`."""
-    async with beside(settings, MANIFEST) as users:
+    async with open_service_offline(settings, MANIFEST) as users:
         return await users.create_user(email, password, name, [Role(role)])

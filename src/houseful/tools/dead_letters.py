@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from houseful.adapters import factory
-from houseful.app import MANIFESTS, beside, opened_store
+from houseful.app import MANIFESTS, open_service_offline, opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
@@ -43,7 +43,7 @@ async def apply_dead(settings: Settings, service: str, id: str) -> None:
     else. Raises `Refusal` where there is none or it still can't be understood.
     """
     manifest = _manifest(service)
-    async with beside(settings, manifest) as built, _opened(settings, manifest) as store:
+    async with open_service_offline(settings, manifest) as built, _opened(settings, manifest) as store:
         handlers = {kind: partial(handle, built) for kind, handle in manifest.handlers.items()}
         await retry_dead(store, handlers, id)
 

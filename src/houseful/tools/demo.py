@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from houseful.app import Running, beside, to_gateway
+from houseful.app import Running, gateway_client, open_service_offline
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Clock, Ids, ServiceClient
@@ -128,7 +128,7 @@ async def fill(app: Running, *, fresh: bool, say: Say) -> None:
 
 async def fill_from_outside(settings: Settings, *, say: Say) -> None:
     """The same for an installation that runs already, by its gateway and beside its users service."""
-    async with beside(settings, USERS) as users, to_gateway(settings) as client:
+    async with open_service_offline(settings, USERS) as users, gateway_client(settings) as client:
         await _Demo(users, client, SystemClock(), SystemIds(), say).make()
     say(_summary(settings.base_url))
 

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from houseful.cli import root
 from houseful.environment import PREFIX
-from houseful.gateway.management import Operations
+from houseful.gateway.management import ManagementEndpoints
 from houseful.settings import Secrets, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +23,7 @@ SECRETS = frozenset(PREFIX + field.name.upper() for field in msgspec.structs.fie
 OPTIONAL_SECRETS = frozenset({"HOUSEFUL_METRICS_TOKEN"})
 SETTINGS = frozenset(PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings))
 VARIABLES = SETTINGS | SECRETS | {"HOUSEFUL_CONFIG"}
-PAGES = frozenset(Operations([], {}).pages)
+PAGES = frozenset(ManagementEndpoints([], {}).pages)
 PARTS = ("gateway", "users", "events", "tickets", "payments")
 
 INSTALLING = (

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
-from houseful.gateway import AccessLog, Gateway, Operations, WebApp
+from houseful.gateway import AccessLog, Gateway, ManagementEndpoints, WebApp
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
 from houseful.settings import Settings
@@ -92,7 +92,7 @@ class World:
             coordination=self.coordination,
             clock=self.clock,
             ids=self.ids,
-            operations=Operations([("things", offered)], checks or {}, watched),
+            management=ManagementEndpoints([("things", offered)], checks or {}, watched),
             web_app=web_app or WebApp(None, WorkHere()),
             access_log=access_log,
         )

@@ -88,11 +88,11 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-class CallerGone(Exception):
+class ClientDisconnected(Exception):
     """The client's connection ended before its request did."""
 
 
-class Caller:
+class Client:
     """The client: its body, and whether it is still there. Lives inside the task that answers it.
 
     Once the whole body is here, a client that goes cancels that task, and `gone` tells this from other
@@ -118,7 +118,7 @@ class Caller:
 
     async def body(self) -> bytes | AsyncIterator[bytes] | None:
         """The body as far as it is here: None without one, bytes if whole, else a stream. May be asked for
-        again while `can_repeat`. Raises `CallerGone`.
+        again while `can_repeat`. Raises `ClientDisconnected`.
         """
         if not self.complete and not self._kept:
             await self._next()
@@ -136,7 +136,7 @@ class Caller:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.gone = True
-            raise CallerGone
+            raise ClientDisconnected
         part: bytes = message.get("body", b"")
         self._keep(part)
         if not message.get("more_body"):

@@ -1,14 +1,14 @@
-"""A service that runs elsewhere, as an ASGI application: a reverse proxy to its copies.
+"""A reverse proxy to the instances of a service that runs in other processes, as an ASGI application.
 
-Bodies stream both ways as they come: a message of an event stream is passed on at once, and whoever is slow
-slows down the other end instead of filling memory. A client that goes ends its request at the service.
+Bodies are streamed both ways: a message of an event stream is passed on at once, and a slow reader slows the
+sender down. A client that disconnects ends its request at the service.
 
-    refused, not sent          goes to another copy, whatever it is
-    cut, and safe to repeat    goes to another copy: GET, HEAD, or with an Idempotency-Key, while nothing was
-                               passed on
-    cut otherwise              `Cut`: nobody knows whether it was done, and no status code would be true
-    silent for too long        `Cut`, or `Unavailable` where it is safe to repeat
-    no copy takes requests     `Unavailable` at once
+    connection refused            goes to another instance, whatever the method
+    broken, and safe to repeat    goes to another instance while nothing was passed on: GET, HEAD, or with an
+                                  Idempotency-Key
+    broken otherwise              `Cut`: whether it was done is unknown, and no status code would be true
+    silent for too long           `Cut`, or `Unavailable` where it is safe to repeat
+    no instance takes requests    `Unavailable` at once
 """
 
 import asyncio
@@ -22,13 +22,13 @@ import msgspec
 from yarl import URL
 
 from houseful.adapters.http.forwarding import (
-    Caller,
-    CallerGone,
+    Client,
+    ClientDisconnected,
     answered_headers,
     sent_headers,
     target,
 )
-from houseful.adapters.http.upstreams import Copies, Copy
+from houseful.adapters.http.upstreams import Instance, Upstream
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
@@ -63,9 +63,9 @@ class _Slow(Exception):
 class _Answer:
     """What has gone out to the client."""
 
-    def __init__(self, caller: Caller, send: Send) -> None:
+    def __init__(self, client: Client, send: Send) -> None:
         self.begun = False
-        self._caller = caller
+        self._client = client
         self._send = send
 
     async def begin(self, response: aiohttp.ClientResponse) -> None:
@@ -77,12 +77,12 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def end(self, body: bytes = b"") -> None:
-        self._caller.answered = True
+        self._client.answered = True
         await self._send({"type": "http.response.body", "body": body})
 
 
 class ServiceProxy:
-    """The service `name` at `urls`, one for each copy. For one event loop; `close` when done.
+    """The service `name` at `urls`, one for each instance. For one event loop; `close` when done.
 
     `answer_seconds` is for how long a service may be silent before its answer begins, and within one that is
     not a stream.
@@ -91,19 +91,19 @@ class ServiceProxy:
     def __init__(self, name: str, urls: Sequence[str], *, clock: Clock, answer_seconds: float = 30.0) -> None:
         self._name = name
         self._answer_seconds = answer_seconds
-        self._copies = Copies(name, urls, clock)
+        self._upstream = Upstream(name, urls, clock)
         self._session: aiohttp.ClientSession | None = None
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look at the copies. The first request does it too."""
+        """Begin to ask the instances for their health. The first request does it too."""
         if self._session is None:
             self._session = _session()
-            self._watching = asyncio.create_task(self._copies.watch(self._look))
+            self._watching = asyncio.create_task(self._upstream.watch(self._look))
 
     async def ready(self) -> None:
-        """Raises `Unavailable` where no copy takes requests."""
-        self._copies.check()
+        """Raises `Unavailable` where no instance takes requests."""
+        self._upstream.check()
 
     async def close(self) -> None:
         """Requests that still run are cut."""
@@ -116,61 +116,63 @@ class ServiceProxy:
         """Raises `Unavailable` where nothing was done, or may be repeated; `Cut` where the client is not to
         have an answer, or not the rest of one."""
         self.start()
-        caller = Caller(scope, receive)
+        client = Client(scope, receive)
         try:
-            if not await self._relay(scope, caller, _Answer(caller, send)):
-                raise Unavailable(f"no copy of the {self._name} service answers")
+            if not await self._relay(scope, client, _Answer(client, send)):
+                raise Unavailable(f"no instance of the {self._name} service answers")
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if not caller.gone or task is None:
+            if not client.gone or task is None:
                 raise
             task.uncancel()
-        except CallerGone:
+        except ClientDisconnected:
             return
         finally:
-            caller.leave()
+            client.leave()
 
-    async def _relay(self, scope: Scope, caller: Caller, answer: _Answer) -> bool:
+    async def _relay(self, scope: Scope, client: Client, answer: _Answer) -> bool:
         """Whether there was an answer to pass on. Where not, the request was not done, or may be repeated."""
         keyed = any(name == b"idempotency-key" for name, _ in scope["headers"])
         repeatable = keyed or scope["method"] in _REPEATABLE
-        not_there: set[Copy] = set()
-        broken: set[Copy] = set()
+        not_there: set[Instance] = set()
+        broken: set[Instance] = set()
         for _ in range(_ATTEMPTS):
-            copy = self._copies.choose(never=not_there, rather_not=broken)
-            if copy is None:
+            instance = self._upstream.choose(never=not_there, rather_not=broken)
+            if instance is None:
                 break
-            copy.outstanding += 1
+            instance.outstanding += 1
             try:
-                await self._try(copy, scope, caller, answer, blame=copy not in broken)
+                await self._try(instance, scope, client, answer, blame=instance not in broken)
                 return True
             except _NotSent:
-                not_there.add(copy)
+                not_there.add(instance)
             except (_Broken, _Slow) as error:
-                if caller.gone:
-                    raise CallerGone from error
+                if client.gone:
+                    raise ClientDisconnected from error
                 if answer.begun or not repeatable:
                     raise Cut from error
                 if isinstance(error, _Slow):
                     break  # it may be busy with it; asking again would make it busier
-                if not caller.can_repeat:
+                if not client.can_repeat:
                     raise Cut from error
-                broken.add(copy)
+                broken.add(instance)
             finally:
-                copy.outstanding -= 1
+                instance.outstanding -= 1
         return False
 
-    async def _try(self, copy: Copy, scope: Scope, caller: Caller, answer: _Answer, *, blame: bool) -> None:
-        """With `blame` a failure counts against the copy: once for each request, since one that breaks a
-        connection every time must not close a copy to the others."""
-        response = await self._sent(copy, scope, caller, blame=blame)
-        copy.answered()
-        answers, whole = copy.answers, False
+    async def _try(
+        self, instance: Instance, scope: Scope, client: Client, answer: _Answer, *, blame: bool
+    ) -> None:
+        """With `blame` a failure counts against the instance. A request blames an instance once, so that a
+        request that breaks every connection does not open the circuit for the others."""
+        response = await self._sent(instance, scope, client, blame=blame)
+        instance.answered()
+        answers, whole = instance.answers, False
         try:
             await self._pass_on(scope["method"], response, answer)
-            whole = caller.complete
+            whole = client.complete
         except (aiohttp.ClientError, OSError) as error:
-            self._failed(copy, caller, answers, error, blame=blame)
+            self._failed(instance, client, answers, error, blame=blame)
             raise _Broken from error
         finally:
             if whole:
@@ -178,46 +180,51 @@ class ServiceProxy:
             else:
                 response.close()  # the service would go on sending, or waiting for the rest of the request
 
-    async def _sent(self, copy: Copy, scope: Scope, caller: Caller, *, blame: bool) -> aiohttp.ClientResponse:
+    async def _sent(
+        self, instance: Instance, scope: Scope, client: Client, *, blame: bool
+    ) -> aiohttp.ClientResponse:
         assert self._session is not None
-        body = await caller.body()
-        answers = copy.answers
+        body = await client.body()
+        answers = instance.answers
         try:
             async with asyncio.timeout(self._answer_seconds):
                 return await self._session.request(
                     scope["method"],
-                    URL(copy.url + target(scope), encoded=True),
+                    URL(instance.url + target(scope), encoded=True),
                     data=body,
                     headers=sent_headers(scope),
                     allow_redirects=False,
                 )
         except aiohttp.ClientConnectorError as error:
-            copy.failed(str(error), is_gone=True)
+            instance.failed(str(error), is_gone=True)
             raise _NotSent from error
         except aiohttp.ConnectionTimeoutError as error:
-            if copy.answers == answers:  # else it is there, and many come at one instant
-                copy.failed(str(error))
+            if instance.answers == answers:  # else it is there, and many come at one instant
+                instance.failed(str(error))
             raise _NotSent from error
         except TimeoutError as error:
-            self._failed(copy, caller, answers, error, blame=blame)
+            self._failed(instance, client, answers, error, blame=blame)
             raise _Slow from error
         except (aiohttp.ClientError, OSError) as error:
-            self._failed(copy, caller, answers, error, blame=blame)
+            self._failed(instance, client, answers, error, blame=blame)
             raise _Broken from error
 
-    def _failed(self, copy: Copy, caller: Caller, answers: int, error: Exception, *, blame: bool) -> None:
-        """Unless it was the client that went or did not send the rest, or the copy has answered others since
-        (the count was `answers`): nobody is to close a copy to the rest by requests that break it.
+    def _failed(
+        self, instance: Instance, client: Client, answers: int, error: Exception, *, blame: bool
+    ) -> None:
+        """Count a failure against the instance, unless the client disconnected, the client did not send its
+        whole body, or the instance has answered other requests since (their count was `answers`): requests
+        that break connections must not open the circuit for the others.
         """
-        if caller.gone:
+        if client.gone:
             return
         reason = str(error) or type(error).__name__
         log.warning(
             "a service did not answer to the end",
-            extra={"service": self._name, "copy": copy.url, "error": reason},
+            extra={"service": self._name, "instance": instance.url, "error": reason},
         )
-        if blame and caller.complete and copy.answers == answers:
-            copy.failed(reason)
+        if blame and client.complete and instance.answers == answers:
+            instance.failed(reason)
 
     async def _pass_on(self, method: str, response: aiohttp.ClientResponse, answer: _Answer) -> None:
         length = response.content_length
@@ -270,7 +277,7 @@ def _session() -> aiohttp.ClientSession:
         max_line_size=_HEAD_BYTES,
         max_field_size=_HEAD_BYTES,
     )
-    # aiohttp repeats PUT and DELETE by itself, on the same copy. What is repeated is decided above.
+    # aiohttp repeats PUT and DELETE by itself, on the same instance. What is repeated is decided above.
     session._retry_connection = False
     return session
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from houseful.gateway import Operations, ServiceDoor
+from houseful.gateway import InternalIngress, ManagementEndpoints
 from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.settings import Settings
 from houseful.webapi.endpoint import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
@@ -16,7 +16,7 @@ TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
 
 
 async def _unused(service: Any, call: Call[Any]) -> None:
-    """Never called: what stands behind the door here is no service."""
+    """Never called: what stands behind the ingress here is no service."""
 
 
 ENDPOINTS = (
@@ -53,54 +53,56 @@ def things() -> Things:
 
 
 @pytest.fixture
-def door(things: App) -> ServiceDoor:
-    return ServiceDoor({"things": (things, ENDPOINTS)}, settings=Settings(), operations=Operations([], {}))
+def ingress(things: App) -> InternalIngress:
+    return InternalIngress(
+        {"things": (things, ENDPOINTS)}, settings=Settings(), management=ManagementEndpoints([], {})
+    )
 
 
 async def test_a_service_sees_what_it_would_in_the_gateways_process(
-    door: ServiceDoor, things: Things
+    ingress: InternalIngress, things: Things
 ) -> None:
     headers = {"x-request-id": "req_1", "traceparent": TRACE, "x-forwarded-for": "192.0.2.7"}
-    await Client("GET", "/api/things/1", headers).asks(door)
+    await Client("GET", "/api/things/1", headers).asks(ingress)
     del headers["x-forwarded-for"]
-    await Client("GET", "/api/things/1", headers).asks(door)
+    await Client("GET", "/api/things/1", headers).asks(ingress)
     assert things.seen == [("GET", ("192.0.2.7", 0), "req_1", TRACE), ("GET", None, "req_1", TRACE)]
     assert request_id.get() is None
 
 
-async def test_other_paths_and_methods(door: ServiceDoor, things: Things) -> None:
-    assert (await Client("GET", "/api/others").asks(door)).json["code"] == "no_such_path"
+async def test_other_paths_and_methods(ingress: InternalIngress, things: Things) -> None:
+    assert (await Client("GET", "/api/others").asks(ingress)).json["code"] == "no_such_path"
     assert not things.seen
-    await Client("DELETE", "/api/things/1").asks(door)
+    await Client("DELETE", "/api/things/1").asks(ingress)
     assert things.seen[0][0] == "DELETE", "that is the service's to refuse"
 
 
-async def test_a_cut_ends_the_connection(door: ServiceDoor) -> None:
+async def test_a_cut_ends_the_connection(ingress: InternalIngress) -> None:
     client = Client("GET", "/api/things/cut")
     ended = asyncio.Event()
     client.scope["extensions"] = {"houseful.cut": ended.set}
     client.go()
-    await client.asks(door)
+    await client.asks(ingress)
     assert ended.is_set()
     assert not client.messages
 
 
-async def test_draining_and_stopping(door: ServiceDoor, things: Things) -> None:
+async def test_draining_and_stopping(ingress: InternalIngress, things: Things) -> None:
     listener = Client("GET", "/api/things/1/stream")
-    listening = asyncio.create_task(listener.asks(door))
+    listening = asyncio.create_task(listener.asks(ingress))
     await until(lambda: len(listener.messages) > 1)
-    assert (await Client("GET", "/readyz").asks(door)).status == 200
+    assert (await Client("GET", "/readyz").asks(ingress)).status == 200
 
-    door.drain()
-    assert (await Client("GET", "/readyz").asks(door)).status == 503
-    answer = await Client("GET", "/api/things/1").asks(door)
+    ingress.drain()
+    assert (await Client("GET", "/readyz").asks(ingress)).status == 503
+    answer = await Client("GET", "/api/things/1").asks(ingress)
     assert answer.status == 200
     assert answer.header("connection") == "close"
     assert not listening.done()
 
-    door.stop()
+    ingress.stop()
     await listening
     assert listener.messages[-1].get("more_body", False) is False, "it ended, and was not cut off"
-    late = await Client("GET", "/api/things/1/stream").asks(door)
+    late = await Client("GET", "/api/things/1/stream").asks(ingress)
     assert late.status == 503
     assert things.streams == 1
