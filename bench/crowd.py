@@ -28,6 +28,7 @@ from bench.server import make_event
 from houseful import app as wiring
 from houseful.adapters.http.server import listen
 from houseful.adapters.http.server import serve as answer_requests
+from houseful.serving import freeze_gc
 from houseful.settings import load_settings
 
 PHONES = 500
@@ -170,7 +171,7 @@ async def _serve(folder: str, phones: int) -> None:
         for number in range(phones):
             await users.create_user(_address(number), PASSWORD, "Phone")
         await users.create_user("victim@example.org", PASSWORD, "Victim")
-        wiring.freeze_gc()  # as `houseful up` does
+        freeze_gc()  # as `houseful up` does
         listener = listen(settings.host, settings.port)
         print(f"http://127.0.0.1:{listener.getsockname()[1]} {event_id}", flush=True)
         await answer_requests(

@@ -26,6 +26,8 @@ from houseful import app as wiring
 from houseful import tickets
 from houseful.adapters.http.server import listen
 from houseful.adapters.http.server import serve as answer_requests
+from houseful.manifests import MANIFESTS
+from houseful.serving import freeze_gc
 from houseful.settings import Settings, load_settings
 from houseful.tools.sample_venues import stadium
 from houseful.webapi.auth import Identity, Role
@@ -88,12 +90,12 @@ async def publish(app: wiring.Running, organizer: Identity, body: bytes) -> tupl
 
 async def serve(settings: Settings, seats: int) -> None:
     measured = replace(tickets.MANIFEST, endpoints=(*tickets.MANIFEST.endpoints, EMPTY))
-    wiring.MANIFESTS = tuple(
-        measured if manifest is tickets.MANIFEST else manifest for manifest in wiring.MANIFESTS
+    vars(wiring)["MANIFESTS"] = tuple(
+        measured if manifest is tickets.MANIFEST else manifest for manifest in MANIFESTS
     )
     async with wiring.running(settings) as app:
         event_id, rows, _ = await make_event(app, seats)
-        wiring.freeze_gc()  # as `houseful up` does
+        freeze_gc()  # as `houseful up` does
         sock = listen(settings.host, settings.port)
         line = {
             "port": sock.getsockname()[1],

@@ -7,51 +7,47 @@ and which adapter stands behind each port.
 """
 
 import asyncio
-import contextlib
-import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from msgspec.structs import replace
-
-from houseful import events, payments, store_consistency, tickets, users
+from houseful import store_consistency
 from houseful.adapters import factory
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.adapters.http.proxy import ServiceProxy
-from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
+from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.gateway import AccessLog, Gateway, InternalIngress, ManagementEndpoints, WebApp, find_folder
+from houseful.gateway.management import Check
 from houseful.kernel.background import Jobs
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
 from houseful.kernel.ids import SystemIds
-from houseful.kernel.network_addresses import own_address
 from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
 from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS
 from houseful.kernel.telemetry import get_logger
+from houseful.manifests import MANIFESTS
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.store_consistency import Vouching
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
-from houseful.webapi.endpoint import App, Endpoint
+from houseful.webapi.endpoint import App
 from houseful.webapi.manifest import Manifest, Platform
 from houseful.webapi.revoked_tokens import EndedTokens
 
-S = TypeVar("S")
-
 log = get_logger(__name__)
 
-MANIFESTS: tuple[Manifest[Any], ...] = (users.MANIFEST, events.MANIFEST, tickets.MANIFEST, payments.MANIFEST)
 GATEWAY = "gateway"
 PARTS = (GATEWAY, *SERVICES)
 """What a process may run; one that runs them all needs no other."""
 
-_CALL_SECONDS = 15.0
+CALL_SECONDS = 15.0
+"""For how long a gateway may be silent when a service calls it."""
+
+GATEWAY_KEY_HEADER = "x-internal-key"
 
 
 @dataclass
@@ -70,6 +66,9 @@ class Running:
     services: dict[str, Any]
     vouching: Vouching
     jobs: Jobs
+    drain_seconds: float = 0
+    """For how long it answers and says that it is about to end, before it does."""
+
     _work: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
@@ -119,94 +118,139 @@ async def running(
     _refuse_what_can_not_work(settings, parts, has_bus=bus is not None, has_locks=coordination is not None)
     clock, ids = clock or SystemClock(), ids or SystemIds()
     manifests = [manifest for manifest in MANIFESTS if manifest.name in parts]
-    whole = len(manifests) == len(MANIFESTS) and GATEWAY in parts
     async with AsyncExitStack() as stack:
+        # Settings to adapters.
         if manifests:
             stack.enter_context(factory.folder_if_needed(settings))
-        secrets = secrets or load_secrets(settings, make=whole)
+        secrets = secrets or load_secrets(settings, make=not _elsewhere(parts))
         if workers is None:
             workers = WorkerProcesses()
             stack.push_async_callback(workers.close)
-        mailer = mailer or _mailer(settings, clock, workers)
-        own = [manifest.name for manifest in manifests]
-        if own:
-            await factory.refuse_damaged(settings, own)
-            await store_consistency.refuse_doubtful(settings, own)
-        stores = {
-            manifest.name: await stack.enter_async_context(
-                opened_store(settings, manifest, clock=clock, ids=ids)
-            )
-            for manifest in manifests
-        }
-        own_bus = bus is None and bool(manifests)
-        if own_bus:
-            bus = await stack.enter_async_context(factory.opened_bus(settings, clock=clock))
+        mailer = mailer or factory.open_mailer(settings, clock=clock, workers=workers)
+        stores = await _open_stores(stack, settings, manifests, clock, ids)
+        own_bus = None
+        if bus is None and manifests:
+            bus = own_bus = await stack.enter_async_context(factory.opened_bus(settings, clock=clock))
         if coordination is None:
             coordination = factory.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
-
-        look = await stack.enter_async_context(store_consistency.looking(settings, stores))
-        vouch = Vouching(stores, look, clock, ids, bus=bus)
-        if stores:
-            await vouch.begin()
-            stack.push_async_callback(vouch.end)
-
+        vouching = await _vouching(stack, settings, stores, clock, ids, bus)
         proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts)}
-        if GATEWAY in parts:
-            client = AsgiClient()
-        else:
-            client = AsgiClient(proxies[GATEWAY], always={"x-internal-key": secrets.gateway_key})
+
+        # Adapters to services.
+        client = AsgiClient()
+        if GATEWAY in proxies:
+            client = AsgiClient(proxies[GATEWAY], always={GATEWAY_KEY_HEADER: secrets.gateway_key})
         ended = EndedTokens(client, coordination, clock)
         verifier = TokenVerifier(client, clock, ended)
-        services, apps = {}, {}
+        services: dict[str, Any] = {}
+        apps: dict[str, App] = dict(proxies)
         for manifest in manifests:
-            store = stores[manifest.name]
-            platform = _platform(settings, secrets, store, coordination, clock, ids, client, mailer, workers)
-            service = services[manifest.name] = manifest.build(platform)
-            apps[manifest.name] = ServiceApp(
-                manifest.name, service, manifest.endpoints,
+            name, store = manifest.name, stores[manifest.name]
+            services[name] = manifest.build(
+                platform_of(settings, secrets, store, coordination, clock, ids, client, mailer, workers)
+            )
+            apps[name] = ServiceApp(
+                name, services[name], manifest.endpoints,
                 store=store, coordination=coordination, clock=clock, verifier=verifier, workers=workers,
             )  # fmt: skip
-        checks = {f"{name} store": store.ready for name, store in stores.items()}
+
+        # Services to the way in.
         jobs = Jobs(clock)
-        watched = {"coordination": coordination.ready, "stores": vouch.ready, "jobs": jobs.check}
-        if bus is not None:
-            watched["bus"] = bus.ready  # what is sent waits in its outbox, and sales go on
-        for name, proxy in proxies.items():
-            watched[name if name == GATEWAY else f"{name} service"] = proxy.ready
-        offered: dict[str, tuple[App, tuple[Endpoint, ...]]] = {
-            manifest.name: (apps.get(manifest.name) or proxies[manifest.name], manifest.endpoints)
-            for manifest in MANIFESTS
-            if manifest.name in apps or manifest.name in proxies
-        }
+        offered = {one.name: (apps[one.name], one.endpoints) for one in MANIFESTS if one.name in apps}
         management = ManagementEndpoints(
-            [(name, endpoints) for name, (_, endpoints) in offered.items()], checks, watched
+            [(name, endpoints) for name, (_, endpoints) in offered.items()],
+            {f"{name} store": store.ready for name, store in stores.items()},
+            _watched(coordination, vouching, jobs, bus, proxies),
         )
         entry: Gateway | InternalIngress
         if GATEWAY in parts:
-            entry = _gateway(
-                settings, secrets, offered, verifier, coordination, clock, ids, management, workers,
-                _access_log(settings, stack) if access_log else None,
-            )  # fmt: skip
+            entry = Gateway(
+                offered,
+                settings=settings,
+                key=secrets.gateway_key,
+                metrics_token=secrets.metrics_token,
+                verifier=verifier,
+                coordination=coordination,
+                clock=clock,
+                ids=ids,
+                management=management,
+                web_app=WebApp(find_folder(settings.web_folder), workers),
+                access_log=_access_log(settings, stack) if access_log else None,
+            )
             client.bind(entry)
         else:
             entry = InternalIngress(offered, settings=settings, management=management)
 
+        # Background work.
         app = Running(
-            settings, secrets, clock, ids, client, stores, bus, coordination, entry, services, vouch, jobs
-        )
+            settings=settings, secrets=secrets, clock=clock, ids=ids, client=client, stores=stores, bus=bus,
+            coordination=coordination, entry=entry, services=services, vouching=vouching, jobs=jobs,
+            drain_seconds=settings.drain_seconds if proxies else 0,
+        )  # fmt: skip
         if background:
-            await _start_background(app, stack)
+            await _start_delivery(app, manifests, stack)
             app.start("ended tokens watch", ended.watch)
             app.start("ended tokens listen", ended.listen)
             app.start("load", entry.load.watch)
-            if own_bus and bus is not None:
-                app.start("bus", bus.keep_house)
+            if own_bus is not None:
+                app.start("bus", own_bus.keep_house)
             if stores:
-                app.start("vouching", vouch.run)
+                app.start("vouching", vouching.run)
         stack.push_async_callback(_stop_all, app._work)
         stack.callback(entry.stop)
         yield app
+
+
+async def _open_stores(
+    stack: AsyncExitStack, settings: Settings, manifests: Sequence[Manifest[Any]], clock: Clock, ids: Ids
+) -> dict[str, Store]:
+    """By service. Raises `Unavailable` for a damaged one and `StoresDiffer` for one that the others doubt,
+    before any is opened for writing."""
+    own = [manifest.name for manifest in manifests]
+    if own:
+        await factory.refuse_damaged(settings, own)
+        await store_consistency.refuse_doubtful(settings, own)
+    return {
+        manifest.name: await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
+        for manifest in manifests
+    }
+
+
+async def _vouching(
+    stack: AsyncExitStack,
+    settings: Settings,
+    stores: Mapping[str, Store],
+    clock: Clock,
+    ids: Ids,
+    bus: Bus | None,
+) -> Vouching:
+    look = await stack.enter_async_context(store_consistency.looking(settings, stores))
+    vouching = Vouching(stores, look, clock, ids, bus=bus)
+    if stores:
+        await vouching.begin()
+        stack.push_async_callback(vouching.end)
+    return vouching
+
+
+def _watched(
+    coordination: Coordination,
+    vouching: Vouching,
+    jobs: Jobs,
+    bus: Bus | None,
+    proxies: Mapping[str, ServiceProxy],
+) -> dict[str, Check]:
+    """What `/readyz` tells and a process is ready without."""
+    watched: dict[str, Check] = {
+        "coordination": coordination.ready,
+        "stores": vouching.ready,
+        "jobs": jobs.check,
+    }
+    if bus is not None:
+        watched["bus"] = bus.ready  # while it is away, messages wait in the outbox, and sales go on
+    for name, proxy in proxies.items():
+        watched[name if name == GATEWAY else f"{name} service"] = proxy.ready
+    return watched
 
 
 def _refuse_what_can_not_work(
@@ -250,14 +294,14 @@ def _proxy(name: str, settings: Settings, clock: Clock, stack: AsyncExitStack) -
     proxy = (
         ServiceProxy(name, settings.copies(name), clock=clock)
         if name != GATEWAY
-        else ServiceProxy(name, settings.copies(name), clock=clock, answer_seconds=_CALL_SECONDS)
+        else ServiceProxy(name, settings.copies(name), clock=clock, answer_seconds=CALL_SECONDS)
     )
     proxy.start()
     stack.push_async_callback(proxy.close)
     return proxy
 
 
-def _platform(
+def platform_of(
     settings: Settings,
     secrets: Secrets,
     store: Store,
@@ -282,62 +326,6 @@ def _platform(
     )
 
 
-@asynccontextmanager
-async def open_service_offline(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
-    """One service on its store, for a tool that works whether the server runs or not. It can't call the
-    others."""
-    clock, ids = SystemClock(), SystemIds()
-    secrets = load_secrets(settings, make=not factory.is_shared(settings.store_url))
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
-        coordination = factory.open_coordination(settings, clock=clock)
-        stack.push_async_callback(coordination.close)
-        workers = WorkHere()
-        mailer = _mailer(settings, clock, workers)
-        yield manifest.build(
-            _platform(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer, workers)
-        )
-
-
-@asynccontextmanager
-async def gateway_client(settings: Settings) -> AsyncIterator[AsgiClient]:
-    """The way to a running installation, for a tool on a machine that is part of it."""
-    secrets = load_secrets(settings, make=False)
-    urls = settings.copies(GATEWAY) or [_reachable(settings)]
-    proxy = ServiceProxy(GATEWAY, urls, clock=SystemClock(), answer_seconds=_CALL_SECONDS)
-    try:
-        yield AsgiClient(proxy, always={"x-internal-key": secrets.gateway_key})
-    finally:
-        await proxy.close()
-
-
-def _gateway(
-    settings: Settings,
-    secrets: Secrets,
-    offered: Mapping[str, tuple[App, tuple[Endpoint, ...]]],
-    verifier: TokenVerifier,
-    coordination: Coordination,
-    clock: Clock,
-    ids: Ids,
-    management: ManagementEndpoints,
-    workers: Workers,
-    access_log: AccessLog | None,
-) -> Gateway:
-    return Gateway(
-        offered,
-        settings=settings,
-        key=secrets.gateway_key,
-        metrics_token=secrets.metrics_token,
-        verifier=verifier,
-        coordination=coordination,
-        clock=clock,
-        ids=ids,
-        management=management,
-        web_app=WebApp(find_folder(settings.web_folder), workers),
-        access_log=access_log,
-    )
-
-
 def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog | None:
     if settings.log_level not in ("debug", "info"):
         return None
@@ -346,27 +334,13 @@ def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog | None:
     return access_log
 
 
-def _mailer(settings: Settings, clock: Clock, workers: Workers) -> Mailer:
-    from houseful.adapters.smtp import FolderMailer, SmtpMailer  # the SMTP library takes a while to import
-
-    try:
-        if settings.mail_url.startswith("folder:"):
-            named = settings.mail_url.removeprefix("folder:")
-            folder = Path(named) if named else settings.data_folder / "mail"
-            return FolderMailer(folder, sender=settings.mail_from, clock=clock, workers=workers)
-        return SmtpMailer(settings.mail_url, sender=settings.mail_from, clock=clock, workers=workers)
-    except ValueError as error:
-        raise SettingsError({"HOUSEFUL_MAIL_URL / HOUSEFUL_MAIL_FROM": str(error)}) from error
-
-
-async def _start_background(app: Running, stack: AsyncExitStack) -> None:
+async def _start_delivery(app: Running, manifests: Sequence[Manifest[Any]], stack: AsyncExitStack) -> None:
+    """Relays and consumers, which stop after everything else has, and the services' jobs."""
     if app.bus is None:
         return
     delivery: set[asyncio.Task[None]] = set()
     stack.push_async_callback(_stop_all, delivery)
-    for manifest in MANIFESTS:
-        if manifest.name not in app.services:
-            continue
+    for manifest in manifests:
         name, store, service = manifest.name, app.stores[manifest.name], app.services[manifest.name]
         handlers = {message: partial(handle, service) for message, handle in manifest.handlers.items()}
         work = {"consumer": Consumer(store, app.bus, app.clock, app.ids, service=name, handlers=handlers).run}
@@ -384,77 +358,3 @@ async def _stop_all(tasks: "set[asyncio.Task[None]]") -> None:
     for task in stopped:
         task.cancel()
     await asyncio.gather(*stopped, return_exceptions=True)
-
-
-def freeze_gc() -> None:
-    """Python's cyclic collector looks at everything that lives, ever again, and next to nothing here is a
-    cycle: without this it took an eighth of each hold's time. What was made up to now is left alone for good,
-    the rest is looked at less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-async def serve(
-    settings: Settings,
-    *,
-    parts: Collection[str] = PARTS,
-    announce: Callable[[str], None],
-    say: Callable[[str], None],
-) -> None:
-    """These parts, until a signal ends them. `announce` gets the URL once requests are answered; `say`
-    gets what else a person at the terminal wants to know. Raises what `running` does, and `PortTaken`.
-    """
-    from houseful.adapters.http.server import listen
-    from houseful.adapters.http.server import serve as answer_requests
-
-    fresh = settings.demo and not any(
-        [await factory.store_exists(settings, manifest.name) for manifest in MANIFESTS]
-    )
-    with contextlib.closing(listen(settings.host, settings.port)) as listener:
-        settings = _with_address(settings, listener.getsockname()[1], parts)
-        async with running(settings, parts=parts) as app:
-
-            def ready() -> None:
-                freeze_gc()
-                announce(_reachable(settings))
-                if settings.demo:
-                    from houseful.tools import demo
-
-                    app.start("demo", partial(demo.fill, app, fresh=fresh, say=say))
-
-            await answer_requests(
-                app.entry,
-                listener,
-                drain_seconds=settings.drain_seconds if _elsewhere(parts) else 0,
-                shutdown_seconds=settings.shutdown_seconds,
-                on_ready=ready,
-                on_draining=app.entry.drain,
-                on_stopping=app.entry.stop,
-                refuse=app.entry.refuse_unread,
-            )
-
-
-def _with_address(settings: Settings, port: int, parts: Collection[str]) -> Settings:
-    """Where nobody says by which address others reach this installation, a usable one is taken for links, and
-    said."""
-    settings = replace(settings, port=port)
-    if settings.public_url:
-        return settings
-    if GATEWAY in parts and settings.listens_everywhere:
-        address = own_address()
-        host = f"[{address}]" if ":" in address else address
-        settings = replace(settings, public_url=f"http://{host}:{port}")
-    elif GATEWAY in parts or "tickets" not in parts:
-        return settings
-    log.warning(
-        "HOUSEFUL_PUBLIC_URL is not set: links in letters lead to an address that buyers may not reach. "
-        "Set it to the one that they open",
-        extra={"links": settings.base_url},
-    )
-    return settings
-
-
-def _reachable(settings: Settings) -> str:
-    """A URL for this machine."""
-    return replace(settings, public_url="", gateway_url="").base_url

@@ -111,6 +111,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return (named or f"http://{f'[{host}]' if ':' in host else host}:{self.port}").rstrip("/")
 
     @property
+    def local_url(self) -> str:
+        """Where this machine reaches this process."""
+        return msgspec.structs.replace(self, public_url="", gateway_url="").base_url
+
+    @property
     def listens_everywhere(self) -> bool:
         """On all addresses of the machine, by none of which others know it."""
         return _all_addresses(self.host) != 0

@@ -23,10 +23,11 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from houseful.app import MANIFESTS, opened_store
+from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SystemIds
+from houseful.manifests import MANIFESTS
 from houseful.settings import load_settings
 from tests.chaos.buyers import Gate, Keeper, Regular, open_halls
 from tests.chaos.faults import FAULTS, USUAL, Fault

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from engines.valkey import RedisServer
-from houseful.app import MANIFESTS, opened_store
+from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
+from houseful.manifests import MANIFESTS
 from houseful.messaging.documents import Inbox, aggregate_id
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from houseful.app import MANIFESTS
+from houseful.manifests import MANIFESTS
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.openapi import document
 

@@ -18,7 +18,7 @@ from houseful.adapters.sqlite.bus import LocalBus
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import Clock, Coordination, Ids
+from houseful.kernel.ports import Clock, Coordination, Ids, Mailer, Workers
 from houseful.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -145,6 +145,20 @@ def open_coordination(settings: Settings, *, clock: Clock) -> Coordination:
         from houseful.adapters.redis.coordination import RedisCoordination
 
         return RedisCoordination.open(settings.coordination_url, clock=clock, prefix=settings.installation)
+
+
+def open_mailer(settings: Settings, *, clock: Clock, workers: Workers) -> Mailer:
+    """Raises `SettingsError` for a URL or a sender that makes no sense."""
+    from houseful.adapters.smtp import FolderMailer, SmtpMailer  # the SMTP library takes a while to import
+
+    try:
+        if settings.mail_url.startswith("folder:"):
+            named = settings.mail_url.removeprefix("folder:")
+            folder = Path(named) if named else settings.data_folder / "mail"
+            return FolderMailer(folder, sender=settings.mail_from, clock=clock, workers=workers)
+        return SmtpMailer(settings.mail_url, sender=settings.mail_from, clock=clock, workers=workers)
+    except ValueError as error:
+        raise SettingsError({"HOUSEFUL_MAIL_URL / HOUSEFUL_MAIL_FROM": str(error)}) from error
 
 
 @contextmanager

@@ -3,13 +3,17 @@
 import logging
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from houseful.cli.shared import AsJson, Data, console, print_json, run, settings_of
 from houseful.settings import Settings, masked
+
+if TYPE_CHECKING:
+    from houseful.serving import Fill
 
 Host = Annotated[Optional[str], typer.Option(help="Address to listen on; 0.0.0.0 for all.")]  # noqa: UP045
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
@@ -42,9 +46,9 @@ def up(
     settings = settings_of(data, host=host, port=port, demo=True if demo else None, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)
     _log_settings(settings)
-    from houseful.app import serve as serve_parts
+    from houseful.serving import serve as serve_parts
 
-    run(serve_parts(settings, announce=_announce, say=_say))
+    run(serve_parts(settings, announce=_announce, fill=_fill(settings)))
 
 
 def serve(
@@ -65,9 +69,9 @@ def serve(
     settings = settings_of(data, host=host, port=port, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)
     _log_settings(settings)
-    from houseful.app import serve as serve_parts
+    from houseful.serving import serve as serve_parts
 
-    run(serve_parts(settings, parts={part.value for part in parts}, announce=_announce, say=_say))
+    run(serve_parts(settings, parts={part.value for part in parts}, announce=_announce, fill=_fill(settings)))
 
 
 def demo(data: Data = None) -> None:
@@ -84,6 +88,15 @@ def keys() -> None:
     from houseful.settings import new_secrets
 
     sys.stdout.write("".join(f"HOUSEFUL_{name.upper()}={key}\n" for name, key in new_secrets().items()))
+
+
+def _fill(settings: Settings) -> "Fill | None":
+    """Fills an empty installation with what there is to play with, where the settings ask for that."""
+    if not settings.demo:
+        return None
+    from houseful.tools.demo import fill
+
+    return partial(fill, say=_say)
 
 
 def _log_settings(settings: Settings) -> None:

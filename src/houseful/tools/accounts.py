@@ -1,7 +1,7 @@
 """Accounts that the operator makes."""
 
-from houseful.app import open_service_offline
 from houseful.settings import Settings
+from houseful.tools.offline import open_service_offline
 from houseful.users import MANIFEST
 from houseful.users.domain import User
 from houseful.webapi.auth import Role

@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any
 
 from houseful.adapters import factory
-from houseful.app import MANIFESTS, open_service_offline, opened_store
+from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
+from houseful.manifests import MANIFESTS
 from houseful.messaging import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
 from houseful.settings import Settings
+from houseful.tools.offline import open_service_offline
 from houseful.webapi.manifest import Manifest
 
 _HOUR_MILLIS = 3_600_000

@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from houseful.app import Running, gateway_client, open_service_offline
+from houseful.app import Running
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Clock, Ids, ServiceClient
 from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
 from houseful.tools import sample_venues
+from houseful.tools.offline import gateway_client, open_service_offline
 from houseful.users import MANIFEST as USERS
 from houseful.users.service import Users
 from houseful.webapi.auth import Role
@@ -111,7 +112,7 @@ SHOWS = (
 )
 
 
-async def fill(app: Running, *, fresh: bool, say: Say) -> None:
+async def fill(app: Running, fresh: bool, *, say: Say) -> None:
     """`fresh` says that the data folder was empty at the start. Returns when all is there."""
     pending, done = (app.settings.data_folder / name for name in (_PENDING, _DONE))
     if fresh:

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from prometheus_client import REGISTRY
 
-from houseful import app
 from houseful.kernel.background import Jobs
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
+from houseful.manifests import MANIFESTS
 
 
 def figure(name: str, **labels: str) -> float:
@@ -60,7 +60,7 @@ async def test_an_engine_that_is_away_is_no_bug() -> None:
 
 
 def test_every_job_has_a_name_of_its_own() -> None:
-    names = [f"{manifest.name} {job.__name__}" for manifest in app.MANIFESTS for job in manifest.jobs]
+    names = [f"{manifest.name} {job.__name__}" for manifest in MANIFESTS for job in manifest.jobs]
     assert len(names) == len(set(names))
     for name in names:
         assert name.replace(" ", "_").isidentifier(), name

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from houseful.app import MANIFESTS
+from houseful.manifests import MANIFESTS
 from houseful.webapi import endpoint
 from houseful.webapi.auth import Role
 from houseful.webapi.endpoint import EVENT_STREAM, Stream, respond, server_sent

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.app import MANIFESTS
 from houseful.kernel.errors import Refusal
+from houseful.manifests import MANIFESTS
 from houseful.webapi import validation
 from houseful.webapi.dispatch import _query
 from houseful.webapi.endpoint import Input, NoQuery, decode

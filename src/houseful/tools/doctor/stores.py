@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from houseful import store_consistency
 from houseful.adapters import factory
 from houseful.adapters.sqlite import health as sqlite_health
-from houseful.app import MANIFESTS, opened_store
+from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
+from houseful.manifests import MANIFESTS
 from houseful.messaging import list_dead, list_parked
 from houseful.settings import SERVICES, Settings
 from houseful.tools.doctor.finding import Finding, clock_of, ok, problem, warning

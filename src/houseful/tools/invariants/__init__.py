@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from houseful.adapters import factory
-from houseful.app import MANIFESTS, opened_store
+from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import BusLook, Store
+from houseful.manifests import MANIFESTS
 from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
 from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines

@@ -1,10 +1,10 @@
 """Stores: whether they are the ones that have worked together, and whether what they say of each other's
 documents and messages is so. An older copy of one is found by any of these."""
 
-from houseful.app import MANIFESTS
 from houseful.events.domain import Event
 from houseful.kernel.ports import Reader
 from houseful.kernel.store_watermarks import Peek, doubts
+from houseful.manifests import MANIFESTS
 from houseful.messages import MESSAGES
 from houseful.messaging import DeadLetter, Inbox, Parked, aggregate_id
 from houseful.settings import SERVICES

@@ -1,0 +1,8 @@
+"""All services, for what works on a whole installation: tools and tests. It imports the code of each."""
+
+from typing import Any
+
+from houseful import events, payments, tickets, users
+from houseful.webapi.manifest import Manifest
+
+MANIFESTS: tuple[Manifest[Any], ...] = (users.MANIFEST, events.MANIFEST, tickets.MANIFEST, payments.MANIFEST)
