@@ -16,6 +16,8 @@ from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, JoinedWrites,
 from houseful.kernel.errors import Refusal
 from houseful.webapi.endpoint import Answer, problem, respond
 
+PATIENCE_SECONDS = 60.0
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     body = b""
@@ -43,7 +45,7 @@ class Server:
         reader, writer = await self.connect()
         writer.write(sent)
         try:
-            return await asyncio.wait_for(reader.read(), 10)
+            return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
         except ConnectionResetError:
             return b""
         finally:
@@ -68,7 +70,7 @@ async def test_a_request_is_no_work_for_the_collector() -> None:
         try:
             for _ in range(20):
                 writer.write(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n")
-                await asyncio.wait_for(reader.readuntil(b"/a 0"), 10)
+                await asyncio.wait_for(reader.readuntil(b"/a 0"), PATIENCE_SECONDS)
             kept = sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects())
         finally:
             gc.enable()
@@ -233,7 +235,7 @@ async def test_who_stalls_in_a_second_request_is_cut_too(server: Server) -> None
         writer.write(b"GET /first HTTP/1.1\r\nhost: a\r\n\r\n")
         await reader.readuntil(b"/first 0")
         writer.write(rest)
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
         writer.close()
 
 
@@ -241,7 +243,7 @@ async def test_a_connection_may_rest_between_requests(server: Server) -> None:
     reader, writer = await server.connect()
     for number in range(3):
         writer.write(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number)
-        assert await asyncio.wait_for(reader.readuntil(b"/%d 0" % number), 10)
+        assert await asyncio.wait_for(reader.readuntil(b"/%d 0" % number), PATIENCE_SECONDS)
         await asyncio.sleep(0.5)  # longer than a head may take
     writer.close()
 
@@ -263,7 +265,7 @@ async def test_who_does_not_read_is_cut() -> None:
         async with Running(endless) as server:
             with socket.create_connection(("127.0.0.1", server.port)) as lazy:
                 lazy.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-                await asyncio.wait_for(gone.wait(), 20)
+                await asyncio.wait_for(gone.wait(), PATIENCE_SECONDS)
 
 
 async def _poll(receive: Any) -> Any:
@@ -376,7 +378,7 @@ def test_newcomers_are_let_in_by_the_dozen() -> None:
             clients[-1].sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
         turning = asyncio.create_task(count_turns())
         async with running:
-            await asyncio.wait_for(everybody.wait(), 60)
+            await asyncio.wait_for(everybody.wait(), PATIENCE_SECONDS)
         turning.cancel()
         for client in clients:
             client.close()

@@ -30,7 +30,7 @@ from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.auth import Identity
 from houseful.webapi.idempotency import Once, digest, once
 from houseful.webapi.manifest import Platform
-from tests.support import PRICES, plan
+from tests.support import PATIENCE_SECONDS, PRICES, plan
 from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
 
 D = TypeVar("D", bound=Document)
@@ -277,8 +277,6 @@ async def refusal(work: Awaitable[Any]) -> Refusal:
 
 async def until(look: Callable[[], bool]) -> None:
     """Lets others run until it is so."""
-    for _ in range(10_000):
-        if look():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it did not come true")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not look():  # noqa: ASYNC110 - it is nobody's to tell
+            await asyncio.sleep(0)
