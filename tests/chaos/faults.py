@@ -1,7 +1,8 @@
 """What is done to a split installation while it sells: `FAULTS`, by name."""
 
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +17,8 @@ RESTART_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Fault:
-    """`harm` is done, then for `down_seconds` nothing, then `mend`."""
+    """`harm` is done, then for `down_seconds` nothing, then `mend`. It lasts longer where it
+    `sells_on` and nothing was sold yet."""
 
     name: str
     harm: Callable[[], None]
@@ -81,13 +83,32 @@ def redis_kill(engines: Engines, split: Split, seconds: float) -> Iterator[Fault
 
 
 def redis_flush(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
-    def harm() -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            assert engines.redis.say("FLUSHALL") == b"+OK"
-            time.sleep(FLUSH_SECONDS)
+    over = threading.Event()
 
-    yield Fault("Redis: emptied every second", harm, _nothing, sells_on=True, unnoticed=True)
+    def flush() -> None:
+        while True:
+            assert engines.redis.say("FLUSHALL") == b"+OK"
+            if over.wait(FLUSH_SECONDS):
+                return
+
+    flushing: list[Future[None]] = []
+
+    def mend() -> None:
+        over.set()
+        flushing.pop().result()
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        try:
+            yield Fault(
+                "Redis: emptied every second",
+                lambda: flushing.append(thread.submit(flush)),
+                mend,
+                down_seconds=seconds,
+                sells_on=True,
+                unnoticed=True,
+            )
+        finally:
+            over.set()
 
 
 def services(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
