@@ -155,7 +155,8 @@ class Store(Reader, Protocol):
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """Leaving the block commits. Raises `Conflict`, `Duplicate`, or `Unavailable` (then the outcome is
-        unknown).
+        unknown). Callers that do not handle `Conflict` themselves use `transact`, also to read only: a
+        transaction that saw the writes of one that fails, fails with it.
         """
         ...
 
