@@ -143,6 +143,7 @@ class Run:
         self._seconds = seconds
         self._patience_seconds = patience_seconds
         self._tell = tell
+        self._keeps = self._split.environment["CHAOS_WITHOUT"] != ""
         self._book = Book()
         self._numbers = count()
         self._shown: list[Shown] = []
@@ -190,7 +191,9 @@ class Run:
         people: list[Regular | Gate | Keeper] = []
         for number in [next(self._numbers) for _ in range(BUYERS)]:
             mine = urls[number % len(urls) :] + urls[: number % len(urls)]
-            buyer = Regular(mine, number, self._seed, halls, doors, book, think_seconds=THINK_SECONDS)
+            buyer = Regular(
+                mine, number, self._seed, halls, doors, book, think_seconds=THINK_SECONDS, keeps=self._keeps
+            )
             organizer.register(buyer.email, PASSWORD, "Bea Brandt")
             people.append(buyer)
         people.append(Gate(urls, next(self._numbers), doors, book))

@@ -181,7 +181,10 @@ class Run:
         organizer.login("organizer@example.org", PASSWORD)
         halls = open_halls(organizer, HOLD_SECONDS)
         book, urls = self._book, [self._server.url]
-        buyers = [Buyer(urls, number, self._seed, halls, self._doors, book) for number in range(BUYERS)]
+        buyers = [
+            Buyer(urls, number, self._seed, halls, self._doors, book, keeps=self._broken)
+            for number in range(BUYERS)
+        ]
         for buyer in buyers:
             organizer.register(buyer.email, PASSWORD, "Bea Brandt")
         organizer.close()
