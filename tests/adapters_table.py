@@ -8,7 +8,7 @@ from pathlib import Path
 SUITES: dict[str, tuple[str, str]] = {
     "test_sqlite_store": ("Store", "sqlite"),
     "test_mongo_store": ("Store", "mongo"),
-    "test_mongo_orphans": ("Store", "mongo"),
+    "test_mongo_abandoned": ("Store", "mongo"),
     "test_mongo_tools": ("Store", "mongo"),
     "test_mongo_doctor": ("Store", "mongo"),
     "test_local_bus": ("Bus", "local"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from houseful.adapters.sqlite.writer import Writer, WriteSet
+from houseful.adapters.sqlite.writer import SqliteWrites, Writer
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
 from houseful.tickets.domain.orders import Order, OrderState
@@ -30,9 +30,9 @@ class Disks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full = False
         self.tries: Counter[str] = Counter()
-        put: Callable[[Writer, WriteSet], None] = Writer.put
+        put: Callable[[Writer, SqliteWrites], None] = Writer.put
 
-        def refuse(writer: Writer, writes: WriteSet) -> None:
+        def refuse(writer: Writer, writes: SqliteWrites) -> None:
             self.tries[writer._thread.name] += 1
             if self.full:
                 raise Unavailable("the store could not write: FullError: database or disk is full")

@@ -25,11 +25,13 @@ from engines import mongo
 from houseful.adapters.mongodb import commit as mongo_commit
 from houseful.adapters.mongodb import connection as mongo_connection
 from houseful.adapters.mongodb import reads as mongo_reads
-from houseful.adapters.mongodb import writer as mongo_writer
 from houseful.adapters.mongodb.batch import Batch
 from houseful.adapters.mongodb.commit import Attempt
 from houseful.adapters.mongodb.connection import hosts
 from houseful.adapters.mongodb.store import MongoStore
+from houseful.adapters.mongodb.tuning import DEFAULT, MongoTuning
+from houseful.adapters.mongodb.writer import Writer
+from houseful.adapters.optimistic.changes import Key
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
@@ -56,8 +58,17 @@ __all__ = ["mongo_database", "mongo_url"]
 T = TypeVar("T")
 
 
-async def open_mongo(url: str, database: str, documents: Sequence[type[Document]] = DOCUMENTS) -> MongoStore:
-    return await MongoStore.open(url, database, documents, clock=SystemClock(), ids=SystemIds())
+async def open_mongo(
+    url: str, database: str, documents: Sequence[type[Document]] = DOCUMENTS, tuning: MongoTuning = DEFAULT
+) -> MongoStore:
+    clock, ids = SystemClock(), SystemIds()
+    return await MongoStore.open(url, database, documents, clock=clock, ids=ids, tuning=tuning)
+
+
+def writer(store: MongoStore) -> Writer:
+    found = store.writer
+    assert isinstance(found, Writer)
+    return found
 
 
 class TestMongoStore(WholeStoreContract):
@@ -70,8 +81,13 @@ class TestMongoStore(WholeStoreContract):
 
 
 @pytest.fixture
-async def store(mongo_url: str, mongo_database: str) -> AsyncIterator[MongoStore]:
-    store = await open_mongo(mongo_url, mongo_database)
+def tuning() -> MongoTuning:
+    return DEFAULT
+
+
+@pytest.fixture
+async def store(mongo_url: str, mongo_database: str, tuning: MongoTuning) -> AsyncIterator[MongoStore]:
+    store = await open_mongo(mongo_url, mongo_database, tuning=tuning)
     yield store
     await store.close()
 
@@ -131,8 +147,8 @@ class Attempts:
         """Somebody waits at the gate."""
         self._gate = asyncio.Event()
         self._gate.set()
-        self._attempt = store.writer._committer.attempt
-        monkeypatch.setattr(store.writer._committer, "attempt", self._counted)
+        self._attempt = writer(store)._committer.attempt
+        monkeypatch.setattr(writer(store)._committer, "attempt", self._counted)
 
     async def _counted(self, batch: Batch) -> Attempt:
         self.sizes.append(len(batch.writes))
@@ -211,11 +227,11 @@ class TestErrorLabels:
         assert (await need(store, "a")).balance == 1
         assert attempts.sizes == [1]
 
+    @pytest.mark.parametrize("tuning", [MongoTuning(commit_patience_seconds=0.0)])
     async def test_a_commit_that_stays_unknown_is_unavailable(
-        self, store: MongoStore, failures: Failures, monkeypatch: pytest.MonkeyPatch
+        self, store: MongoStore, failures: Failures
     ) -> None:
         await add(store, Account(id="a"))
-        monkeypatch.setattr(mongo_commit, "_COMMIT_PATIENCE_SECONDS", 0.0)
         failures.set("commitTransaction", closeConnection=True)
         with pytest.raises(Unavailable, match="not known"):
             await put(store, "a", 1)
@@ -287,12 +303,11 @@ class TestErrorLabels:
         with pytest.raises(Unavailable):
             await store.outbox.figures()
 
+    @pytest.mark.parametrize("tuning", [MongoTuning(patience_seconds=0.0, batch_limit=2)])
     async def test_an_outage_is_told_to_all_who_wait(
-        self, store: MongoStore, failures: Failures, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+        self, store: MongoStore, failures: Failures, attempts: Attempts
     ) -> None:
         """Or else each batch would be as patient as the one before it, and requests would pile up."""
-        monkeypatch.setattr(mongo_writer, "_PATIENCE_SECONDS", 0.0)
-        monkeypatch.setattr(mongo_writer, "BATCH_LIMIT", 2)
         failures.set("update", closeConnection=True)
         adds = [outcome(add(store, Account(id=f"a{n}"))) for n in range(7)]
         results = await asyncio.gather(*adds)
@@ -629,8 +644,9 @@ class TestBatches:
         attempts.hold()
         task = asyncio.create_task(outcome(add(store, Account(id="a"))))
         await attempts.held.wait()
-        assert store.writer._running is not None
-        store.writer._running.cancel()
+        running = writer(store)._running
+        assert running is not None
+        running.cancel()
         assert isinstance(await task, Unavailable)
         attempts.go_on()
         await add(store, Account(id="b"))
@@ -921,7 +937,7 @@ class TestReads:
 
         async def counted(
             self: mongo_reads.Reads, wanted: dict[str, list[str]]
-        ) -> dict[mongo_reads.Place, mongo_reads.Found]:
+        ) -> dict[Key, mongo_reads.Found]:
             asked.append(sum(map(len, wanted.values())))
             return await fetch(self, wanted)
 

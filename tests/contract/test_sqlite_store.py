@@ -16,8 +16,8 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.adapters.sqlite.store import SqliteStore
-from houseful.adapters.sqlite.tables import KNOWN_BODY_BYTES, LEAST_BYTES
-from houseful.adapters.sqlite.writer import GATHER_TURNS, WriteSet
+from houseful.adapters.sqlite.tuning import DEFAULT, LEAST_BYTES, SqliteTuning
+from houseful.adapters.sqlite.writer import SqliteWrites, Writer
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document, Index
 from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable
@@ -42,9 +42,24 @@ T = TypeVar("T")
 
 
 def open_sqlite(
-    path: Path, documents: Sequence[type[Document]] = DOCUMENTS, *, read_only: bool = False
+    path: Path,
+    documents: Sequence[type[Document]] = DOCUMENTS,
+    *,
+    read_only: bool = False,
+    tuning: SqliteTuning = DEFAULT,
 ) -> SqliteStore:
-    return SqliteStore.open(path, documents, clock=SystemClock(), ids=SystemIds(), read_only=read_only)
+    clock, ids = SystemClock(), SystemIds()
+    return SqliteStore.open(path, documents, clock=clock, ids=ids, read_only=read_only, tuning=tuning)
+
+
+ONE_BY_ONE = SqliteTuning(batch_limit=1)
+"""Each write set in a commit of its own."""
+
+
+def writer(store: SqliteStore) -> Writer:
+    found = store.writer
+    assert isinstance(found, Writer)
+    return found
 
 
 class TestSqliteStore(WholeStoreContract):
@@ -62,8 +77,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    store = open_sqlite(path)
+def tuning() -> SqliteTuning:
+    return DEFAULT
+
+
+@pytest.fixture
+async def store(path: Path, tuning: SqliteTuning) -> AsyncIterator[SqliteStore]:
+    store = open_sqlite(path, tuning=tuning)
     yield store
     await store.close()
 
@@ -103,7 +123,7 @@ class Commits:
     def __init__(self, store: SqliteStore) -> None:
         self.count = 0
         self.fail = 0
-        self._connection = store.writer._connection
+        self._connection = writer(store)._connection
         self._connection.set_commit_hook(self._commit)
 
     def _commit(self) -> bool:
@@ -119,10 +139,8 @@ def commits(store: SqliteStore) -> Commits:
     return Commits(store)
 
 
-@pytest.fixture(params=["together", "one by one"])
-def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "one by one":
-        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
+batches = pytest.mark.parametrize("tuning", [DEFAULT, ONE_BY_ONE], ids=["together", "one by one"])
+one_by_one = pytest.mark.parametrize("tuning", [ONE_BY_ONE])
 
 
 async def start(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
@@ -147,7 +165,7 @@ async def put(store: Store, id: str, balance: int) -> int:
 
 
 def nothing_on_its_way(store: SqliteStore) -> bool:
-    return not any(table.overlay for table in store.tables.values()) and not store.writer._in_flight
+    return not store.overlay and not store.writer.pending
 
 
 class TestGroupCommit:
@@ -161,7 +179,7 @@ class TestGroupCommit:
         await asyncio.gather(*tasks)
         assert commits.count <= 2
 
-    @pytest.mark.parametrize("many", [GATHER_TURNS - 1, 4 * GATHER_TURNS])
+    @pytest.mark.parametrize("many", [DEFAULT.gather_turns - 1, 4 * DEFAULT.gather_turns])
     async def test_what_comes_while_the_loop_is_busy_goes_along(
         self, store: SqliteStore, commits: Commits, many: int
     ) -> None:
@@ -173,12 +191,10 @@ class TestGroupCommit:
             await add(store, Account(id=f"a{turns}"))
 
         await asyncio.gather(*(late(turns) for turns in range(many)))
-        assert commits.count == 1 if many < GATHER_TURNS else commits.count > 1
+        assert commits.count == 1 if many < DEFAULT.gather_turns else commits.count > 1
 
-    async def test_a_commit_has_a_limit(
-        self, store: SqliteStore, commits: Commits, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 16)
+    @pytest.mark.parametrize("tuning", [SqliteTuning(batch_limit=16)])
+    async def test_a_commit_has_a_limit(self, store: SqliteStore, commits: Commits) -> None:
         await asyncio.gather(*[add(store, Account(id=f"a{n}")) for n in range(40)])
         assert commits.count == 3
 
@@ -291,10 +307,10 @@ class TestOverlay:
         assert commits.count <= 3
         assert nothing_on_its_way(store)
 
+    @one_by_one
     async def test_a_commit_leaves_what_was_built_on_it_in_view(
-        self, store: SqliteStore, rival: Rival, monkeypatch: pytest.MonkeyPatch
+        self, store: SqliteStore, rival: Rival
     ) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
         await add(store, Account(id="a"))
         rival.begin()
         first, second = [await start(put(store, "a", n)) for n in (1, 2)]
@@ -319,7 +335,7 @@ class TestOverlay:
         await writing
         assert (await need(store, "a")).balance == 1
 
-    @pytest.mark.usefixtures("batches")
+    @batches
     @pytest.mark.parametrize("change", ["insert", "put", "lock", "delete"])
     async def test_each_change_is_built_upon(self, store: SqliteStore, rival: Rival, change: str) -> None:
         await add(store, Account(id="a", balance=1), Account(id="other"))
@@ -406,7 +422,7 @@ class TestOverlay:
         assert await searching == (2, 2)
         await writing
 
-    @pytest.mark.usefixtures("batches")
+    @batches
     @pytest.mark.parametrize("answer", ["value", "refusal", "duplicate"])
     @pytest.mark.parametrize("fails", [False, True])
     async def test_no_answer_before_what_it_saw_is_durable(
@@ -470,7 +486,7 @@ class TestOverlay:
         assert [type(result) for result in results[:2]] == [Conflict, Conflict]
         assert results[2] is False
 
-    @pytest.mark.usefixtures("batches")
+    @batches
     async def test_failures_cascade_and_stop_there(self, store: SqliteStore, rival: Rival) -> None:
         """Only read, or put elsewhere: whoever built on what failed fails."""
         await add(store, *[Account(id=id) for id in "abcdx"])
@@ -491,7 +507,7 @@ class TestOverlay:
         assert balances == {"a": 7, "b": 0, "c": 0, "d": 0, "x": 0}
         assert nothing_on_its_way(store)
 
-    @pytest.mark.usefixtures("batches")
+    @batches
     async def test_the_same_version_of_somebody_else_is_not_taken_for_ours(
         self, store: SqliteStore, rival: Rival
     ) -> None:
@@ -505,10 +521,10 @@ class TestOverlay:
         assert [type(result) for result in results] == [Conflict, Conflict]
         assert (await need(store, "a")).balance == 7
 
+    @one_by_one
     async def test_a_lost_commit_takes_those_behind_with_it(
-        self, store: SqliteStore, rival: Rival, commits: Commits, monkeypatch: pytest.MonkeyPatch
+        self, store: SqliteStore, rival: Rival, commits: Commits
     ) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
         await add(store, Account(id="a"))
         rival.begin()
         first, second = [await start(put(store, "a", n)) for n in (1, 2)]
@@ -520,13 +536,13 @@ class TestOverlay:
         assert (await need(store, "a")).balance == 0
         assert nothing_on_its_way(store)
 
-    async def test_what_is_doomed_is_not_built_upon(
+    @one_by_one
+    async def test_an_aborted_write_set_is_not_built_upon(
         self, store: SqliteStore, rival: Rival, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or a hot document's first failure would fail everything after it, for as long as there is load."""
-        monkeypatch.setattr("houseful.adapters.sqlite.writer.BATCH_LIMIT", 1)
         await add(store, Account(id="a"))
-        begin = store.writer._begin
+        begin = writer(store)._begin
         held: list[None] = []
         monkeypatch.setattr(store.writer, "_begin", lambda: held.append(None))
         first, second = [await start(put(store, "a", n)) for n in (1, 2)]
@@ -571,17 +587,17 @@ class TestOverlay:
         self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await add(store, Account(id="a"))
-        handed_over: list[WriteSet] = []
+        handed_over: list[SqliteWrites] = []
         put_over = store.writer.put
 
-        def remember(writes: WriteSet) -> None:
+        def remember(writes: SqliteWrites) -> None:
             handed_over.append(writes)
             put_over(writes)
 
         monkeypatch.setattr(store.writer, "put", remember)
         await asyncio.gather(*[insist(store, add_one("a")) for _ in range(20)])
         assert len(handed_over) >= 20
-        assert all(not writes.depends_on and not writes.statements for writes in handed_over)
+        assert all(not writes.depends_on and not writes.changes for writes in handed_over)
 
 
 class TestClosing:
@@ -604,7 +620,7 @@ class TestClosing:
 
 class TestFullDisk:
     async def test_nothing_acknowledged_is_lost_and_writing_resumes(self, store: SqliteStore) -> None:
-        connection = store.writer._connection
+        connection = writer(store)._connection
         [(pages,)] = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {int(str(pages)) + 100}")
         acknowledged, refused = [], []
@@ -628,7 +644,7 @@ class TestFullDisk:
         assert nothing_on_its_way(store)
 
 
-class TestKnown:
+class TestCache:
     """What was read or written is not read from the file again, unless somebody else may have written."""
 
     async def test_it_is_read_once(
@@ -641,7 +657,7 @@ class TestKnown:
         def connection() -> apsw.Connection:
             raise AssertionError("the file is read")
 
-        monkeypatch.setattr(store, "_connection", connection)
+        monkeypatch.setattr(store.reads, "_connection", connection)
         assert (await need(store, "a")).balance == 0
         assert await store.get(Account, "nobody") is None
         await change(store, "a", 5)
@@ -679,17 +695,17 @@ class TestKnown:
         """Also where the look of this turn was before the rival wrote."""
         await add(store, Account(id="a"), Account(id="b"))
         await need(store, "a")
-        writes = WriteSet([], [])
+        writes = SqliteWrites()
         rival.begin()
         rival.overwrite("a", 7)
         rival.commit()
         store.writer.put(writes)
-        while not store.writer._has_lock:  # noqa: ASYNC110 - it lasts for a turn of the loop
+        while not writer(store)._has_lock:  # noqa: ASYNC110 - it lasts for a turn of the loop
             await asyncio.sleep(0)
         assert (await need(store, "a")).balance == 7
         await writes.wait()
 
-    async def test_failed_writes_are_not_known(self, store: SqliteStore, commits: Commits) -> None:
+    async def test_failed_writes_are_not_cached(self, store: SqliteStore, commits: Commits) -> None:
         await add(store, Account(id="a"))
         await need(store, "a")
         assert await store.get(Account, "b") is None
@@ -701,15 +717,15 @@ class TestKnown:
         assert (await need(store, "a")).balance == 0
         assert await store.get(Account, "b") is None
 
-    async def test_it_has_a_limit(self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("houseful.adapters.sqlite.tables.KNOWN_BYTES", 50 * LEAST_BYTES)
-        long = Account(id="long", log=["x" * KNOWN_BODY_BYTES])
+    @pytest.mark.parametrize("tuning", [SqliteTuning(cache_bytes=50 * LEAST_BYTES)])
+    async def test_it_has_a_limit(self, store: SqliteStore) -> None:
+        long = Account(id="long", log=["x" * DEFAULT.cached_document_bytes])
         await add(store, long, *[Account(id=f"a{i}") for i in range(100)])
         for i in range(1000):
             await store.get(Account, f"a{i}")
             assert await store.get(Account, "long") == long
-            assert len(store.tables[Account].known) <= 50
-            assert "long" not in store.tables[Account].known
+            assert len(store.collections[Account].cache) <= 50
+            assert "long" not in store.collections[Account].cache
 
     async def test_two_writers_and_every_kind_of_write(self, store: SqliteStore, path: Path) -> None:
         """Whatever either does, both see it; a search, which always reads the file, says the same."""

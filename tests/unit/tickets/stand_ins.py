@@ -30,7 +30,7 @@ class MortalStore(SqliteStore):
     """So many transactions, from now on, find that somebody was faster."""
 
     def begin(self) -> SqliteTransaction:
-        return _MortalTransaction(self)
+        return _MortalTransaction(self, self.reads)
 
     def reach(self, when: str) -> None:
         self.commits += when == "before"

@@ -1,44 +1,43 @@
-"""Transactions of the server that nobody goes on with, because the process that began them was killed.
+"""Abandoned transactions of the server: the process that began them was killed.
 
-The server holds their locks for a minute, whatever becomes of the connection, and in that minute whoever
-changes the same documents conflicts: the seats that were being held just then could not be sold. So whoever
-conflicts looks for them, and ends them. From a process that is only slow that takes nothing but time: it does
-what it had begun once more.
+The server holds their locks for a minute, whatever becomes of the connection. In that minute each change of
+the same documents conflicts, and the seats that were being held just then could not be sold. So a writer that
+conflicts looks for abandoned transactions, and ends them. A process that lives and is only slow loses nothing
+but time: it runs its transaction again.
 """
 
 import asyncio
+import math
 from typing import Any
 
 from pymongo.errors import PyMongoError
 
 from houseful.adapters.mongodb.connection import Client, Row
+from houseful.adapters.mongodb.tuning import DEFAULT, MongoTuning
 from houseful.kernel.telemetry import get_logger
-
-IDLE_MILLIS = 1_500
-"""For how long nothing has come for a transaction that counts as left alone."""
-_LOOK_SECONDS = 0.5
 
 log = get_logger(__name__)
 
 
-class Orphans:
+class AbandonedTransactions:
     """Of this client's user, and of clients that have this one's application name."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, tuning: MongoTuning = DEFAULT) -> None:
         self._client = client
         self._name = client.options.pool_options.appname
-        self._looked_at = -_LOOK_SECONDS
+        self._tuning = tuning
+        self._looked_at = -math.inf
         self._hindered = False
 
-    async def end(self, idle_millis: int = IDLE_MILLIS) -> int:
+    async def end(self) -> int:
         """How many; at most one look in half a second. Where the server does not allow it, it ends them
         itself in time."""
         now = asyncio.get_running_loop().time()
-        if self._name is None or now - self._looked_at < _LOOK_SECONDS:
+        if self._name is None or now - self._looked_at < self._tuning.abandoned_look_seconds:
             return 0
         self._looked_at = now
         try:
-            sessions = await self._find(idle_millis)
+            sessions = await self._find()
             if sessions:
                 await self._client.admin.command({"killSessions": sessions})
         except PyMongoError as error:
@@ -51,12 +50,12 @@ class Orphans:
             log.warning("ended transactions that nobody went on with", extra={"count": len(sessions)})
         return len(sessions)
 
-    async def _find(self, idle_millis: int) -> list[Row]:
+    async def _find(self) -> list[Row]:
         theirs: dict[str, Any] = {
             "type": "idleSession",
             "appName": self._name,
             "transaction.parameters.autocommit": False,
-            "transaction.timeInactiveMicros": {"$gte": idle_millis * 1000},
+            "transaction.timeInactiveMicros": {"$gte": self._tuning.abandoned_idle_millis * 1000},
         }
         # one's own operations need no privilege
         pipeline = [

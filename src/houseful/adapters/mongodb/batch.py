@@ -1,51 +1,20 @@
 """Several write sets as one: what each document becomes, and the commands that make it so."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from houseful.adapters.mongodb.collections import Collection
+from houseful.adapters.mongodb.collections import CLAIMED, MAYBE, SEEN, Change, Collection
 from houseful.adapters.mongodb.connection import Row
+from houseful.adapters.optimistic.changes import Key
+from houseful.adapters.optimistic.write_set import Overlay, WriteSet
 from houseful.kernel.errors import Conflict, Duplicate
 
-if TYPE_CHECKING:
-    from houseful.adapters.mongodb.writer import WriteSet
-
-SEEN, ABSENT, CLAIMED, MAYBE = range(4)
-"""What a change relies on: that the document has the version that was seen; that there is none, else it is a
-duplicate; that there is none, else it is a conflict; nothing, and then it only happens where there is
-none."""
+MongoWrites = WriteSet[Collection, Change, Row]
+MongoOverlay = Overlay[Collection, Change, Row]
 
 _STATEMENTS_A_COMMAND = 5_000
 _CHARACTERS_A_COMMAND = 12_000_000
 """The wire takes messages of 48 MB; a character has up to four bytes."""
-
-Key = tuple[str, str]
-
-
-class Change:
-    """What a transaction does to a document. `body` is None where it is deleted; `fields` where only its
-    version changes."""
-
-    __slots__ = ("basis", "body", "collection", "fields", "id", "seen_version", "version")
-
-    def __init__(
-        self,
-        collection: Collection,
-        id: str,
-        basis: int,
-        *,
-        seen_version: int = 0,
-        version: int = 0,
-        fields: Row | None = None,
-        body: str | None = None,
-    ) -> None:
-        self.collection = collection
-        self.id = id
-        self.basis = basis
-        self.seen_version = seen_version
-        self.version = version
-        self.fields = fields
-        self.body = body
 
 
 class Entry:
@@ -53,7 +22,7 @@ class Entry:
 
     __slots__ = ("basis", "body", "collection", "fields", "id", "owners", "seen_version", "version")
 
-    def __init__(self, change: Change, owner: "WriteSet") -> None:
+    def __init__(self, change: Change, owner: MongoWrites) -> None:
         self.collection = change.collection
         self.id = change.id
         self.basis = change.basis
@@ -83,13 +52,13 @@ class Entry:
             return change.body is None
         return any(self.fields.get(field) != change.fields.get(field) for field in unique)
 
-    def add(self, change: Change, owner: "WriteSet") -> None:
+    def add(self, change: Change, owner: MongoWrites) -> None:
         if change.basis == MAYBE:
             return
         self.version = change.version
-        self.body = change.body
         if change.fields is not None or change.body is None:
             self.fields = change.fields
+            self.body = change.body
         self.owners.append(owner)
 
     def refusal(self, index: str) -> Exception:
@@ -134,10 +103,10 @@ class Batch:
     """Write sets that are written in one transaction of the server, as if one after the other."""
 
     def __init__(self) -> None:
-        self.writes: list[WriteSet] = []
+        self.writes: list[MongoWrites] = []
         self.entries: dict[Key, Entry] = {}
 
-    def add(self, writes: "WriteSet") -> bool:
+    def add(self, writes: MongoWrites) -> bool:
         """False, and nothing added, where it does to a document what can't be put together with what is done
         before it."""
         keys = [(change.collection.name, change.id) for change in writes.changes]
@@ -179,7 +148,7 @@ class Batch:
                 found.setdefault(entry.collection.name, []).append(entry)
         return found
 
-    def begun_by(self, writes: "WriteSet") -> list[Entry]:
+    def begun_by(self, writes: MongoWrites) -> list[Entry]:
         """The documents to which this write set is the first of the batch to do something, in its order."""
         entries = [self.entries[change.collection.name, change.id] for change in writes.changes]
         return [entry for entry in entries if entry.owners[0] is writes]

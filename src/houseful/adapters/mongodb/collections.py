@@ -6,23 +6,26 @@ field that is None is left out: a unique index skips such documents, and a searc
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from houseful.adapters.mongodb.connection import Row
+from houseful.adapters.optimistic import changes
+from houseful.adapters.optimistic.changes import Versioned
 from houseful.kernel.documents import Document, Index, Scalar
-
-if TYPE_CHECKING:
-    from houseful.adapters.mongodb.writer import WriteSet
 
 OURS = "houseful:"
 """What the names of our indexes begin with. Others are the operator's, and are left alone."""
 
 _ID_INDEX = "_id_"
 
-Seen = tuple[int, str, Any]
-"""A document as a transaction read it: version, body, document."""
+SEEN, ABSENT, CLAIMED, MAYBE = range(4)
+"""What a change relies on. SEEN: the document has the version that was read. ABSENT: there is none, or it is
+a duplicate. CLAIMED: there is none, or it is a conflict. MAYBE: nothing, and it happens only where there is
+none."""
+
+_BASES = {changes.CLAIM: CLAIMED, changes.INSERT: ABSENT, changes.IGNORE: MAYBE}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,30 +41,61 @@ class Search:
         self.hint = hint
 
 
-class Collection:
-    """One kind of document: its codecs, its indexes, and what is on its way into it."""
+class Change:
+    """What a transaction does to a document. `body` is None where it is deleted. `fields` is None, and `body`
+    empty, where only the version changes."""
+
+    __slots__ = ("basis", "body", "collection", "fields", "id", "seen_version", "version")
+
+    def __init__(
+        self,
+        collection: "Collection",
+        id: str,
+        basis: int,
+        *,
+        seen_version: int = 0,
+        version: int = 0,
+        fields: Row | None = None,
+        body: str | None = None,
+    ) -> None:
+        self.collection = collection
+        self.id = id
+        self.basis = basis
+        self.seen_version = seen_version
+        self.version = version
+        self.fields = fields
+        self.body = body
+
+
+class Collection(changes.Collection[Change]):
+    """One kind of document: its codecs and its indexes."""
+
+    reserved: ClassVar[str] = "system."
 
     def __init__(self, kind: type[Document]) -> None:
-        self.name = kind.collection
-        self.indexes = kind.indexes
-        self.fields = tuple(
-            dict.fromkeys(field for index in kind.indexes for field in index.fields if field != "id")
-        )
+        super().__init__(kind)
         self.unique_fields = tuple(
             dict.fromkeys(field for index in kind.indexes if index.unique for field in index.fields)
         )
-        self._check(kind)
         self._nullable = _nullable_fields(kind)
         self.decode: Callable[[str], Any] = msgspec.json.Decoder(kind).decode
-        self.overlay: dict[str, tuple[int, str | None, WriteSet]] = {}
-        """Documents handed to the writer and not yet committed: version, body (None if deleted), whose."""
 
-    def _check(self, kind: type[Document]) -> None:
-        if self.name == "outbox" or self.name.startswith("system."):
-            raise ValueError(f"{kind.__name__}: a collection cannot be called {self.name}")
-        unknown = set(self.fields) - set(kind.__struct_fields__)
-        if unknown:
-            raise ValueError(f"{kind.__name__}: an index names fields that do not exist: {sorted(unknown)}")
+    def change(self, action: int, document: Document, read: Versioned | None, version: int) -> Change:
+        if read is None:
+            return Change(
+                self,
+                document.id,
+                _BASES[action],
+                version=version,
+                fields=self.indexed(document),
+                body=self.body(document),
+            )
+        change = Change(self, document.id, SEEN, seen_version=read[0], version=version)
+        if action == changes.PUT:
+            change.fields, change.body = self.indexed(document), self.body(document)
+        elif action == changes.LOCK:
+            change.body = ""
+        return change
 
     # Documents
 

@@ -2,22 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from houseful.adapters.mongodb.abandoned import Orphans
-from houseful.adapters.mongodb.batch import ABSENT, MAYBE, SEEN, Batch, Entry, numbered
-from houseful.adapters.mongodb.collections import duplicate_index
+from houseful.adapters.mongodb.abandoned import AbandonedTransactions
+from houseful.adapters.mongodb.batch import Batch, Entry, MongoWrites, numbered
+from houseful.adapters.mongodb.collections import ABSENT, MAYBE, SEEN, duplicate_index
 from houseful.adapters.mongodb.connection import Client, Database, Row, is_our_fault
 from houseful.adapters.mongodb.outbox import OUTBOX, highest_numbers
-from houseful.kernel.errors import Conflict, Unavailable
-
-if TYPE_CHECKING:
-    from houseful.adapters.mongodb.writer import WriteSet
+from houseful.adapters.mongodb.tuning import MongoTuning
+from houseful.adapters.optimistic import verdicts
+from houseful.kernel.errors import Unavailable
 
 TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
@@ -26,7 +25,6 @@ _SNAPSHOT = ReadConcern("snapshot")
 _DURABLE = WriteConcern("majority", j=True, wtimeout=10_000)
 _COMMIT_MILLIS = 5_000
 """How long the server may work at one commit before it says that it does not know."""
-_COMMIT_PATIENCE_SECONDS = 15.0
 _COMMIT_PAUSE_SECONDS = 0.1
 _ROWS_A_COMMAND = 5_000
 _DUPLICATE_KEY = 11000
@@ -35,7 +33,7 @@ _DUPLICATE_KEY = 11000
 class Refused(NamedTuple):
     """Nothing was written, because of these; the others may go on without them."""
 
-    refusals: "dict[WriteSet, Exception]"
+    refusals: dict[MongoWrites, Exception]
 
 
 class Contended(NamedTuple):
@@ -65,11 +63,12 @@ class Committer:
     because it never heard of its end, the next one ends it. Another session would run into its locks for a
     minute."""
 
-    def __init__(self, client: Client, database: Database) -> None:
+    def __init__(self, client: Client, database: Database, tuning: MongoTuning) -> None:
         self._client = client
         self._database = database
         self._session: AsyncClientSession | None = None
-        self._orphans = Orphans(client)
+        self._tuning = tuning
+        self._abandoned = AbandonedTransactions(client, tuning)
 
     async def attempt(self, batch: Batch) -> Attempt:
         """Raises `Unavailable` where it can't be known whether the batch was committed."""
@@ -89,9 +88,9 @@ class Committer:
         await session.abort_transaction()
         return await self._verdict(batch, untrue)
 
-    async def make_way(self) -> None:
-        """After a `Contended`: if that is because of a process that died, others need not wait for it."""
-        await self._orphans.end()
+    async def preempt(self) -> None:
+        """After a `Contended`: end the transactions of processes that died, which would hold their locks."""
+        await self._abandoned.end()
 
     async def close(self) -> None:
         if self._session is not None:
@@ -132,7 +131,7 @@ class Committer:
 
     async def _commit(self, session: AsyncClientSession) -> None:
         """Again and again while it is not known: the server knows a commit that it has already made."""
-        deadline = asyncio.get_running_loop().time() + _COMMIT_PATIENCE_SECONDS
+        deadline = asyncio.get_running_loop().time() + self._tuning.commit_patience_seconds
         while True:
             try:
                 await session.commit_transaction()
@@ -160,7 +159,7 @@ class Committer:
             return Lost(error)
         assert isinstance(error, PyMongoError), "everything else is our fault"
         if error.has_error_label(TRANSIENT):
-            return Contended(_changed(error))
+            return Contended(verdicts.changed(error))
         return Mixed(Unavailable(f"the store could not write: {error}"))
 
     async def _verdict(self, batch: Batch, untrue: "_Untrue") -> Attempt:
@@ -169,7 +168,7 @@ class Committer:
         # Where another process has inserted it first, insert_or_ignore is to look again.
         taken = [(entry, index) for entry, index in untrue.taken if entry.basis != MAYBE or index != "id"]
         if any(len(entry.owners) > 1 and index != "id" for entry, index in taken):
-            return Mixed(_changed(None))
+            return Mixed(verdicts.changed())
         try:
             stale, existing = await self._look(batch)
         except ConnectionFailure as error:
@@ -177,15 +176,15 @@ class Committer:
         except PyMongoError as error:
             return Mixed(Unavailable(f"the store could not read: {error}"))
         refusing = dict.fromkeys(existing, "id") | dict(taken)
-        verdicts: dict[WriteSet, Exception] = {}
+        refusals: dict[MongoWrites, Exception] = {}
         for writes in batch.writes:
             entries = batch.begun_by(writes)
-            built_on_failure = any(earlier in verdicts for earlier in writes.depends_on)
+            built_on_failure = any(earlier in refusals for earlier in writes.depends_on)
             if built_on_failure or not stale.isdisjoint(entries):
-                verdicts[writes] = _changed(None)
+                refusals[writes] = verdicts.changed()
             elif refused := next((entry for entry in entries if entry in refusing), None):
-                verdicts[writes] = refused.refusal(refusing[refused])
-        return Refused(verdicts) if verdicts else Contended(_changed(None))
+                refusals[writes] = refused.refusal(refusing[refused])
+        return Refused(refusals) if refusals else Contended(verdicts.changed())
 
     async def _look(self, batch: Batch) -> tuple[set[Entry], list[Entry]]:
         """The documents that changed since they were seen, and those that exist and should be inserted."""
@@ -217,9 +216,3 @@ def _taken(error: Row, entries: Sequence[Entry]) -> tuple[Entry, str]:
     if error["code"] != _DUPLICATE_KEY:
         raise OperationFailure(error["errmsg"], error["code"], error)
     return entries[error["index"]], duplicate_index(error["keyPattern"])
-
-
-def _changed(cause: Exception | None) -> Conflict:
-    conflict = Conflict("a document was changed by somebody else")
-    conflict.__cause__ = cause
-    return conflict

@@ -11,14 +11,12 @@ from pymongo.read_concern import ReadConcern
 
 from houseful.adapters.mongodb.collections import Collection, Search
 from houseful.adapters.mongodb.connection import Database, Row, apart, unavailable
+from houseful.adapters.optimistic.changes import Key, Versioned
 from houseful.kernel.errors import Unavailable
 
 Found = tuple[int, str]
 """Version and body."""
 Asked = asyncio.Future[Found | None]
-Place = tuple[str, str]
-"""Collection and id."""
-
 _MAJORITY = ReadConcern("majority")
 _CALLS_AT_ONCE = 3
 _IDS_A_CALL = 500
@@ -29,7 +27,7 @@ class Reads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[Place, list[Asked]] = {}
+        self._waiting: dict[Key, list[Asked]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._called_soon = False
 
@@ -52,11 +50,12 @@ class Reads:
         answers = await asyncio.gather(*asked.values())
         return {id: found for id, found in zip(asked, answers, strict=True) if found is not None}
 
-    async def search(self, collection: Collection, search: Search, limit: int) -> list[Row]:
+    async def search(self, collection: Collection, search: Search, limit: int) -> list[Versioned]:
         try:
-            return await apart(self._search(collection, search, limit))
+            rows = await apart(self._search(collection, search, limit))
         except PyMongoError as error:
             raise _unreadable(error) from error
+        return [(row["_version"], collection.decode(row["_body"])) for row in rows]
 
     async def _search(self, collection: Collection, search: Search, limit: int) -> list[Row]:
         rows = self._database.get_collection(collection.name, read_concern=_MAJORITY)
@@ -89,7 +88,7 @@ class Reads:
     def _call(self) -> None:
         self._called_soon = False
         while self._waiting and len(self._calls) < _CALLS_AT_ONCE:
-            asked = {place: self._waiting.pop(place) for place in list(islice(self._waiting, _IDS_A_CALL))}
+            asked = {key: self._waiting.pop(key) for key in list(islice(self._waiting, _IDS_A_CALL))}
             call = asyncio.create_task(self._answer(asked), name="read")
             self._calls.add(call)
             call.add_done_callback(self._done)
@@ -98,8 +97,8 @@ class Reads:
         self._calls.discard(call)
         self._call()
 
-    async def _answer(self, asked: dict[Place, list[Asked]]) -> None:
-        waiting = [(place, future) for place, futures in asked.items() for future in futures]
+    async def _answer(self, asked: dict[Key, list[Asked]]) -> None:
+        waiting = [(key, future) for key, futures in asked.items() for future in futures]
         wanted: dict[str, list[str]] = {}
         for name, id in asked:
             wanted.setdefault(name, []).append(id)
@@ -111,11 +110,11 @@ class Reads:
                     # One of its own for each: an exception that several raise collects the traces of all.
                     future.set_exception(Unavailable(str(error)) if isinstance(error, Unavailable) else error)
         else:
-            for place, future in waiting:
+            for key, future in waiting:
                 if not future.done():
-                    future.set_result(found.get(place))
+                    future.set_result(found.get(key))
 
-    async def _fetch(self, wanted: Mapping[str, Sequence[str]]) -> dict[Place, Found]:
+    async def _fetch(self, wanted: Mapping[str, Sequence[str]]) -> dict[Key, Found]:
         """`wanted` are ids by collection. As a bare command, which costs half of what the driver's cursor
         does. Tried twice: after a change of the primary the first attempt on each old connection fails."""
         command = _command(wanted)

@@ -1,18 +1,19 @@
 """The store on MongoDB: one database per service, on a replica set.
 
-What is read was committed by a majority; everything that is written goes through the writer, see
-`mongo_writer`. Other processes may use the database too: between processes the versions of the documents
-decide.
+Reads see what a majority has committed. All writes go through the writer. Other processes may use the
+database too: between processes the versions of the documents decide.
 """
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Self, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Self, TypeVar, cast
 
 from pymongo.errors import PyMongoError
 
-from houseful.adapters.mongodb.collections import Collection
+from houseful.adapters.mongodb.batch import MongoOverlay
+from houseful.adapters.mongodb.collections import Change, Collection
 from houseful.adapters.mongodb.commit import Committer
 from houseful.adapters.mongodb.connection import (
     Client,
@@ -23,21 +24,20 @@ from houseful.adapters.mongodb.connection import (
     hosts,
     unavailable,
 )
-from houseful.adapters.mongodb.outbox import OUTBOX, MongoOutbox
+from houseful.adapters.mongodb.outbox import OUTBOX, MongoOutbox, stored_message
 from houseful.adapters.mongodb.reads import Reads
 from houseful.adapters.mongodb.schema import evolve
 from houseful.adapters.mongodb.transaction import MongoTransaction
+from houseful.adapters.mongodb.tuning import DEFAULT, MongoTuning
 from houseful.adapters.mongodb.writer import Writer
+from houseful.adapters.optimistic.store import OptimisticStore, jitter
+from houseful.adapters.optimistic.write_set import Overlay
 from houseful.kernel.documents import Document, Scalar
-from houseful.kernel.errors import Conflict, Unavailable
-from houseful.kernel.ports import Clock, Ids, Outbox, Transaction
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Clock, Ids, Outbox
+from houseful.messages import Message
 
 D = TypeVar("D", bound=Document)
-T = TypeVar("T")
-
-ATTEMPTS = 12
-JITTER_LIMIT_MS = 50
-
 _WATCH_MILLIS = 1_000
 
 _VERSIONS = 2**52
@@ -47,7 +47,7 @@ _VERSION_STEP = 0x9E3779B97F4A7
 meet."""
 
 
-class MongoStore:
+class MongoStore(OptimisticStore[Collection, Change, Row]):
     """Implements `Store`. Belongs to the event loop in which it was opened."""
 
     def __init__(
@@ -58,16 +58,18 @@ class MongoStore:
         documents: Sequence[type[Document]],
         clock: Clock,
         ids: Ids,
+        tuning: MongoTuning,
     ) -> None:
-        self.clock = clock
-        self.ids = ids
-        self.collections: Mapping[type[Document], Collection] = {kind: Collection(kind) for kind in documents}
+        overlay: MongoOverlay = Overlay()
+        committer = Committer(client, client[database], tuning)
+        writer = Writer(committer, overlay, partial(jitter, ids), tuning)
+        super().__init__({kind: Collection(kind) for kind in documents}, overlay, writer, clock, ids)
+        self._writer = writer
         self._client = client
         self._url = url
         self._database = client[database]
         self.reads = Reads(self._database)
         self._outbox = MongoOutbox(self._database)
-        self.writer = Writer(Committer(client, self._database), self._jitter)
         self._closed = False
         # A version starts anywhere and goes up by one, so that a document that was deleted and inserted again
         # is not taken for unchanged.
@@ -83,6 +85,7 @@ class MongoStore:
         clock: Clock,
         ids: Ids,
         read_only: bool = False,
+        tuning: MongoTuning = DEFAULT,
     ) -> Self:
         """Connect, and bring the database to these documents' collections and indexes, unless it is only for
         reading.
@@ -91,7 +94,7 @@ class MongoStore:
         member of a replica set, because then it has no transactions.
         """
         client = connect(url)
-        store = cls(client, url, database, documents, clock, ids)
+        store = cls(client, url, database, documents, clock, ids, tuning)
         try:
             await check_replica_set(client, url)
             if not read_only:
@@ -148,7 +151,7 @@ class MongoStore:
     ) -> list[D]:
         collection = self.collections[kind]
         search = collection.search(equal, by, since, until, after, descending)
-        return [collection.decode(row["_body"]) for row in await self.reads.search(collection, search, limit)]
+        return [cast(D, document) for _, document in await self.reads.search(collection, search, limit)]
 
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
         collection = self.collections[kind]
@@ -157,30 +160,7 @@ class MongoStore:
     # Writes
 
     def begin(self) -> MongoTransaction:
-        return MongoTransaction(self)
-
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        for attempt in range(ATTEMPTS):
-            try:
-                async with self.begin() as transaction:
-                    return await work(transaction)
-            except Conflict:
-                if attempt == ATTEMPTS - 1:
-                    raise
-            # Real time, whatever the clock says: this waits for another transaction to end.
-            await asyncio.sleep(self._jitter() * min(2**attempt, JITTER_LIMIT_MS) / 1000)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _jitter(self) -> float:
-        return zlib.crc32(self.ids.new("jitter").encode()) / 2**32
-
-    @property
-    def changes(self) -> int:
-        return self.writer.committed
-
-    def on_send(self, wake: Callable[[], None]) -> None:
-        """Wakes for what this process sends; `watch_outbox` adds what others send."""
-        self.writer.wakes.append(wake)
+        return MongoTransaction(self, self.reads)
 
     async def watch_outbox(self) -> None:
         """Wake also for what other processes send, until cancelled. Only a hint, faster than looking now and
@@ -221,7 +201,7 @@ class MongoStore:
         if self._closed:
             return
         self._closed = True
-        await self.writer.close()
+        await self._writer.close()
         await self._client.close()
 
     # For transactions
@@ -229,6 +209,9 @@ class MongoStore:
     def new_version(self) -> int:
         self._last_version = (self._last_version + _VERSION_STEP) % _VERSIONS
         return self._last_version + 1
+
+    def encode_message(self, message: Message, traceparent: str | None) -> Row:
+        return stored_message(message, traceparent, self.clock, self.ids)
 
 
 def _heed_cancellation() -> None:

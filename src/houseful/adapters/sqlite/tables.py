@@ -6,22 +6,19 @@ underscore are ours, so that a document may call its fields what it likes.
 # ruff: noqa: S608 - SQL is put together from names that documents declare; values are always bound
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, ClassVar, cast
 
 import apsw
 import msgspec
 
+from houseful.adapters.optimistic.changes import CLAIM, INSERT, LOCK, PUT, Collection, Versioned
+from houseful.adapters.sqlite.cache import DocumentCache
+from houseful.adapters.sqlite.tuning import SqliteTuning
 from houseful.kernel.documents import Document, Index, Scalar
 from houseful.kernel.errors import Unavailable
 
-if TYPE_CHECKING:
-    from houseful.adapters.sqlite.writer import WriteSet
-
 Binding = str | int | bytes | None
 Row = tuple[Any, ...]
-
-Seen = tuple[int, Any]
-"""A document as it was read: version, document."""
 
 Statement = tuple[str, tuple[Binding, ...], bool, str | None]
 """SQL; its bindings; whether it has to change a row (else it is a conflict); and SQL that finds the document
@@ -38,32 +35,18 @@ OUTBOX = (
 )
 
 
-KNOWN_BYTES = 8 << 20
-"""Of a collection so much is known at a time, as its bodies were when they were read."""
-
-KNOWN_BODY_BYTES = 8192
-"""What is longer is not worth keeping."""
-
-LEAST_BYTES = 1024
-"""So much each counts at least: it may grow while it is known."""
+_encode = msgspec.json.Encoder().encode
 
 
-class Table:
-    """One collection: its SQL, its codecs, what is on its way into it, and what is known to be in it."""
+class Table(Collection[Statement]):
+    """One collection: its SQL, its codecs, and the cache of its documents."""
 
-    def __init__(self, kind: type[Document]) -> None:
-        self.name = kind.collection
-        self.indexes = kind.indexes
-        self.fields = tuple(
-            dict.fromkeys(field for index in kind.indexes for field in index.fields if field != "id")
-        )
-        self._check(kind)
+    reserved: ClassVar[str] = "sqlite_"
+
+    def __init__(self, kind: type[Document], tuning: SqliteTuning) -> None:
+        super().__init__(kind)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
-        self.overlay: dict[str, tuple[int, Document | None, WriteSet]] = {}
-        """What was handed to the writer and is not committed: version, document (None if deleted), whose."""
-        self.known: dict[str, Seen | None] = {}
-        """Documents as they are on disk (None where there is none), as far as the writer is sure of it."""
-        self._known_bytes = 0
+        self.cache = DocumentCache(tuning)
 
         table = self.quoted = _quote(self.name)
         self.select = f"SELECT _version, _body FROM {table} WHERE id = ?"
@@ -79,47 +62,30 @@ class Table:
         self._insert_if_absent = f"{self._insert} ON CONFLICT (id) DO NOTHING"
         self._searches: dict[Row, str] = {}
 
-    def _check(self, kind: type[Document]) -> None:
-        if self.name == "outbox" or self.name.startswith("sqlite_"):
-            raise ValueError(f"{kind.__name__}: a collection cannot be called {self.name}")
-        unknown = set(self.fields) - set(kind.__struct_fields__)
-        if unknown:
-            raise ValueError(f"{kind.__name__}: an index names fields that do not exist: {sorted(unknown)}")
-
     def columns(self, document: Document) -> tuple[Binding, ...]:
         return tuple([getattr(document, field) for field in self.fields])
 
-    # What is known
+    # Changes
 
-    def learn(self, id: str, seen: Seen | None, size: int) -> None:
-        """`size` is the body's. When there is too much of it, all is forgotten and learned anew."""
-        if size > KNOWN_BODY_BYTES:
-            return
-        if self._known_bytes + max(size, LEAST_BYTES) > KNOWN_BYTES:
-            self.forget()
-        self._known_bytes += max(size, LEAST_BYTES)
-        self.known[id] = seen
+    def change(self, action: int, document: Document, read: Versioned | None, version: int) -> Statement:
+        if read is None:
+            bindings = (document.id, version, *self.columns(document), _encode(document))
+            if action == INSERT:
+                return self._insert, bindings, False, None
+            return self._insert_if_absent, bindings, action == CLAIM, None
+        if action == PUT:
+            return self._put_change(document, read)
+        return self._lock if action == LOCK else self._delete, (document.id, read[0]), True, self._verify
 
-    def forget(self) -> None:
-        self.known.clear()
-        self._known_bytes = 0
-
-    # What a transaction hands to the writer. `seen` is always what it had read.
-
-    def lock_statement(self, seen: Seen) -> Statement:
-        return self._lock, (seen[1].id, seen[0]), True, self._verify
-
-    def delete_statement(self, seen: Seen) -> Statement:
-        return self._delete, (seen[1].id, seen[0]), True, self._verify
-
-    def put_statement(self, document: Document, body: bytes, seen: Seen) -> Statement:
+    def _put_change(self, document: Document, read: Versioned) -> Statement:
         """Sets only the columns that change: SQLite rewrites the index entry of every column that is set."""
+        body = _encode(document)
         new = self.columns(document)
-        old = self.columns(seen[1])
+        old = self.columns(read[1])
         if new == old:
-            return self._put(()), (body, document.id, seen[0]), True, self._verify
+            return self._put(()), (body, document.id, read[0]), True, self._verify
         changed = tuple([i for i, value in enumerate(new) if value != old[i]])
-        bindings = (body, *[new[i] for i in changed], document.id, seen[0])
+        bindings = (body, *[new[i] for i in changed], document.id, read[0])
         return self._put(changed), bindings, True, self._verify
 
     def _put(self, changed: tuple[int, ...]) -> str:
@@ -130,15 +96,6 @@ class Table:
             sql = f"UPDATE {self.quoted} SET {assignments} WHERE id = ? AND _version = ?"
             self._puts[changed] = sql
         return sql
-
-    def insert_statement(self, document: Document, body: bytes, version: int) -> Statement:
-        return self._insert, (document.id, version, *self.columns(document), body), False, None
-
-    def insert_if_absent_statement(
-        self, document: Document, body: bytes, version: int, must_insert: bool
-    ) -> Statement:
-        bindings = (document.id, version, *self.columns(document), body)
-        return self._insert_if_absent, bindings, must_insert, None
 
     # Searches
 

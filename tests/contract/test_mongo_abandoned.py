@@ -9,10 +9,10 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
-from houseful.adapters.mongodb import abandoned as mongo_orphans
-from houseful.adapters.mongodb.abandoned import Orphans
+from houseful.adapters.mongodb.abandoned import AbandonedTransactions
 from houseful.adapters.mongodb.connection import Client, connect
 from houseful.adapters.mongodb.store import MongoStore
+from houseful.adapters.mongodb.tuning import MongoTuning
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from tests.contract.mongo_engine import mongo_database, mongo_url
@@ -32,6 +32,8 @@ assert accounts.update_one({"_id": "a"}, {"$inc": {"_version": 1}}, session=sess
 os.kill(os.getpid(), signal.SIGKILL)
 """
 KILLED = -9
+
+AT_ONCE = MongoTuning(abandoned_idle_millis=0)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ async def test_who_lives_is_told(store: MongoStore, client: Client, mongo_databa
         await client[mongo_database]["accounts"].update_one(
             {"_id": "a"}, {"$inc": {"_version": 1}}, session=session
         )
-        assert await Orphans(client).end(idle_millis=0) >= 1
+        assert await AbandonedTransactions(client, AT_ONCE).end() >= 1
         with pytest.raises(OperationFailure) as refused:
             await session.commit_transaction()
     assert refused.value.has_error_label("TransientTransactionError")
@@ -83,38 +85,36 @@ async def test_others_are_left_alone(client: Client, mongo_url: str, mongo_datab
         for one, name in ((theirs, "b"), (ours, "c")):
             await one.start_transaction()
             await one.client[mongo_database]["others"].insert_one({"_id": name}, session=one)
-        assert await Orphans(client).end(idle_millis=600_000) == 0
-        assert await Orphans(client).end(idle_millis=0) >= 1
+        assert await AbandonedTransactions(client, MongoTuning(abandoned_idle_millis=600_000)).end() == 0
+        assert await AbandonedTransactions(client, AT_ONCE).end() >= 1
         await theirs.commit_transaction()
         with pytest.raises(OperationFailure):
             await ours.commit_transaction()
 
 
 async def test_it_does_not_look_all_the_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mongo_orphans, "_LOOK_SECONDS", 600)
     looks = 0
-    find = Orphans._find
+    find = AbandonedTransactions._find
 
-    async def counted(self: Orphans, idle_millis: int) -> list[dict[str, object]]:
+    async def counted(self: AbandonedTransactions) -> list[dict[str, object]]:
         nonlocal looks
         looks += 1
-        return await find(self, idle_millis)
+        return await find(self)
 
-    monkeypatch.setattr(Orphans, "_find", counted)
-    orphans = Orphans(client)
+    monkeypatch.setattr(AbandonedTransactions, "_find", counted)
+    abandoned = AbandonedTransactions(client, MongoTuning(abandoned_look_seconds=600))
     for _ in range(3):
-        await orphans.end()
+        await abandoned.end()
     assert looks == 1
 
 
 async def test_where_it_is_not_allowed_the_server_ends_them(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def refused(_: Orphans, idle_millis: int) -> list[dict[str, object]]:
+    async def refused(_: AbandonedTransactions) -> list[dict[str, object]]:
         raise OperationFailure("not authorized", 13)
 
-    monkeypatch.setattr(Orphans, "_find", refused)
-    monkeypatch.setattr(mongo_orphans, "_LOOK_SECONDS", 0)
-    orphans = Orphans(client)
-    assert [await orphans.end(), await orphans.end()] == [0, 0]
+    monkeypatch.setattr(AbandonedTransactions, "_find", refused)
+    abandoned = AbandonedTransactions(client, MongoTuning(abandoned_look_seconds=0))
+    assert [await abandoned.end(), await abandoned.end()] == [0, 0]
     assert len(caplog.messages) == 1, "it is said once"
