@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
-from houseful.adapters.sqlite.bus_file import PARTITIONS, BusFile, Place
+from houseful.adapters.sqlite.bus_file import PARTITIONS, BusFile, TopicPartition
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Delivery, Envelope, Subscription
@@ -26,11 +26,11 @@ class _Group:
     def __init__(self, name: str) -> None:
         self.name = name
         self.members: list[LocalSubscription] = []
-        self.committed: dict[Place, int] = {}
+        self.committed: dict[TopicPartition, int] = {}
 
     def share(self) -> None:
         """Divide the partitions of each topic among those who subscribed to it."""
-        shares: dict[LocalSubscription, list[Place]] = {member: [] for member in self.members}
+        shares: dict[LocalSubscription, list[TopicPartition]] = {member: [] for member in self.members}
         for topic in {topic for member in self.members for topic in member.topics}:
             members = [member for member in self.members if topic in member.topics]
             for partition in range(PARTITIONS):
@@ -48,11 +48,11 @@ class LocalSubscription:
         self.woken = asyncio.Event()
         self._bus = bus
         self._group = group
-        self._positions: dict[Place, int] = {}
+        self._positions: dict[TopicPartition, int] = {}
         self._turn = 0
         self._closed = False
 
-    def assign(self, places: Iterable[Place]) -> None:
+    def assign(self, places: Iterable[TopicPartition]) -> None:
         """These are this member's now. It goes on in those that it had, and begins behind the commit in the
         others."""
         self._positions = {
@@ -60,7 +60,7 @@ class LocalSubscription:
         }
         self.woken.set()
 
-    def owns(self, place: Place) -> bool:
+    def owns(self, place: TopicPartition) -> bool:
         return place in self._positions
 
     async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
@@ -84,7 +84,7 @@ class LocalSubscription:
 
     async def commit(self, deliveries: Sequence[Delivery]) -> None:
         self._must_be_open()
-        ends: dict[Place, int] = {}
+        ends: dict[TopicPartition, int] = {}
         for delivery in deliveries:
             place = (delivery.topic, delivery.partition)
             ends[place] = max(ends.get(place, 0), delivery.offset + 1)
@@ -125,7 +125,7 @@ class LocalBus:
         self.clock = clock
         self._file = file
         self._groups: dict[str, _Group] = {}
-        self._ends: dict[Place, int] = defaultdict(int)
+        self._ends: dict[TopicPartition, int] = defaultdict(int)
         self._raise_ends(file.ends())
         self._closed = False
 
@@ -212,15 +212,15 @@ class LocalBus:
 
     # For subscriptions
 
-    def read(self, place: Place, position: int, limit: int) -> list[Delivery]:
+    def read(self, place: TopicPartition, position: int, limit: int) -> list[Delivery]:
         self.must_be_open()
         return self._file.read(place, position, limit)
 
-    def end(self, place: Place) -> int:
+    def end(self, place: TopicPartition) -> int:
         """The offset that the next entry of a partition will have."""
         return self._ends[place]
 
-    async def commit(self, group: _Group, ends: dict[Place, int]) -> None:
+    async def commit(self, group: _Group, ends: dict[TopicPartition, int]) -> None:
         """The group has done everything before these offsets."""
 
         def then(_: None) -> None:
@@ -234,13 +234,13 @@ class LocalBus:
         if self._closed:
             raise Unavailable("the local bus is closed")
 
-    def _raise_ends(self, ends: dict[Place, int]) -> None:
+    def _raise_ends(self, ends: dict[TopicPartition, int]) -> None:
         for place, end in ends.items():
             if end > self._ends[place]:
                 self._ends[place] = end
                 self._wake(place)
 
-    def _wake(self, place: Place) -> None:
+    def _wake(self, place: TopicPartition) -> None:
         for group in self._groups.values():
             for member in group.members:
                 if member.owns(place):

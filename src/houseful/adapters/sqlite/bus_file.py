@@ -1,34 +1,28 @@
-"""The file of the local bus: a log per topic and partition in SQLite, and how far each group has come.
+"""The file of the local bus: a log per topic and partition in SQLite, and the position of each group.
 
-One thread owns the only connection that writes; what arrives while a commit is on its way to disk shares the
-next one. Reads are short, hit pages that were just written, and happen on the event loop.
+`BusWriter` has the only connection that writes. Reads are short, hit pages that were just written, and happen
+on the event loop.
 """
 
-import asyncio
-import queue
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zlib import crc32
 
 import apsw
 
+from houseful.adapters.sqlite.bus_writer import BusWriter
 from houseful.kernel import private_files
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Delivery, Envelope
-from houseful.kernel.telemetry import get_logger
 
-T = TypeVar("T")
-
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 """A topic and one of its partitions."""
 
 PARTITIONS = 8
 """More than one process' members will ever need. Part of the file's format: a key stays where it is."""
 
-_JOBS_PER_COMMIT = 200
 _ROWS_PER_DELETE = 5_000
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -77,8 +71,6 @@ SELECT "offset" FROM entries WHERE topic = ? AND partition = ? AND published_at 
 """
 _DELETE = 'DELETE FROM entries WHERE topic = ? AND partition = ? AND "offset" < ?'
 
-log = get_logger(__name__)
-
 
 def partition_of(key: str) -> int:
     return crc32(key.encode()) % PARTITIONS
@@ -119,124 +111,6 @@ def _check_version(connection: apsw.Connection, path: Path) -> None:
         )
 
 
-class _Job:
-    """Something to write. `then` gets the result once it is durable, even if nobody waits for it any more."""
-
-    __slots__ = ("future", "result", "then", "work")
-
-    def __init__(self, work: Callable[[apsw.Connection], Any], then: Callable[[Any], None] | None) -> None:
-        self.work = work
-        self.then = then
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.result: Any = None
-
-    def finish(self, failure: Exception | None) -> None:
-        """On the event loop."""
-        if failure is None and self.then is not None:
-            self.then(self.result)
-        if self.future.done():
-            return  # whoever waited was cancelled
-        if failure is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(failure)
-
-
-class _Writer:
-    """The thread that owns the writing connection. Each job is all or nothing, whatever happens to its
-    neighbours."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self._loop = asyncio.get_running_loop()
-        self._in_trouble = False
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="local-bus", daemon=True)
-        self._thread.start()
-
-    async def do(self, work: Callable[[apsw.Connection], T], then: Callable[[T], None] | None = None) -> T:
-        """Raises `Unavailable` where SQLite could not write."""
-        job = _Job(work, then)
-        self._jobs.put(job)
-        result: T = await job.future
-        return result
-
-    async def stop(self) -> None:
-        """What was asked for before is done first."""
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
-
-    def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            jobs, stopping = self._waiting()
-            if jobs and not self._report(self._write(jobs)):
-                break
-        self._connection.close()
-
-    def _report(self, outcomes: list[tuple[_Job, Exception | None]]) -> bool:
-        """False where nobody is left to report to."""
-        try:
-            self._loop.call_soon_threadsafe(_finish, outcomes)
-        except RuntimeError:
-            log.warning("the event loop ended before the local bus was closed")
-            return False
-        return True
-
-    def _waiting(self) -> tuple[list[_Job], bool]:
-        """Everything that has been asked for, waiting for the first; and whether that was all."""
-        jobs: list[_Job] = []
-        while len(jobs) < _JOBS_PER_COMMIT:
-            try:
-                job = self._jobs.get(block=not jobs)
-            except queue.Empty:
-                break
-            if job is None:
-                return jobs, True
-            jobs.append(job)
-        return jobs, False
-
-    def _write(self, jobs: list[_Job]) -> list[tuple[_Job, Exception | None]]:
-        outcomes: list[tuple[_Job, Exception | None]] = []
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [(job, self._write_one(job)) for job in jobs]
-            self._connection.execute("COMMIT")
-            self._in_trouble = False
-        except apsw.Error as error:
-            if not self._in_trouble:
-                log.exception("the local bus could not write; further failures are not logged")
-            self._in_trouble = True
-            self._roll_back()
-            failure = Unavailable(f"the local bus could not write: {error}")
-            return [(job, failure) for job in jobs]
-        return outcomes
-
-    def _write_one(self, job: _Job) -> Exception | None:
-        self._connection.execute("SAVEPOINT job")
-        try:
-            job.result = job.work(self._connection)
-        except Exception as error:
-            if isinstance(error, apsw.Error) and not isinstance(error, apsw.ConstraintError):
-                raise  # the disk's doing: it concerns the whole commit
-            self._connection.execute("ROLLBACK TO job")
-            return error
-        self._connection.execute("RELEASE job")
-        return None
-
-    def _roll_back(self) -> None:
-        try:
-            if self._connection.in_transaction:  # some errors, such as a full disk, roll back by themselves
-                self._connection.execute("ROLLBACK")
-        except apsw.Error:
-            log.exception("the local bus could not roll back")
-
-
-def _finish(outcomes: Iterable[tuple[_Job, Exception | None]]) -> None:
-    for job, failure in outcomes:
-        job.finish(failure)
-
-
 class BusFile:
     """Reads, and writes that are durable when they return. Belongs to the event loop on which it was made.
 
@@ -248,7 +122,7 @@ class BusFile:
         """Raises `Unavailable`, also where another process has it open to write."""
         self._path = path
         self._lock: apsw.Connection | None = None
-        self._writer: _Writer | None = None
+        self._writer: BusWriter | None = None
         try:
             if not read_only:
                 self._open_to_write()
@@ -267,7 +141,7 @@ class BusFile:
         except BaseException:
             self._lock.close()
             raise
-        self._writer = _Writer(writing)
+        self._writer = BusWriter(writing)
 
     async def close(self) -> None:
         """What was asked for before is still written. The writer goes last, because only it can take the log
@@ -279,11 +153,15 @@ class BusFile:
             self._lock.close()
 
     async def append(
-        self, topic: str, envelopes: Sequence[Envelope], now: Millis, then: Callable[[dict[Place, int]], None]
+        self,
+        topic: str,
+        envelopes: Sequence[Envelope],
+        now: Millis,
+        then: Callable[[dict[TopicPartition, int]], None],
     ) -> None:
         """All of them or none. `then` gets the new ends of the topic's partitions."""
 
-        def work(connection: apsw.Connection) -> dict[Place, int]:
+        def work(connection: apsw.Connection) -> dict[TopicPartition, int]:
             ends = _partition_ends(connection, topic)
             rows = []
             for envelope in envelopes:
@@ -296,17 +174,17 @@ class BusFile:
 
         await self._writing.do(work, then)
 
-    async def join(self, group: str, places: Sequence[Place]) -> dict[Place, int]:
+    async def join(self, group: str, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """How far the group has come, at the beginning where it is new."""
 
-        def work(connection: apsw.Connection) -> dict[Place, int]:
+        def work(connection: apsw.Connection) -> dict[TopicPartition, int]:
             connection.executemany(_MAKE_PARTITION, places)
             connection.executemany(_JOIN, [(group, *place) for place in places])
             return _ends(connection.execute(_COMMITTED, (group,)))
 
         return await self._writing.do(work)
 
-    async def commit(self, group: str, ends: dict[Place, int], then: Callable[[None], None]) -> None:
+    async def commit(self, group: str, ends: dict[TopicPartition, int], then: Callable[[None], None]) -> None:
         """The group has done everything before these offsets. It never goes back."""
 
         def work(connection: apsw.Connection) -> None:
@@ -314,7 +192,7 @@ class BusFile:
 
         await self._writing.do(work, then)
 
-    async def prune(self, place: Place, published_before: Millis) -> int:
+    async def prune(self, place: TopicPartition, published_before: Millis) -> int:
         """Delete some of what is older and done by every group; 0 where nothing is left of that."""
         return await self._writing.do(lambda connection: _prune(connection, place, published_before))
 
@@ -326,11 +204,11 @@ class BusFile:
 
         await self._writing.do(work)
 
-    def read(self, place: Place, position: int, limit: int) -> list[Delivery]:
+    def read(self, place: TopicPartition, position: int, limit: int) -> list[Delivery]:
         """Entries of a partition from that offset on."""
         return [_delivery(place, row) for row in self._rows(_READ, (*place, position, limit))]
 
-    def ends(self) -> dict[Place, int]:
+    def ends(self) -> dict[TopicPartition, int]:
         """The offset that the next entry of each partition will have."""
         return _ends(self._rows(_ENDS))
 
@@ -348,22 +226,22 @@ class BusFile:
             raise Unavailable(f"the local bus {self._path} can't be read: {error}") from error
 
     @property
-    def _writing(self) -> _Writer:
+    def _writing(self) -> BusWriter:
         if self._writer is None:
             raise Unavailable("the local bus was opened for reading only")
         return self._writer
 
 
-def _ends(rows: Iterable[tuple[Any, ...]]) -> dict[Place, int]:
+def _ends(rows: Iterable[tuple[Any, ...]]) -> dict[TopicPartition, int]:
     return {(topic, partition): end for topic, partition, end in rows}
 
 
-def _partition_ends(connection: apsw.Connection, topic: str) -> dict[Place, int]:
+def _partition_ends(connection: apsw.Connection, topic: str) -> dict[TopicPartition, int]:
     connection.executemany(_MAKE_PARTITION, [(topic, partition) for partition in range(PARTITIONS)])
     return _ends(connection.execute(_ENDS + " WHERE topic = ?", (topic,)))
 
 
-def _prune(connection: apsw.Connection, place: Place, published_before: Millis) -> int:
+def _prune(connection: apsw.Connection, place: TopicPartition, published_before: Millis) -> int:
     """From the beginning of the log to the first entry that stays, and not all at once: publishers wait
     meanwhile."""
     first = connection.execute(_FIRST, place).get
@@ -390,7 +268,7 @@ def _columns(envelope: Envelope) -> tuple[Any, ...]:
     )
 
 
-def _delivery(place: Place, row: tuple[Any, ...]) -> Delivery:
+def _delivery(place: TopicPartition, row: tuple[Any, ...]) -> Delivery:
     offset, id, source, type, aggregatetype, key, seq, time, traceparent, data = row
     envelope = Envelope(
         id=id,
