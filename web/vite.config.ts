@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
@@ -19,11 +20,43 @@ const screens: Plugin = {
   },
 };
 
+/** Parts of axios that no call of this app reaches: requests go by XMLHttpRequest, bodies are JSON, signals cancel. */
+const UNUSED_OF_AXIOS = [
+  'adapters/fetch.js',
+  'cancel/CancelToken.js',
+  'helpers/HttpStatusCode.js',
+  'helpers/formDataToJSON.js',
+];
+
+/** Leaves them out as axios itself leaves out its adapter for Node: with its module that exports null. */
+function leanAxios(): Plugin {
+  const axios = fileURLToPath(new URL('./node_modules/axios/lib/', import.meta.url));
+  const unused = new Set(UNUSED_OF_AXIOS.map((name) => resolve(axios, name)));
+  const missing = new Set(unused);
+  return {
+    name: 'lean-axios',
+    apply: 'build',
+    enforce: 'pre',
+    resolveId(source, importer) {
+      if (!importer?.startsWith(axios) || !source.startsWith('.')) return null;
+      const file = resolve(dirname(importer), source);
+      if (!unused.has(file)) return null;
+      missing.delete(file);
+      return resolve(axios, 'helpers/null.js');
+    },
+    buildEnd(error) {
+      if (!error && missing.size > 0)
+        this.error(`axios has no ${[...missing].join(', ')} any more`);
+    },
+  };
+}
+
 export default defineConfig({
   plugins: [
     react(),
     tailwindcss(),
     screens,
+    leanAxios(),
     // Every page of the app works without a network once one page has been seen; the API is never kept.
     VitePWA({
       // The page decides when a new version takes over: see src/app/version.ts.
@@ -52,7 +85,13 @@ export default defineConfig({
       },
     }),
   ],
-  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  resolve: {
+    alias: {
+      '@': fileURLToPath(new URL('./src', import.meta.url)),
+      // React has had this hook since 18; the shim, which the router's store asks for, brings it along once more.
+      'use-sync-external-store/shim/with-selector': 'use-sync-external-store/with-selector',
+    },
+  },
   server: {
     proxy: { '/api': backEnd, '/.well-known': backEnd, '/healthz': backEnd },
   },
@@ -62,6 +101,18 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // The polyfill is an inline script in some set-ups; every supported browser preloads modules by itself.
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // What every page needs, in two files: they compress better than many small ones, and a new version of the
+            // app leaves the libraries in the browser's cache.
+            { name: 'libraries', test: /node_modules/, tags: ['$initial'], priority: 2 },
+            { name: 'app', tags: ['$initial'], priority: 1 },
+          ],
+        },
+      },
+    },
   },
   test: {
     projects: [
