@@ -25,6 +25,10 @@ export function createQueryClient(): QueryClient {
   });
 }
 
+/** On its way for the first time and not failed yet: a page that needs it shows its outline for that long. */
+export const isOnItsWay = (query: { isLoading: boolean; failureCount: number }) =>
+  query.isLoading && query.failureCount === 0;
+
 /** `endsAt` is the end on this device's clock, from the server's own idea of now; null when there is none. */
 export type Timed<T> = T & { endsAt: number | null };
 

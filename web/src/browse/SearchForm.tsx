@@ -26,7 +26,7 @@ export function SearchForm({ values }: { values: Values }) {
   return (
     <form role="search" onSubmit={submit} className="grid w-full gap-3 md:max-w-md">
       <div className="flex flex-wrap gap-2">
-        <div className="relative min-w-40 grow">
+        <div className="relative min-w-40 grow basis-0">
           <Search
             aria-hidden
             className="pointer-events-none absolute top-3.5 left-3 size-4 text-soft"

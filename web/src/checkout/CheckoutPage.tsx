@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { eventQuery, holdQuery, type Timed } from '@/api/queries';
+import { eventQuery, holdQuery, isOnItsWay, type Timed } from '@/api/queries';
 import type { Hold, Order } from '@/api/types';
 import { useOrderLive } from '@/api/useOrderLive';
 import { useTitle } from '@/lib/useTitle';
@@ -118,6 +118,7 @@ interface FrameProps {
 
 function Frame({ item, onEnd, isPaying = false, children }: FrameProps) {
   const event = useQuery(eventQuery(item.event_id));
+  if (isOnItsWay(event)) return <PageSkeleton />;
   return (
     <div className="mx-auto grid w-full max-w-6xl grow content-start gap-x-16 gap-y-8 px-4 pt-6 pb-20 md:grid-cols-[1fr_24rem] md:px-8 md:pt-12">
       <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3 border-b border-line pb-4 md:col-span-2">

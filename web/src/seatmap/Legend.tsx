@@ -36,8 +36,20 @@ export function Legend({ connection }: { connection: Connection }) {
         Not on sale
       </span>
       <span role="status" data-testid="connection" className="ml-auto">
-        {words[connection]}
+        {connection === 'connecting' ? <Connecting /> : words[connection]}
       </span>
     </div>
+  );
+}
+
+/** On a phone the word takes the room of the one that follows it, or the line would break and the map would grow. */
+function Connecting() {
+  return (
+    <>
+      <span className="max-md:sr-only">{words.connecting}</span>
+      <span aria-hidden className="invisible md:hidden">
+        {words.live}
+      </span>
+    </>
   );
 }

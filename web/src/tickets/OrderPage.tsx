@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { eventQuery, ticketsQuery, type Timed } from '@/api/queries';
+import { useState } from 'react';
+import { eventQuery, isOnItsWay, lettersQuery, ticketsQuery, type Timed } from '@/api/queries';
 import type { EventInfo, Order } from '@/api/types';
 import { useOrderLive } from '@/api/useOrderLive';
 import { formatMoney } from '@/lib/money';
@@ -36,18 +37,29 @@ function OrderView() {
     ...eventQuery(order.data?.event_id ?? ''),
     enabled: order.data !== undefined,
   });
+  const tickets = useQuery({ ...ticketsQuery(orderId), enabled: mayHaveTickets(order.data) });
+  const letters = useQuery({
+    ...lettersQuery(orderId),
+    enabled: order.data?.status === 'confirmed',
+  });
+  // The page comes as a whole, so that nothing in it is pushed down; what comes new later changes only its own part.
+  const isComplete = order.data !== undefined && ![event, tickets, letters].some(isOnItsWay);
+  const [shown, setShown] = useState(false);
+  if (isComplete && !shown) setShown(true);
   useTitle(order.data ? `Order for ${order.data.event_title}` : 'Order');
   if (order.error) {
     return (
       <ErrorState error={order.error} what="This order" onRetry={() => void order.refetch()} />
     );
   }
-  if (!order.data) return <PageSkeleton />;
+  if (!order.data || !(shown || isComplete)) return <PageSkeleton />;
   return <Body order={order.data} event={event.data} />;
 }
 
+const mayHaveTickets = (order: Order | undefined) =>
+  order !== undefined && ['confirmed', 'refunding', 'refunded'].includes(order.status);
+
 function Body({ order, event }: { order: Timed<Order>; event: EventInfo | undefined }) {
-  const hasTickets = ['confirmed', 'refunding', 'refunded'].includes(order.status);
   return (
     <div className="mx-auto grid w-full max-w-5xl gap-8 px-4 pt-8 pb-20 md:px-8 md:pt-12">
       <header className="grid gap-3 border-b border-line pb-6">
@@ -71,7 +83,7 @@ function Body({ order, event }: { order: Timed<Order>; event: EventInfo | undefi
       </header>
       <StatusWords order={order} />
       {order.status === 'confirmed' && <LetterWords orderId={order.id} />}
-      {hasTickets && <Tickets order={order} event={event} />}
+      {mayHaveTickets(order) && <Tickets order={order} event={event} />}
       <Details order={order} />
     </div>
   );

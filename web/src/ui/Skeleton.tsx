@@ -4,6 +4,7 @@ import { cx } from '@/lib/cx';
 export function Skeleton({ className, label }: { className?: string; label?: string }) {
   return (
     <div
+      data-outline
       role={label ? 'status' : undefined}
       className={cx('animate-late rounded-md bg-sunk', className)}
     >
