@@ -1,7 +1,8 @@
 import { Link, useRouterState } from '@tanstack/react-router';
-import { Menu } from 'lucide-react';
+import { Menu } from 'lucide';
 import { useEffect, useRef } from 'react';
 import { hasRole, useSession } from '@/api/session';
+import { Icon } from '@/ui/Icon';
 
 interface Entry {
   to: '/' | '/orders' | '/organizer' | '/gate' | '/account';
@@ -66,7 +67,7 @@ export function Header() {
               aria-label="Menu"
               className="-mr-2 grid size-11 place-items-center"
             >
-              <Menu aria-hidden className="size-5.5" />
+              <Icon of={Menu} className="size-5.5" />
             </button>
           )}
         </div>

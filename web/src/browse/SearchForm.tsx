@@ -1,8 +1,9 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Search } from 'lucide-react';
+import { Search } from 'lucide';
 import { useState, type SubmitEvent } from 'react';
 import { Button } from '@/ui/Button';
 import { Field, inputClass } from '@/ui/Field';
+import { Icon } from '@/ui/Icon';
 
 interface Values {
   q?: string | undefined;
@@ -27,8 +28,8 @@ export function SearchForm({ values }: { values: Values }) {
     <form role="search" onSubmit={submit} className="grid w-full gap-3 md:max-w-md">
       <div className="flex flex-wrap gap-2">
         <div className="relative min-w-40 grow basis-0">
-          <Search
-            aria-hidden
+          <Icon
+            of={Search}
             className="pointer-events-none absolute top-3.5 left-3 size-4 text-soft"
           />
           <input

@@ -1,7 +1,8 @@
-import { Landmark } from 'lucide-react';
+import { Landmark } from 'lucide';
 import type { Order } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { Button } from '@/ui/Button';
+import { Icon } from '@/ui/Icon';
 import { Notice } from '@/ui/Notice';
 import { Waiting } from '@/ui/Waiting';
 import { CardForm } from './CardForm';
@@ -58,7 +59,7 @@ function Payment({ order, intent, secret }: { order: Order; intent: string; secr
         data-testid="challenge"
         className="grid gap-4 rounded-lg border border-line-strong p-6"
       >
-        <Landmark aria-hidden className="size-8" />
+        <Icon of={Landmark} className="size-8" />
         <h2 id="challenge" className="display text-3xl">
           Your bank asks: is this you?
         </h2>

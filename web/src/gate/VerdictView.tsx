@@ -1,6 +1,7 @@
-import { Check, CircleHelp, LoaderCircle, ScanLine, X } from 'lucide-react';
+import { Check, CircleHelp, LoaderCircle, ScanLine, X } from 'lucide';
 import { formatMoment, localTimeZone } from '@/lib/time';
 import { placeName } from '@/lib/words';
+import { Icon } from '@/ui/Icon';
 import type { GateState } from './machine';
 import { wordsOf, type Verdict, type VerdictWords } from './verdict';
 
@@ -20,13 +21,13 @@ export function VerdictView({ shown, behind }: { shown: GateState['shown']; behi
   switch (shown.kind) {
     case 'idle':
       return (
-        <Neutral icon={<ScanLine aria-hidden className="size-16" strokeWidth={1.25} />}>
+        <Neutral icon={<Icon of={ScanLine} className="size-16" strokeWidth={1.25} />}>
           Ready for the first ticket
         </Neutral>
       );
     case 'checking':
       return (
-        <Neutral icon={<LoaderCircle aria-hidden className="size-16" strokeWidth={1.25} />}>
+        <Neutral icon={<Icon of={LoaderCircle} className="size-16" strokeWidth={1.25} />}>
           <span data-testid="gate-checking">Checking…</span>
           <Counter number={shown.number} behind={behind} />
         </Neutral>
@@ -71,7 +72,7 @@ interface Props {
 /** Colour, icon and word say the same thing, so any one of them is enough. */
 function VerdictWordsView({ number, verdict, behind }: Props) {
   const { word, look } = wordsOf(verdict);
-  const Icon = icons[look];
+  const icon = icons[look];
   return (
     <div
       role="alert"
@@ -80,7 +81,7 @@ function VerdictWordsView({ number, verdict, behind }: Props) {
       data-number={number}
       className="mx-auto grid w-full max-w-4xl animate-flash gap-4"
     >
-      <Icon aria-hidden className="size-24 md:size-36" strokeWidth={2.5} />
+      <Icon of={icon} className="size-24 md:size-36" strokeWidth={2.5} />
       <p className="display text-7xl uppercase md:text-[9rem]">{word}</p>
       <div className="grid gap-1 text-lg md:text-2xl">
         {verdict.kind === 'answer' ? <Answer verdict={verdict} /> : <p>{verdict.why}</p>}

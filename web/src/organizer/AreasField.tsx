@@ -1,7 +1,8 @@
-import { X } from 'lucide-react';
+import { X } from 'lucide';
 import { limits } from '@/api/limits';
 import { Button } from '@/ui/Button';
 import { Field, FieldFrame, inputClass } from '@/ui/Field';
+import { Icon } from '@/ui/Icon';
 import { emptyArea, type AreaForm, type Errors } from './draft';
 
 interface Props {
@@ -71,7 +72,7 @@ export function AreasField({ areas, zones, categories, errors, onChange }: Props
             className="grid size-11 place-items-center rounded-md text-soft hover:bg-sunk hover:text-ink sm:mt-6.5"
             onClick={() => onChange(areas.filter((other) => other.key !== area.key))}
           >
-            <X aria-hidden className="size-4" />
+            <Icon of={X} className="size-4" />
           </button>
         </div>
       ))}

@@ -1,7 +1,8 @@
-import { X } from 'lucide-react';
+import { X } from 'lucide';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { counted } from '@/lib/words';
+import { Icon } from '@/ui/Icon';
 import { basketLines } from './basket';
 import { priceColor } from './map/theme';
 import type { SeatState } from './map/state';
@@ -42,7 +43,7 @@ export function Basket({ event, state, onRemove }: Props) {
               className="grid size-11 shrink-0 place-items-center rounded-md text-soft hover:bg-sunk hover:text-ink"
               onClick={() => onRemove(line.ordinals)}
             >
-              <X aria-hidden className="size-4" />
+              <Icon of={X} className="size-4" />
             </button>
           </li>
         ))}

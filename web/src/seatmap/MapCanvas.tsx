@@ -1,8 +1,9 @@
-import { Maximize, Minus, Plus } from 'lucide-react';
+import { Maximize, Minus, Plus } from 'lucide';
 import { useEffect, useMemo, useRef, useState, type RefObject } from 'react';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { count } from '@/lib/words';
+import { Icon } from '@/ui/Icon';
 import { nameOf, priceOf, sectionPrices } from './basket';
 import { MapView, type Hover } from './map/view';
 import { exposeHook } from './testHook';
@@ -86,7 +87,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
           className={control}
           onClick={() => viewRef.current?.zoomBy(1.8)}
         >
-          <Plus aria-hidden className="size-[18px]" />
+          <Icon of={Plus} className="size-[18px]" />
         </button>
         <button
           type="button"
@@ -94,7 +95,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
           className={control}
           onClick={() => viewRef.current?.zoomBy(1 / 1.8)}
         >
-          <Minus aria-hidden className="size-[18px]" />
+          <Icon of={Minus} className="size-[18px]" />
         </button>
         <button
           type="button"
@@ -102,7 +103,7 @@ export function MapCanvas({ event, map, category, viewRef, onSeat, onSection }: 
           className={control}
           onClick={() => viewRef.current?.fit()}
         >
-          <Maximize aria-hidden className="size-[18px]" />
+          <Icon of={Maximize} className="size-[18px]" />
         </button>
       </div>
       {hover && <Tip event={event} map={map} hover={hover} />}

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { List, Map as MapIcon } from 'lucide-react';
+import { List, Map as MapIcon } from 'lucide';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { eventQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
@@ -9,6 +9,7 @@ import { useOpening } from '@/api/useOpening';
 import { cx } from '@/lib/cx';
 import { formatMoment } from '@/lib/time';
 import { useTitle } from '@/lib/useTitle';
+import { Icon } from '@/ui/Icon';
 import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
@@ -141,9 +142,9 @@ function PickerBody({ event, map, connection }: BodyProps) {
             onClick={() => setListed(!listed)}
           >
             {listed ? (
-              <MapIcon aria-hidden className="size-4" />
+              <Icon of={MapIcon} className="size-4" />
             ) : (
-              <List aria-hidden className="size-4" />
+              <Icon of={List} className="size-4" />
             )}
             {listed ? 'Map' : 'List'}
           </button>

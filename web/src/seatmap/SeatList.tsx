@@ -1,9 +1,10 @@
-import { ChevronRight } from 'lucide-react';
+import { ChevronRight } from 'lucide';
 import { Fragment, memo, useMemo, useState, type KeyboardEvent } from 'react';
 import type { EventInfo } from '@/api/types';
 import { cx } from '@/lib/cx';
 import { formatMoney } from '@/lib/money';
 import { capitalized, count, rowName, seatName } from '@/lib/words';
+import { Icon } from '@/ui/Icon';
 import { priceOf, sectionPrices } from './basket';
 import { seatLabel, type Run } from './map/geometry';
 import { priceColor } from './map/theme';
@@ -50,8 +51,8 @@ export function SeatList({ event, map, category, section, onSection, picker }: P
                 className="flex min-h-12 w-full items-center gap-3 py-2 text-left hover:bg-sunk"
                 onClick={() => onSection(open ? null : index)}
               >
-                <ChevronRight
-                  aria-hidden
+                <Icon
+                  of={ChevronRight}
                   className={cx('size-4 shrink-0 transition-transform', open && 'rotate-90')}
                 />
                 <span className="grow font-medium">{item.title}</span>

@@ -1,6 +1,7 @@
-import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
+import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide';
 import type { ReactNode } from 'react';
 import { cx } from '@/lib/cx';
+import { Icon } from './Icon';
 
 const tones = {
   info: { box: 'bg-sunk text-ink', icon: Info },
@@ -18,14 +19,14 @@ interface Props {
 
 /** Something the person should know. Bad news interrupts a screen reader, the rest waits. */
 export function Notice({ tone = 'info', title, children, testId }: Props) {
-  const { box, icon: Icon } = tones[tone];
+  const { box, icon } = tones[tone];
   return (
     <div
       role={tone === 'bad' ? 'alert' : 'status'}
       data-testid={testId}
       className={cx('flex gap-3 rounded-md p-4 text-sm leading-relaxed', box)}
     >
-      <Icon aria-hidden className="mt-0.5 size-4.5 shrink-0" />
+      <Icon of={icon} className="mt-0.5 size-4.5 shrink-0" />
       <div className="grid min-w-0 gap-1 wrap-break-word">
         {title && <p className="font-semibold">{title}</p>}
         {children && <div>{children}</div>}

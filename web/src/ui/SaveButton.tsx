@@ -1,8 +1,9 @@
-import { Download } from 'lucide-react';
+import { Download } from 'lucide';
 import { useState } from 'react';
 import * as calls from '@/api/calls';
 import { ApiError } from '@/api/problem';
 import { saveFile } from '@/lib/download';
+import { Icon } from './Icon';
 import { Button } from './Button';
 
 interface Props {
@@ -30,7 +31,7 @@ export function SaveButton({ path, name, children }: Props) {
   return (
     <span className="inline-grid gap-1">
       <Button kind="secondary" busy={busy && 'Loading'} onClick={() => void save()}>
-        <Download aria-hidden className="size-4" />
+        <Icon of={Download} className="size-4" />
         {children}
       </Button>
       {failed && (

@@ -1,4 +1,5 @@
-import { Minus, Plus } from 'lucide-react';
+import { Minus, Plus } from 'lucide';
+import { Icon } from './Icon';
 
 interface Props {
   label: string;
@@ -20,7 +21,7 @@ export function Stepper({ label, value, min, max, onChange }: Props) {
         disabled={value <= min}
         onClick={() => onChange(value - 1)}
       >
-        <Minus aria-hidden className="size-4" />
+        <Icon of={Minus} className="size-4" />
       </button>
       <output className="w-9 text-center display text-3xl" aria-live="polite">
         {value}
@@ -32,7 +33,7 @@ export function Stepper({ label, value, min, max, onChange }: Props) {
         disabled={value >= max}
         onClick={() => onChange(value + 1)}
       >
-        <Plus aria-hidden className="size-4" />
+        <Icon of={Plus} className="size-4" />
       </button>
     </div>
   );
