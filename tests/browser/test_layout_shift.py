@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import CDPSession, Page, expect
 
-from houseful.venues import theatre
+from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import DESKTOP, PHONE, Visit, picture
 from tests.support import PASSWORD
 from tests.system.world import World, event_body, in_days
