@@ -69,7 +69,7 @@ export const events = {
     ).data,
   sales: async (event: string) => (await http.get<T.Sales>(`/events/${id(event)}/sales`)).data,
   undelivered: async (event: string) =>
-    (await http.get<T.Page<T.UndeliveredLetter>>(`/events/${id(event)}/undelivered-letters`)).data,
+    (await http.get<T.Page<T.UndeliveredEmail>>(`/events/${id(event)}/undelivered-letters`)).data,
   correctEmail: async (event: string, order: string, email: string) => {
     await http.post(`/events/${id(event)}/orders/${id(order)}/email`, { email });
   },
@@ -98,11 +98,11 @@ export const orders = {
     (await http.post<T.Order>(`/orders/${id(order)}/cancel`, {}, idempotent(key))).data,
   tickets: async (order: string) =>
     (await http.get<T.Page<T.Ticket>>(`/orders/${id(order)}/tickets`)).data.items,
-  letters: async (order: string) =>
-    (await http.get<T.Page<T.OrderLetter>>(`/orders/${id(order)}/letters`)).data.items,
+  emails: async (order: string) =>
+    (await http.get<T.Page<T.OrderEmail>>(`/orders/${id(order)}/letters`)).data.items,
 };
 
-export const letters = {
+export const emails = {
   prove: async (token: string) => {
     await http.post('/letters/proofs', { token }, { anonymous: true });
   },

@@ -128,10 +128,10 @@ export const ordersQuery = () =>
 export const ticketsQuery = (order: string) =>
   queryOptions({ queryKey: ['tickets', order], queryFn: () => calls.orders.tickets(order) });
 
-export const lettersQuery = (order: string) =>
-  queryOptions({ queryKey: ['letters', order], queryFn: () => calls.orders.letters(order) });
+export const emailsQuery = (order: string) =>
+  queryOptions({ queryKey: ['emails', order], queryFn: () => calls.orders.emails(order) });
 
-/** What is in the way of letters changes without the organizer's doing. */
+/** What is in the way of emails changes without the organizer's doing. */
 export const undeliveredQuery = (event: string) =>
   queryOptions({
     queryKey: ['undelivered', event],

@@ -84,7 +84,10 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/letters/$token',
-    component: lazyRouteComponent(() => import('@/tickets/ProofPage'), 'ProofPage'),
+    component: lazyRouteComponent(
+      load(() => import('@/tickets/ProofPage')),
+      'ProofPage',
+    ),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -28,7 +28,7 @@ describe('the gate staff of an event', () => {
     renderPage(<GateStaff eventId="evt_1" />);
     expect(await screen.findByText(/Every gate account of this house may scan/)).toBeVisible();
     await userEvent.type(
-      screen.getByLabelText('E-mail of a gate account'),
+      screen.getByLabelText('Email of a gate account'),
       'gil@example.org{Enter}',
     );
     expect(await screen.findByText(/Only these accounts may scan/)).toBeVisible();
@@ -48,7 +48,7 @@ describe('the gate staff of an event', () => {
       refusal(422, 'validation_failed', { errors: { email: 'is no gate account' } }),
     );
     renderPage(<GateStaff eventId="evt_1" />);
-    await userEvent.type(await screen.findByLabelText('E-mail of a gate account'), 'x@y.de{Enter}');
+    await userEvent.type(await screen.findByLabelText('Email of a gate account'), 'x@y.de{Enter}');
     expect(await screen.findByText('This is no gate account.')).toBeVisible();
   });
 });

@@ -74,7 +74,7 @@ export function GateStaff({ eventId }: { eventId: string }) {
       <form onSubmit={(event) => void submit(event)} className="flex items-start gap-3">
         <div className="grow">
           <Field
-            label="E-mail of a gate account"
+            label="Email of a gate account"
             name="email"
             type="email"
             required

@@ -2,12 +2,12 @@ import { screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse } from 'msw';
 import { expect, it } from 'vitest';
-import type { UndeliveredLetter } from '@/api/types';
+import type { UndeliveredEmail } from '@/api/types';
 import { answer, refusal, signInAs } from '@/test/api';
 import { renderPage } from '@/test/render';
 import { Undelivered } from './Undelivered';
 
-const letter: UndeliveredLetter = {
+const email: UndeliveredEmail = {
   kind: 'confirmed',
   state: 'refused',
   reason: 'There is no such mailbox.',
@@ -19,10 +19,10 @@ const letter: UndeliveredLetter = {
 
 it('shows what did not arrive, and corrects the address', async () => {
   signInAs('organizer');
-  let letters = [letter];
+  let emails = [email];
   const sent: unknown[] = [];
   answer('get', '/events/evt_1/undelivered-letters', () =>
-    HttpResponse.json({ items: letters, next_cursor: null }),
+    HttpResponse.json({ items: emails, next_cursor: null }),
   );
   answer('post', '/events/evt_1/orders/ord_1/email', async ({ request }) => {
     const body = (await request.json()) as { email: string };
@@ -31,13 +31,13 @@ it('shows what did not arrive, and corrects the address', async () => {
       const errors = { email: 'is not an e-mail address: it has no dot' };
       return refusal(422, 'validation_failed', { errors });
     }
-    letters = [];
+    emails = [];
     return HttpResponse.json({ items: [], next_cursor: null });
   });
   const user = userEvent.setup();
   renderPage(<Undelivered eventId="evt_1" />);
   expect(await screen.findByText('There is no such mailbox.')).toBeVisible();
-  const field = screen.getByLabelText('E-mail of Bea Brandt');
+  const field = screen.getByLabelText('Email of Bea Brandt');
   await user.clear(field);
   await user.type(field, 'a@b');
   await user.click(screen.getByTestId('send-again'));
@@ -49,7 +49,7 @@ it('shows what did not arrive, and corrects the address', async () => {
   expect(sent).toEqual([{ email: 'a@b' }, { email: 'bea@example.net' }]);
 });
 
-it('says nothing where all letters have arrived', async () => {
+it('says nothing where all emails have arrived', async () => {
   signInAs('organizer');
   let asked = false;
   answer('get', '/events/evt_1/undelivered-letters', () => {

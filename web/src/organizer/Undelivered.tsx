@@ -3,35 +3,35 @@ import { useState, type SubmitEvent } from 'react';
 import * as calls from '@/api/calls';
 import { ApiError } from '@/api/problem';
 import { undeliveredQuery } from '@/api/queries';
-import type { UndeliveredLetter } from '@/api/types';
+import type { UndeliveredEmail } from '@/api/types';
 import { formValue } from '@/lib/form';
 import { Button } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
 import { Field } from '@/ui/Field';
 
-/** Letters that have not arrived, each with its reason and a way to correct the address. */
+/** Emails that have not arrived, each with its reason and a way to correct the address. */
 export function Undelivered({ eventId }: { eventId: string }) {
   const { data, error, refetch } = useQuery(undeliveredQuery(eventId));
   if (error && !data) {
-    return <ErrorState error={error} what="Undelivered letters" onRetry={() => void refetch()} />;
+    return <ErrorState error={error} what="Undelivered emails" onRetry={() => void refetch()} />;
   }
   if (!data || data.items.length === 0) return null;
   return (
     <section aria-labelledby="undelivered" data-testid="undelivered" className="grid gap-4">
       <header className="grid gap-1">
         <h2 id="undelivered" className="display text-3xl">
-          Letters that have not arrived
+          Emails that have not arrived
         </h2>
         <p className="text-sm text-soft">
-          These buyers have their tickets on their order’s page. Correct an address, and the letter
+          These buyers have their tickets on their order’s page. Correct an address, and the email
           is sent again.
           {data.next_cursor !== null && ' The oldest are shown; the others follow.'}
         </p>
       </header>
       <ul className="divide-y divide-line border-y border-line">
-        {data.items.map((letter) => (
-          <li key={`${letter.order_id} ${letter.kind}`} className="py-4">
-            <Correction eventId={eventId} letter={letter} />
+        {data.items.map((undelivered) => (
+          <li key={`${undelivered.order_id} ${undelivered.kind}`} className="py-4">
+            <Correction eventId={eventId} undelivered={undelivered} />
           </li>
         ))}
       </ul>
@@ -39,7 +39,7 @@ export function Undelivered({ eventId }: { eventId: string }) {
   );
 }
 
-function Correction({ eventId, letter }: { eventId: string; letter: UndeliveredLetter }) {
+function Correction({ eventId, undelivered }: { eventId: string; undelivered: UndeliveredEmail }) {
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
@@ -49,7 +49,7 @@ function Correction({ eventId, letter }: { eventId: string; letter: UndeliveredL
     setBusy(true);
     setError(null);
     try {
-      await calls.events.correctEmail(eventId, letter.order_id, email);
+      await calls.events.correctEmail(eventId, undelivered.order_id, email);
       await client.invalidateQueries({ queryKey: undeliveredQuery(eventId).queryKey });
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
@@ -65,16 +65,16 @@ function Correction({ eventId, letter }: { eventId: string; letter: UndeliveredL
       className="grid gap-3 md:grid-cols-2 md:items-start"
     >
       <div className="grid min-w-0 gap-1 wrap-break-word">
-        <p className="font-medium">{letter.buyer.name}</p>
-        <p className="text-sm text-soft">{letter.reason}</p>
+        <p className="font-medium">{undelivered.buyer.name}</p>
+        <p className="text-sm text-soft">{undelivered.reason}</p>
       </div>
       <div className="flex items-end gap-3">
         <div className="min-w-0 grow">
           <Field
-            label={`E-mail of ${letter.buyer.name}`}
+            label={`Email of ${undelivered.buyer.name}`}
             name="email"
             type="email"
-            defaultValue={letter.buyer.email}
+            defaultValue={undelivered.buyer.email}
             error={error?.errors.email ?? error?.message}
             data-testid="correct-email"
           />

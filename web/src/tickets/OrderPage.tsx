@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { eventQuery, isOnItsWay, lettersQuery, ticketsQuery, type Timed } from '@/api/queries';
+import { eventQuery, isOnItsWay, emailsQuery, ticketsQuery, type Timed } from '@/api/queries';
 import type { EventInfo, Order } from '@/api/types';
 import { useOrderLive } from '@/api/useOrderLive';
 import { formatMoney } from '@/lib/money';
@@ -17,7 +17,7 @@ import { StateLabel } from '@/ui/StateLabel';
 import { CancelOrder } from './CancelOrder';
 import { SaveButton } from '@/ui/SaveButton';
 import * as calls from '@/api/calls';
-import { LetterWords } from './LetterWords';
+import { EmailNotice } from './EmailNotice';
 import { TicketCard } from './TicketCard';
 
 const route = getRouteApi('/orders/$orderId');
@@ -38,12 +38,12 @@ function OrderView() {
     enabled: order.data !== undefined,
   });
   const tickets = useQuery({ ...ticketsQuery(orderId), enabled: mayHaveTickets(order.data) });
-  const letters = useQuery({
-    ...lettersQuery(orderId),
+  const emails = useQuery({
+    ...emailsQuery(orderId),
     enabled: order.data?.status === 'confirmed',
   });
   // The page comes as a whole, so that nothing in it is pushed down; what comes new later changes only its own part.
-  const isComplete = order.data !== undefined && ![event, tickets, letters].some(isOnItsWay);
+  const isComplete = order.data !== undefined && ![event, tickets, emails].some(isOnItsWay);
   const [shown, setShown] = useState(false);
   if (isComplete && !shown) setShown(true);
   useTitle(order.data ? `Order for ${order.data.event_title}` : 'Order');
@@ -82,7 +82,7 @@ function Body({ order, event }: { order: Timed<Order>; event: EventInfo | undefi
         )}
       </header>
       <StatusWords order={order} />
-      {order.status === 'confirmed' && <LetterWords orderId={order.id} />}
+      {order.status === 'confirmed' && <EmailNotice orderId={order.id} />}
       {mayHaveTickets(order) && <Tickets order={order} event={event} />}
       <Details order={order} />
     </div>

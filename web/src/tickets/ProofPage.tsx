@@ -8,7 +8,7 @@ import { Page } from '@/ui/Page';
 
 const route = getRouteApi('/letters/$token');
 
-/** Where the link in a letter leads. It takes a press: mail programs open links by themselves. */
+/** Where the link in an email leads. It takes a press: mail programs open links by themselves. */
 export function ProofPage() {
   const { token } = route.useParams();
   return (
@@ -25,7 +25,7 @@ export function Proof({ token }: { token: string }) {
     setState('busy');
     setError(null);
     try {
-      await calls.letters.prove(token);
+      await calls.emails.prove(token);
       setState('done');
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
@@ -48,8 +48,8 @@ export function Proof({ token }: { token: string }) {
   return (
     <div className="grid justify-items-start gap-4">
       <p>
-        You followed the link in a letter about an order. If you placed that order, say so: its
-        letters come to you from now on. If you did not, close this page; nothing more is sent to
+        You followed the link in an email about an order. If you placed that order, say so: its
+        emails come to you from now on. If you did not, close this page; nothing more is sent to
         you.
       </p>
       {error && <Notice tone="bad">{error.message}</Notice>}
@@ -58,7 +58,7 @@ export function Proof({ token }: { token: string }) {
         data-testid="prove-address"
         onClick={() => void prove()}
       >
-        Yes, send my letters here
+        Yes, send my emails here
       </Button>
     </div>
   );

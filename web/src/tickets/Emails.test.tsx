@@ -4,21 +4,21 @@ import { HttpResponse } from 'msw';
 import { expect, it } from 'vitest';
 import { answer, refusal, signInAs } from '@/test/api';
 import { renderPage } from '@/test/render';
-import { LetterWords } from './LetterWords';
+import { EmailNotice } from './EmailNotice';
 import { Proof } from './ProofPage';
 
-const letters = (state: string) => ({
+const emails = (state: string) => ({
   items: [{ kind: 'confirmed', state, reason: null }],
   next_cursor: null,
 });
 
 it.each([
-  ['waiting_for_proof', 'The letter waits for you'],
-  ['refused', 'The letter could not be delivered'],
-])('says on the order’s page that its letter is %s', async (state, words) => {
+  ['waiting_for_proof', 'The email waits for you'],
+  ['refused', 'The email could not be delivered'],
+])('says on the order’s page that its email is %s', async (state, words) => {
   signInAs();
-  answer('get', '/orders/ord_1/letters', () => HttpResponse.json(letters(state)));
-  renderPage(<LetterWords orderId="ord_1" />);
+  answer('get', '/orders/ord_1/letters', () => HttpResponse.json(emails(state)));
+  renderPage(<EmailNotice orderId="ord_1" />);
   expect(await screen.findByText(words)).toBeVisible();
 });
 
