@@ -31,7 +31,7 @@ from houseful.serving import freeze_gc
 from houseful.settings import Settings, load_settings
 from houseful.tools.sample_venues import stadium
 from houseful.webapi.auth import Identity, Role
-from houseful.webapi.endpoint import USER, Call, Endpoint, Input, View
+from houseful.webapi.endpoint import USER, Endpoint, Input, Request, View
 
 
 class Nothing(Input, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class Done(View, frozen=True, kw_only=True):
     done: bool = True
 
 
-async def nothing(_service: Any, _call: Call[Nothing]) -> Done:
+async def nothing(_service: Any, _call: Request[Nothing]) -> Done:
     """Read a JSON body, check it, and answer."""
     return Done()
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from houseful import store_consistency
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.store_watermarks import ITSELF, KnownStore, StoreIdentity
 from houseful.settings import SERVICES, Settings, load_settings
 from houseful.store_consistency import StoresDiffer
@@ -270,7 +270,7 @@ class TestAccepting:
         assert "C13" not in await said_by_check(now)
 
     async def test_what_nobody_doubts(self, now: Path) -> None:
-        with pytest.raises(Refusal, match="is the one that the others know"):
+        with pytest.raises(ProblemError, match="is the one that the others know"):
             await store_consistency.accept(settings_of(now), "users")
 
 

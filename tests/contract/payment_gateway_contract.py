@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import PaymentGateway, PaymentIntent
 
 
@@ -86,7 +86,7 @@ class PaymentGatewayContract:
 
     async def test_a_key_for_something_else_is_refused(self, processor: Processor) -> None:
         await created(processor)
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(ProblemError) as refused:
             await created(processor, amount_minor=501)
         assert refused.value.status == 422
 
@@ -119,7 +119,7 @@ class PaymentGatewayContract:
 
     async def test_what_is_unknown_is_refused(self, processor: Processor) -> None:
         for call in (processor.gateway.intent("pi_x"), processor.gateway.capture("pi_x", key="k")):
-            with pytest.raises(Refusal) as refused:
+            with pytest.raises(ProblemError) as refused:
                 await call
             assert (refused.value.status, refused.value.code) == (404, "intent_not_found")
 
@@ -145,6 +145,6 @@ class PaymentGatewayContract:
 
 
 async def refused_409(call: object) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await call  # type: ignore[misc]
     assert refused.value.status == 409

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
 from tests.contract.payment_gateway_contract import PaymentGatewayContract
 from tests.unit.payments.world import API_KEY, World
@@ -97,7 +97,7 @@ async def test_an_unclear_answer_is_unknown(status: int, body: bytes) -> None:
 
 async def test_a_clear_no_is_a_refusal() -> None:
     body = b'{"code":"intent_not_capturable","detail":"No.","status":409,"errors":{"a":"b"}}'
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await HttpPaymentGateway(FixedAnswer(409, body), "k").capture("pi_x", key="k")
     assert (refused.value.status, refused.value.code, refused.value.detail) == (
         409,

@@ -7,14 +7,13 @@ from houseful.adapters.http.server import CUT
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.webhook_signature import HEADER
 from houseful.webapi.endpoint import (
-    Answer,
+    AbortConnection,
     App,
-    Cut,
     Receive,
+    Response,
     Scope,
     Send,
     problem,
-    respond,
     service_unavailable,
 )
 from tests.support import House, Reply
@@ -58,16 +57,16 @@ class Line:
         path = scope["path"]
         if self.down(path):
             self.cut += 1
-            raise Cut
+            raise AbortConnection
         if self.lost(path):
             self.cut += 1
             await self._gateway(scope, receive, _nowhere)
-            raise Cut
+            raise AbortConnection
         if self.catches and path == WEBHOOKS:
             headers = {name.decode(): value.decode() for name, value in scope["headers"]}
             kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
             self.caught.append((await _whole(receive), kept))
-            await respond(Answer(b"", 204), scope, receive, send)
+            await Response(b"", 204).send(scope, receive, send)
             return
         await self._gateway(scope, receive, send)
 
@@ -75,10 +74,10 @@ class Line:
         """The application behind a real port: cutting is done to the connection."""
         try:
             await self(scope, receive, send)
-        except Cut:
+        except AbortConnection:
             scope["extensions"][CUT]()
         except Unavailable:
-            await respond(problem(service_unavailable()), scope, receive, send)
+            await problem(service_unavailable()).send(scope, receive, send)
 
     async def deliver(self, house: House, index: int = 0) -> Reply:
         """A webhook that was caught, just as it came."""
@@ -91,7 +90,7 @@ async def _whole(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Cut
+            raise AbortConnection
         body += message.get("body", b"")
         if not message.get("more_body"):
             return bytes(body)

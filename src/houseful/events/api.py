@@ -30,11 +30,11 @@ from houseful.seating.parsing import (
 from houseful.webapi.endpoint import (
     ORGANIZER,
     PLAN_BYTES,
-    Answer,
-    Call,
     Endpoint,
     Input,
     Page,
+    Request,
+    Response,
     View,
 )
 
@@ -200,39 +200,39 @@ def _changes(body: ChangesInput) -> Changes:
     return Changes(**said)
 
 
-async def create_event(service: EventsService, call: Call[NewEvent]) -> EventView:
+async def create_event(service: EventsService, call: Request[NewEvent]) -> EventView:
     """Make a draft of an event from a seating plan and prices"""
     keep = None if call.once is None else Keep(call.once, lambda event: _own_view(service, event))
     return _own_view(service, await service.create(call.user, call.body, keep))
 
 
-async def delete_event(service: EventsService, call: Call[None]) -> None:
+async def delete_event(service: EventsService, call: Request[None]) -> None:
     """Delete a draft; what was ever published can only be cancelled"""
     await service.delete(call.user, call.path["event_id"])
 
 
-async def change_event(service: EventsService, call: Call[Changes]) -> EventView:
+async def change_event(service: EventsService, call: Request[Changes]) -> EventView:
     """Change an event; of a published one only what does not concern its seats"""
     return _own_view(service, await service.change(call.user, call.path["event_id"], call.body))
 
 
-async def publish_event(service: EventsService, call: Call[None]) -> EventView:
+async def publish_event(service: EventsService, call: Request[None]) -> EventView:
     """Publish an event: its plan is fixed and its inventory is made"""
     return _view(service, await service.publish(call.user, call.path["event_id"]))
 
 
-async def cancel_event(service: EventsService, call: Call[None]) -> EventView:
+async def cancel_event(service: EventsService, call: Request[None]) -> EventView:
     """Cancel an event and give all buyers their money back"""
     return _view(service, await service.cancel(call.user, call.path["event_id"]))
 
 
-async def get_event(service: EventsService, call: Call[None]) -> EventView:
+async def get_event(service: EventsService, call: Request[None]) -> EventView:
     """One event"""
     event = await service.event(call.who, call.path["event_id"])
     return _own_view(service, event) if is_owned(event, call.who) else _view(service, event)
 
 
-async def list_events(service: EventsService, call: Call[None]) -> Page[EventView]:
+async def list_events(service: EventsService, call: Request[None]) -> Page[EventView]:
     """Published events in the order of their beginning; with mine=true one's own, newest first
 
     A list with `next_cursor` may hold fewer than `limit` events, or none, and yet go on.
@@ -250,7 +250,7 @@ async def list_events(service: EventsService, call: Call[None]) -> Page[EventVie
     return Page([_view(service, event) for event in found], None if more is None else _cursor(more))
 
 
-async def get_plan(service: EventsService, call: Call[None]) -> Answer:
+async def get_plan(service: EventsService, call: Request[None]) -> Response:
     """The seating plan of an event, as pretix seating-plan JSON"""
     known = [
         tag.strip().removeprefix("W/").strip('"') for tag in call.headers.get("if-none-match", "").split(",")
@@ -258,7 +258,7 @@ async def get_plan(service: EventsService, call: Call[None]) -> Answer:
     plan = await service.plan(call.who, call.path["event_id"], known)
     caching = "public, max-age=86400" if plan.final else "private, no-cache"
     headers = [("etag", f'"{plan.plan_hash}"'), ("cache-control", caching)]
-    return Answer(plan.content, 200 if plan.content else 304, headers=headers)
+    return Response(plan.content, 200 if plan.content else 304, headers=headers)
 
 
 def _view(service: EventsService, event: Event) -> EventView:
@@ -323,7 +323,7 @@ def _cursor(position: Position) -> str:
 
 
 def _position(cursor: str) -> Position:
-    """Raises `Refusal` (422) for what is no cursor of ours."""
+    """Raises `ProblemError` (422) for what is no cursor of ours."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = msgspec.json.decode(raw, type=Position)

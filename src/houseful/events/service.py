@@ -18,9 +18,9 @@ from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Worker
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 from houseful.seating.parsing import StandingArea
 from houseful.webapi.auth import Identity, Role
-from houseful.webapi.idempotency import KeptAnswer, Once, forget_old
+from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, forget_old
 
-DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, KeptAnswer)
+DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse)
 
 _HOUSEKEEPING_SECONDS = 60.0
 _MOST_SCANNED = 2_000
@@ -51,7 +51,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 class Keep(NamedTuple):
     """One use of an `Idempotency-Key`, and what its first answer is made of."""
 
-    once: Once
+    once: IdempotencyContext
     answer: Callable[[Event], Any]
 
 
@@ -83,8 +83,8 @@ class EventsService:
         return domain.state(event, self.now())
 
     async def create(self, who: Identity, new: NewEvent, keep: Keep | None = None) -> Event:
-        """A draft. `keep` keeps the answer for a repetition. Raises `Refusal` (422) with every error of its
-        fields and its plan."""
+        """A draft. `keep` keeps the answer for a repetition. Raises `ProblemError` (422) with every error
+        of its fields and its plan."""
         if keep is not None:
             await self._store.transact(keep.once.check)
         async with self._plan_work:
@@ -107,7 +107,8 @@ class EventsService:
         return await self._store.transact(work)
 
     async def change(self, who: Identity, event_id: str, changes: Changes) -> Event:
-        """Raises `Refusal`: 404, 409 for what may not change any more, 422. A change of nothing is no change.
+        """Raises `ProblemError`: 404, 409 for what may not change any more, 422. A change of nothing is no
+        change.
 
         A plan is read outside of the transaction; if the event was changed meanwhile, it is done again.
         """
@@ -162,7 +163,7 @@ class EventsService:
     async def publish(self, who: Identity, event_id: str) -> Event:
         """Starts the making of the inventory. Publishing again changes nothing.
 
-        Raises `Refusal`: 404, 409 for a cancelled event, 422 for one whose time is past.
+        Raises `ProblemError`: 404, 409 for a cancelled event, 422 for one whose time is past.
         """
 
         async def work(tx: Transaction) -> Event:
@@ -190,7 +191,7 @@ class EventsService:
         return await self._store.transact(work)
 
     async def delete(self, who: Identity, event_id: str) -> None:
-        """A draft, for good. Raises `Refusal`: 404, 409 for what was ever published."""
+        """A draft, for good. Raises `ProblemError`: 404, 409 for what was ever published."""
 
         async def work(tx: Transaction) -> None:
             event = _owned(await tx.get(Event, event_id), who)
@@ -307,7 +308,7 @@ def is_owned(event: Event, who: Identity | None) -> bool:
 
 
 def _owned(event: Event | None, who: Identity | None) -> Event:
-    """Raises `Refusal` (404) unless it is the caller's own event."""
+    """Raises `ProblemError` (404) unless it is the caller's own event."""
     if event is None or not is_owned(event, who):
         raise not_found("event")
     return event

@@ -31,7 +31,7 @@ from houseful.gateway.pacing import Pace
 from houseful.gateway.rate_limits import Limit, Limits, limit_of
 from houseful.gateway.response_middleware import ResponseMiddleware, cut
 from houseful.gateway.web_app import WebApp
-from houseful.kernel.errors import Refusal, Transient
+from houseful.kernel.errors import ProblemError, Transient
 from houseful.kernel.network_addresses import forwarded, is_this_machine, network
 from houseful.kernel.ports import Clock, Coordination, Ids
 from houseful.kernel.telemetry import (
@@ -48,15 +48,14 @@ from houseful.webapi.cached_bodies import GZIP, takes
 from houseful.webapi.delayed_responses import LateAnswers
 from houseful.webapi.endpoint import (
     EVENT_STREAM,
-    Answer,
+    AbortConnection,
     App,
-    Cut,
     Endpoint,
     Receive,
+    Response,
     Scope,
     Send,
     problem,
-    respond,
     service_unavailable,
 )
 from houseful.webapi.routing import RouteTable
@@ -73,7 +72,7 @@ _MOST_WAITING = 50
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-Page = Callable[[Asked], Awaitable[Answer]]
+Page = Callable[[Asked], Awaitable[Response]]
 
 
 class _Route(NamedTuple):
@@ -158,7 +157,7 @@ class Gateway:
         self.drain()
         self._streams.stop()
 
-    def refuse_unread(self, refusal: Refusal) -> Answer:
+    def refuse_unread(self, refusal: ProblemError) -> Response:
         """The answer to what came to no request: as every answer has a name, headers and a line in the
         log."""
         name = self._ids.new("req")
@@ -181,7 +180,7 @@ class Gateway:
         try:
             with trace(head.traceparent):
                 await self._answer(scope, receive, response, head)
-        except Cut:
+        except AbortConnection:
             await cut(scope, receive)
         finally:
             request_id.reset(token)
@@ -193,9 +192,9 @@ class Gateway:
         try:
             await self._dispatch(scope, receive, response, head)
             return
-        except Cut:
+        except AbortConnection:
             raise
-        except Refusal as refused:
+        except ProblemError as refused:
             refusal = refused
             REFUSALS.labels("gateway", refusal.code).inc()
         except Transient as error:
@@ -203,12 +202,12 @@ class Gateway:
             refusal = service_unavailable()
         except Exception:
             log.exception("bug", extra={"path": scope["path"]})
-            refusal = Refusal(
+            refusal = ProblemError(
                 500, "internal_error", "This is a fault of ours; it has been recorded with the request id."
             )
         if response.status:
-            raise Cut  # half an answer is out: the client has to see that it is not whole
-        await respond(problem(refusal), scope, receive, response.send)
+            raise AbortConnection  # half an answer is out: the client has to see that it is not whole
+        await problem(refusal).send(scope, receive, response.send)
 
     async def _dispatch(
         self, scope: Scope, receive: Receive, response: ResponseMiddleware, head: _Head
@@ -225,7 +224,7 @@ class Gateway:
             answer = await self._web_app.answer(
                 path, if_none_match=head.if_none_match, accept_encoding=head.accept_encoding
             )
-            await respond(answer, scope, receive, response.send)
+            await answer.send(scope, receive, response.send)
 
     async def _own_page(
         self, page: Page, scope: Scope, receive: Receive, response: ResponseMiddleware, head: _Head
@@ -235,14 +234,14 @@ class Gateway:
         insider = path in _FOR_OPERATORS and self._is_insider(scope, head)
         address = self._client_address(scope, head)
         if path in _FOR_OPERATORS and address is not None and not await self._asking.turn(network(address)):
-            raise Refusal(
+            raise ProblemError(
                 429,
                 "too_many_requests",
                 "Once a second is enough to know.",
                 headers={"retry-after": "1", "connection": "close"},
             )
         answer = await page(Asked(insider, head.accept_encoding, head.if_none_match))
-        await respond(answer, scope, receive, response.send)
+        await answer.send(scope, receive, response.send)
 
     def _is_insider(self, scope: Scope, head: _Head) -> bool:
         """Who asks from this process, or from this machine without a proxy that would do so for anybody;
@@ -265,7 +264,7 @@ class Gateway:
             response.before_refusal = partial(self._late, scope)
         found = self._routes.find(path)
         if found is None:
-            raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
+            raise ProblemError(404, "no_such_path", f"There is nothing at {path}.")
         methods = found[0]
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None or (method == "HEAD" and route.endpoint.media_type == EVENT_STREAM):
@@ -331,7 +330,9 @@ class Gateway:
             known.add("HEAD")
         allowed = ", ".join(sorted(known))
         if method != "OPTIONS":
-            raise Refusal(405, "method_not_allowed", f"Here one may {allowed}.", headers={"allow": allowed})
+            raise ProblemError(
+                405, "method_not_allowed", f"Here one may {allowed}.", headers={"allow": allowed}
+            )
         await response.send(
             {"type": "http.response.start", "status": 204, "headers": [(b"allow", allowed.encode())]}
         )
@@ -400,4 +401,6 @@ def _read_head(scope: Scope) -> _Head:
 
 def _only_get(method: str) -> None:
     if method not in ("GET", "HEAD"):
-        raise Refusal(405, "method_not_allowed", "Here one may GET, HEAD.", headers={"allow": "GET, HEAD"})
+        raise ProblemError(
+            405, "method_not_allowed", "Here one may GET, HEAD.", headers={"allow": "GET, HEAD"}
+        )

@@ -22,7 +22,7 @@ class Streams:
             task.cancel()
 
     async def send(self, app: App, scope: Scope, receive: Receive, response: ResponseMiddleware) -> None:
-        """Raises `Refusal` (503) instead of beginning one that would end at once."""
+        """Raises `ProblemError` (503) instead of beginning one that would end at once."""
         if self._stopping:
             raise _ends_soon()
         response.timed = False

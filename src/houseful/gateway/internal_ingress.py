@@ -11,20 +11,19 @@ from houseful.gateway.headers import CLOSE
 from houseful.gateway.load_shedding import Load
 from houseful.gateway.management import Asked, ManagementEndpoints
 from houseful.gateway.response_middleware import ResponseMiddleware, cut
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
 from houseful.webapi.endpoint import (
     EVENT_STREAM,
-    Answer,
+    AbortConnection,
     App,
-    Cut,
     Endpoint,
     Receive,
+    Response,
     Scope,
     Send,
     problem,
-    respond,
 )
 from houseful.webapi.routing import RouteTable
 
@@ -57,7 +56,7 @@ class InternalIngress:
         self.drain()
         self._streams.stop()
 
-    def refuse_unread(self, refusal: Refusal) -> Answer:
+    def refuse_unread(self, refusal: ProblemError) -> Response:
         """The answer to what came to no request."""
         return problem(refusal)
 
@@ -71,9 +70,9 @@ class InternalIngress:
         try:
             with trace(headers.get(b"traceparent")):
                 await self._dispatch(scope, receive, response)
-        except Refusal as refusal:
-            await respond(problem(refusal), scope, receive, response.send)
-        except Cut:
+        except ProblemError as refusal:
+            await problem(refusal).send(scope, receive, response.send)
+        except AbortConnection:
             await cut(scope, receive)
         finally:
             request_id.reset(token)
@@ -82,11 +81,11 @@ class InternalIngress:
         path: str = scope["path"]
         page = self._management.pages.get(path)
         if page is not None:
-            await respond(await page(Asked()), scope, receive, response.send)
+            await (await page(Asked())).send(scope, receive, response.send)
             return
         found = self._routes.find(path)
         if found is None:
-            raise Refusal(404, "no_such_path", f"There is nothing at {path}.")
+            raise ProblemError(404, "no_such_path", f"There is nothing at {path}.")
         targets = found[0]
         target = targets.get("GET" if scope["method"] == "HEAD" else scope["method"])
         app, endpoint = target or next(iter(targets.values()))  # the service itself refuses other methods

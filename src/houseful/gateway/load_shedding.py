@@ -5,7 +5,7 @@ import asyncio
 import random
 from collections import deque
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.waiting import later
 from houseful.webapi.endpoint import EVENT_STREAM, Endpoint
 
@@ -37,13 +37,13 @@ class Load:
             self.late_seconds = min(self._last)
 
     def admit(self, endpoint: Endpoint) -> None:
-        """Raises `Refusal` (503) for a share of what anybody may read, the greater the later it is. Event
-        streams go first: who has none asks now and then."""
+        """Raises `ProblemError` (503) for a share of what anybody may read, the greater the later it is.
+        Event streams go first: who has none asks now and then."""
         if self.late_seconds <= STREAMS_LATE_SECONDS or not _can_wait(endpoint):
             return
         good = STREAMS_LATE_SECONDS if endpoint.media_type == EVENT_STREAM else READS_LATE_SECONDS
         if self._chance.random() < min(_MOST_SHED, self.late_seconds / good - 1):
-            raise Refusal(
+            raise ProblemError(
                 503,
                 "busy",
                 "Very many people are here at this moment. Try again in a few seconds.",

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from houseful.gateway.single_flight import Shared
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.webapi.cached_bodies import Kept
-from houseful.webapi.endpoint import Answer, Endpoint, problem
+from houseful.webapi.endpoint import Endpoint, Response, problem
 from houseful.webapi.openapi import document
 
 _READY_SECONDS = 3.0
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
     accept_encoding: str | None = None
     if_none_match: str | None = None
 
-    def take(self, kept: Kept, cache: tuple[str, str]) -> Answer:
+    def take(self, kept: Kept, cache: tuple[str, str]) -> Response:
         return kept.answer(
             accept_encoding=self.accept_encoding, if_none_match=self.if_none_match, headers=[cache]
         )
@@ -69,7 +69,7 @@ class ManagementEndpoints:
         self._openapi: asyncio.Future[Kept] | None = None
         self._docs = {name: _page(name, kind) for name, kind in (("index.html", _HTML), ("page.js", _SCRIPT))}
         self.stopping = False
-        self.pages: dict[str, Callable[[Asked], Awaitable[Answer]]] = {
+        self.pages: dict[str, Callable[[Asked], Awaitable[Response]]] = {
             "/healthz": self.alive,
             "/readyz": self.ready,
             "/metrics": self.metrics,
@@ -78,21 +78,21 @@ class ManagementEndpoints:
             "/api/docs/page.js": self.docs_script,
         }
 
-    async def alive(self, asked: Asked) -> Answer:
-        return Answer(b'{"status":"alive"}', headers=[_NO_STORE])
+    async def alive(self, asked: Asked) -> Response:
+        return Response(b'{"status":"alive"}', headers=[_NO_STORE])
 
-    async def ready(self, asked: Asked) -> Answer:
+    async def ready(self, asked: Asked) -> Response:
         if self.stopping:
             return problem(
-                Refusal(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
+                ProblemError(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
             )
         outcomes = await self._outcomes.get()
         wrong = [name for name, outcome in outcomes.items() if outcome != _READY and name in self._needed]
         shown = outcomes if asked.insider else _by_name(outcomes)
         if wrong:
             detail = "; ".join(f"{name}: {shown[name]}" for name in wrong)
-            return problem(Refusal(503, "not_ready", detail, headers={"retry-after": "1"}, checks=shown))
-        return Answer(msgspec.json.encode({"status": _READY, "checks": shown}), headers=[_NO_STORE])
+            return problem(ProblemError(503, "not_ready", detail, headers={"retry-after": "1"}, checks=shown))
+        return Response(msgspec.json.encode({"status": _READY, "checks": shown}), headers=[_NO_STORE])
 
     async def _looked(self) -> dict[str, str]:
         results = await asyncio.gather(*(self._outcome(name) for name in self._checks))
@@ -109,9 +109,9 @@ class ManagementEndpoints:
             return str(error) or type(error).__name__
         return _READY
 
-    async def metrics(self, asked: Asked) -> Answer:
+    async def metrics(self, asked: Asked) -> Response:
         if not asked.insider:
-            raise Refusal(404, "no_such_path", "There is nothing at /metrics.")
+            raise ProblemError(404, "no_such_path", "There is nothing at /metrics.")
         return asked.take(await self._figures.get(), _NO_STORE)
 
     async def _written(self) -> Kept:
@@ -119,7 +119,7 @@ class ManagementEndpoints:
 
         return Kept(await asyncio.to_thread(generate_latest), CONTENT_TYPE_LATEST)
 
-    async def openapi(self, asked: Asked) -> Answer:
+    async def openapi(self, asked: Asked) -> Response:
         if self._openapi is None:  # writing it takes as long as many requests
             self._openapi = asyncio.ensure_future(asyncio.to_thread(self._described))
         return asked.take(await asyncio.shield(self._openapi), _ASK_AGAIN)
@@ -128,10 +128,10 @@ class ManagementEndpoints:
         body = msgspec.json.encode(document(self._services, version=version("houseful")))
         return Kept(body, "application/json")
 
-    async def docs(self, asked: Asked) -> Answer:
+    async def docs(self, asked: Asked) -> Response:
         return asked.take(self._docs["index.html"], _ASK_AGAIN)
 
-    async def docs_script(self, asked: Asked) -> Answer:
+    async def docs_script(self, asked: Asked) -> Response:
         return asked.take(self._docs["page.js"], _ASK_AGAIN)
 
 

@@ -3,7 +3,7 @@ behind the same address do. Comfort for the others, never correctness. docs/oper
 
 from typing import NamedTuple
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import Coordination
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import later
@@ -51,7 +51,7 @@ class Limits:
         self._coordination = coordination
 
     async def admit(self, user_id: str, limit: Limit) -> None:
-        """Raises `Refusal` (429)."""
+        """Raises `ProblemError` (429)."""
         rate = limit.rate
         try:
             wait_seconds = await self._coordination.take(
@@ -61,7 +61,7 @@ class Limits:
             log.warning("rates are not limited just now", extra={"error": str(error)})
             return
         if wait_seconds > 0:
-            raise Refusal(
+            raise ProblemError(
                 429,
                 "too_many_requests",
                 "This account sent too many requests in a short time. Try again in a moment.",

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from houseful.webapi.endpoint import Cut, Receive, Scope, Send
+from houseful.webapi.endpoint import AbortConnection, Receive, Scope, Send
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs
@@ -139,10 +139,11 @@ async def compressed(body: bytes) -> bytes:
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
-    """End the client's connection without an answer; a caller in this process gets the `Cut` itself."""
+    """End the client's connection without an answer; a caller in this process gets the `AbortConnection`
+    itself."""
     end = scope.get("extensions", {}).get(_CUT)
     if end is None:
-        raise Cut
+        raise AbortConnection
     end()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.ports import Workers
 from houseful.webapi.cached_bodies import Keeper, Kept
-from houseful.webapi.endpoint import Answer
+from houseful.webapi.endpoint import Response
 
 _SCREENS = "screens.json"
 _HASHED = "assets/"  # where the build puts files that have the hash of their content in their name
@@ -84,9 +84,9 @@ class WebApp:
 
     async def answer(
         self, path: str, *, if_none_match: str | None = None, accept_encoding: str | None = None
-    ) -> Answer:
+    ) -> Response:
         """The file at that path, or the app itself where the path may be one of its screens; where it is none
-        the app says so, with status 404. Raises `Refusal` (404) for what was to be a file."""
+        the app says so, with status 404. Raises `ProblemError` (404) for what was to be a file."""
         if self._folder is None:
             if not _may_be_screen(path):
                 raise _nothing_at(path)
@@ -103,7 +103,7 @@ class WebApp:
             known = await self._is_screen(path)
             file = await self._file("index.html")
         if file is None:
-            raise Refusal(
+            raise ProblemError(
                 503,
                 "web_app_missing",
                 "The web app is being replaced. Reload in a moment.",
@@ -170,8 +170,8 @@ def _matches(screen: list[str], asked: list[str]) -> bool:
     )
 
 
-def _nothing_at(path: str) -> Refusal:
-    return Refusal(404, "no_such_path", f"There is nothing at {path}.")
+def _nothing_at(path: str) -> ProblemError:
+    return ProblemError(404, "no_such_path", f"There is nothing at {path}.")
 
 
 def _may_be_screen(path: str) -> bool:

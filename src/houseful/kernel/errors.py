@@ -1,6 +1,6 @@
 """Three kinds of error and no fourth.
 
-    Refusal       the caller's doing: a 4xx, never logged as an error
+    ProblemError       the caller's doing: a 4xx, never logged as an error
     Transient     the surroundings' doing: tried again, else a 503
       Conflict      somebody else changed what this transaction read; run it again
       Unavailable   an engine or a service does not answer
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Refusal(Exception):
+class ProblemError(Exception):
     """The request cannot be granted as it stands.
 
     `code` is stable and for programs, `detail` is for people, `errors` maps field paths to what is wrong
@@ -40,12 +40,12 @@ class Refusal(Exception):
         self.extra = extra
 
 
-def not_found(what: str) -> Refusal:
-    return Refusal(404, f"{what}_not_found", f"There is no such {what}.")
+def not_found(what: str) -> ProblemError:
+    return ProblemError(404, f"{what}_not_found", f"There is no such {what}.")
 
 
-def invalid(errors: Mapping[str, str], detail: str = "Some fields need a correction.") -> Refusal:
-    return Refusal(422, "validation_failed", detail, errors=errors)
+def invalid(errors: Mapping[str, str], detail: str = "Some fields need a correction.") -> ProblemError:
+    return ProblemError(422, "validation_failed", detail, errors=errors)
 
 
 class Transient(Exception):

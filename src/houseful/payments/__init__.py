@@ -7,12 +7,12 @@ Nothing outside this package knows that it is not a real one.
 from houseful.payments.api import ENDPOINTS
 from houseful.payments.domain import Intent, WebhookDelivery
 from houseful.payments.service import Payments
-from houseful.webapi.idempotency import KeptAnswer
+from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
 MANIFEST: Manifest[Payments] = Manifest(
     name="payments",
-    documents=(Intent, WebhookDelivery, KeptAnswer),
+    documents=(Intent, WebhookDelivery, StoredResponse),
     build=Payments,
     endpoints=ENDPOINTS,
     handlers={},

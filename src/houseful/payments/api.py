@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.service import Payments
 from houseful.webapi.auth import bearer
-from houseful.webapi.endpoint import Call, Cut, Endpoint, Input, View
-from houseful.webapi.idempotency import Once
+from houseful.webapi.endpoint import AbortConnection, Endpoint, Input, Request, View
+from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.validation import WRONG
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -103,67 +103,67 @@ class DetailsView(View, frozen=True, kw_only=True):
     card_last4: str | None
 
 
-async def confirm(service: Payments, call: Call[ConfirmInput]) -> ConfirmationView:
+async def confirm(service: Payments, call: Request[ConfirmInput]) -> ConfirmationView:
     """Pay with a card. Repeating it is safe: a payment that succeeded says so again and takes no more."""
     given = call.body.card
     card = Card(given.number, given.exp, given.cvc)
     intent, changed = await service.confirm(call.path["intent_id"], call.body.client_secret, card)
     if changed and domain.outcome(card).answer_lost:
-        raise Cut  # it is committed: only the answer is lost, and only once
+        raise AbortConnection  # it is committed: only the answer is lost, and only once
     return _confirmation(intent)
 
 
-async def answer_challenge(service: Payments, call: Call[ChallengeInput]) -> ConfirmationView:
+async def answer_challenge(service: Payments, call: Request[ChallengeInput]) -> ConfirmationView:
     """Approve or refuse a payment, as in the page of a bank (3-D Secure)."""
     approved = call.body.outcome == "approve"
     return _confirmation(await service.answer_challenge(call.path["challenge_id"], approved=approved))
 
 
-async def look_up(service: Payments, call: Call[None]) -> IntentView:
+async def look_up(service: Payments, call: Request[None]) -> IntentView:
     """How a payment stands, for the holder of its secret, such as a buyer whose answer was lost."""
     intent = await service.intent_by_secret(call.path["intent_id"], call.query.client_secret)
     return msgspec.convert(intent, IntentView, from_attributes=True)
 
 
-async def create(service: Payments, call: Call[IntentInput]) -> DetailsView:
+async def create(service: Payments, call: Request[IntentInput]) -> DetailsView:
     """Begin a payment, to be confirmed by the buyer and captured later."""
-    use = _use(service, call, "create", "")
+    context = _use(service, call, "create", "")
     body = call.body
     intent = await service.create(
-        use, amount_minor=body.amount_minor, currency=body.currency, reference=body.reference
+        context, amount_minor=body.amount_minor, currency=body.currency, reference=body.reference
     )
     return _details(intent)
 
 
-async def details(service: Payments, call: Call[None]) -> DetailsView:
+async def details(service: Payments, call: Request[None]) -> DetailsView:
     """All about a payment."""
     _server_only(service, call)
     return _details(await service.intent(call.path["intent_id"]))
 
 
-async def capture(service: Payments, call: Call[NothingInput]) -> DetailsView:
+async def capture(service: Payments, call: Request[NothingInput]) -> DetailsView:
     """Take the money that is reserved, all of it."""
     intent_id = call.path["intent_id"]
     return _details(await service.capture(intent_id, _use(service, call, "capture", intent_id)))
 
 
-async def cancel(service: Payments, call: Call[NothingInput]) -> DetailsView:
+async def cancel(service: Payments, call: Request[NothingInput]) -> DetailsView:
     """End a payment that is not captured; reserved money is given back."""
     intent_id = call.path["intent_id"]
     return _details(await service.cancel(intent_id, _use(service, call, "cancel", intent_id)))
 
 
-async def refund(service: Payments, call: Call[RefundInput]) -> DetailsView:
+async def refund(service: Payments, call: Request[RefundInput]) -> DetailsView:
     """Give captured money back, a part or all."""
     intent_id = call.path["intent_id"]
-    use = _use(service, call, "refund", intent_id)
-    return _details(await service.refund(intent_id, use, call.body.amount_minor))
+    context = _use(service, call, "refund", intent_id)
+    return _details(await service.refund(intent_id, context, call.body.amount_minor))
 
 
-def _server_only(service: Payments, call: Call[Any]) -> None:
+def _server_only(service: Payments, call: Request[Any]) -> None:
     key = bearer(call.headers.get("authorization"))
     if key is None or not service.knows_key(key):
-        raise Refusal(
+        raise ProblemError(
             401,
             "api_key_invalid",
             "This needs the payment gateway's API key.",
@@ -171,18 +171,20 @@ def _server_only(service: Payments, call: Call[Any]) -> None:
         )
 
 
-def _use(service: Payments, call: Call[Any], operation: str, about: str) -> Once:
+def _use(service: Payments, call: Request[Any], operation: str, about: str) -> IdempotencyContext:
     _server_only(service, call)
     return service.once(operation, about, call.headers.get("idempotency-key"), call.raw)
 
 
 def _confirmation(intent: Intent) -> ConfirmationView:
-    """Raises `Refusal`: 402 for a payment that did not go through, 409 for one that can't any more."""
+    """Raises `ProblemError`: 402 for a payment that did not go through, 409 for one that can't any more."""
     if intent.state is State.CANCELED:
         code, detail = domain.REFUSALS[domain.Action.AUTHORIZE]
-        raise Refusal(409, code, detail, intent_status=intent.status)
+        raise ProblemError(409, code, detail, intent_status=intent.status)
     if intent.last_error is not None:
-        raise Refusal(402, intent.last_error, domain.DECLINES[intent.last_error], intent_status=intent.status)
+        raise ProblemError(
+            402, intent.last_error, domain.DECLINES[intent.last_error], intent_status=intent.status
+        )
     if intent.state is State.CHALLENGED:
         url = f"/api/payments/challenges/{intent.id}-{intent.challenge_secret}"
         return ConfirmationView(id=intent.id, status=intent.status, next_action=NextActionView(url=url))

@@ -15,7 +15,7 @@ from houseful.kernel.telemetry import get_logger
 from houseful.payments import domain
 from houseful.payments.domain import Card, Change, DeliveryStatus, Intent, Totals, WebhookDelivery
 from houseful.webapi import idempotency
-from houseful.webapi.idempotency import KeptAnswer, Once
+from houseful.webapi.idempotency import IdempotencyContext, StoredResponse
 from houseful.webapi.manifest import Platform
 
 log = get_logger(__name__)
@@ -45,12 +45,14 @@ class Payments:
     def knows_key(self, api_key: str) -> bool:
         return hmac.compare_digest(api_key.encode(), self._api_key)
 
-    def once(self, operation: str, about: str, key: str | None, body: bytes) -> Once:
-        """A use of an idempotency key, which belongs to operation and thing. Raises `Refusal` (400)."""
+    def once(self, operation: str, about: str, key: str | None, body: bytes) -> IdempotencyContext:
+        """A use of an idempotency key, which belongs to operation and thing. Raises `ProblemError` (400)."""
         return idempotency.once("server", operation, about, key, idempotency.digest(body), self._clock)
 
-    async def create(self, use: Once, *, amount_minor: int, currency: str, reference: str) -> Intent:
-        """Raises `Refusal` (422) for a currency that is not listed."""
+    async def create(
+        self, context: IdempotencyContext, *, amount_minor: int, currency: str, reference: str
+    ) -> Intent:
+        """Raises `ProblemError` (422) for a currency that is not listed."""
         if currency not in CURRENCIES:
             raise invalid({"currency": UNKNOWN})
 
@@ -67,19 +69,20 @@ class Payments:
             tx.insert(intent)
             return intent, None
 
-        return await self._keyed(use, work)
+        return await self._keyed(context, work)
 
     async def intent(self, intent_id: str) -> Intent:
         return await _existing(self._store, intent_id)
 
     async def intent_by_secret(self, intent_id: str, client_secret: str) -> Intent:
-        """Raises `Refusal` (404) for a wrong secret just as for a wrong id."""
+        """Raises `ProblemError` (404) for a wrong secret just as for a wrong id."""
         return _with_secret(await _existing(self._store, intent_id), client_secret)
 
     async def confirm(self, intent_id: str, client_secret: str, card: Card) -> tuple[Intent, bool]:
         """Try to pay; the intent, and whether this call is what changed it.
 
-        Raises `Refusal`: 422 for a card that can't exist, 404 for a wrong secret, 409 if it is not payable.
+        Raises `ProblemError`: 422 for a card that can't exist, 404 for a wrong secret, 409 if it is not
+        payable.
         """
         errors = domain.card_errors(card, self._clock.now())
         if errors:
@@ -93,7 +96,8 @@ class Payments:
         return intent, webhook is not None
 
     async def answer_challenge(self, challenge_id: str, *, approved: bool) -> Intent:
-        """The buyer's answer to the bank. Raises `Refusal` (404) for one that is unknown or was replaced."""
+        """The buyer's answer to the bank. Raises `ProblemError` (404) for one that is unknown or was
+        replaced."""
         intent_id, _, secret = challenge_id.partition("-")
 
         def change(intent: Intent) -> Change:
@@ -104,14 +108,16 @@ class Payments:
         intent, _ = await self._changed(intent_id, change, what="challenge")
         return intent
 
-    async def capture(self, intent_id: str, use: Once) -> Intent:
-        return await self._changed_once(intent_id, use, domain.capture)
+    async def capture(self, intent_id: str, context: IdempotencyContext) -> Intent:
+        return await self._changed_once(intent_id, context, domain.capture)
 
-    async def cancel(self, intent_id: str, use: Once) -> Intent:
-        return await self._changed_once(intent_id, use, domain.cancel)
+    async def cancel(self, intent_id: str, context: IdempotencyContext) -> Intent:
+        return await self._changed_once(intent_id, context, domain.cancel)
 
-    async def refund(self, intent_id: str, use: Once, amount_minor: int) -> Intent:
-        return await self._changed_once(intent_id, use, lambda intent: domain.refund(intent, amount_minor))
+    async def refund(self, intent_id: str, context: IdempotencyContext, amount_minor: int) -> Intent:
+        return await self._changed_once(
+            intent_id, context, lambda intent: domain.refund(intent, amount_minor)
+        )
 
     async def settle_due(self) -> int:
         """Give the delayed payments that are due their outcome; how many were looked at."""
@@ -154,8 +160,8 @@ class Payments:
                 WebhookDelivery, {"status": status}, by="at", until=until, limit=limit
             )
             deleted += await _delete(self._store, WebhookDelivery, [one.id for one in ended])
-        answers = await self._store.find(KeptAnswer, {}, by="answered_at", until=until, limit=limit)
-        return deleted + await _delete(self._store, KeptAnswer, [one.id for one in answers])
+        answers = await self._store.find(StoredResponse, {}, by="answered_at", until=until, limit=limit)
+        return deleted + await _delete(self._store, StoredResponse, [one.id for one in answers])
 
     async def _changed(
         self, intent_id: str, change: Callable[[Intent], Change], *, what: str = "intent"
@@ -167,25 +173,29 @@ class Payments:
         self.webhooks.take(result[1])
         return result
 
-    async def _changed_once(self, intent_id: str, use: Once, change: Callable[[Intent], Change]) -> Intent:
+    async def _changed_once(
+        self, intent_id: str, context: IdempotencyContext, change: Callable[[Intent], Change]
+    ) -> Intent:
         async def work(tx: Transaction) -> _Result:
             return self._put(tx, change(await _existing(tx, intent_id)))
 
-        return await self._keyed(use, work)
+        return await self._keyed(context, work)
 
-    async def _keyed(self, use: Once, work: Callable[[Transaction], Awaitable[_Result]]) -> Intent:
+    async def _keyed(
+        self, context: IdempotencyContext, work: Callable[[Transaction], Awaitable[_Result]]
+    ) -> Intent:
         """Do the work and keep its result under the key, in one transaction; or give the result that is kept.
 
         A refusal is not kept: nothing was changed, and repeating the request may one day be granted.
         """
 
         async def keyed(tx: Transaction) -> _Result:
-            kept = await tx.get(KeptAnswer, use.id)
+            kept = await tx.get(StoredResponse, context.id)
             if kept is not None:
-                _, body = use.replay(kept)
+                _, body = context.replay(kept)
                 return msgspec.json.decode(body, type=Intent), None
             intent, webhook = await work(tx)
-            use.keep(tx, 200, intent)
+            context.keep(tx, 200, intent)
             return intent, webhook
 
         try:

@@ -21,7 +21,7 @@ from houseful.tickets.domain.shows import PlanPart, Show
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.payment_reconciliation import WebhookReceived
-from houseful.webapi.idempotency import KeptAnswer
+from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
 
@@ -51,7 +51,7 @@ MANIFEST = Manifest(
         QueuedLetter,
         Recipient,
         WebhookReceived,
-        KeptAnswer,
+        StoredResponse,
     ),
     build=Tickets,
     endpoints=(*api.ENDPOINTS, *check_in_api.ENDPOINTS, *emails_api.ENDPOINTS),

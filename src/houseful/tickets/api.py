@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from houseful.kernel import email_addresses, webhook_signature
-from houseful.kernel.errors import Refusal, invalid, not_found
+from houseful.kernel.errors import ProblemError, invalid, not_found
 from houseful.kernel.ports import PaymentIntent, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.documents import printing
@@ -22,11 +22,11 @@ from houseful.webapi.endpoint import (
     EVENT_STREAM,
     ORGANIZER,
     USER,
-    Answer,
-    Call,
     Endpoint,
     Input,
     Page,
+    Request,
+    Response,
     Stream,
     View,
     decode,
@@ -119,23 +119,23 @@ class Webhook(msgspec.Struct):
 # Browsing
 
 
-async def inventory(tickets: Tickets, call: Call[None]) -> schemas.InventoryView:
+async def inventory(tickets: Tickets, call: Request[None]) -> schemas.InventoryView:
     """How far the making of an event's seats has come."""
     return await tickets.inventory.progress(call.path["event_id"], call.headers.get("authorization"))
 
 
-async def _hall(tickets: Tickets, call: Call[None]) -> tuple[Show, HallView]:
+async def _hall(tickets: Tickets, call: Request[None]) -> tuple[Show, HallView]:
     show, layout = await tickets.inventory.hall(call.path["event_id"])
     return show, await tickets.availability.view(show.id, layout)
 
 
-async def categories(tickets: Tickets, call: Call[None]) -> Answer:
+async def categories(tickets: Tickets, call: Request[None]) -> Response:
     """The price levels of an event with their availability."""
     show, hall = await _hall(tickets, call)
     return await _kept(call, hall.kept(("categories",), lambda: Page(schemas.category_views(show, hall))))
 
 
-async def sections(tickets: Tickets, call: Call[None]) -> Answer:
+async def sections(tickets: Tickets, call: Request[None]) -> Response:
     """The sections of an event, of one category if asked, with their availability."""
     show, hall = await _hall(tickets, call)
     wanted = call.query.category
@@ -146,7 +146,7 @@ async def sections(tickets: Tickets, call: Call[None]) -> Answer:
     return await _kept(call, hall.kept(key, lambda: Page(schemas.section_views(show, hall, category))))
 
 
-async def seats(tickets: Tickets, call: Call[None]) -> Answer:
+async def seats(tickets: Tickets, call: Request[None]) -> Response:
     """The seats of a section with their status."""
     _, hall = await _hall(tickets, call)
     section = hall.layout.section_by_id(call.path["section_id"])
@@ -156,7 +156,7 @@ async def seats(tickets: Tickets, call: Call[None]) -> Answer:
     return await _kept(call, hall.kept(key, lambda: Page(schemas.seat_views(hall, section))))
 
 
-async def _kept(call: Call[None], kept: Kept, cache: str = "no-cache") -> Answer:
+async def _kept(call: Request[None], kept: Kept, cache: str = "no-cache") -> Response:
     accept_encoding = call.headers.get("accept-encoding")
     await kept.prepare(accept_encoding)
     return kept.answer(
@@ -166,7 +166,7 @@ async def _kept(call: Call[None], kept: Kept, cache: str = "no-cache") -> Answer
     )
 
 
-async def hall_geometry(tickets: Tickets, call: Call[None]) -> Answer:
+async def hall_geometry(tickets: Tickets, call: Request[None]) -> Response:
     """The seat map's geometry; docs/seat-map.md describes its bytes."""
     plan_hash, kept = await tickets.inventory.geometry(call.path["event_id"])
     is_named = call.query.v == plan_hash
@@ -175,17 +175,17 @@ async def hall_geometry(tickets: Tickets, call: Call[None]) -> Answer:
     )
 
 
-async def availability(tickets: Tickets, call: Call[None]) -> Answer:
+async def availability(tickets: Tickets, call: Request[None]) -> Response:
     """The status of every seat, 2 bits each; docs/seat-map.md describes the bytes."""
     _, hall = await _hall(tickets, call)
     etag = f'"{hall.version}"'
     headers = [("cache-control", "public, max-age=1"), ("etag", etag)]
     if is_known(etag, call.headers.get("if-none-match")):
-        return Answer(b"", 304, "application/octet-stream", headers)
-    return Answer(hall.snapshot(), 200, "application/octet-stream", headers)
+        return Response(b"", 304, "application/octet-stream", headers)
+    return Response(hall.snapshot(), 200, "application/octet-stream", headers)
 
 
-async def watch_availability(tickets: Tickets, call: Call[None]) -> Stream:
+async def watch_availability(tickets: Tickets, call: Request[None]) -> Stream:
     """Changes of seats as they happen: a snapshot, then deltas."""
     show, layout = await tickets.inventory.hall(call.path["event_id"])
     return Stream(tickets.availability.watch(show.id, layout, call.headers.get("last-event-id")))
@@ -194,7 +194,7 @@ async def watch_availability(tickets: Tickets, call: Call[None]) -> Stream:
 # Buying
 
 
-async def hold(tickets: Tickets, call: Call[HoldInput]) -> schemas.HoldView:
+async def hold(tickets: Tickets, call: Request[HoldInput]) -> schemas.HoldView:
     """Hold seats, by id or the best available ones."""
     body, event_id, user_id = call.body, call.path["event_id"], call.user.user_id
     if (body.seats is None) == (body.best_available is None):
@@ -210,27 +210,27 @@ async def hold(tickets: Tickets, call: Call[HoldInput]) -> schemas.HoldView:
     return await tickets.hold(user_id, work)
 
 
-async def held(tickets: Tickets, call: Call[HoldInput], tx: Transaction) -> schemas.HoldView | None:
+async def held(tickets: Tickets, call: Request[HoldInput], tx: Transaction) -> schemas.HoldView | None:
     """What `hold` answered to the same request."""
     return await tickets.holding.again(tx, call.use)
 
 
-async def running_holds(tickets: Tickets, call: Call[None]) -> Page[schemas.HoldView]:
+async def running_holds(tickets: Tickets, call: Request[None]) -> Page[schemas.HoldView]:
     """What I hold now, in all events."""
     return Page(await tickets.holding.running_holds(call.user.user_id))
 
 
-async def get_hold(tickets: Tickets, call: Call[None]) -> schemas.HoldView:
+async def get_hold(tickets: Tickets, call: Request[None]) -> schemas.HoldView:
     """One of my holds."""
     return await tickets.holding.hold(call.user.user_id, call.path["hold_id"])
 
 
-async def release(tickets: Tickets, call: Call[None]) -> None:
+async def release(tickets: Tickets, call: Request[None]) -> None:
     """Give back a hold."""
     await tickets.holding.release(call.user.user_id, call.path["hold_id"])
 
 
-async def order(tickets: Tickets, call: Call[OrderInput]) -> schemas.OrderView:
+async def order(tickets: Tickets, call: Request[OrderInput]) -> schemas.OrderView:
     """Order what is held; the answer has what is needed to pay."""
     buyer = call.body.buyer
     email = email_addresses.address(buyer.email, "buyer.email").email
@@ -239,7 +239,7 @@ async def order(tickets: Tickets, call: Call[OrderInput]) -> schemas.OrderView:
     )
 
 
-async def orders(tickets: Tickets, call: Call[None]) -> Page[schemas.OrderView]:
+async def orders(tickets: Tickets, call: Request[None]) -> Page[schemas.OrderView]:
     """My orders, newest first."""
     query: PageQuery = call.query
     found = await tickets.ordering.orders(call.user.user_id, after_cursor(query.cursor), query.limit)
@@ -256,54 +256,56 @@ def after_cursor(cursor: str | None) -> tuple[int, str] | None:
     return int(moment), id
 
 
-async def get_order(tickets: Tickets, call: Call[None]) -> schemas.OrderView:
+async def get_order(tickets: Tickets, call: Request[None]) -> schemas.OrderView:
     """One of my orders."""
     return await tickets.ordering.order_view(call.user.user_id, call.path["order_id"])
 
 
-async def watch_order(tickets: Tickets, call: Call[None]) -> Stream:
+async def watch_order(tickets: Tickets, call: Request[None]) -> Stream:
     """An order whenever it changes."""
     user_id, order_id = call.user.user_id, call.path["order_id"]
     await tickets.ordering.own_order(user_id, order_id)
     return Stream(_messages("order", tickets.ordering.watch_order(user_id, order_id)))
 
 
-async def cancel_order(tickets: Tickets, call: Call[None]) -> schemas.OrderView:
+async def cancel_order(tickets: Tickets, call: Request[None]) -> schemas.OrderView:
     """Cancel an order; what was paid goes back by the event's rules."""
     return await tickets.ordering.cancel(call.user.user_id, call.path["order_id"], call.use)
 
 
-async def order_tickets(tickets: Tickets, call: Call[None]) -> Page[schemas.TicketView]:
+async def order_tickets(tickets: Tickets, call: Request[None]) -> Page[schemas.TicketView]:
     """The tickets of one of my orders."""
     _, _, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
     return Page(found)
 
 
-async def ticket_qr(tickets: Tickets, call: Call[None]) -> Answer:
+async def ticket_qr(tickets: Tickets, call: Request[None]) -> Response:
     """A ticket's QR code."""
     _, _, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
-    return Answer(
+    return Response(
         printing.qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")]
     )
 
 
-async def ticket_pdf(tickets: Tickets, call: Call[None]) -> Answer:
+async def ticket_pdf(tickets: Tickets, call: Request[None]) -> Response:
     """A ticket to print."""
     show, its_order, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
     name = f'attachment; filename="{ticket.id}.pdf"'
     printed = await tickets.workers.run(
         printing.tickets_pdf, show, its_order, [ticket], whose=call.user.user_id, most=_MOST_DRAWN
     )
-    return Answer(printed, 200, "application/pdf", [("content-disposition", name)])
+    return Response(printed, 200, "application/pdf", [("content-disposition", name)])
 
 
-async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
+async def order_calendar(tickets: Tickets, call: Request[None]) -> Response:
     """The event's date for a calendar; of an order that was taken back, its cancellation."""
     show, its_order, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
     if not found:
-        raise Refusal(404, "no_tickets", "This order has no tickets, so there is no date to keep for it.")
+        raise ProblemError(
+            404, "no_tickets", "This order has no tickets, so there is no date to keep for it."
+        )
     date = printing.calendar_date(show, its_order.id, found, tickets.post.sender, tickets.clock.now())
-    return Answer(
+    return Response(
         date.content,
         200,
         f"text/calendar; charset=utf-8; method={date.method}",
@@ -311,7 +313,7 @@ async def order_calendar(tickets: Tickets, call: Call[None]) -> Answer:
     )
 
 
-async def ticket_keys(tickets: Tickets, call: Call[None]) -> Page[TicketKeyView]:
+async def ticket_keys(tickets: Tickets, call: Request[None]) -> Page[TicketKeyView]:
     """The public keys that ticket codes are signed with, for gates without a network."""
     key = base64.urlsafe_b64encode(tickets.signer.public_key).rstrip(b"=").decode()
     return Page([TicketKeyView(kid=key[:8], alg="EdDSA", public_key=key)])
@@ -320,7 +322,7 @@ async def ticket_keys(tickets: Tickets, call: Call[None]) -> Page[TicketKeyView]
 # The payment gateway
 
 
-async def webhook(tickets: Tickets, call: Call[None]) -> None:
+async def webhook(tickets: Tickets, call: Request[None]) -> None:
     """News from the payment gateway, signed."""
     webhook_signature.verify(
         tickets.webhook_keys, call.raw, call.headers.get(webhook_signature.HEADER), tickets.clock.now()
@@ -347,28 +349,28 @@ async def webhook(tickets: Tickets, call: Call[None]) -> None:
 # The organizer
 
 
-async def own_show(tickets: Tickets, call: Call[Any]) -> Show:
+async def own_show(tickets: Tickets, call: Request[Any]) -> Show:
     return await tickets.inventory.own_show(
         call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
     )
 
 
-async def set_blocked(tickets: Tickets, call: Call[BlockedInput]) -> None:
+async def set_blocked(tickets: Tickets, call: Request[BlockedInput]) -> None:
     """Take seats off sale, or put them on sale again."""
     await tickets.inventory.set_blocked(await own_show(tickets, call), call.body.block, call.body.unblock)
 
 
-async def sales(tickets: Tickets, call: Call[None]) -> schemas.SalesView:
+async def sales(tickets: Tickets, call: Request[None]) -> schemas.SalesView:
     """Sales figures of one of my events."""
     return await tickets.figures.sales(await own_show(tickets, call))
 
 
-async def watch_sales(tickets: Tickets, call: Call[None]) -> Stream:
+async def watch_sales(tickets: Tickets, call: Request[None]) -> Stream:
     """Sales figures whenever they change."""
     return Stream(_messages("sales", tickets.figures.watch_sales(await own_show(tickets, call))))
 
 
-async def orders_csv(tickets: Tickets, call: Call[None]) -> Stream:
+async def orders_csv(tickets: Tickets, call: Request[None]) -> Stream:
     """All orders of one of my events as CSV."""
     show = await own_show(tickets, call)
     name = f'attachment; filename="{show.id}-orders.csv"'

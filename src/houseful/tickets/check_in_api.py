@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from houseful.kernel.errors import Refusal, invalid
+from houseful.kernel.errors import ProblemError, invalid
 from houseful.kernel.ports import Transaction
 from houseful.kernel.times import millis
 from houseful.tickets import check_in_views
@@ -17,7 +17,7 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome
 from houseful.webapi.auth import Role
-from houseful.webapi.endpoint import GATE, ORGANIZER, Call, Endpoint, Input, Page, View, decode
+from houseful.webapi.endpoint import GATE, ORGANIZER, Endpoint, Input, Page, Request, View, decode
 from houseful.webapi.validation import ONE_LINE
 
 MOST_SCANS = 500
@@ -55,7 +55,7 @@ class StaffInput(Input, frozen=True, kw_only=True):
     email: Annotated[str, Meta(min_length=3, max_length=320)]
 
 
-async def check_in(tickets: Tickets, call: Call[ScanInput]) -> CheckinView:
+async def check_in(tickets: Tickets, call: Request[ScanInput]) -> CheckinView:
     """Admit a ticket, once.
 
     The same scan (code, gate, scan_id, scanned_at, event_id) always gets the same answer, whoever sends it.
@@ -73,7 +73,7 @@ async def check_in(tickets: Tickets, call: Call[ScanInput]) -> CheckinView:
     return await tickets.gate.check_in(call.user, requests, keep)
 
 
-async def check_in_batch(tickets: Tickets, call: Call[None]) -> BatchView:
+async def check_in_batch(tickets: Tickets, call: Request[None]) -> BatchView:
     """Scans made without a network, in the order in which they were made; each has its own result."""
     batch: _Batch = decode(_Batch, call.raw)
     read = [_read(bytes(raw)) for raw in batch.scans]
@@ -99,7 +99,7 @@ def _read(raw: bytes) -> ScanRequest | CheckinView:
     """A scan of a batch, or the answer to one that is none."""
     try:
         return _scan_request(decode(ScanInput, raw))
-    except Refusal as refusal:
+    except ProblemError as refusal:
         wrong = "; ".join(f"{field} {error}" for field, error in refusal.errors.items())
         return check_in_views.malformed_view(
             _scan_id(raw), f"This scan can't be read: {wrong or refusal.detail}"
@@ -126,32 +126,32 @@ def _scan_request(scan: ScanInput) -> ScanRequest:
     return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
 
 
-def _not_staff(show: Show) -> Refusal:
-    return Refusal(403, "not_gate_staff", check_in_views.not_staff_detail(show))
+def _not_staff(show: Show) -> ProblemError:
+    return ProblemError(403, "not_gate_staff", check_in_views.not_staff_detail(show))
 
 
 # Who may scan
 
 
-async def _own_show(tickets: Tickets, call: Call[Any]) -> Show:
+async def _own_show(tickets: Tickets, call: Request[Any]) -> Show:
     return await tickets.inventory.own_show(
         call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
     )
 
 
-async def gate_staff(tickets: Tickets, call: Call[None]) -> Page[StaffMemberView]:
+async def gate_staff(tickets: Tickets, call: Request[None]) -> Page[StaffMemberView]:
     """The gate accounts that one of my events names; where it names none, every gate account may scan"""
     return Page(check_in_views.staff_views(await tickets.staff.of(await _own_show(tickets, call))))
 
 
-async def add_gate_staff(tickets: Tickets, call: Call[StaffInput]) -> Page[StaffMemberView]:
+async def add_gate_staff(tickets: Tickets, call: Request[StaffInput]) -> Page[StaffMemberView]:
     """Name a gate account for one of my events; from then on only named ones may scan for it"""
     show = await _own_show(tickets, call)
     staff = await tickets.staff.name(show, call.body.email, call.headers["authorization"])
     return Page(check_in_views.staff_views(staff))
 
 
-async def remove_gate_staff(tickets: Tickets, call: Call[None]) -> None:
+async def remove_gate_staff(tickets: Tickets, call: Request[None]) -> None:
     """Take a gate account off one of my events"""
     await tickets.staff.remove(await _own_show(tickets, call), call.path["user_id"])
 

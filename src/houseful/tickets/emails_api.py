@@ -12,7 +12,7 @@ from houseful.tickets.domain.emails import LetterState, QueuedLetter
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.schemas import BuyerView
 from houseful.tickets.use_cases import Tickets
-from houseful.webapi.endpoint import ORGANIZER, USER, Call, Endpoint, Input, Page, View
+from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint, Input, Page, Request, View
 
 _MOST_TOKEN = 200
 
@@ -65,13 +65,13 @@ def undelivered_view(letter: QueuedLetter, order: Order) -> UndeliveredView:
     )
 
 
-async def order_letters(tickets: Tickets, call: Call[None]) -> Page[LetterView]:
+async def order_letters(tickets: Tickets, call: Request[None]) -> Page[LetterView]:
     """The letters about one of my orders, and what became of them."""
     order = await tickets.ordering.own_order(call.user.user_id, call.path["order_id"])
     return Page([letter_view(letter) for letter in await tickets.undelivered.of_order(order)])
 
 
-async def undelivered(tickets: Tickets, call: Call[None]) -> Page[UndeliveredView]:
+async def undelivered(tickets: Tickets, call: Request[None]) -> Page[UndeliveredView]:
     """Letters about orders of one of my events that have not arrived, the longest waiting first."""
     query: PageQuery = call.query
     show = await own_show(tickets, call)
@@ -83,7 +83,7 @@ async def undelivered(tickets: Tickets, call: Call[None]) -> Page[UndeliveredVie
     return Page([undelivered_view(letter, order) for letter, order in found], cursor)
 
 
-async def correct(tickets: Tickets, call: Call[EmailInput]) -> Page[LetterView]:
+async def correct(tickets: Tickets, call: Request[EmailInput]) -> Page[LetterView]:
     """Correct the address of an order's buyer, and send the order's letters there."""
     show = await own_show(tickets, call)
     email = email_addresses.address(call.body.email).email
@@ -91,7 +91,7 @@ async def correct(tickets: Tickets, call: Call[EmailInput]) -> Page[LetterView]:
     return Page([letter_view(letter) for letter in letters])
 
 
-async def prove(tickets: Tickets, call: Call[ProofInput]) -> None:
+async def prove(tickets: Tickets, call: Request[ProofInput]) -> None:
     """Say that an address is mine, with the token of a letter to it; what waits for that is sent."""
     if not call.body.token.isascii():
         raise invalid({"token": "is not the one of a letter; copy the whole link"})

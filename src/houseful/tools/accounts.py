@@ -8,6 +8,7 @@ from houseful.webapi.auth import Role
 
 
 async def create(settings: Settings, *, email: str, password: str, name: str, role: str) -> User:
-    """An account with this role and password, new or not, beside a running server too. Raises `Refusal`."""
+    """An account with this role and password, new or not, beside a running server too. Raises
+    `ProblemError`."""
     async with open_service_offline(settings, MANIFEST) as users:
         return await users.create_user(email, password, name, [Role(role)])

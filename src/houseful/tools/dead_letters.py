@@ -35,14 +35,15 @@ async def all_dead(settings: Settings) -> list[tuple[str, DeadLetter]]:
 
 
 async def try_again(settings: Settings, service: str, key: str, *, accept_gap: bool) -> None:
-    """Beside a running server, which does the work. Raises `Refusal` where nothing waits under that key."""
+    """Beside a running server, which does the work. Raises `ProblemError` where nothing waits under that
+    key."""
     async with _opened(settings, _manifest(service)) as store:
         await unpark(store, key, accept_gap=accept_gap)
 
 
 async def apply_dead(settings: Settings, service: str, id: str) -> None:
     """Beside a running server too: a message is applied to documents, in one transaction, and asks nobody
-    else. Raises `Refusal` where there is none or it still can't be understood.
+    else. Raises `ProblemError` where there is none or it still can't be understood.
     """
     manifest = _manifest(service)
     async with open_service_offline(settings, manifest) as built, _opened(settings, manifest) as store:

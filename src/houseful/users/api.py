@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from houseful.kernel import email_addresses
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.times import rfc3339
 from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
 from houseful.users.service import SignedIn, Users
@@ -16,11 +16,11 @@ from houseful.webapi.endpoint import (
     ORGANIZER,
     USER,
     WITHIN,
-    Answer,
-    Call,
     Endpoint,
     Input,
     Page,
+    Request,
+    Response,
     View,
     decode,
     not_authenticated,
@@ -113,14 +113,14 @@ class KeysView(View, frozen=True, kw_only=True):
     keys: list[TokenKeyView]
 
 
-async def register(users: Users, call: Call[RegisterInput]) -> RegisteredView:
+async def register(users: Users, call: Request[RegisterInput]) -> RegisteredView:
     """Make an account. The answer does not tell whether the address has one already."""
     body = call.body
     made = await users.register(email=body.email, password=body.password, name=body.name, peer=call.peer)
     return RegisteredView(id=made.id, email=made.email, name=made.name)
 
 
-async def login(users: Users, call: Call[LoginInput]) -> Answer:
+async def login(users: Users, call: Request[LoginInput]) -> Response:
     """Begin a session: an access token, and a refresh token in a cookie or in the body."""
     by_cookie = call.body.token_transport == "cookie"  # noqa: S105
     if by_cookie:
@@ -136,7 +136,7 @@ async def login(users: Users, call: Call[LoginInput]) -> Answer:
     return _tokens(users, signed_in, by_cookie=by_cookie)
 
 
-async def refresh(users: Users, call: Call[None]) -> Answer:
+async def refresh(users: Users, call: Request[None]) -> Response:
     """Exchange a refresh token for the next pair; the new one travels as the old one did. A token in the body
     wins."""
     token = _token_in_body(call)
@@ -144,12 +144,12 @@ async def refresh(users: Users, call: Call[None]) -> Answer:
         return _tokens(users, await users.refresh(token), by_cookie=False)
     token = users.cookie.value(call.headers)
     if token is None:
-        raise Refusal(401, "refresh_invalid", "There is no refresh token. Sign in.")
+        raise ProblemError(401, "refresh_invalid", "There is no refresh token. Sign in.")
     users.cookie.check_sender(call.headers)
     return _tokens(users, await users.refresh(token), by_cookie=True)
 
 
-async def logout(users: Users, call: Call[None]) -> Answer:
+async def logout(users: Users, call: Request[None]) -> Response:
     """End the session of the access token or of the refresh token, and its access tokens with it."""
     token = _token_in_body(call)
     if token is None:
@@ -159,58 +159,58 @@ async def logout(users: Users, call: Call[None]) -> Answer:
     if token is None and call.who is None:
         raise not_authenticated()
     await users.logout(session_id=call.who.session_id if call.who else None, refresh_token=token)
-    return Answer(status=204, headers=[users.cookie.clear(), _NO_STORE])
+    return Response(status=204, headers=[users.cookie.clear(), _NO_STORE])
 
 
-async def change_password(users: Users, call: Call[PasswordInput]) -> None:
+async def change_password(users: Users, call: Request[PasswordInput]) -> None:
     """Change the password, and end all other sessions."""
     await users.change_password(call.user, current=call.body.current_password, new=call.body.new_password)
 
 
-async def me(users: Users, call: Call[None]) -> UserView:
+async def me(users: Users, call: Request[None]) -> UserView:
     """Who the access token belongs to."""
     return _view(await users.me(call.user))
 
 
-async def list_users(users: Users, call: Call[None]) -> Page[UserView]:
+async def list_users(users: Users, call: Request[None]) -> Page[UserView]:
     """All users, oldest first, or those whose address begins with `q`."""
     query: UsersQuery = call.query
     found, next_cursor = await users.page(q=query.q, cursor=query.cursor, limit=query.limit)
     return Page([_view(user) for user in found], next_cursor)
 
 
-async def gate_account(users: Users, call: Call[None]) -> RegisteredView:
+async def gate_account(users: Users, call: Request[None]) -> RegisteredView:
     """The gate account with an address, for an organizer who names gate staff."""
     found = await users.gate_account(call.query.email)
     return RegisteredView(id=found.id, email=found.email, name=found.name)
 
 
-async def set_roles(users: Users, call: Call[RolesInput]) -> UserView:
+async def set_roles(users: Users, call: Request[RolesInput]) -> UserView:
     """Give a user exactly these roles, and buyer; access tokens with the old ones end."""
     return _view(await users.set_roles(call.path["user_id"], call.body.roles, by=call.user))
 
 
-async def keys(users: Users, call: Call[None]) -> Answer:
+async def keys(users: Users, call: Request[None]) -> Response:
     """The public keys of access tokens (JSON Web Key Set)."""
     body = msgspec.json.encode(users.published_keys)
-    return Answer(body, headers=[("cache-control", f"public, max-age={_KEYS_FRESH_SECONDS}")])
+    return Response(body, headers=[("cache-control", f"public, max-age={_KEYS_FRESH_SECONDS}")])
 
 
-async def ended_tokens(users: Users, call: Call[None]) -> Endings:
+async def ended_tokens(users: Users, call: Request[None]) -> Endings:
     """What ended access tokens before their time, for the processes of the installation alone."""
     if call.peer != WITHIN:
-        raise Refusal(404, "no_such_path", f"There is nothing at {PATH}.")
+        raise ProblemError(404, "no_such_path", f"There is nothing at {PATH}.")
     query: EndedQuery = call.query
     return Endings(await users.ended_tokens(query.since))
 
 
-def _token_in_body(call: Call[Any]) -> str | None:
+def _token_in_body(call: Request[Any]) -> str | None:
     """With the token in a cookie there need not be a body at all."""
     body: RefreshInput = decode(RefreshInput, call.raw) if call.raw.strip() else RefreshInput()
     return body.refresh_token
 
 
-def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Answer:
+def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Response:
     headers = [_NO_STORE]
     if by_cookie:
         headers.append(users.cookie.set(signed_in.refresh_token, seconds=signed_in.refresh_seconds))
@@ -221,7 +221,7 @@ def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Answer:
         user=_account(signed_in.user),
         refresh_token=UNSET if by_cookie else signed_in.refresh_token,
     )
-    return Answer(msgspec.json.encode(view), headers=headers)
+    return Response(msgspec.json.encode(view), headers=headers)
 
 
 def _account(user: User) -> AccountView:

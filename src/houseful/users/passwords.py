@@ -11,7 +11,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.ports import Ids
 from houseful.kernel.waiting import later
 
@@ -33,7 +33,7 @@ class Passwords:
     leaves the rest alone.
 
     `whose` is the network that asks, or an account: they take turns. Every method that hashes raises
-    `Refusal` (429 `too_busy`) while `most_waiting` others wait. Whoever gives up waiting (the caller's
+    `ProblemError` (429 `too_busy`) while `most_waiting` others wait. Whoever gives up waiting (the caller's
     connection ended) is not hashed for. For one event loop.
     """
 
@@ -94,7 +94,7 @@ class Passwords:
             self._free -= 1
             return
         if queue.length >= self._most_waiting:
-            raise Refusal(
+            raise ProblemError(
                 429,
                 "too_busy",
                 "Too many people sign in at this moment. Try again in a few seconds.",

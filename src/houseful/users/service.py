@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Duplicate, Refusal, Unavailable, invalid, not_found
+from houseful.kernel.errors import Duplicate, ProblemError, Unavailable, invalid, not_found
 from houseful.kernel.network_addresses import network
 from houseful.kernel.ports import Clock, Coordination, Ids, Store, Transaction
 from houseful.kernel.telemetry import get_logger
@@ -93,7 +93,7 @@ class Users:
         """A new account; where the address has one already, the answer looks the same, takes as long, and
         changes nothing.
 
-        Raises `Refusal`: 422 by field, 429.
+        Raises `ProblemError`: 422 by field, 429.
         """
         found, name = email_addresses.address(email), domain.person(name)
         password = domain.new_password(password, found.email)
@@ -113,7 +113,8 @@ class Users:
         return Registered(user.id, user.email, user.name)
 
     async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
-        """Begins a session. Raises `Refusal`: 401 `bad_credentials`, whichever of the two is wrong; 429."""
+        """Begins a session. Raises `ProblemError`: 401 `bad_credentials`, whichever of the two is wrong;
+        429."""
         key, password = email_addresses.searched(email), domain.typed_password(password)
         origin = network(peer)
         account = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
@@ -154,15 +155,15 @@ class Users:
             return user.password_hash
         try:
             return await self._passwords.hash(password, whose=origin)
-        except Refusal:
+        except ProblemError:
             return user.password_hash
 
     async def refresh(self, token: str) -> SignedIn:
         """The next pair of tokens, with the roles of this moment. Parallel calls with one token get one
         successor.
 
-        Raises `Refusal`: 429, or 401: `refresh_invalid`, `refresh_expired`, or `refresh_reused`, which has
-        ended the session.
+        Raises `ProblemError`: 429, or 401: `refresh_invalid`, `refresh_expired`, or `refresh_reused`,
+        which has ended the session.
         """
         presented = self._refresh.read(token)
         if presented is None:
@@ -215,8 +216,8 @@ class Users:
             await self._endings.tell(*await self._store.transact(work))
 
     async def change_password(self, who: Identity, *, current: str, new: str) -> None:
-        """Ends all other sessions of the user; this one goes on. Raises `Refusal`: 403 where `current` is
-        wrong, 422, 429."""
+        """Ends all other sessions of the user; this one goes on. Raises `ProblemError`: 403 where
+        `current` is wrong, 422, 429."""
         verified = await self.me(who)
         new = domain.new_password(new, verified.email, field="new_password")
         current = domain.typed_password(current)
@@ -243,10 +244,10 @@ class Users:
         await self._endings.tell(await self._store.transact(work))
 
     async def me(self, who: Identity) -> User:
-        """Raises `Refusal` (401) where the token is of another installation's user."""
+        """Raises `ProblemError` (401) where the token is of another installation's user."""
         user = await self._store.get(User, who.user_id)
         if user is None:
-            raise Refusal(401, "token_invalid", "This access token's user does not exist.")
+            raise ProblemError(401, "token_invalid", "This access token's user does not exist.")
         return user
 
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
@@ -268,14 +269,15 @@ class Users:
         return shown, _cursor(getattr(shown[-1], by), shown[-1].id) if more else None
 
     async def gate_account(self, email: str) -> User:
-        """Raises `Refusal` (404) where no account with the role gate has this address."""
+        """Raises `ProblemError` (404) where no account with the role gate has this address."""
         user = await self._user_of(email_addresses.searched(email))
         if user is None or Role.GATE not in user.roles:
             raise not_found("account")
         return user
 
     async def set_roles(self, user_id: str, roles: Iterable[Role], *, by: Identity) -> User:
-        """The user's access tokens end; the next refresh gives one with these roles. Raises `Refusal`: 404;
+        """The user's access tokens end; the next refresh gives one with these roles. Raises
+        `ProblemError`: 404;
         409 where an admin would lose the own role, so that there is always one left; 403 where who asks is no
         admin any more, whatever the access token still says."""
         roles = list(roles)
@@ -283,7 +285,7 @@ class Users:
         async def work(tx: Transaction) -> tuple[User, list[Ending]]:
             admins = await tx.get(Admins, Admins.ID)
             if admins is None or by.user_id not in admins.user_ids:
-                raise Refusal(403, "forbidden", "You are no admin any more.")
+                raise ProblemError(403, "forbidden", "You are no admin any more.")
             user = await tx.get(User, user_id)
             if user is None:
                 raise not_found("user")
@@ -304,7 +306,7 @@ class Users:
         """For the operator: the account with at least these roles and this password, new or not.
 
         An account that exists keeps its name; where its password is another one, all its sessions end. Raises
-        `Refusal` (422).
+        `ProblemError` (422).
         """
         found, roles = email_addresses.address(email), list(roles)
         password = domain.new_password(password, found.email)
@@ -427,7 +429,7 @@ def _cursor(value: str, id: str) -> str:
 
 
 def _read_cursor(cursor: str) -> tuple[str, str]:
-    """Raises `Refusal` (422) for what is none of ours."""
+    """Raises `ProblemError` (422) for what is none of ours."""
     try:
         return msgspec.json.decode(
             base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=tuple[str, str]
@@ -436,10 +438,10 @@ def _read_cursor(cursor: str) -> tuple[str, str]:
         raise invalid({"cursor": "is not one that a list gave out."}) from error
 
 
-def _bad_credentials() -> Refusal:
-    return Refusal(401, "bad_credentials", "The e-mail address or the password is not right.")
+def _bad_credentials() -> ProblemError:
+    return ProblemError(401, "bad_credentials", "The e-mail address or the password is not right.")
 
 
-def _wrong_current() -> Refusal:
+def _wrong_current() -> ProblemError:
     wrong = {"current_password": "is not right."}
-    return Refusal(403, "bad_credentials", "The current password is not right.", errors=wrong)
+    return ProblemError(403, "bad_credentials", "The current password is not right.", errors=wrong)

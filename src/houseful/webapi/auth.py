@@ -9,7 +9,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import Clock, ServiceClient
 from houseful.webapi.revoked_tokens import EndedTokens
 
@@ -55,8 +55,8 @@ def bearer(authorization: str | None) -> str | None:
 _WWW_AUTHENTICATE = {"www-authenticate": 'Bearer error="invalid_token"'}
 
 
-def _invalid() -> Refusal:
-    return Refusal(
+def _invalid() -> ProblemError:
+    return ProblemError(
         401,
         "token_invalid",
         "This access token is not valid.",
@@ -64,8 +64,8 @@ def _invalid() -> Refusal:
     )
 
 
-def _expired() -> Refusal:
-    return Refusal(
+def _expired() -> ProblemError:
+    return ProblemError(
         401,
         "token_expired",
         "This access token has expired.",
@@ -73,9 +73,9 @@ def _expired() -> Refusal:
     )
 
 
-def _ended() -> Refusal:
+def _ended() -> ProblemError:
     """Of a client's view it is as one that has expired: the next refresh gives another, or says why not."""
-    return Refusal(
+    return ProblemError(
         401,
         "token_expired",
         "This access token was ended: its session is over, or its holder has another password or other roles "
@@ -100,7 +100,7 @@ class TokenVerifier:
         self._verified: OrderedDict[str, Identity] = OrderedDict()
 
     async def identity(self, token: str) -> Identity:
-        """Raises `Refusal` (401) for a token that does not hold, `Unavailable` where the keys can't be
+        """Raises `ProblemError` (401) for a token that does not hold, `Unavailable` where the keys can't be
         had.
         """
         now = self._clock.now()

@@ -10,10 +10,10 @@ from functools import lru_cache
 
 import brotli
 
-from houseful.kernel.errors import Refusal, Transient
+from houseful.kernel.errors import ProblemError, Transient
 from houseful.kernel.ports import Workers
 from houseful.kernel.telemetry import get_logger
-from houseful.webapi.endpoint import Answer
+from houseful.webapi.endpoint import Response
 
 log = get_logger(__name__)
 
@@ -127,18 +127,18 @@ class Kept:
         accept_encoding: str | None,
         if_none_match: str | None,
         headers: Sequence[tuple[str, str]] = (),
-    ) -> Answer:
+    ) -> Response:
         """As this client takes it: 304 where it has it."""
         sent = [("etag", self.etag), ("vary", "accept-encoding"), *headers]
         if is_known(self.etag, if_none_match):
-            return Answer(b"", 304, self.media_type, sent)
+            return Response(b"", 304, self.media_type, sent)
         if accept_encoding is None or len(self.plain) < _LEAST_BYTES:
-            return Answer(self.plain, 200, self.media_type, sent)
+            return Response(self.plain, 200, self.media_type, sent)
         coding = accepted(accept_encoding)[0]
         body = self.body(coding)
         if body is not self.plain:
             sent.append(("content-encoding", coding))
-        return Answer(body, 200, self.media_type, sent)
+        return Response(body, 200, self.media_type, sent)
 
 
 class Keeper:
@@ -165,7 +165,7 @@ class Keeper:
     async def _shrink(self, kept: Kept) -> None:
         try:
             kept.replace(await self._workers.run(smallest, kept.plain, whose=_OUR_WORK, most=1000))
-        except (Transient, Refusal) as error:
+        except (Transient, ProblemError) as error:
             log.info("an answer stays larger than it could be", extra={"error": str(error)})
 
 

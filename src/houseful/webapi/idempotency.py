@@ -2,7 +2,8 @@
 
 The answer is inserted in the transaction that did the work, so there is never the one without the other: a
 client that repeats its request after a crash gets either the first answer or a first try. Where what is made
-can tell the answer again, it is named by the use of the key (`Once.named`), and nothing else is kept.
+can tell the answer again, it is named by the use of the key (`IdempotencyContext.named`), and nothing else
+is kept.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.errors import Duplicate, ProblemError, Unavailable
 from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.kernel.telemetry import request_id
@@ -22,7 +23,7 @@ _KEY_LENGTH = 200
 _DIGEST_BYTES = 20
 
 
-class KeptAnswer(Document, frozen=True, kw_only=True):
+class StoredResponse(Document, frozen=True, kw_only=True):
     """`id` names user, route and key; `request` is a digest of the body that it answers."""
 
     collection = "answers"
@@ -38,7 +39,7 @@ class Answered(Exception):
     """This key has its answer already."""
 
 
-class Once:
+class IdempotencyContext:
     """One use of a key. A use case calls `keep` in the transaction that does what was asked. Or it makes
     something that is `named` by the use; then it calls `must_be_first` and `tell` instead.
     """
@@ -57,7 +58,7 @@ class Once:
 
     def must_be_first(self, tx: Transaction) -> None:
         """Where an answer was kept, a refusal say, the transaction fails with `Duplicate`."""
-        tx.absent(KeptAnswer, self.id)
+        tx.absent(StoredResponse, self.id)
 
     def tell(self, answer: Any) -> None:
         """Answer without keeping it: the endpoint's `again` tells it from what was made."""
@@ -70,7 +71,7 @@ class Once:
 
     async def check(self, tx: Transaction) -> None:
         """For a use case whose first transaction does not keep the answer. Raises `Answered`."""
-        if await tx.get(KeptAnswer, self.id) is not None:
+        if await tx.get(StoredResponse, self.id) is not None:
             raise Answered
 
     async def keep_afterwards(self, store: Store, status: int, body: bytes) -> None:
@@ -79,8 +80,8 @@ class Once:
 
         await store.transact(work)
 
-    def _document(self, status: int, body: bytes) -> KeptAnswer:
-        return KeptAnswer(
+    def _document(self, status: int, body: bytes) -> StoredResponse:
+        return StoredResponse(
             id=self.id,
             request=self.request,
             status=status,
@@ -89,17 +90,17 @@ class Once:
         )
 
     def check_request(self, first: str) -> None:
-        """Raises `Refusal` (422) where the key was first used for something else."""
+        """Raises `ProblemError` (422) where the key was first used for something else."""
         if first != self.request:
-            raise Refusal(
+            raise ProblemError(
                 422,
                 "idempotency_key_reused",
                 "This Idempotency-Key was used with another body. Use a new key for a new intent.",
                 errors={"Idempotency-Key": "was used with another body"},
             )
 
-    def replay(self, kept: KeptAnswer) -> tuple[int, bytes]:
-        """Raises `Refusal` (422) where the key was first used for something else."""
+    def replay(self, kept: StoredResponse) -> tuple[int, bytes]:
+        """Raises `ProblemError` (422) where the key was first used for something else."""
         self.check_request(kept.request)
         return kept.status, b"" if kept.status == 204 else bytes(kept.body)
 
@@ -116,50 +117,55 @@ def digest_of_pieces(body: Pieces) -> str:
     return hashed.hexdigest()
 
 
-def once(user_id: str, method: str, path: str, key: str | None, request: str, clock: Clock) -> Once:
-    """`request` is the digest of the body. Raises `Refusal` (400) for a key that is missing or no good."""
+def once(
+    user_id: str, method: str, path: str, key: str | None, request: str, clock: Clock
+) -> IdempotencyContext:
+    """`request` is the digest of the body. Raises `ProblemError` (400) for a key that is missing or no
+    good."""
     if key is None:
-        raise Refusal(
+        raise ProblemError(
             400,
             "idempotency_key_missing",
             "Send an Idempotency-Key header: any unique text, the same one when you repeat this request.",
         )
     if not 1 <= len(key) <= _KEY_LENGTH or not key.isprintable():
-        raise Refusal(
+        raise ProblemError(
             400, "idempotency_key_invalid", f"An Idempotency-Key is 1 to {_KEY_LENGTH} printable characters."
         )
     name = hashlib.blake2b(f"{user_id}\0{method}\0{path}\0{key}".encode(), digest_size=20).hexdigest()
-    return Once(name, request, clock)
+    return IdempotencyContext(name, request, clock)
 
 
-async def claim(coordination: Coordination, use: Once) -> bool:
+async def claim(coordination: Coordination, context: IdempotencyContext) -> bool:
     """True while no other request with this key is running, as far as can be known; `keep` is what makes it
     sure."""
     try:
-        return await coordination.acquire([f"once:{use.id}"], _owner(use), ttl_seconds=_RUNNING_SECONDS)
+        return await coordination.acquire(
+            [f"once:{context.id}"], _owner(context), ttl_seconds=_RUNNING_SECONDS
+        )
     except Unavailable:
         return True
 
 
-def unclaim(coordination: Coordination, use: Once) -> None:
-    coordination.release([f"once:{use.id}"], _owner(use))
+def unclaim(coordination: Coordination, context: IdempotencyContext) -> None:
+    coordination.release([f"once:{context.id}"], _owner(context))
 
 
-def _owner(use: Once) -> str:
+def _owner(context: IdempotencyContext) -> str:
     """The request: of two with one key, each is somebody else."""
-    return request_id.get() or use.id
+    return request_id.get() or context.id
 
 
 def is_copy(error: Duplicate) -> bool:
-    return error.collection == KeptAnswer.collection
+    return error.collection == StoredResponse.collection
 
 
 async def forget_old(store: Store, clock: Clock, *, batch: int = 500) -> int:
     """Delete what is older than 48 hours; how many."""
-    old = await store.find(KeptAnswer, {}, by="answered_at", until=clock.now() - KEPT_MILLIS, limit=batch)
+    old = await store.find(StoredResponse, {}, by="answered_at", until=clock.now() - KEPT_MILLIS, limit=batch)
 
     async def work(tx: Transaction) -> None:
-        for answer in (await tx.get_many(KeptAnswer, [one.id for one in old])).values():
+        for answer in (await tx.get_many(StoredResponse, [one.id for one in old])).values():
             tx.delete(answer)
 
     if old:

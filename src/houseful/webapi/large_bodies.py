@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Workers
 from houseful.webapi.endpoint import BODY_BYTES, Endpoint, read
@@ -46,17 +46,17 @@ class LargeBodies:
 
     @contextmanager
     def admitted(self, user_id: str) -> Iterator[None]:
-        """Until its request is answered. Raises `Refusal`: 429 for too many of this user's, 503 for too many
-        of everybody's."""
+        """Until its request is answered. Raises `ProblemError`: 429 for too many of this user's, 503 for
+        too many of everybody's."""
         if self._by_user[user_id] >= MOST_OF_ONE:
-            raise Refusal(
+            raise ProblemError(
                 429,
                 "too_busy",
                 "What you have sent before is still being read. Wait for its answer.",
                 headers={"retry-after": str(_RETRY_SECONDS), "connection": "close"},
             )
         if self._by_user.total() >= MOST:
-            raise Refusal(
+            raise ProblemError(
                 503,
                 "too_busy",
                 "Too many large files arrive at this moment. Try again in a few seconds.",

@@ -15,7 +15,7 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
 from houseful.kernel.telemetry import trace
-from houseful.webapi.endpoint import Answer, Cut, respond
+from houseful.webapi.endpoint import AbortConnection, Response
 
 
 class Echo:
@@ -26,20 +26,20 @@ class Echo:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/readyz":  # the proxy's look
-            await respond(Answer(), scope, receive, send)
+            await Response().send(scope, receive, send)
             return
         self.headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         body = (await receive())["body"]
         if scope["path"] == "/cut":
             if CUT not in scope.get("extensions", {}):
-                raise Cut
+                raise AbortConnection
             scope["extensions"][CUT]()
             await receive()
             return
         if scope["path"] == "/slow":
             await asyncio.Event().wait()
         said = f"{scope['method']} {scope['path']} {scope['query_string'].decode()} ".encode() + body
-        await respond(Answer(said, 418, "text/plain", [("X-Thing", "one")]), scope, receive, send)
+        await Response(said, 418, "text/plain", [("X-Thing", "one")]).send(scope, receive, send)
 
 
 @pytest.fixture

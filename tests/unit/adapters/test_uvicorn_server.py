@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, JoinedWrites, PortTaken, listen, serve
-from houseful.kernel.errors import Refusal
-from houseful.webapi.endpoint import Answer, problem, respond
+from houseful.kernel.errors import ProblemError
+from houseful.webapi.endpoint import Response, problem
 
 PATIENCE_SECONDS = 60.0
 
@@ -28,8 +28,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    await respond(
-        Answer(f"{scope['path']} {len(body)}".encode(), media_type="text/plain"), scope, receive, send
+    await Response(f"{scope['path']} {len(body)}".encode(), media_type="text/plain").send(
+        scope, receive, send
     )
 
 
@@ -335,7 +335,7 @@ async def test_what_the_server_answers_itself_is_made_by_the_application(
         if scope["path"] == "/ends":
             raise asyncio.CancelledError
 
-    def refuse(refusal: Refusal) -> Answer:
+    def refuse(refusal: ProblemError) -> Response:
         answer = problem(refusal)
         answer.headers = [*answer.headers, ("x-request-id", "req_1")]
         return answer
@@ -366,7 +366,7 @@ def test_newcomers_are_let_in_by_the_dozen() -> None:
 
         async def count(scope: Any, receive: Any, send: Any) -> None:
             nonlocal answered
-            await respond(Answer(b""), scope, receive, send)
+            await Response(b"").send(scope, receive, send)
             answered += 1
             if answered == many:
                 everybody.set()

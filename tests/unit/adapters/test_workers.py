@@ -15,7 +15,7 @@ import pytest
 
 from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.adapters.processes.worker import NICENESS
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.pieces import Pieces
 from houseful.seating.parsing import PlanError, parse_plan
 
@@ -49,7 +49,7 @@ def shout(text: str) -> int:
 
 
 def refuse() -> None:
-    raise Refusal(422, "invalid_plan", "It is wrong.", errors={"plan": "is wrong"}, taken=["a"])
+    raise ProblemError(422, "invalid_plan", "It is wrong.", errors={"plan": "is wrong"}, taken=["a"])
 
 
 def note_and_wait(begun: str, go_on: str) -> int:
@@ -97,7 +97,7 @@ async def test_pieces_go_both_ways_without_a_copy_of_the_whole(workers: WorkerPr
 
 
 async def test_errors_come_back_whole(workers: WorkerProcesses) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await workers.run(refuse, whose="usr_a")
     refusal = refused.value
     assert (refusal.status, refusal.code, refusal.errors) == (422, "invalid_plan", {"plan": "is wrong"})
@@ -135,7 +135,7 @@ async def test_of_one_user_one_thing_is_done_at_a_time_and_few_wait(
         workers.run(note_and_wait, str(tmp_path / "2"), str(tmp_path / "go"), whose="usr_a", most=2)
     )
     await asyncio.sleep(0)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await workers.run(abs, -1, whose="usr_a", most=2)
     assert (refused.value.status, refused.value.code) == (429, "too_busy")
     assert refused.value.headers["retry-after"]
@@ -154,7 +154,7 @@ async def test_of_all_together_few_wait(tmp_path: Path) -> None:
         for user in "ab"
     ]
     await until((tmp_path / "a").exists)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await workers.run(abs, -1, whose="c")
     assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "2")
     (tmp_path / "go").touch()

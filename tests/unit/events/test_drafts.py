@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 import pytest
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.webapi.endpoint import BODY_BYTES
-from houseful.webapi.idempotency import KEPT_MILLIS, KeptAnswer
+from houseful.webapi.idempotency import KEPT_MILLIS, StoredResponse
 from tests.unit.events.support import ADMIN, ALICE, BOB, World, body
 
 KEY = {"idempotency-key": "draft-1"}
@@ -67,7 +67,7 @@ class TestRepeating:
         await world.call("POST", "/api/events", body(), ALICE, KEY)
         await world.clock.advance(KEPT_MILLIS / 1000 + 1)
         job = asyncio.ensure_future(world.service.keep_house())
-        while await world.store.count(KeptAnswer, {}):  # noqa: ASYNC110 - the job says nothing
+        while await world.store.count(StoredResponse, {}):  # noqa: ASYNC110 - the job says nothing
             await asyncio.sleep(0.001)
         job.cancel()
 
@@ -110,4 +110,4 @@ class TestDeleting:
             world.service.delete(ALICE, event["id"]),
             return_exceptions=True,
         )
-        assert isinstance(published, Refusal) != isinstance(deleted, Refusal)
+        assert isinstance(published, ProblemError) != isinstance(deleted, ProblemError)

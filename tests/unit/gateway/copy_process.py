@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
-from houseful.webapi.endpoint import Answer, Receive, Scope, Send, respond
+from houseful.webapi.endpoint import Receive, Response, Scope, Send
 from tests.unit.gateway.upstreams import whole_body
 
 _QUIET_SECONDS = 2.0
@@ -29,7 +29,7 @@ class Copy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/readyz":
-            await respond(Answer(b"{}", 503 if self.stopping else 200), scope, receive, send)
+            await Response(b"{}", 503 if self.stopping else 200).send(scope, receive, send)
             if self.stopping:
                 self.told.set()
             return
@@ -38,7 +38,7 @@ class Copy:
         await asyncio.sleep(0.005)
         with self.done.open("a") as file:
             file.write(f"{scope['path']}\n")
-        await respond(Answer(self.name.encode()), scope, receive, send)
+        await Response(self.name.encode()).send(scope, receive, send)
 
     async def drained(self) -> None:
         self.stopping = True

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from houseful.gateway.response_middleware import COMPRESS_BYTES
-from houseful.webapi.endpoint import Answer
+from houseful.webapi.endpoint import Response
 from tests.unit.gateway.world import World, scope_of
 
 LONG = b'{"items": [' + b"1," * COMPRESS_BYTES + b"1]}"
 GZIP = {"accept-encoding": "br, gzip"}
 
 
-async def answer_of(answer: Answer, method: str = "GET", **headers: str) -> Any:
+async def answer_of(answer: Response, method: str = "GET", **headers: str) -> Any:
     world = World()
     world.recorder.answer = answer
     path = "/api/things/7" if method == "GET" else "/api/things"
@@ -20,7 +20,7 @@ async def answer_of(answer: Answer, method: str = "GET", **headers: str) -> Any:
 
 
 async def test_a_long_text_is_compressed() -> None:
-    reply = await answer_of(Answer(LONG))
+    reply = await answer_of(Response(LONG))
     assert reply.headers["content-encoding"] == "gzip"
     assert reply.headers["vary"] == "accept-encoding"
     assert int(reply.headers["content-length"]) == len(reply.content) < len(LONG) / 10
@@ -29,29 +29,29 @@ async def test_a_long_text_is_compressed() -> None:
 
 async def test_very_long_ones_too() -> None:
     body = b"[" + b"1234567," * 50_000 + b"1]"
-    reply = await answer_of(Answer(body))
+    reply = await answer_of(Response(body))
     assert zlib.decompress(reply.content, wbits=31) == body
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(LONG[: COMPRESS_BYTES - 1]),
-        Answer(os.urandom(5000), media_type="image/png"),
-        Answer(os.urandom(5000), media_type="application/octet-stream"),
-        Answer(LONG, headers=[("content-encoding", "br")]),
+        Response(LONG[: COMPRESS_BYTES - 1]),
+        Response(os.urandom(5000), media_type="image/png"),
+        Response(os.urandom(5000), media_type="application/octet-stream"),
+        Response(LONG, headers=[("content-encoding", "br")]),
     ],
     ids=["short", "picture", "status bytes", "compressed already"],
 )
-async def test_what_would_gain_nothing_goes_out_as_it_is(answer: Answer) -> None:
+async def test_what_would_gain_nothing_goes_out_as_it_is(answer: Response) -> None:
     reply = await answer_of(answer)
     assert reply.content == answer.body
     assert reply.headers.get("content-encoding") in (None, "br")
 
 
 async def test_answers_to_writes_and_to_who_did_not_ask_are_not() -> None:
-    assert (await answer_of(Answer(LONG), "POST")).content == LONG
-    assert (await answer_of(Answer(LONG), **{"accept-encoding": "br"})).content == LONG
+    assert (await answer_of(Response(LONG), "POST")).content == LONG
+    assert (await answer_of(Response(LONG), **{"accept-encoding": "br"})).content == LONG
 
 
 async def test_an_answer_in_parts_is_not_held_back() -> None:

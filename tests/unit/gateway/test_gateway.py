@@ -11,7 +11,7 @@ from houseful.gateway import AccessLog
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.network_addresses import network
 from houseful.kernel.telemetry import current_traceparent, request_id
-from houseful.webapi.endpoint import USER, Answer, Cut, Endpoint
+from houseful.webapi.endpoint import USER, AbortConnection, Endpoint, Response
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS
 from tests.unit.gateway.world import StreamingService, World, handle, scope_of
 
@@ -160,7 +160,7 @@ async def test_refusals_of_one_network_come_late_and_good_answers_do_not(world: 
 
 
 async def test_refusals_of_an_account_are_its_own(world: World) -> None:
-    world.recorder.answer = Answer(b"{}", 409)
+    world.recorder.answer = Response(b"{}", 409)
     front = world.gateway(rate_limits="on")
 
     async def refusal(user_id: str) -> int:
@@ -329,7 +329,7 @@ async def test_every_answer_is_guarded(world: World) -> None:
 
 async def test_answers_of_services_are_not_kept_unless_they_say_so(world: World) -> None:
     assert (await world.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "no-store"
-    world.recorder.answer = Answer(b"{}", headers=[("cache-control", "max-age=1")])
+    world.recorder.answer = Response(b"{}", headers=[("cache-control", "max-age=1")])
     assert (await world.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "max-age=1"
 
 
@@ -359,13 +359,13 @@ async def test_half_an_answer_is_cut_and_not_completed(world: World) -> None:
 
 async def test_a_cut_ends_the_connection_or_is_the_callers_own(world: World) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise Cut
+        raise AbortConnection
 
     front = world.gateway(app=app)
     cuts: list[str] = []
     reply = await front.call("GET", "/api/things/7", extensions={"houseful.cut": lambda: cuts.append("cut")})
     assert (reply.status, cuts) == (0, ["cut"])
-    with pytest.raises(Cut):
+    with pytest.raises(AbortConnection):
         await front.call("GET", "/api/things/7", client=None)
 
 

@@ -9,13 +9,23 @@ import pytest
 from houseful.gateway import InternalIngress, ManagementEndpoints
 from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.settings import Settings
-from houseful.webapi.endpoint import Answer, App, Call, Cut, Endpoint, Receive, Scope, Send, Stream, respond
+from houseful.webapi.endpoint import (
+    AbortConnection,
+    App,
+    Endpoint,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    Stream,
+)
 from tests.unit.gateway.upstreams import Client, until
 
 TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
 
 
-async def _unused(service: Any, call: Call[Any]) -> None:
+async def _unused(service: Any, call: Request[Any]) -> None:
     """Never called: what stands behind the ingress here is no service."""
 
 
@@ -35,11 +45,11 @@ class Things:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.seen.append((scope["method"], scope["client"], request_id.get(), current_traceparent()))
         if scope["path"].endswith("/cut"):
-            raise Cut
+            raise AbortConnection
         if scope["path"].endswith("/stream"):
-            await respond(Stream(self._for_ever()), scope, receive, send)
+            await Stream(self._for_ever()).send(scope, receive, send)
         else:
-            await respond(Answer(b"{}"), scope, receive, send)
+            await Response(b"{}").send(scope, receive, send)
 
     async def _for_ever(self) -> AsyncIterator[bytes]:
         self.streams += 1

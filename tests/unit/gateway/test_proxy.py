@@ -11,7 +11,7 @@ from houseful.adapters.http.forwarding import KEPT_BYTES
 from houseful.adapters.http.proxy import WHOLE_BYTES, ServiceProxy
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.telemetry import request_id, trace
-from houseful.webapi.endpoint import Answer, Cut, Endpoint, Receive, Scope, Send, respond
+from houseful.webapi.endpoint import AbortConnection, Endpoint, Receive, Response, Scope, Send
 from tests.unit.gateway.upstreams import Client, Service, cut, echo, until, whole_body
 from tests.unit.gateway.world import World, handle
 
@@ -83,7 +83,7 @@ async def test_what_is_for_one_hop_stays_there(service: Service, proxy: ServiceP
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [("connection", "x-hop"), ("x-hop", "1"), ("proxy-authenticate", "Basic"), ("x-stays", "1")]
-        await respond(Answer(b"{}", headers=headers), scope, receive, send)
+        await Response(b"{}", headers=headers).send(scope, receive, send)
 
     service.handle = answer
     client = await Client().asks(proxy)
@@ -129,7 +129,7 @@ async def test_answers_without_a_body(service: Service, proxy: ServiceProxy) -> 
     for status in (204, 304):
 
         async def answer(scope: Scope, receive: Receive, send: Send, status: int = status) -> None:
-            await respond(Answer(b"", status, headers=[("etag", '"1"')]), scope, receive, send)
+            await Response(b"", status, headers=[("etag", '"1"')]).send(scope, receive, send)
 
         service.handle = answer
         client = await Client().asks(proxy)
@@ -142,7 +142,7 @@ async def test_answers_of_any_size(service: Service, proxy: ServiceProxy, size: 
     content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await respond(Answer(content), scope, receive, send)
+        await Response(content).send(scope, receive, send)
 
     service.handle = answer
     client = await Client().asks(proxy)
@@ -157,7 +157,7 @@ async def test_answers_of_any_size(service: Service, proxy: ServiceProxy, size: 
 async def test_requests_of_any_size(service: Service, proxy: ServiceProxy, size: int, declared: bool) -> None:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         body = await whole_body(receive)
-        await respond(Answer(b"%d" % (len(body) + sum(body) % 251)), scope, receive, send)
+        await Response(b"%d" % (len(body) + sum(body) % 251)).send(scope, receive, send)
 
     service.handle = answer
     content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
@@ -183,7 +183,7 @@ async def test_a_request_streams(service: Service, proxy: ServiceProxy) -> None:
             if message["body"]:
                 arrived.put_nowait(message["body"])
             more = message["more_body"]
-        await respond(Answer(b"done"), scope, receive, send)
+        await Response(b"done").send(scope, receive, send)
 
     service.handle = answer
     client = Client("POST", headers={"transfer-encoding": "chunked"}, body=None)
@@ -315,8 +315,8 @@ async def test_being_cancelled_is_not_the_client_going(service: Service, proxy: 
 
 async def test_an_answer_may_come_before_the_whole_request(service: Service, proxy: ServiceProxy) -> None:
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = Answer(b"too large", 413, headers=[("connection", "close")])
-        await respond(answer, scope, receive, send)
+        answer = Response(b"too large", 413, headers=[("connection", "close")])
+        await answer.send(scope, receive, send)
 
     service.handle = refuse
     client = Client("POST", headers={"content-length": "1000000"}, body=None)
@@ -343,7 +343,7 @@ class CutsFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.bodies.append(await whole_body(receive))
         if len(self.bodies) > self.times:
-            await respond(Answer(b"done"), scope, receive, send)
+            await Response(b"done").send(scope, receive, send)
             return
         if self.begins:
             headers = [] if self.length is None else [(b"content-length", b"%d" % self.length)]
@@ -381,7 +381,7 @@ async def test_a_body_too_large_to_be_kept_is_not_repeated(service: Service, pro
     client = Client("POST", headers={"transfer-encoding": "chunked", "idempotency-key": "k"}, body=None)
     for number in range(10):
         client.upload(b"x" * (KEPT_BYTES // 4), more=number < 9)
-    with pytest.raises(Cut):
+    with pytest.raises(AbortConnection):
         await client.asks(proxy)
     assert len(cuts.bodies) == 1
 
@@ -395,7 +395,7 @@ async def test_what_may_not_be_repeated_is_cut(service: Service, proxy: ServiceP
             assert (await Client().asks(proxy)).status == 200
         cuts = service.handle = CutsFirst(1)
         client = Client(method, body=b"" if method == "DELETE" else b"body")
-        with pytest.raises(Cut):
+        with pytest.raises(AbortConnection):
             await client.asks(proxy)
         assert client.status == 0
         assert len(cuts.bodies) == 1
@@ -404,7 +404,7 @@ async def test_what_may_not_be_repeated_is_cut(service: Service, proxy: ServiceP
 async def test_half_an_answer_is_never_completed_from_another(service: Service, proxy: ServiceProxy) -> None:
     cuts = service.handle = CutsFirst(1, begins=True)
     client = Client("GET")
-    with pytest.raises(Cut):
+    with pytest.raises(AbortConnection):
         await client.asks(proxy)
     assert (client.status, client.body, len(cuts.bodies)) == (200, b"half", 1)
 
@@ -414,7 +414,7 @@ async def test_half_an_answer_that_nobody_has_seen_is_repeated(service: Service,
     client = await Client("GET").asks(proxy)
     assert (client.status, client.body, len(cuts.bodies)) == (200, b"done", 2)
     cuts = service.handle = CutsFirst(1, begins=True, length=100)
-    with pytest.raises(Cut):
+    with pytest.raises(AbortConnection):
         await Client("POST", body=b"x").asks(proxy)
     assert len(cuts.bodies) == 1
 
@@ -438,7 +438,7 @@ async def test_silence_has_an_end(service: Service, method: str) -> None:
         await client.asks(proxy)
         assert client.status == 503
     else:
-        with pytest.raises(Cut):
+        with pytest.raises(AbortConnection):
             await client.asks(proxy)
     await asyncio.wait_for(waiting.left.wait(), 30)
     assert service.paths == ["/"], "what is slow gets no more of the same"
@@ -460,7 +460,7 @@ async def test_a_gateway_in_front_of_it(service: Service, proxy: ServiceProxy) -
     assert client.header("cache-control") == "no-store"
 
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
-        await respond(Answer(b'["a long answer"]' * 1000), scope, receive, send)
+        await Response(b'["a long answer"]' * 1000).send(scope, receive, send)
 
     service.handle = long
     client = await Client("GET", "/api/things/7", headers).asks(gateway)

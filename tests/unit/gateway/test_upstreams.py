@@ -16,7 +16,7 @@ from yarl import URL
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.webapi.endpoint import Answer, Cut, Receive, Scope, Send, respond
+from houseful.webapi.endpoint import AbortConnection, Receive, Response, Scope, Send
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS, Client, Service, cut, echo, until, whole_body
 
 
@@ -63,7 +63,7 @@ async def test_the_copy_with_the_fewest_requests_is_asked(copies: list[Service],
     async def wait(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/slow":
             await go_on.wait()
-        await respond(Answer(), scope, receive, send)
+        await Response().send(scope, receive, send)
 
     for copy in copies:
         copy.handle = wait
@@ -114,7 +114,7 @@ async def test_a_copy_that_says_so_gets_nothing_new(
 
     async def wait(scope: Scope, receive: Receive, send: Send) -> None:
         await go_on.wait()
-        await respond(Answer(b"finished"), scope, receive, send)
+        await Response(b"finished").send(scope, receive, send)
 
     for copy in copies:
         copy.handle = wait
@@ -216,7 +216,7 @@ async def test_three_failures_running_open_the_circuit_and_a_pause_closes_it(
     for _ in range(100):
         try:
             await Client("POST", body=b"x").asks(proxy)
-        except Cut:
+        except AbortConnection:
             cuts += 1
     assert cuts == 3
     assert len(broken.paths) == 3
@@ -228,7 +228,7 @@ async def test_three_failures_running_open_the_circuit_and_a_pause_closes_it(
             await looked(copies, clock)
             seconds += 1
             for _ in range(8):
-                with suppress(Cut):
+                with suppress(AbortConnection):
                     await Client("POST", body=b"x").asks(proxy)
         assert len(broken.paths) == seen + 1, "one failure is enough now"
         pauses.append(seconds)
@@ -243,7 +243,7 @@ async def test_three_failures_running_open_the_circuit_and_a_pause_closes_it(
     broken.handle = cut_it
     seen = len(broken.paths)
     for _ in range(50):
-        with suppress(Cut):
+        with suppress(AbortConnection):
             await Client("POST", body=b"x").asks(proxy)
     assert len(broken.paths) == seen + 3, "its past is forgotten"
     assert len(well.paths) > 100
@@ -259,7 +259,7 @@ async def test_failures_that_are_not_running_open_nothing(
     copies[0].handle = cut_some
     for _ in range(10):
         for _ in range(2):
-            with pytest.raises(Cut):
+            with pytest.raises(AbortConnection):
                 await Client("POST", "/bad", body=b"x").asks(proxy)
         assert (await Client("POST", "/good", body=b"x").asks(proxy)).status == 200
 
@@ -285,7 +285,7 @@ async def test_requests_that_break_a_copy_do_not_close_it_to_others(
     assert (await Client("GET", "/good").asks(proxy)).status == 200
     go_on.set()
     results = await asyncio.gather(*bad, return_exceptions=True)
-    assert all(isinstance(one, Cut) for one in results)
+    assert all(isinstance(one, AbortConnection) for one in results)
     assert (await Client("GET", "/good").asks(proxy)).status == 200
 
 
@@ -332,7 +332,7 @@ async def test_clients_that_stall_do_not_close_a_copy_to_others(copies: list[Ser
     for client in slow:
         client.upload(b"half")
     results = await asyncio.gather(*(client.asks(proxy) for client in slow), return_exceptions=True)
-    assert all(isinstance(one, Cut) for one in results)
+    assert all(isinstance(one, AbortConnection) for one in results)
     assert (await Client("GET", "/good").asks(proxy)).status == 200
     await proxy.close()
 
@@ -412,7 +412,7 @@ class Load:
             self.asked.append(client.scope["path"])
             try:
                 await client.asks(self.proxy)
-            except Cut:
+            except AbortConnection:
                 self.wrong.append((client.scope["path"], "cut"))
             else:
                 if client.status == 200:

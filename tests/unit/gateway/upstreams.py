@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from houseful.adapters.http.server import CUT, _Config, _Protocol, _Server, listen
-from houseful.kernel.errors import Refusal, Unavailable
-from houseful.webapi.endpoint import Answer, App, Receive, Scope, Send, problem, respond, service_unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.webapi.endpoint import App, Receive, Response, Scope, Send, problem, service_unavailable
 
 PATIENCE_SECONDS = 30.0
 
@@ -34,7 +34,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         "headers": [[name.decode(), value.decode("latin-1")] for name, value in scope["headers"]],
         "body": (await whole_body(receive)).decode(),
     }
-    await respond(Answer(json.dumps(got).encode()), scope, receive, send)
+    await Response(json.dumps(got).encode()).send(scope, receive, send)
 
 
 def cut(scope: Scope) -> None:
@@ -89,9 +89,11 @@ class Service:
         if scope["path"] == "/readyz":
             self.looks += 1
             answer = (
-                problem(Refusal(503, "stopping", "Soon.")) if self.stopping else Answer(b"{}", self.ready)
+                problem(ProblemError(503, "stopping", "Soon."))
+                if self.stopping
+                else Response(b"{}", self.ready)
             )
-            await respond(answer, scope, receive, send)
+            await answer.send(scope, receive, send)
             return
         self.paths.append(scope["path"])
         await self.handle(scope, receive, send)
@@ -140,7 +142,7 @@ class Client:
             try:
                 await app(self.scope, self._parts.get, self._send)
             except Unavailable:
-                await respond(problem(service_unavailable()), self.scope, self._parts.get, self._send)
+                await problem(service_unavailable()).send(self.scope, self._parts.get, self._send)
         return self
 
     async def _send(self, message: Any) -> None:

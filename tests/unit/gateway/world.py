@@ -17,7 +17,7 @@ from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
 from houseful.settings import Settings
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
-from houseful.webapi.endpoint import Answer, App, Endpoint, Receive, Scope, Send, respond
+from houseful.webapi.endpoint import App, Endpoint, Receive, Response, Scope, Send
 from tests.support import Reply
 
 HERE: dict[str, Any] = {"client": ("127.0.0.1", 50_000), "headers": {"host": "127.0.0.1:8000"}}
@@ -33,13 +33,13 @@ async def handle(service: Any, call: Any) -> None:
 class Recorder:
     """A service that answers what it is told to, and keeps what it got."""
 
-    def __init__(self, answer: Answer | None = None) -> None:
-        self.answer = answer or Answer(b'{"from": "service"}')
+    def __init__(self, answer: Response | None = None) -> None:
+        self.answer = answer or Response(b'{"from": "service"}')
         self.scopes: list[Scope] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)
-        await respond(self.answer, scope, receive, send)
+        await self.answer.send(scope, receive, send)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -102,7 +102,7 @@ class World:
         self.keys_asked += 1
         x = base64.urlsafe_b64encode(KEY.public_key().public_bytes_raw()).rstrip(b"=").decode()
         keys = {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x}]}
-        await respond(Answer(json.dumps(keys).encode()), scope, receive, send)
+        await Response(json.dumps(keys).encode()).send(scope, receive, send)
 
 
 _KEYS = (Endpoint("GET", "/.well-known/jwks.json", handle),)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from houseful.kernel import email_addresses
 from houseful.kernel.email_addresses import NoAddress, parsed
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_domain_with_a_letter_of_its_own_is_another_domain(domain: str) -> Non
     ],
 )
 def test_no_addresses(text: str, why: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ProblemError) as refusal:
         email_addresses.address(text, "buyer.email")
     assert refusal.value.status == 422
     assert why in refusal.value.errors["buyer.email"]

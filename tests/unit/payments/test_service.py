@@ -10,7 +10,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer, Transaction
 from houseful.payments import domain, service
 from houseful.payments.domain import DeliveryStatus, Totals, WebhookDelivery
-from houseful.webapi.idempotency import KeptAnswer
+from houseful.webapi.idempotency import StoredResponse
 from tests.unit.payments.world import CHALLENGED, DECLINED, GOOD, SLOW, Json, World, no_answer
 
 DAY = 86_400
@@ -334,7 +334,7 @@ async def test_old_webhooks_and_keys_are_forgotten_but_never_payments(world: Wor
     await world.service.webhooks.step()
     assert await world.service.forget_some_old() == 2, "a webhook and a key"
     assert [one.status for one in await deliveries(world)] == [DeliveryStatus.PENDING]
-    assert len(await world.store.find(KeptAnswer, {}, limit=10)) == 1
+    assert len(await world.store.find(StoredResponse, {}, limit=10)) == 1
     assert len(await world.store.find(domain.Intent, {}, limit=10)) == 2
 
 

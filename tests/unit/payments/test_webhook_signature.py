@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from houseful.kernel import webhook_signature
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 
 NOW = 1_800_000_000_500
 KEYS = (b"new", b"old")
@@ -18,7 +18,7 @@ BODY = b'{"id":"whe_1"}'
 def refused(keys: tuple[bytes, ...], body: bytes, header: str | None, now: int = NOW) -> bool:
     try:
         webhook_signature.verify(keys, body, header, now)
-    except Refusal as refusal:
+    except ProblemError as refusal:
         return (refusal.status, refusal.code) == (400, "bad_signature")
     return False
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import MOST_HOLDS
 from houseful.tickets.schemas import HoldView
@@ -92,8 +92,8 @@ async def test_a_crowd_in_two_processes_gets_every_seat_once(world: World, quant
     holds = [one for one in results if isinstance(one, HoldView)]
     seats = [id for hold in holds for id in ids(hold)]
     assert len(set(seats)) == len(seats) == len(await world.seats())
-    assert all(isinstance(one, HoldView | Refusal) for one in results)
-    losers = [one for one in results if isinstance(one, Refusal)]
+    assert all(isinstance(one, HoldView | ProblemError) for one in results)
+    losers = [one for one in results if isinstance(one, ProblemError)]
     assert {one.code for one in losers} <= {"not_enough_seats"}
 
 
@@ -103,7 +103,7 @@ async def test_a_crowd_in_one_process_empties_the_hall(world: World) -> None:
     results = await asyncio.gather(*crowd, return_exceptions=True)
     holds = [one for one in results if isinstance(one, HoldView)]
     assert len(holds) == 15
-    assert {one.extra["available"] for one in results if isinstance(one, Refusal)} == {0}
+    assert {one.extra["available"] for one in results if isinstance(one, ProblemError)} == {0}
     assert len(await world.seats()) == 30
 
 
@@ -133,11 +133,11 @@ async def test_what_was_offered_in_vain_is_offered_to_who_waits(world: World) ->
     refused, granted, gone = await asyncio.gather(
         *(world.best(1, category="Premium", user=f"usr_{n}") for n in (1, 3, 4)), return_exceptions=True
     )
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ProblemError)
     assert refused.code == "hold_limit"
     assert isinstance(granted, HoldView)
     assert ids(granted) == ["A-10"]
-    assert isinstance(gone, Refusal)
+    assert isinstance(gone, ProblemError)
     assert (gone.code, gone.extra) == ("not_enough_seats", {"available": 0})
 
 

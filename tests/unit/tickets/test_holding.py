@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from houseful.kernel.errors import Duplicate, Refusal, Unavailable
+from houseful.kernel.errors import Duplicate, ProblemError, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
@@ -165,7 +165,7 @@ async def test_of_fifty_at_once_one_gets_the_seat(world: World) -> None:
     worlds = [world, other] * 25
     granted, told = await outcomes(*(one.hold("A-1", user=f"usr_{n}") for n, one in enumerate(worlds)))
     assert len(granted) == 1
-    assert all(isinstance(one, Refusal) and one.code == "seats_taken" for one in told)
+    assert all(isinstance(one, ProblemError) and one.code == "seats_taken" for one in told)
     assert await held(world) == {0: granted[0].hold_id}
 
 
@@ -181,7 +181,7 @@ async def test_a_ring_of_wishes_gives_somebody_all_and_nobody_a_part(world: Worl
             )
         )
         assert len(granted) == 1
-        assert all(isinstance(one, Refusal) for one in told)
+        assert all(isinstance(one, ProblemError) for one in told)
         assert len(await held(world)) == 2
         await world.tickets.holding.release(await owner(world, granted[0]), granted[0].hold_id)
 
@@ -196,7 +196,7 @@ async def test_no_buyer_has_more_running_holds_than_the_limit(world: World) -> N
     wishes = [(world if n % 2 else other).hold(f"{'ABC'[n % 3]}-{n // 3 + 1}") for n in range(15)]
     granted, told = await outcomes(*wishes)
     assert len(granted) == MOST_HOLDS
-    assert {one.code for one in told if isinstance(one, Refusal)} == {"hold_limit"}
+    assert {one.code for one in told if isinstance(one, ProblemError)} == {"hold_limit"}
     assert len(await held(world)) == MOST_HOLDS
     await world.tickets.holding.release("usr_1", granted[0].hold_id)
     await world.hold("C-10")
@@ -278,7 +278,7 @@ async def test_without_coordination_sales_go_on(world: World, monkeypatch: pytes
         monkeypatch.setattr(world.coordination, name, down)
     granted, told = await outcomes(*(world.hold("A-1", user=f"usr_{n}") for n in range(10)))
     assert len(granted) == 1
-    assert all(isinstance(one, Refusal) and one.code == "seats_taken" for one in told)
+    assert all(isinstance(one, ProblemError) and one.code == "seats_taken" for one in told)
 
 
 async def test_a_lock_that_somebody_forgot_only_takes_time(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.tickets.domain import holds
 from houseful.tickets.domain.holds import MOST_HOLDS, TRANSITIONS, Allowance, Hold, HoldState
 
@@ -39,7 +39,7 @@ def test_the_total_is_the_sum_of_the_frozen_prices() -> None:
 
 def test_the_limit_is_reached_and_not_passed() -> None:
     full = allowance(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ProblemError) as refusal:
         holds.counted(full, hold("one_more"), 999)
     assert (refusal.value.status, refusal.value.code) == (409, "hold_limit")
     assert refusal.value.extra == {"limit": MOST_HOLDS}
@@ -96,7 +96,7 @@ def test_never_more_running_holds_than_the_limit(steps: list[tuple[str, int, int
             continue
         others = {other: until for other, until in model.items() if until > now and other != id}
         if len(others) >= MOST_HOLDS:
-            with pytest.raises(Refusal):
+            with pytest.raises(ProblemError):
                 holds.counted(counted, hold(id, until=now + lasts), now)
         else:
             counted = holds.counted(counted, hold(id, until=now + lasts), now)
@@ -121,7 +121,7 @@ def test_every_pair_is_in_the_table_or_an_error(before: HoldState, after: HoldSt
 
 @pytest.mark.parametrize("wanted", [[], [1, 1], [1, 2, 3, 1]])
 def test_no_seat_or_a_seat_twice_can_never_be_held(wanted: list[int]) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ProblemError) as refusal:
         holds.check_wanted(wanted)
     assert refusal.value.status == 422
     assert "seats" in refusal.value.errors

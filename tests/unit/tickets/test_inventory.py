@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import ServiceAnswer
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
 from houseful.tickets.domain.blocks import Block
@@ -269,7 +269,7 @@ async def test_somebody_elses_event_does_not_exist(world: World) -> None:
     assert (await own_show("evt_1", "usr_organizer", is_admin=False)).id == "evt_1"
     assert (await own_show("evt_1", "usr_admin", is_admin=True)).id == "evt_1"
     for event_id, user_id in (("evt_1", "usr_other"), ("evt_2", "usr_organizer")):
-        with pytest.raises(Refusal) as error:
+        with pytest.raises(ProblemError) as error:
             await own_show(event_id, user_id, is_admin=False)
         assert (error.value.status, error.value.code) == (404, "event_not_found")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.emails import Proofs, QueuedLetter, shown_name
@@ -173,7 +173,7 @@ async def test_letters_go_without_limits_that_can_not_be_reached(
 
 def no_mailbox(letter: Letter) -> None:
     if letter.to_address == "bea@example.org":
-        raise Refusal(422, "mail_refused", "There is no such mailbox.")
+        raise ProblemError(422, "mail_refused", "There is no such mailbox.")
 
 
 async def test_the_organizer_sees_and_corrects_what_did_not_arrive(world: World) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Allowance, Hold
@@ -272,7 +272,7 @@ async def test_of_gate_and_cancellation_at_one_instant_one_wins(world: World, tu
     verdict, view = await asyncio.gather(
         *((gate, cancel) if turn % 2 else (cancel, gate))[:: 1 if turn % 2 else -1], return_exceptions=True
     )
-    if isinstance(view, Refusal):
+    if isinstance(view, ProblemError):
         assert (verdict, view.code) == ("admitted", "cancel_closed")
     else:
         assert verdict == "refunded"
@@ -309,7 +309,7 @@ async def test_a_hold_is_ordered_once_whoever_asks_at_once(world: World) -> None
     await world.show()
     hold = await world.hold("A-1")
     results = await asyncio.gather(*(world.order(hold.hold_id) for _ in range(8)), return_exceptions=True)
-    refused = [one for one in results if isinstance(one, Refusal)]
+    refused = [one for one in results if isinstance(one, ProblemError)]
     assert len(refused) == 7
     assert {one.code for one in refused} == {"already_ordered"}
     assert len(await world.every(Order)) == len(world.processor.intents) == 1

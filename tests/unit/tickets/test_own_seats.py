@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from tests.unit.tickets.world import World, refusal
 
 FASTER = "Somebody else was faster"
@@ -73,7 +73,7 @@ async def test_of_two_tabs_at_once_the_later_is_told_that_they_are_its_own(world
     [hold] = [one for one in answers if not isinstance(one, BaseException)]
     for one in answers:
         if one is not hold:
-            assert isinstance(one, Refusal)
+            assert isinstance(one, ProblemError)
             assert (one.code, one.extra["hold_id"]) == ("seats_taken", hold.hold_id)
 
 
@@ -82,7 +82,7 @@ async def test_who_lost_every_retry_to_oneself_is_told_so_too(world: World) -> N
     hold = await world.hold("A-1")
     world.store.clashes = 1000
     told = asyncio.ensure_future(world.hold("A-1"))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await told
     world.store.clashes = 0
     assert refused.value.extra["hold_id"] == hold.hold_id

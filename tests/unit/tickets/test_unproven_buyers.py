@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.tickets.domain.holds import Allowance, RunningHold
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
@@ -91,7 +91,7 @@ async def test_requests_at_once_do_not_get_past_it(world: World) -> None:
     asked = [world.hold(f"{row}-{n}") for row in "ABC" for n in range(1, 5)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(not isinstance(one, BaseException) for one in answers) == 2
-    assert {one.code for one in answers if isinstance(one, Refusal)} == {"hold_limit"}
+    assert {one.code for one in answers if isinstance(one, ProblemError)} == {"hold_limit"}
 
 
 async def test_the_first_hold_of_a_buyer_reads_no_orders(

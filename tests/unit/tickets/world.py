@@ -13,7 +13,7 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.documents import Document
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Coordination
 from houseful.messages import MESSAGES, EventPublished, Message
@@ -28,7 +28,7 @@ from houseful.tickets.schemas import HoldView, OrderView
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.auth import Identity
-from houseful.webapi.idempotency import Once, digest, once
+from houseful.webapi.idempotency import IdempotencyContext, digest, once
 from houseful.webapi.manifest import Platform
 from tests.support import PATIENCE_SECONDS, PRICES, plan
 from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
@@ -149,7 +149,7 @@ class World:
         await self.tickets.inventory.generate_due()
         return event_id
 
-    def use(self, user_id: str = "usr_1", key: str | None = None) -> Once:
+    def use(self, user_id: str = "usr_1", key: str | None = None) -> IdempotencyContext:
         return once(user_id, "POST", "/", key or f"key-{next(self.keys)}", digest(b""), self.clock)
 
     async def hold(self, *seats: str, user: str = "usr_1", event: str = "evt_1") -> HoldView:
@@ -266,11 +266,11 @@ class World:
         assert (kept, reserved) == (order.total_minor if order.state is OrderState.CONFIRMED else 0, 0), order
 
 
-async def refusal(work: Awaitable[Any]) -> Refusal:
+async def refusal(work: Awaitable[Any]) -> ProblemError:
     """The refusal that this must end in."""
     try:
         result = await work
-    except Refusal as error:
+    except ProblemError as error:
         return error
     raise AssertionError(f"it was granted: {result}")
 

@@ -13,7 +13,7 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import ManualClock, SystemClock
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Reader, ServiceAnswer
 from houseful.settings import Secrets, Settings
@@ -139,6 +139,6 @@ async def all_of(store: Reader, kind: type[Any]) -> list[Any]:
 
 
 async def refused(call: Any) -> str:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ProblemError) as refusal:
         await call
     return refusal.value.code

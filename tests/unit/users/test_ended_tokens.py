@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.users.domain import User
 from houseful.users.revocations import TokensEnded
 from houseful.webapi.auth import Role, TokenVerifier
@@ -139,7 +139,7 @@ async def test_a_signal_tells_it_at_once(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(world.client, "request", away)
     for _ in range(100):
         await asyncio.sleep(0)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         await world.verifier.identity(mine["access_token"])
     assert refused.value.code == "token_expired"
 
@@ -170,7 +170,7 @@ async def test_a_process_that_has_just_begun_asks_before_it_believes(world: Worl
     mine, other = await world.person(), await world.signed_in()
     await world.call("POST", "/api/auth/logout", token=mine["access_token"])
     begun = TokenVerifier(world.client, world.clock, world.what_another_knows())
-    with pytest.raises(Refusal):
+    with pytest.raises(ProblemError):
         await begun.identity(mine["access_token"])
     assert (await begun.identity(other["access_token"])).user_id == other["user"]["id"]
 

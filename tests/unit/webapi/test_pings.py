@@ -9,7 +9,7 @@ import pytest
 from houseful.manifests import MANIFESTS
 from houseful.webapi import endpoint
 from houseful.webapi.auth import Role
-from houseful.webapi.endpoint import EVENT_STREAM, Stream, respond, server_sent
+from houseful.webapi.endpoint import EVENT_STREAM, Stream, server_sent
 from tests.support import House, open_stream
 
 PING = b"event: ping\ndata: {}\n\n"
@@ -27,7 +27,7 @@ class Listener:
         self.bodies: asyncio.Queue[bytes] = asyncio.Queue()
         self.gone = asyncio.Event()
         scope = {"type": "http", "method": "GET"}
-        self.answering = asyncio.ensure_future(respond(stream, scope, self._receive, self._send))
+        self.answering = asyncio.ensure_future(stream.send(scope, self._receive, self._send))
 
     async def _receive(self) -> Any:
         await self.gone.wait()

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
 from houseful.kernel.telemetry import current_traceparent
-from houseful.webapi.endpoint import App, Cut
+from houseful.webapi.endpoint import AbortConnection, App
 
 
 class AsgiClient:
@@ -36,7 +36,7 @@ class AsgiClient:
         sent = {**headers, **self._always} if headers else self._always
         try:
             await self._app(_scope(method, path, len(body), sent), exchange.receive, exchange.send)
-        except Cut as error:
+        except AbortConnection as error:
             raise Unavailable(f"{method} {path}: the connection was cut") from error
         return exchange.answer()
 

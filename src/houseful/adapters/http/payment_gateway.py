@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from houseful.kernel.errors import Refusal, Unavailable
+from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
 
 _INTENTS = "/api/payments/intents"
@@ -65,7 +65,7 @@ def _intent_of(answer: ServiceAnswer) -> PaymentIntent:
         raise Unavailable(f"the payment gateway's answer can't be understood: {error}") from error
 
 
-def _error_of(answer: ServiceAnswer, what: str) -> Refusal | Unavailable:
+def _error_of(answer: ServiceAnswer, what: str) -> ProblemError | Unavailable:
     unclear = Unavailable(f"the payment gateway answered {answer.status} to {what}")
     if not 400 <= answer.status < 500 or answer.status in _SAYS_NOTHING:
         return unclear
@@ -75,4 +75,4 @@ def _error_of(answer: ServiceAnswer, what: str) -> Refusal | Unavailable:
         return unclear  # it came from something in between
     if answer.status == 404 and said.code != "intent_not_found":
         return unclear  # somebody else's 404, such as that of a gateway without this service
-    return Refusal(answer.status, said.code, said.detail, errors=said.errors)
+    return ProblemError(answer.status, said.code, said.detail, errors=said.errors)

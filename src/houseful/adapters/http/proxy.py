@@ -6,8 +6,9 @@ sender down. A client that disconnects ends its request at the service.
     connection refused            goes to another instance, whatever the method
     broken, and safe to repeat    goes to another instance while nothing was passed on: GET, HEAD, or with an
                                   Idempotency-Key
-    broken otherwise              `Cut`: whether it was done is unknown, and no status code would be true
-    silent for too long           `Cut`, or `Unavailable` where it is safe to repeat
+    broken otherwise              `AbortConnection`: whether it was done is unknown, and no status code
+    would be true
+    silent for too long           `AbortConnection`, or `Unavailable` where it is safe to repeat
     no instance takes requests    `Unavailable` at once
 """
 
@@ -32,7 +33,7 @@ from houseful.adapters.http.upstreams import Instance, Upstream
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
-from houseful.webapi.endpoint import Cut, Receive, Scope, Send
+from houseful.webapi.endpoint import AbortConnection, Receive, Scope, Send
 
 log = get_logger(__name__)
 
@@ -113,8 +114,8 @@ class ServiceProxy:
             await self._session.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises `Unavailable` where nothing was done, or may be repeated; `Cut` where the client is not to
-        have an answer, or not the rest of one."""
+        """Raises `Unavailable` where nothing was done, or may be repeated; `AbortConnection` where the
+        client is not to have an answer, or not the rest of one."""
         self.start()
         client = Client(scope, receive)
         try:
@@ -150,11 +151,11 @@ class ServiceProxy:
                 if client.gone:
                     raise ClientDisconnected from error
                 if answer.begun or not repeatable:
-                    raise Cut from error
+                    raise AbortConnection from error
                 if isinstance(error, _Slow):
                     break  # it may be busy with it; asking again would make it busier
                 if not client.can_repeat:
-                    raise Cut from error
+                    raise AbortConnection from error
                 broken.add(instance)
             finally:
                 instance.outstanding -= 1

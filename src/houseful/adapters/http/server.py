@@ -20,8 +20,8 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from houseful.kernel.errors import Refusal
-from houseful.webapi.endpoint import Answer, App, problem, service_unavailable
+from houseful.kernel.errors import ProblemError
+from houseful.webapi.endpoint import App, Response, problem, service_unavailable
 
 CUT = "houseful.cut"
 """The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""
@@ -47,7 +47,7 @@ class _HeadTooLarge(Exception):
     pass
 
 
-Refuse = Callable[[Refusal], Answer]
+Refuse = Callable[[ProblemError], Response]
 """Makes the answer to what this server refuses itself, with the headers that every answer has."""
 
 
@@ -164,9 +164,9 @@ class _Protocol(HttpToolsProtocol):
             self.headers is not None and len(self.headers) >= HEAD_FIELDS
         )
         refusal = (
-            Refusal(431, "head_too_large", "The request's address or headers are too large.")
+            ProblemError(431, "head_too_large", "The request's address or headers are too large.")
             if too_large
-            else Refusal(400, "not_http", "This is no valid HTTP request.")
+            else ProblemError(400, "not_http", "This is no valid HTTP request.")
         )
         self._answers.write(_written(self._refuse(refusal), self.server_state.default_headers))
         self._answers.close()
@@ -188,19 +188,19 @@ async def _answer_failed(cycle_ref: "weakref.ref[RequestResponseCycle]", refuse:
     if isinstance(sys.exception(), asyncio.CancelledError):
         refusal = service_unavailable("This process ended before there was an answer. Try again.")
     else:
-        refusal = Refusal(500, "internal_error", "This is a fault of ours.")
+        refusal = ProblemError(500, "internal_error", "This is a fault of ours.")
     answer = refuse(refusal)
     headers = [*_head(answer), (b"connection", b"close")]
     await cycle.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await cycle.send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
-def _head(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _head(answer: Response) -> list[tuple[bytes, bytes]]:
     headers = [("content-type", answer.media_type), ("content-length", str(len(answer.body)))]
     return [(name.encode(), value.encode("latin-1")) for name, value in [*headers, *answer.headers]]
 
 
-def _written(answer: Answer, added: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _written(answer: Response, added: Iterable[tuple[bytes, bytes]]) -> bytes:
     """For a connection that has no request to answer, and ends."""
     lines = [b"HTTP/1.1 %d %s" % (answer.status, HTTPStatus(answer.status).phrase.encode())]
     lines += [b"%s: %s" % pair for pair in (*added, *_head(answer))]

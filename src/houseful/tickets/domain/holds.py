@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import Refusal, invalid
+from houseful.kernel.errors import ProblemError, invalid
 
 HOLD_LIMIT = "hold_limit"
 MOST_HOLDS = 10
@@ -30,7 +30,8 @@ TRANSITIONS: dict[HoldState, frozenset[HoldState]] = {
 class Hold(Document, frozen=True, kw_only=True):
     """`seats` are ordinals. That it has expired is no state: it is `until` lying in the past.
 
-    Its id is that of the request which made it (`Once.named`), of which `request` is the body's digest.
+    Its id is that of the request which made it (`IdempotencyContext.named`), of which `request` is the
+    body's digest.
     """
 
     collection: ClassVar[str] = "holds"
@@ -81,12 +82,12 @@ def allowance_id(event_id: str, user_id: str) -> str:
 
 
 def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
-    """With this hold among the running ones, in its place if it is there. Raises `Refusal` where that is one
-    too many.
+    """With this hold among the running ones, in its place if it is there. Raises `ProblemError` where that
+    is one too many.
     """
     others = tuple(one for one in allowance.running if one.until > now and one.hold_id != hold.id)
     if len(others) >= MOST_HOLDS:
-        raise Refusal(
+        raise ProblemError(
             409,
             HOLD_LIMIT,
             f"You have {len(others)} holds of this event running; release or pay for one of them first.",
@@ -100,9 +101,9 @@ def seats_running(allowance: Allowance | None, now: Millis) -> int:
     return 0 if allowance is None else sum(one.seats for one in allowance.running if one.until > now)
 
 
-def too_many_unproven(most: int, held: int) -> Refusal:
+def too_many_unproven(most: int, held: int) -> ProblemError:
     """For a buyer who has paid for nothing yet."""
-    return Refusal(
+    return ProblemError(
         409,
         HOLD_LIMIT,
         f"Until you have paid for an order, you can hold {most} seats of this event at a time. You hold "
@@ -132,15 +133,15 @@ def as_made(hold: Hold) -> Hold:
 
 
 def check_wanted(seats: Sequence[int]) -> None:
-    """Raises `Refusal` for a list of seats that can't be held whatever their state."""
+    """Raises `ProblemError` for a list of seats that can't be held whatever their state."""
     if not seats:
         raise invalid({"seats": "is empty"}, "Name at least one seat.")
     if len(set(seats)) < len(seats):
         raise invalid({"seats": "names a seat twice"}, "A seat is named twice.")
 
 
-def too_many(most: int, field: str) -> Refusal:
-    return Refusal(
+def too_many(most: int, field: str) -> ProblemError:
+    return ProblemError(
         422,
         "too_many_seats",
         f"At most {most} seats at a time for this event.",

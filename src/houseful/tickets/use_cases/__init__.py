@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from houseful.kernel.errors import Refusal
+from houseful.kernel.errors import ProblemError
 from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.emails import Proofs
 from houseful.tickets.domain.holds import HOLD_LIMIT
@@ -72,7 +72,7 @@ class Tickets:
         """
         try:
             return await hold()
-        except Refusal as refusal:
+        except ProblemError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.settlement.ask_for_payments(user_id):
                 raise
         return await hold()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Conflict, Duplicate, Refusal, Unavailable, not_found
+from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Unavailable, not_found
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds
@@ -18,7 +18,7 @@ from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
-from houseful.webapi.idempotency import Answered, Once
+from houseful.webapi.idempotency import Answered, IdempotencyContext
 
 T = TypeVar("T")
 
@@ -49,12 +49,12 @@ class Holding:
         self._clock = clock
 
     async def hold_seats(
-        self, user_id: str, event_id: str, seat_ids: list[str], use: Once
+        self, user_id: str, event_id: str, seat_ids: list[str], context: IdempotencyContext
     ) -> schemas.HoldView:
         layout = await self._inventory.layout(event_id)
         ordinals = ordinals_of(layout, seat_ids, "seats")
         try:
-            return await self._hold(user_id, event_id, layout, ordinals, use, "seats")
+            return await self._hold(user_id, event_id, layout, ordinals, context, "seats")
         except SeatsTaken as error:
             self._availability.look_again(event_id, by_block(layout, error.ordinals))
             raise await unavailable_seats.refused(self._store, user_id, layout, error) from error
@@ -66,7 +66,7 @@ class Holding:
         quantity: int,
         category: str | None,
         section_id: str | None,
-        use: Once,
+        context: IdempotencyContext,
     ) -> schemas.HoldView:
         """The best free seats. In this process nobody is offered what is offered to another just now. Another
         process is at first given room where it is selling; of what it has taken, whoever loses it learns for
@@ -88,7 +88,7 @@ class Holding:
             field = "best_available.quantity"
             try:
                 return await self._hold(
-                    user_id, event_id, layout, chosen, use, field, wait_seconds=wait_seconds
+                    user_id, event_id, layout, chosen, context, field, wait_seconds=wait_seconds
                 )
             except _Busy:
                 busy = True
@@ -106,7 +106,7 @@ class Holding:
         event_id: str,
         layout: Layout,
         ordinals: list[int],
-        use: Once,
+        context: IdempotencyContext,
         field: str,
         *,
         wait_seconds: float = _LOCK_WAIT_SECONDS,
@@ -118,11 +118,11 @@ class Holding:
         holds.check_wanted(ordinals)
         wanted = by_block(layout, ordinals)
         block_ids = [block_id(event_id, index) for index in sorted(wanted)]
-        hold_id = use.named("hold")
+        hold_id = context.named("hold")
 
         async def work(tx: Transaction) -> schemas.HoldView:
             now = self._clock.now()
-            use.must_be_first(tx)
+            context.must_be_first(tx)
             tx.expect(Block, block_ids)
             tx.expect(Allowance, [allowance_id(event_id, user_id)])
             show = check_on_sale(await tx.get(Show, event_id), now)
@@ -137,7 +137,7 @@ class Holding:
                 prices_minor=tuple(show.prices[layout.category_name(ordinal)] for ordinal in ordinals),
                 currency=show.currency,
                 until=until,
-                request=use.request,
+                request=context.request,
                 made_at=now,
                 first_until=until,
             )
@@ -158,7 +158,7 @@ class Holding:
             await self.count(tx, hold, now)
             tx.insert(hold)
             view = schemas.hold_view(hold, layout, now)
-            use.tell(view)
+            context.tell(view)
             return view
 
         try:
@@ -174,19 +174,19 @@ class Holding:
         self._availability.touch(event_id, wanted)
         return view
 
-    async def again(self, tx: Transaction, use: Once) -> schemas.HoldView | None:
-        """What this use of a key was answered when it made its hold, if it did. Raises `Refusal` (422) where
-        it asked for something else then.
+    async def again(self, tx: Transaction, context: IdempotencyContext) -> schemas.HoldView | None:
+        """What this use of a key was answered when it made its hold, if it did. Raises `ProblemError`
+        (422) where it asked for something else then.
         """
-        hold = await tx.get(Hold, use.named("hold"))
+        hold = await tx.get(Hold, context.named("hold"))
         if hold is None:
             return None
-        use.check_request(hold.request)
+        context.check_request(hold.request)
         layout = await self._inventory.layout(hold.event_id)
         return schemas.hold_view(holds.as_made(hold), layout, hold.made_at)
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
-        """Put the hold into the buyer's allowance. Raises `Refusal` where it is one too many."""
+        """Put the hold into the buyer's allowance. Raises `ProblemError` where it is one too many."""
         id = allowance_id(hold.event_id, hold.user_id)
         allowance = await tx.get(Allowance, id)
         if allowance is None:
@@ -293,16 +293,18 @@ async def _has_paid(tx: Transaction, user_id: str) -> bool:
     return any(order.state is OrderState.CONFIRMED and order.total_minor > 0 for order in latest)
 
 
-def already_ordered(hold: Hold) -> Refusal:
-    return Refusal(409, "already_ordered", "These seats are in an order already.", order_id=hold.order_id)
+def already_ordered(hold: Hold) -> ProblemError:
+    return ProblemError(
+        409, "already_ordered", "These seats are in an order already.", order_id=hold.order_id
+    )
 
 
-def hold_expired() -> Refusal:
-    return Refusal(409, "hold_expired", "The time to order these seats has run out. Choose seats again.")
+def hold_expired() -> ProblemError:
+    return ProblemError(409, "hold_expired", "The time to order these seats has run out. Choose seats again.")
 
 
-def _not_enough(quantity: int, available: int) -> Refusal:
-    return Refusal(
+def _not_enough(quantity: int, available: int) -> ProblemError:
+    return ProblemError(
         409,
         "not_enough_seats",
         f"There are not {quantity} free seats of this kind any more."
@@ -321,5 +323,5 @@ def _wanted(layout: Layout, category: str | None, section_id: str | None) -> tup
     if section_id is not None and section is None:
         errors["best_available.section"] = "is no section of this event"
     if errors:
-        raise Refusal(422, "validation_failed", "Some fields need a correction.", errors=errors)
+        raise ProblemError(422, "validation_failed", "Some fields need a correction.", errors=errors)
     return category_index, None if section is None else section.index

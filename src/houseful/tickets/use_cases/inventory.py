@@ -5,7 +5,7 @@ import random
 
 import msgspec
 
-from houseful.kernel.errors import Conflict, Duplicate, Refusal, Transient, not_found
+from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Transient, not_found
 from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
@@ -77,7 +77,7 @@ class Inventory:
         return show
 
     async def layout(self, event_id: str) -> Layout:
-        """An event's hall. Raises `Refusal`: 404 for no such event, 409 while its plan is not here yet.
+        """An event's hall. Raises `ProblemError`: 404 for no such event, 409 while its plan is not here yet.
 
         Which plan an event has never changes, so it is asked for once.
         """
@@ -246,8 +246,8 @@ class Inventory:
         return show
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
-        """Take seats off sale and put others on sale again, all or none. Raises `Refusal` with the seats that
-        are taken, or while they are still being made.
+        """Take seats off sale and put others on sale again, all or none. Raises `ProblemError` with the
+        seats that are taken, or while they are still being made.
         """
         layout = await self.layout(show.id)
         closing = by_block(layout, ordinals_of(layout, block, "block"))
@@ -277,13 +277,13 @@ class Inventory:
         try:
             await self._store.transact(work)
         except (Conflict, Duplicate) as error:
-            raise Refusal(409, "busy", "These seats are changing hands just now; try again.") from error
+            raise ProblemError(409, "busy", "These seats are changing hands just now; try again.") from error
         self._availability.touch(show.id, indexes)
 
 
-def _in_use(layout: Layout, ordinals: list[int]) -> Refusal:
+def _in_use(layout: Layout, ordinals: list[int]) -> ProblemError:
     """What an organizer is told of seats that can't be blocked."""
-    return Refusal(
+    return ProblemError(
         409,
         "seats_taken",
         f"Held or sold just now: {named(layout, sorted(ordinals))}. Nothing was changed.",

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Refusal, not_found
+from houseful.kernel.errors import ProblemError, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds, orders
@@ -21,7 +21,7 @@ from houseful.tickets.use_cases.holding import Holding, already_ordered, hold_ex
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.order_notifications import OrderSignals
 from houseful.tickets.use_cases.seats import by_block, each_block
-from houseful.webapi.idempotency import Once
+from houseful.webapi.idempotency import IdempotencyContext
 
 _MOST_TICKETS = 1000
 
@@ -47,13 +47,15 @@ class Ordering:
         self._clock = clock
         self._ids = ids
 
-    async def order(self, user_id: str, hold_id: str, name: str, email: str, use: Once) -> schemas.OrderView:
+    async def order(
+        self, user_id: str, hold_id: str, name: str, email: str, context: IdempotencyContext
+    ) -> schemas.OrderView:
         """Freeze the prices, keep the seats until the payment's deadline, and open the payment.
 
         If the gateway does not answer, the order stands without a payment; the same request goes on with it.
         """
         order = await self._holding.first_or_next(
-            lambda tx: self._place(tx, user_id, hold_id, name, email, use)
+            lambda tx: self._place(tx, user_id, hold_id, name, email, context)
         )
         show, layout = await self._inventory.hall(order.event_id)
         if orders.needs_intent(order):
@@ -73,7 +75,7 @@ class Ordering:
                 current = orders.intent_made(current, intent.id, intent.client_secret)
                 tx.put(current)
             view = schemas.order_view(current, show, layout, self._clock.now())
-            use.keep(tx, 201, view)
+            context.keep(tx, 201, view)
             return current, view
 
         placed, view = await self._store.transact(work)
@@ -82,24 +84,24 @@ class Ordering:
         return view
 
     async def _place(
-        self, tx: Transaction, user_id: str, hold_id: str, name: str, email: str, use: Once
+        self, tx: Transaction, user_id: str, hold_id: str, name: str, email: str, context: IdempotencyContext
     ) -> Order:
-        await use.check(tx)
+        await context.check(tx)
         now = self._clock.now()
         hold = await tx.get(Hold, hold_id)
         if hold is None or hold.user_id != user_id:
             raise not_found("hold")
         if hold.state is HoldState.ORDERED and hold.order_id is not None:
             earlier = await tx.get(Order, hold.order_id)
-            if earlier is not None and earlier.request == use.id:
+            if earlier is not None and earlier.request == context.id:
                 return earlier
             raise already_ordered(hold)
         if hold.state is HoldState.RELEASED:
-            raise Refusal(409, "hold_released", "This hold was given back. Choose seats again.")
+            raise ProblemError(409, "hold_released", "This hold was given back. Choose seats again.")
         if hold.until <= now:
             raise hold_expired()
         show = check_on_sale(await tx.get(Show, hold.event_id), now)
-        order = self._new_order(hold, show, await self._inventory.layout(show.id), name, email, use, now)
+        order = self._new_order(hold, show, await self._inventory.layout(show.id), name, email, context, now)
         hold = holds.moved(hold, HoldState.ORDERED, order_id=order.id, until=order.expires_at)
         await self._extend(tx, hold)
         await self._holding.count(tx, hold, now)
@@ -111,7 +113,14 @@ class Ordering:
         return order
 
     def _new_order(
-        self, hold: Hold, show: Show, layout: Layout, name: str, email: str, use: Once, now: Millis
+        self,
+        hold: Hold,
+        show: Show,
+        layout: Layout,
+        name: str,
+        email: str,
+        context: IdempotencyContext,
+        now: Millis,
     ) -> Order:
         deadline = max(hold.until, now + show.hold_seconds * 1000)
         return Order(
@@ -119,7 +128,7 @@ class Ordering:
             event_id=hold.event_id,
             user_id=hold.user_id,
             hold_id=hold.id,
-            request=use.id,
+            request=context.id,
             seats=tuple(
                 OrderedSeat(
                     ordinal,
@@ -208,7 +217,7 @@ class Ordering:
                 before = view
                 yield view
 
-    async def cancel(self, user_id: str, order_id: str, use: Once) -> schemas.OrderView:
+    async def cancel(self, user_id: str, order_id: str, context: IdempotencyContext) -> schemas.OrderView:
         """By the buyer. Cancelling twice is once; what was paid goes back by the event's rules."""
         order = await self.own_order(user_id, order_id)
         show, layout = await self._inventory.hall(order.event_id)
@@ -217,7 +226,7 @@ class Ordering:
             now = self._clock.now()
             current = await self.take_back(tx, order_id, show, by_buyer=True)
             view = schemas.order_view(current, show, layout, now)
-            use.keep(tx, 200, view)
+            context.keep(tx, 200, view)
             return current, view
 
         cancelled, view = await self._store.transact(work)
