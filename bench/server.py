@@ -31,7 +31,9 @@ from houseful.serving import freeze_gc
 from houseful.settings import Settings, load_settings
 from houseful.tools.sample_venues import stadium
 from houseful.webapi.auth import Identity, Role
-from houseful.webapi.endpoint import USER, Endpoint, Input, Request, View
+from houseful.webapi.endpoint import USER, Endpoint
+from houseful.webapi.requests import Input
+from houseful.webapi.responses import View
 
 
 class Nothing(Input, frozen=True, kw_only=True):
@@ -42,12 +44,12 @@ class Done(View, frozen=True, kw_only=True):
     done: bool = True
 
 
-async def nothing(_service: Any, _call: Request[Nothing]) -> Done:
+async def nothing(_service: Any, body: Nothing) -> Done:
     """Read a JSON body, check it, and answer."""
     return Done()
 
 
-EMPTY = Endpoint("POST", "/api/empty", nothing, Done, body=Nothing, who=USER)
+EMPTY = Endpoint("POST", "/api/empty", nothing, who=USER)
 """Beside the holds, in the service that makes them."""
 
 

@@ -32,9 +32,9 @@ from houseful.manifests import MANIFESTS
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.store_consistency import Vouching
+from houseful.webapi.asgi import App
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
-from houseful.webapi.endpoint import App
 from houseful.webapi.manifest import Manifest, Platform
 from houseful.webapi.revoked_tokens import EndedTokens
 

@@ -6,16 +6,8 @@ from typing import Any
 from houseful.adapters.http.server import CUT
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.webhook_signature import HEADER
-from houseful.webapi.endpoint import (
-    AbortConnection,
-    App,
-    Receive,
-    Response,
-    Scope,
-    Send,
-    problem,
-    service_unavailable,
-)
+from houseful.webapi.asgi import App, Receive, Scope, Send
+from houseful.webapi.responses import AbortConnection, Response, problem, service_unavailable
 from tests.support import House, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"

@@ -15,7 +15,7 @@ from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
-from houseful.webapi.endpoint import App
+from houseful.webapi.asgi import App
 from tests.system.line import Line
 
 

@@ -71,12 +71,14 @@ def test_two_classes_of_one_name_are_refused() -> None:
     one = msgspec.defstruct("View", [("value", int)], module="one")
     two = msgspec.defstruct("View", [("value", str)], module="two")
 
-    async def handle(service: Any, call: Any) -> None:
-        """Nothing."""
+    async def first(service: Any) -> None:
+        """One."""
 
-    endpoints = [
-        Endpoint("GET", f"/api/{number}", handle, answer=kind) for number, kind in enumerate((one, two))
-    ]
+    async def second(service: Any) -> None:
+        """The other."""
+
+    first.__annotations__["return"], second.__annotations__["return"] = one, two
+    endpoints = [Endpoint("GET", "/api/first", first), Endpoint("GET", "/api/second", second)]
     with pytest.raises(ValueError, match="rename one of the classes"):
         document([("service", endpoints)], version="1")
 

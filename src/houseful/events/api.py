@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from houseful.events import domain
 from houseful.events.domain import Changes, Event, NewEvent, SentPlan
-from houseful.events.service import EventsService, Keep, Position, Search, is_owned
+from houseful.events.service import EventsService, Position, Search, is_owned
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import invalid
 from houseful.kernel.money import CURRENCIES
@@ -27,16 +27,10 @@ from houseful.seating.parsing import (
     Plan,
     StandingArea,
 )
-from houseful.webapi.endpoint import (
-    ORGANIZER,
-    PLAN_BYTES,
-    Endpoint,
-    Input,
-    Page,
-    Request,
-    Response,
-    View,
-)
+from houseful.webapi.endpoint import ORGANIZER, PLAN_BYTES, Endpoint
+from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.requests import Input, Request
+from houseful.webapi.responses import Page, Response, View
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]
@@ -200,49 +194,49 @@ def _changes(body: ChangesInput) -> Changes:
     return Changes(**said)
 
 
-async def create_event(service: EventsService, call: Request[NewEvent]) -> EventView:
+async def create_event(
+    service: EventsService, request: Request, body: NewEvent, context: IdempotencyContext | None
+) -> EventView:
     """Make a draft of an event from a seating plan and prices"""
-    keep = None if call.once is None else Keep(call.once, lambda event: _own_view(service, event))
-    return _own_view(service, await service.create(call.user, call.body, keep))
+    return await service.create(request.user, body, lambda event: _own_view(service, event), context)
 
 
-async def delete_event(service: EventsService, call: Request[None]) -> None:
+async def delete_event(service: EventsService, request: Request, event_id: str) -> None:
     """Delete a draft; what was ever published can only be cancelled"""
-    await service.delete(call.user, call.path["event_id"])
+    await service.delete(request.user, event_id)
 
 
-async def change_event(service: EventsService, call: Request[Changes]) -> EventView:
+async def change_event(service: EventsService, request: Request, event_id: str, body: Changes) -> EventView:
     """Change an event; of a published one only what does not concern its seats"""
-    return _own_view(service, await service.change(call.user, call.path["event_id"], call.body))
+    return _own_view(service, await service.change(request.user, event_id, body))
 
 
-async def publish_event(service: EventsService, call: Request[None]) -> EventView:
+async def publish_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """Publish an event: its plan is fixed and its inventory is made"""
-    return _view(service, await service.publish(call.user, call.path["event_id"]))
+    return _view(service, await service.publish(request.user, event_id))
 
 
-async def cancel_event(service: EventsService, call: Request[None]) -> EventView:
+async def cancel_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """Cancel an event and give all buyers their money back"""
-    return _view(service, await service.cancel(call.user, call.path["event_id"]))
+    return _view(service, await service.cancel(request.user, event_id))
 
 
-async def get_event(service: EventsService, call: Request[None]) -> EventView:
+async def get_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """One event"""
-    event = await service.event(call.who, call.path["event_id"])
-    return _own_view(service, event) if is_owned(event, call.who) else _view(service, event)
+    event = await service.event(request.who, event_id)
+    return _own_view(service, event) if is_owned(event, request.who) else _view(service, event)
 
 
-async def list_events(service: EventsService, call: Request[None]) -> Page[EventView]:
+async def list_events(service: EventsService, request: Request, query: EventsQuery) -> Page[EventView]:
     """Published events in the order of their beginning; with mine=true one's own, newest first
 
     A list with `next_cursor` may hold fewer than `limit` events, or none, and yet go on.
     """
-    query: EventsQuery = call.query
     search = Search(
         query=query.q,
         since=_moment(query.since),
         until=_moment(query.until),
-        organizer_id=call.user.user_id if query.mine else None,
+        organizer_id=request.user.user_id if query.mine else None,
         after=None if query.cursor is None else _position(query.cursor),
         limit=query.limit,
     )
@@ -250,12 +244,13 @@ async def list_events(service: EventsService, call: Request[None]) -> Page[Event
     return Page([_view(service, event) for event in found], None if more is None else _cursor(more))
 
 
-async def get_plan(service: EventsService, call: Request[None]) -> Response:
+async def get_plan(service: EventsService, request: Request, event_id: str) -> Annotated[Response, Plan]:
     """The seating plan of an event, as pretix seating-plan JSON"""
     known = [
-        tag.strip().removeprefix("W/").strip('"') for tag in call.headers.get("if-none-match", "").split(",")
+        tag.strip().removeprefix("W/").strip('"')
+        for tag in request.headers.get("if-none-match", "").split(",")
     ]
-    plan = await service.plan(call.who, call.path["event_id"], known)
+    plan = await service.plan(request.who, event_id, known)
     caching = "public, max-age=86400" if plan.final else "private, no-cache"
     headers = [("etag", f'"{plan.plan_hash}"'), ("cache-control", caching)]
     return Response(plan.content, 200 if plan.content else 304, headers=headers)
@@ -337,36 +332,28 @@ def _position(cursor: str) -> Position:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/api/events", list_events, answer=Page[EventView], query=EventsQuery),
+    Endpoint("GET", "/api/events", list_events),
     Endpoint(
         "POST",
         "/api/events",
         create_event,
-        answer=EventView,
-        body=NewEventInput,
         prepare=_new_event,
         status=201,
         who=ORGANIZER,
         body_bytes=PLAN_BYTES,
         repeatable=True,
     ),
-    Endpoint("GET", "/api/events/{event_id}", get_event, answer=EventView),
+    Endpoint("GET", "/api/events/{event_id}", get_event),
     Endpoint("DELETE", "/api/events/{event_id}", delete_event, who=ORGANIZER),
     Endpoint(
         "PATCH",
         "/api/events/{event_id}",
         change_event,
-        answer=EventView,
-        body=ChangesInput,
         prepare=_changes,
         who=ORGANIZER,
         body_bytes=PLAN_BYTES,
     ),
-    Endpoint(
-        "POST", "/api/events/{event_id}/publish", publish_event, answer=EventView, status=202, who=ORGANIZER
-    ),
-    Endpoint(
-        "POST", "/api/events/{event_id}/cancel", cancel_event, answer=EventView, status=202, who=ORGANIZER
-    ),
-    Endpoint("GET", "/api/events/{event_id}/plan", get_plan, answer=Plan),
+    Endpoint("POST", "/api/events/{event_id}/publish", publish_event, status=202, who=ORGANIZER),
+    Endpoint("POST", "/api/events/{event_id}/cancel", cancel_event, status=202, who=ORGANIZER),
+    Endpoint("GET", "/api/events/{event_id}/plan", get_plan),
 )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -18,9 +18,11 @@ from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Worker
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 from houseful.seating.parsing import StandingArea
 from houseful.webapi.auth import Identity, Role
-from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, forget_old
+from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, purge_expired
 
 DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse)
+
+T = TypeVar("T")
 
 _HOUSEKEEPING_SECONDS = 60.0
 _MOST_SCANNED = 2_000
@@ -46,13 +48,6 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     organizer_id: str | None = None
     after: Position | None = None
     limit: int = 20
-
-
-class Keep(NamedTuple):
-    """One use of an `Idempotency-Key`, and what its first answer is made of."""
-
-    once: IdempotencyContext
-    answer: Callable[[Event], Any]
 
 
 class PlanFile(msgspec.Struct, frozen=True):
@@ -82,11 +77,17 @@ class EventsService:
     def state(self, event: Event) -> domain.State:
         return domain.state(event, self.now())
 
-    async def create(self, who: Identity, new: NewEvent, keep: Keep | None = None) -> Event:
-        """A draft. `keep` keeps the answer for a repetition. Raises `ProblemError` (422) with every error
-        of its fields and its plan."""
-        if keep is not None:
-            await self._store.transact(keep.once.check)
+    async def create(
+        self,
+        who: Identity,
+        new: NewEvent,
+        outcome: Callable[[Event], T],
+        context: IdempotencyContext | None = None,
+    ) -> T:
+        """A draft, as `outcome` shows it, stored for a repetition where there is a context. Raises
+        `ProblemError` (422) with every error of its fields and its plan."""
+        if context is not None:
+            await self._store.transact(context.check)
         async with self._plan_work:
             checked = await self._workers.run(
                 domain.check_plan, new.plan, new.prices, new.areas, whose=who.user_id
@@ -97,12 +98,13 @@ class EventsService:
             {**domain.errors_of(event, _zones()), **domain.start_errors(event, now), **checked.errors}
         )
 
-        async def work(tx: Transaction) -> Event:
+        async def work(tx: Transaction) -> T:
             _store_plan(tx, checked)
             tx.insert(event)
-            if keep is not None:
-                keep.once.keep(tx, 201, keep.answer(event))
-            return event
+            made = outcome(event)
+            if context is not None:
+                context.store(tx, made)
+            return made
 
         return await self._store.transact(work)
 
@@ -203,7 +205,7 @@ class EventsService:
     async def keep_house(self) -> None:
         """A job: forget kept answers after their 48 hours."""
         while True:
-            while await forget_old(self._store, self._clock):
+            while await purge_expired(self._store, self._clock):
                 pass
             await self._clock.sleep(_HOUSEKEEPING_SECONDS)
 

@@ -43,21 +43,12 @@ from houseful.kernel.telemetry import (
     trace,
 )
 from houseful.settings import Settings
+from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.cached_bodies import GZIP, takes
 from houseful.webapi.delayed_responses import LateAnswers
-from houseful.webapi.endpoint import (
-    EVENT_STREAM,
-    AbortConnection,
-    App,
-    Endpoint,
-    Receive,
-    Response,
-    Scope,
-    Send,
-    problem,
-    service_unavailable,
-)
+from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response, problem, service_unavailable
 from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)

@@ -5,7 +5,8 @@ import asyncio
 from typing import Any
 
 from houseful.gateway.response_middleware import ResponseMiddleware
-from houseful.webapi.endpoint import App, Receive, Scope, service_unavailable
+from houseful.webapi.asgi import App, Receive, Scope
+from houseful.webapi.responses import service_unavailable
 
 
 class Streams:

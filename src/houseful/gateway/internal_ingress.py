@@ -14,17 +14,9 @@ from houseful.gateway.response_middleware import ResponseMiddleware, cut
 from houseful.kernel.errors import ProblemError
 from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
-from houseful.webapi.endpoint import (
-    EVENT_STREAM,
-    AbortConnection,
-    App,
-    Endpoint,
-    Receive,
-    Response,
-    Scope,
-    Send,
-    problem,
-)
+from houseful.webapi.asgi import App, Receive, Scope, Send
+from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response, problem
 from houseful.webapi.routing import RouteTable
 
 

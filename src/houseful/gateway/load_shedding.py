@@ -7,7 +7,8 @@ from collections import deque
 
 from houseful.kernel.errors import ProblemError
 from houseful.kernel.waiting import later
-from houseful.webapi.endpoint import EVENT_STREAM, Endpoint
+from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.responses import EVENT_STREAM
 
 _LOOK_SECONDS = 0.1
 _LOOKS = 3

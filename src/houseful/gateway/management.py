@@ -15,8 +15,9 @@ import msgspec
 from houseful.gateway.single_flight import Shared
 from houseful.kernel.errors import ProblemError
 from houseful.webapi.cached_bodies import Kept
-from houseful.webapi.endpoint import Endpoint, Response, problem
+from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.openapi import document
+from houseful.webapi.responses import Response, problem
 
 _READY_SECONDS = 3.0
 _WATCHED_SECONDS = 0.5

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from houseful.webapi.endpoint import AbortConnection, Receive, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send
+from houseful.webapi.responses import AbortConnection
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs

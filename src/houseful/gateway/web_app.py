@@ -16,7 +16,7 @@ import msgspec
 from houseful.kernel.errors import ProblemError
 from houseful.kernel.ports import Workers
 from houseful.webapi.cached_bodies import Keeper, Kept
-from houseful.webapi.endpoint import Response
+from houseful.webapi.responses import Response
 
 _SCREENS = "screens.json"
 _HASHED = "assets/"  # where the build puts files that have the hash of their content in their name

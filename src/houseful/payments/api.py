@@ -1,6 +1,6 @@
 """The card processor's HTTP surface: for buyers with an intent's secret, and for servers with the API key."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -10,8 +10,10 @@ from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.service import Payments
 from houseful.webapi.auth import bearer
-from houseful.webapi.endpoint import AbortConnection, Endpoint, Input, Request, View
+from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.requests import Input, Request
+from houseful.webapi.responses import AbortConnection, View
 from houseful.webapi.validation import WRONG
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -103,65 +105,61 @@ class DetailsView(View, frozen=True, kw_only=True):
     card_last4: str | None
 
 
-async def confirm(service: Payments, call: Request[ConfirmInput]) -> ConfirmationView:
+async def confirm(service: Payments, intent_id: str, body: ConfirmInput) -> ConfirmationView:
     """Pay with a card. Repeating it is safe: a payment that succeeded says so again and takes no more."""
-    given = call.body.card
+    given = body.card
     card = Card(given.number, given.exp, given.cvc)
-    intent, changed = await service.confirm(call.path["intent_id"], call.body.client_secret, card)
+    intent, changed = await service.confirm(intent_id, body.client_secret, card)
     if changed and domain.outcome(card).answer_lost:
         raise AbortConnection  # it is committed: only the answer is lost, and only once
     return _confirmation(intent)
 
 
-async def answer_challenge(service: Payments, call: Request[ChallengeInput]) -> ConfirmationView:
+async def answer_challenge(service: Payments, challenge_id: str, body: ChallengeInput) -> ConfirmationView:
     """Approve or refuse a payment, as in the page of a bank (3-D Secure)."""
-    approved = call.body.outcome == "approve"
-    return _confirmation(await service.answer_challenge(call.path["challenge_id"], approved=approved))
+    approved = body.outcome == "approve"
+    return _confirmation(await service.answer_challenge(challenge_id, approved=approved))
 
 
-async def look_up(service: Payments, call: Request[None]) -> IntentView:
+async def look_up(service: Payments, intent_id: str, query: SecretQuery) -> IntentView:
     """How a payment stands, for the holder of its secret, such as a buyer whose answer was lost."""
-    intent = await service.intent_by_secret(call.path["intent_id"], call.query.client_secret)
+    intent = await service.intent_by_secret(intent_id, query.client_secret)
     return msgspec.convert(intent, IntentView, from_attributes=True)
 
 
-async def create(service: Payments, call: Request[IntentInput]) -> DetailsView:
+async def create(service: Payments, request: Request, body: IntentInput) -> DetailsView:
     """Begin a payment, to be confirmed by the buyer and captured later."""
-    context = _use(service, call, "create", "")
-    body = call.body
+    context = _use(service, request, "create", "")
     intent = await service.create(
         context, amount_minor=body.amount_minor, currency=body.currency, reference=body.reference
     )
     return _details(intent)
 
 
-async def details(service: Payments, call: Request[None]) -> DetailsView:
+async def details(service: Payments, request: Request, intent_id: str) -> DetailsView:
     """All about a payment."""
-    _server_only(service, call)
-    return _details(await service.intent(call.path["intent_id"]))
+    _server_only(service, request)
+    return _details(await service.intent(intent_id))
 
 
-async def capture(service: Payments, call: Request[NothingInput]) -> DetailsView:
+async def capture(service: Payments, request: Request, intent_id: str, body: NothingInput) -> DetailsView:
     """Take the money that is reserved, all of it."""
-    intent_id = call.path["intent_id"]
-    return _details(await service.capture(intent_id, _use(service, call, "capture", intent_id)))
+    return _details(await service.capture(intent_id, _use(service, request, "capture", intent_id)))
 
 
-async def cancel(service: Payments, call: Request[NothingInput]) -> DetailsView:
+async def cancel(service: Payments, request: Request, intent_id: str, body: NothingInput) -> DetailsView:
     """End a payment that is not captured; reserved money is given back."""
-    intent_id = call.path["intent_id"]
-    return _details(await service.cancel(intent_id, _use(service, call, "cancel", intent_id)))
+    return _details(await service.cancel(intent_id, _use(service, request, "cancel", intent_id)))
 
 
-async def refund(service: Payments, call: Request[RefundInput]) -> DetailsView:
+async def refund(service: Payments, request: Request, intent_id: str, body: RefundInput) -> DetailsView:
     """Give captured money back, a part or all."""
-    intent_id = call.path["intent_id"]
-    context = _use(service, call, "refund", intent_id)
-    return _details(await service.refund(intent_id, context, call.body.amount_minor))
+    context = _use(service, request, "refund", intent_id)
+    return _details(await service.refund(intent_id, context, body.amount_minor))
 
 
-def _server_only(service: Payments, call: Request[Any]) -> None:
-    key = bearer(call.headers.get("authorization"))
+def _server_only(service: Payments, request: Request) -> None:
+    key = bearer(request.headers.get("authorization"))
     if key is None or not service.knows_key(key):
         raise ProblemError(
             401,
@@ -171,9 +169,9 @@ def _server_only(service: Payments, call: Request[Any]) -> None:
         )
 
 
-def _use(service: Payments, call: Request[Any], operation: str, about: str) -> IdempotencyContext:
-    _server_only(service, call)
-    return service.once(operation, about, call.headers.get("idempotency-key"), call.raw)
+def _use(service: Payments, request: Request, operation: str, about: str) -> IdempotencyContext:
+    _server_only(service, request)
+    return service.once(operation, about, request.headers.get("idempotency-key"), request.raw)
 
 
 def _confirmation(intent: Intent) -> ConfirmationView:
@@ -200,29 +198,12 @@ _INTENT = "/api/payments/intents/{intent_id}"
 # The buyer's endpoints read no access token: whoever has the secret may pay, signed in or not.
 # The server's have the processor's own API key in its place.
 ENDPOINTS = (
-    Endpoint(
-        "POST", f"{_INTENT}/confirm", confirm, answer=ConfirmationView, body=ConfirmInput, reads_token=False
-    ),
-    Endpoint("GET", _INTENT, look_up, answer=IntentView, query=SecretQuery, reads_token=False),
-    Endpoint(
-        "POST",
-        "/api/payments/challenges/{challenge_id}",
-        answer_challenge,
-        answer=ConfirmationView,
-        body=ChallengeInput,
-        reads_token=False,
-    ),
-    Endpoint(
-        "POST",
-        "/api/payments/intents",
-        create,
-        answer=DetailsView,
-        body=IntentInput,
-        status=201,
-        public=False,
-    ),
-    Endpoint("GET", f"{_INTENT}/details", details, answer=DetailsView, public=False),
-    Endpoint("POST", f"{_INTENT}/capture", capture, answer=DetailsView, body=NothingInput, public=False),
-    Endpoint("POST", f"{_INTENT}/cancel", cancel, answer=DetailsView, body=NothingInput, public=False),
-    Endpoint("POST", f"{_INTENT}/refunds", refund, answer=DetailsView, body=RefundInput, public=False),
+    Endpoint("POST", f"{_INTENT}/confirm", confirm, reads_token=False),
+    Endpoint("GET", _INTENT, look_up, reads_token=False),
+    Endpoint("POST", "/api/payments/challenges/{challenge_id}", answer_challenge, reads_token=False),
+    Endpoint("POST", "/api/payments/intents", create, status=201, public=False),
+    Endpoint("GET", f"{_INTENT}/details", details, public=False),
+    Endpoint("POST", f"{_INTENT}/capture", capture, public=False),
+    Endpoint("POST", f"{_INTENT}/cancel", cancel, public=False),
+    Endpoint("POST", f"{_INTENT}/refunds", refund, public=False),
 )

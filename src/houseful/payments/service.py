@@ -47,7 +47,7 @@ class Payments:
 
     def once(self, operation: str, about: str, key: str | None, body: bytes) -> IdempotencyContext:
         """A use of an idempotency key, which belongs to operation and thing. Raises `ProblemError` (400)."""
-        return idempotency.once("server", operation, about, key, idempotency.digest(body), self._clock)
+        return idempotency.context_of("server", operation, about, key, idempotency.digest(body), self._clock)
 
     async def create(
         self, context: IdempotencyContext, *, amount_minor: int, currency: str, reference: str
@@ -195,7 +195,7 @@ class Payments:
                 _, body = context.replay(kept)
                 return msgspec.json.decode(body, type=Intent), None
             intent, webhook = await work(tx)
-            context.keep(tx, 200, intent)
+            context.store(tx, intent)
             return intent, webhook
 
         try:

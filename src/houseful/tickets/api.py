@@ -3,7 +3,7 @@
 import base64
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -18,20 +18,10 @@ from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.availability import HallView
 from houseful.webapi.auth import Role
 from houseful.webapi.cached_bodies import Kept, is_known
-from houseful.webapi.endpoint import (
-    EVENT_STREAM,
-    ORGANIZER,
-    USER,
-    Endpoint,
-    Input,
-    Page,
-    Request,
-    Response,
-    Stream,
-    View,
-    decode,
-    server_sent,
-)
+from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
+from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.requests import Input, Request, decode
+from houseful.webapi.responses import EVENT_STREAM, Page, Response, Stream, View, server_sent
 from houseful.webapi.validation import ONE_LINE
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
@@ -119,130 +109,139 @@ class Webhook(msgspec.Struct):
 # Browsing
 
 
-async def inventory(tickets: Tickets, call: Request[None]) -> schemas.InventoryView:
+async def inventory(tickets: Tickets, request: Request, event_id: str) -> schemas.InventoryView:
     """How far the making of an event's seats has come."""
-    return await tickets.inventory.progress(call.path["event_id"], call.headers.get("authorization"))
+    return await tickets.inventory.progress(event_id, request.headers.get("authorization"))
 
 
-async def _hall(tickets: Tickets, call: Request[None]) -> tuple[Show, HallView]:
-    show, layout = await tickets.inventory.hall(call.path["event_id"])
+async def _hall(tickets: Tickets, event_id: str) -> tuple[Show, HallView]:
+    show, layout = await tickets.inventory.hall(event_id)
     return show, await tickets.availability.view(show.id, layout)
 
 
-async def categories(tickets: Tickets, call: Request[None]) -> Response:
+async def categories(
+    tickets: Tickets, request: Request, event_id: str
+) -> Annotated[Response, Page[schemas.CategoryView]]:
     """The price levels of an event with their availability."""
-    show, hall = await _hall(tickets, call)
-    return await _kept(call, hall.kept(("categories",), lambda: Page(schemas.category_views(show, hall))))
+    show, hall = await _hall(tickets, event_id)
+    return await _kept(request, hall.kept(("categories",), lambda: Page(schemas.category_views(show, hall))))
 
 
-async def sections(tickets: Tickets, call: Request[None]) -> Response:
+async def sections(
+    tickets: Tickets, request: Request, event_id: str, query: CategoryQuery
+) -> Annotated[Response, Page[schemas.SectionView]]:
     """The sections of an event, of one category if asked, with their availability."""
-    show, hall = await _hall(tickets, call)
-    wanted = call.query.category
+    show, hall = await _hall(tickets, event_id)
+    wanted = query.category
     category = None if wanted is None else hall.layout.category_named(wanted)
     if wanted is not None and category is None:
         raise invalid({"category": "is no category of this event"}, "The query needs a correction.")
     key = ("sections",) if wanted is None else ("sections", wanted)
-    return await _kept(call, hall.kept(key, lambda: Page(schemas.section_views(show, hall, category))))
+    return await _kept(request, hall.kept(key, lambda: Page(schemas.section_views(show, hall, category))))
 
 
-async def seats(tickets: Tickets, call: Request[None]) -> Response:
+async def seats(
+    tickets: Tickets, request: Request, event_id: str, section_id: str
+) -> Annotated[Response, Page[schemas.SeatView]]:
     """The seats of a section with their status."""
-    _, hall = await _hall(tickets, call)
-    section = hall.layout.section_by_id(call.path["section_id"])
+    _, hall = await _hall(tickets, event_id)
+    section = hall.layout.section_by_id(section_id)
     if section is None:
         raise not_found("section")
     key = ("seats", section.id)
-    return await _kept(call, hall.kept(key, lambda: Page(schemas.seat_views(hall, section))))
+    return await _kept(request, hall.kept(key, lambda: Page(schemas.seat_views(hall, section))))
 
 
-async def _kept(call: Request[None], kept: Kept, cache: str = "no-cache") -> Response:
-    accept_encoding = call.headers.get("accept-encoding")
+async def _kept(request: Request, kept: Kept, cache: str = "no-cache") -> Response:
+    accept_encoding = request.headers.get("accept-encoding")
     await kept.prepare(accept_encoding)
     return kept.answer(
         accept_encoding=accept_encoding,
-        if_none_match=call.headers.get("if-none-match"),
+        if_none_match=request.headers.get("if-none-match"),
         headers=[("cache-control", cache)],
     )
 
 
-async def hall_geometry(tickets: Tickets, call: Request[None]) -> Response:
+async def hall_geometry(tickets: Tickets, request: Request, event_id: str, query: GeometryQuery) -> Response:
     """The seat map's geometry; docs/seat-map.md describes its bytes."""
-    plan_hash, kept = await tickets.inventory.geometry(call.path["event_id"])
-    is_named = call.query.v == plan_hash
+    plan_hash, kept = await tickets.inventory.geometry(event_id)
+    is_named = query.v == plan_hash
     return await _kept(
-        call, kept, "public, max-age=31536000, immutable" if is_named else "public, max-age=60"
+        request, kept, "public, max-age=31536000, immutable" if is_named else "public, max-age=60"
     )
 
 
-async def availability(tickets: Tickets, call: Request[None]) -> Response:
+async def availability(tickets: Tickets, request: Request, event_id: str) -> Response:
     """The status of every seat, 2 bits each; docs/seat-map.md describes the bytes."""
-    _, hall = await _hall(tickets, call)
+    _, hall = await _hall(tickets, event_id)
     etag = f'"{hall.version}"'
     headers = [("cache-control", "public, max-age=1"), ("etag", etag)]
-    if is_known(etag, call.headers.get("if-none-match")):
+    if is_known(etag, request.headers.get("if-none-match")):
         return Response(b"", 304, "application/octet-stream", headers)
     return Response(hall.snapshot(), 200, "application/octet-stream", headers)
 
 
-async def watch_availability(tickets: Tickets, call: Request[None]) -> Stream:
+async def watch_availability(tickets: Tickets, request: Request, event_id: str) -> Stream:
     """Changes of seats as they happen: a snapshot, then deltas."""
-    show, layout = await tickets.inventory.hall(call.path["event_id"])
-    return Stream(tickets.availability.watch(show.id, layout, call.headers.get("last-event-id")))
+    show, layout = await tickets.inventory.hall(event_id)
+    return Stream(tickets.availability.watch(show.id, layout, request.headers.get("last-event-id")))
 
 
 # Buying
 
 
-async def hold(tickets: Tickets, call: Request[HoldInput]) -> schemas.HoldView:
+async def hold(
+    tickets: Tickets, request: Request, event_id: str, body: HoldInput, context: IdempotencyContext
+) -> schemas.HoldView:
     """Hold seats, by id or the best available ones."""
-    body, event_id, user_id = call.body, call.path["event_id"], call.user.user_id
+    user_id = request.user.user_id
     if (body.seats is None) == (body.best_available is None):
         raise invalid({"seats": "give either this or best_available"})
     best = body.best_available
     if best is None:
         assert body.seats is not None
-        work = partial(tickets.holding.hold_seats, user_id, event_id, body.seats, call.use)
+        work = partial(tickets.holding.hold_seats, user_id, event_id, body.seats, context)
     else:
         work = partial(
-            tickets.holding.hold_best, user_id, event_id, best.quantity, best.category, best.section, call.use
+            tickets.holding.hold_best, user_id, event_id, best.quantity, best.category, best.section, context
         )
     return await tickets.hold(user_id, work)
 
 
-async def held(tickets: Tickets, call: Request[HoldInput], tx: Transaction) -> schemas.HoldView | None:
+async def held(tickets: Tickets, tx: Transaction, context: IdempotencyContext) -> schemas.HoldView | None:
     """What `hold` answered to the same request."""
-    return await tickets.holding.again(tx, call.use)
+    return await tickets.holding.replay(tx, context)
 
 
-async def running_holds(tickets: Tickets, call: Request[None]) -> Page[schemas.HoldView]:
+async def running_holds(tickets: Tickets, request: Request) -> Page[schemas.HoldView]:
     """What I hold now, in all events."""
-    return Page(await tickets.holding.running_holds(call.user.user_id))
+    return Page(await tickets.holding.running_holds(request.user.user_id))
 
 
-async def get_hold(tickets: Tickets, call: Request[None]) -> schemas.HoldView:
+async def get_hold(tickets: Tickets, request: Request, hold_id: str) -> schemas.HoldView:
     """One of my holds."""
-    return await tickets.holding.hold(call.user.user_id, call.path["hold_id"])
+    return await tickets.holding.hold(request.user.user_id, hold_id)
 
 
-async def release(tickets: Tickets, call: Request[None]) -> None:
+async def release(tickets: Tickets, request: Request, hold_id: str) -> None:
     """Give back a hold."""
-    await tickets.holding.release(call.user.user_id, call.path["hold_id"])
+    await tickets.holding.release(request.user.user_id, hold_id)
 
 
-async def order(tickets: Tickets, call: Request[OrderInput]) -> schemas.OrderView:
+async def order(
+    tickets: Tickets, request: Request, body: OrderInput, context: IdempotencyContext
+) -> schemas.OrderView:
     """Order what is held; the answer has what is needed to pay."""
-    buyer = call.body.buyer
+    buyer = body.buyer
     email = email_addresses.address(buyer.email, "buyer.email").email
     return await tickets.ordering.order(
-        call.user.user_id, call.body.hold_id, buyer.name.strip(), email, call.use
+        request.user.user_id, body.hold_id, buyer.name.strip(), email, context
     )
 
 
-async def orders(tickets: Tickets, call: Request[None]) -> Page[schemas.OrderView]:
+async def orders(tickets: Tickets, request: Request, query: PageQuery) -> Page[schemas.OrderView]:
     """My orders, newest first."""
-    query: PageQuery = call.query
-    found = await tickets.ordering.orders(call.user.user_id, after_cursor(query.cursor), query.limit)
+    found = await tickets.ordering.orders(request.user.user_id, after_cursor(query.cursor), query.limit)
     cursor = f"{found[-1][0].created_at}:{found[-1][0].id}" if len(found) == query.limit else None
     return Page([view for _, view in found], cursor)
 
@@ -256,50 +255,54 @@ def after_cursor(cursor: str | None) -> tuple[int, str] | None:
     return int(moment), id
 
 
-async def get_order(tickets: Tickets, call: Request[None]) -> schemas.OrderView:
+async def get_order(tickets: Tickets, request: Request, order_id: str) -> schemas.OrderView:
     """One of my orders."""
-    return await tickets.ordering.order_view(call.user.user_id, call.path["order_id"])
+    return await tickets.ordering.order_view(request.user.user_id, order_id)
 
 
-async def watch_order(tickets: Tickets, call: Request[None]) -> Stream:
+async def watch_order(
+    tickets: Tickets, request: Request, order_id: str
+) -> Annotated[Stream, schemas.OrderView]:
     """An order whenever it changes."""
-    user_id, order_id = call.user.user_id, call.path["order_id"]
+    user_id = request.user.user_id
     await tickets.ordering.own_order(user_id, order_id)
     return Stream(_messages("order", tickets.ordering.watch_order(user_id, order_id)))
 
 
-async def cancel_order(tickets: Tickets, call: Request[None]) -> schemas.OrderView:
+async def cancel_order(
+    tickets: Tickets, request: Request, order_id: str, context: IdempotencyContext
+) -> schemas.OrderView:
     """Cancel an order; what was paid goes back by the event's rules."""
-    return await tickets.ordering.cancel(call.user.user_id, call.path["order_id"], call.use)
+    return await tickets.ordering.cancel(request.user.user_id, order_id, context)
 
 
-async def order_tickets(tickets: Tickets, call: Request[None]) -> Page[schemas.TicketView]:
+async def order_tickets(tickets: Tickets, request: Request, order_id: str) -> Page[schemas.TicketView]:
     """The tickets of one of my orders."""
-    _, _, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
+    _, _, found = await tickets.ordering.tickets_of(request.user.user_id, order_id)
     return Page(found)
 
 
-async def ticket_qr(tickets: Tickets, call: Request[None]) -> Response:
+async def ticket_qr(tickets: Tickets, request: Request, ticket_id: str) -> Response:
     """A ticket's QR code."""
-    _, _, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
+    _, _, ticket = await tickets.ordering.own_ticket(request.user.user_id, ticket_id)
     return Response(
         printing.qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")]
     )
 
 
-async def ticket_pdf(tickets: Tickets, call: Request[None]) -> Response:
+async def ticket_pdf(tickets: Tickets, request: Request, ticket_id: str) -> Response:
     """A ticket to print."""
-    show, its_order, ticket = await tickets.ordering.own_ticket(call.user.user_id, call.path["ticket_id"])
+    show, its_order, ticket = await tickets.ordering.own_ticket(request.user.user_id, ticket_id)
     name = f'attachment; filename="{ticket.id}.pdf"'
     printed = await tickets.workers.run(
-        printing.tickets_pdf, show, its_order, [ticket], whose=call.user.user_id, most=_MOST_DRAWN
+        printing.tickets_pdf, show, its_order, [ticket], whose=request.user.user_id, most=_MOST_DRAWN
     )
     return Response(printed, 200, "application/pdf", [("content-disposition", name)])
 
 
-async def order_calendar(tickets: Tickets, call: Request[None]) -> Response:
+async def order_calendar(tickets: Tickets, request: Request, order_id: str) -> Response:
     """The event's date for a calendar; of an order that was taken back, its cancellation."""
-    show, its_order, found = await tickets.ordering.tickets_of(call.user.user_id, call.path["order_id"])
+    show, its_order, found = await tickets.ordering.tickets_of(request.user.user_id, order_id)
     if not found:
         raise ProblemError(
             404, "no_tickets", "This order has no tickets, so there is no date to keep for it."
@@ -313,7 +316,7 @@ async def order_calendar(tickets: Tickets, call: Request[None]) -> Response:
     )
 
 
-async def ticket_keys(tickets: Tickets, call: Request[None]) -> Page[TicketKeyView]:
+async def ticket_keys(tickets: Tickets) -> Page[TicketKeyView]:
     """The public keys that ticket codes are signed with, for gates without a network."""
     key = base64.urlsafe_b64encode(tickets.signer.public_key).rstrip(b"=").decode()
     return Page([TicketKeyView(kid=key[:8], alg="EdDSA", public_key=key)])
@@ -322,12 +325,12 @@ async def ticket_keys(tickets: Tickets, call: Request[None]) -> Page[TicketKeyVi
 # The payment gateway
 
 
-async def webhook(tickets: Tickets, call: Request[None]) -> None:
+async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Webhook]) -> None:
     """News from the payment gateway, signed."""
     webhook_signature.verify(
-        tickets.webhook_keys, call.raw, call.headers.get(webhook_signature.HEADER), tickets.clock.now()
+        tickets.webhook_keys, body, request.headers.get(webhook_signature.HEADER), tickets.clock.now()
     )
-    news: Webhook = decode(Webhook, call.raw)
+    news: Webhook = decode(Webhook, body)
     intent = news.data.intent
     await tickets.settlement.on_webhook(
         news.id,
@@ -349,30 +352,30 @@ async def webhook(tickets: Tickets, call: Request[None]) -> None:
 # The organizer
 
 
-async def own_show(tickets: Tickets, call: Request[Any]) -> Show:
-    return await tickets.inventory.own_show(
-        call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
-    )
+async def own_show(tickets: Tickets, request: Request, event_id: str) -> Show:
+    return await tickets.inventory.own_show(event_id, request.user.user_id, request.user.has(Role.ADMIN))
 
 
-async def set_blocked(tickets: Tickets, call: Request[BlockedInput]) -> None:
+async def set_blocked(tickets: Tickets, request: Request, event_id: str, body: BlockedInput) -> None:
     """Take seats off sale, or put them on sale again."""
-    await tickets.inventory.set_blocked(await own_show(tickets, call), call.body.block, call.body.unblock)
+    await tickets.inventory.set_blocked(await own_show(tickets, request, event_id), body.block, body.unblock)
 
 
-async def sales(tickets: Tickets, call: Request[None]) -> schemas.SalesView:
+async def sales(tickets: Tickets, request: Request, event_id: str) -> schemas.SalesView:
     """Sales figures of one of my events."""
-    return await tickets.figures.sales(await own_show(tickets, call))
+    return await tickets.figures.sales(await own_show(tickets, request, event_id))
 
 
-async def watch_sales(tickets: Tickets, call: Request[None]) -> Stream:
+async def watch_sales(
+    tickets: Tickets, request: Request, event_id: str
+) -> Annotated[Stream, schemas.SalesView]:
     """Sales figures whenever they change."""
-    return Stream(_messages("sales", tickets.figures.watch_sales(await own_show(tickets, call))))
+    return Stream(_messages("sales", tickets.figures.watch_sales(await own_show(tickets, request, event_id))))
 
 
-async def orders_csv(tickets: Tickets, call: Request[None]) -> Stream:
+async def orders_csv(tickets: Tickets, request: Request, event_id: str) -> Stream:
     """All orders of one of my events as CSV."""
-    show = await own_show(tickets, call)
+    show = await own_show(tickets, request, event_id)
     name = f'attachment; filename="{show.id}-orders.csv"'
     return Stream(
         tickets.figures.orders_csv(show), "text/csv; charset=utf-8", [("content-disposition", name)]
@@ -388,67 +391,30 @@ _EVENT = "/api/events/{event_id}"
 _BINARY = "application/octet-stream"
 
 ENDPOINTS = (
-    Endpoint("GET", f"{_EVENT}/inventory", inventory, schemas.InventoryView),
-    Endpoint("GET", f"{_EVENT}/categories", categories, Page[schemas.CategoryView]),
-    Endpoint("GET", f"{_EVENT}/sections", sections, Page[schemas.SectionView], query=CategoryQuery),
-    Endpoint("GET", f"{_EVENT}/sections/{{section_id}}/seats", seats, Page[schemas.SeatView]),
-    Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, query=GeometryQuery, media_type=_BINARY),
+    Endpoint("GET", f"{_EVENT}/inventory", inventory),
+    Endpoint("GET", f"{_EVENT}/categories", categories),
+    Endpoint("GET", f"{_EVENT}/sections", sections),
+    Endpoint("GET", f"{_EVENT}/sections/{{section_id}}/seats", seats),
+    Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=EVENT_STREAM),
-    Endpoint(
-        "POST",
-        f"{_EVENT}/holds",
-        hold,
-        schemas.HoldView,
-        body=HoldInput,
-        status=201,
-        who=USER,
-        idempotent=True,
-        again=held,
-    ),
-    Endpoint("GET", "/api/holds", running_holds, Page[schemas.HoldView], who=USER),
-    Endpoint("GET", "/api/holds/{hold_id}", get_hold, schemas.HoldView, who=USER),
-    Endpoint("DELETE", "/api/holds/{hold_id}", release, who=USER, status=204),
-    Endpoint(
-        "POST",
-        "/api/orders",
-        order,
-        schemas.OrderView,
-        body=OrderInput,
-        status=201,
-        who=USER,
-        idempotent=True,
-    ),
-    Endpoint("GET", "/api/orders", orders, Page[schemas.OrderView], query=PageQuery, who=USER),
-    Endpoint("GET", "/api/orders/{order_id}", get_order, schemas.OrderView, who=USER),
-    Endpoint(
-        "GET",
-        "/api/orders/{order_id}/stream",
-        watch_order,
-        schemas.OrderView,
-        who=USER,
-        media_type=EVENT_STREAM,
-    ),
-    Endpoint(
-        "POST", "/api/orders/{order_id}/cancel", cancel_order, schemas.OrderView, who=USER, idempotent=True
-    ),
-    Endpoint("GET", "/api/orders/{order_id}/tickets", order_tickets, Page[schemas.TicketView], who=USER),
+    Endpoint("POST", f"{_EVENT}/holds", hold, status=201, who=USER, idempotent=True, replay=held),
+    Endpoint("GET", "/api/holds", running_holds, who=USER),
+    Endpoint("GET", "/api/holds/{hold_id}", get_hold, who=USER),
+    Endpoint("DELETE", "/api/holds/{hold_id}", release, who=USER),
+    Endpoint("POST", "/api/orders", order, status=201, who=USER, idempotent=True),
+    Endpoint("GET", "/api/orders", orders, who=USER),
+    Endpoint("GET", "/api/orders/{order_id}", get_order, who=USER),
+    Endpoint("GET", "/api/orders/{order_id}/stream", watch_order, who=USER, media_type=EVENT_STREAM),
+    Endpoint("POST", "/api/orders/{order_id}/cancel", cancel_order, who=USER, idempotent=True),
+    Endpoint("GET", "/api/orders/{order_id}/tickets", order_tickets, who=USER),
     Endpoint("GET", "/api/orders/{order_id}/event.ics", order_calendar, who=USER, media_type="text/calendar"),
-    Endpoint("GET", "/api/tickets/keys", ticket_keys, Page[TicketKeyView]),
+    Endpoint("GET", "/api/tickets/keys", ticket_keys),
     Endpoint("GET", "/api/tickets/{ticket_id}/qr.svg", ticket_qr, who=USER, media_type="image/svg+xml"),
     Endpoint("GET", "/api/tickets/{ticket_id}.pdf", ticket_pdf, who=USER, media_type="application/pdf"),
-    Endpoint(
-        "POST", "/api/tickets/webhooks/payments", webhook, body=Webhook, raw=True, public=False, status=204
-    ),
-    Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, body=BlockedInput, who=ORGANIZER, status=204),
-    Endpoint("GET", f"{_EVENT}/sales", sales, schemas.SalesView, who=ORGANIZER),
-    Endpoint(
-        "GET",
-        f"{_EVENT}/sales/stream",
-        watch_sales,
-        schemas.SalesView,
-        who=ORGANIZER,
-        media_type=EVENT_STREAM,
-    ),
+    Endpoint("POST", "/api/tickets/webhooks/payments", webhook, public=False),
+    Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, who=ORGANIZER),
+    Endpoint("GET", f"{_EVENT}/sales", sales, who=ORGANIZER),
+    Endpoint("GET", f"{_EVENT}/sales/stream", watch_sales, who=ORGANIZER, media_type=EVENT_STREAM),
     Endpoint("GET", f"{_EVENT}/orders.csv", orders_csv, who=ORGANIZER, media_type="text/csv"),
 )

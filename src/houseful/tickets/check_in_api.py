@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -17,7 +17,10 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome
 from houseful.webapi.auth import Role
-from houseful.webapi.endpoint import GATE, ORGANIZER, Endpoint, Input, Page, Request, View, decode
+from houseful.webapi.endpoint import GATE, ORGANIZER, Endpoint
+from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.requests import Input, Request, decode
+from houseful.webapi.responses import Page, View
 from houseful.webapi.validation import ONE_LINE
 
 MOST_SCANS = 500
@@ -55,27 +58,31 @@ class StaffInput(Input, frozen=True, kw_only=True):
     email: Annotated[str, Meta(min_length=3, max_length=320)]
 
 
-async def check_in(tickets: Tickets, call: Request[ScanInput]) -> CheckinView:
+async def check_in(
+    tickets: Tickets, request: Request, body: ScanInput, context: IdempotencyContext
+) -> CheckinView:
     """Admit a ticket, once.
 
     The same scan (code, gate, scan_id, scanned_at, event_id) always gets the same answer, whoever sends it.
     """
-    requests = [_scan_request(call.body)]
+    requests = [_scan_request(body)]
 
     def keep(tx: Transaction, outcomes: list[Outcome]) -> CheckinView:
         [outcome] = outcomes
         if isinstance(outcome, NotStaff):
             raise _not_staff(outcome.place.show)
-        view = check_in_views.checkin_view(call.body.scan_id, call.body.code, outcome)
-        call.use.keep(tx, 200, view)
+        view = check_in_views.checkin_view(body.scan_id, body.code, outcome)
+        context.store(tx, view)
         return view
 
-    return await tickets.gate.check_in(call.user, requests, keep)
+    return await tickets.gate.check_in(request.user, requests, keep)
 
 
-async def check_in_batch(tickets: Tickets, call: Request[None]) -> BatchView:
+async def check_in_batch(
+    tickets: Tickets, request: Request, body: Annotated[bytes, BatchInput], context: IdempotencyContext
+) -> BatchView:
     """Scans made without a network, in the order in which they were made; each has its own result."""
-    batch: _Batch = decode(_Batch, call.raw)
+    batch: _Batch = decode(_Batch, body)
     read = [_read(bytes(raw)) for raw in batch.scans]
     requests = [one for one in read if isinstance(one, ScanRequest)]
 
@@ -89,10 +96,10 @@ async def check_in_batch(tickets: Tickets, call: Request[None]) -> BatchView:
                 for one in read
             ]
         )
-        call.use.keep(tx, 200, view)
+        context.store(tx, view)
         return view
 
-    return await tickets.gate.check_in(call.user, requests, keep)
+    return await tickets.gate.check_in(request.user, requests, keep)
 
 
 def _read(raw: bytes) -> ScanRequest | CheckinView:
@@ -133,44 +140,37 @@ def _not_staff(show: Show) -> ProblemError:
 # Who may scan
 
 
-async def _own_show(tickets: Tickets, call: Request[Any]) -> Show:
-    return await tickets.inventory.own_show(
-        call.path["event_id"], call.user.user_id, call.user.has(Role.ADMIN)
+async def _own_show(tickets: Tickets, request: Request, event_id: str) -> Show:
+    return await tickets.inventory.own_show(event_id, request.user.user_id, request.user.has(Role.ADMIN))
+
+
+async def gate_staff(tickets: Tickets, request: Request, event_id: str) -> Page[StaffMemberView]:
+    """The gate accounts that one of my events names; where it names none, every gate account may scan"""
+    return Page(
+        check_in_views.staff_views(await tickets.staff.of(await _own_show(tickets, request, event_id)))
     )
 
 
-async def gate_staff(tickets: Tickets, call: Request[None]) -> Page[StaffMemberView]:
-    """The gate accounts that one of my events names; where it names none, every gate account may scan"""
-    return Page(check_in_views.staff_views(await tickets.staff.of(await _own_show(tickets, call))))
-
-
-async def add_gate_staff(tickets: Tickets, call: Request[StaffInput]) -> Page[StaffMemberView]:
+async def add_gate_staff(
+    tickets: Tickets, request: Request, event_id: str, body: StaffInput
+) -> Page[StaffMemberView]:
     """Name a gate account for one of my events; from then on only named ones may scan for it"""
-    show = await _own_show(tickets, call)
-    staff = await tickets.staff.name(show, call.body.email, call.headers["authorization"])
+    show = await _own_show(tickets, request, event_id)
+    staff = await tickets.staff.name(show, body.email, request.headers["authorization"])
     return Page(check_in_views.staff_views(staff))
 
 
-async def remove_gate_staff(tickets: Tickets, call: Request[None]) -> None:
+async def remove_gate_staff(tickets: Tickets, request: Request, event_id: str, user_id: str) -> None:
     """Take a gate account off one of my events"""
-    await tickets.staff.remove(await _own_show(tickets, call), call.path["user_id"])
+    await tickets.staff.remove(await _own_show(tickets, request, event_id), user_id)
 
 
 _STAFF = "/api/events/{event_id}/gate-staff"
 
 ENDPOINTS: Sequence[Endpoint] = (
-    Endpoint("POST", "/api/checkins", check_in, CheckinView, body=ScanInput, who=GATE, idempotent=True),
-    Endpoint(
-        "POST",
-        "/api/checkins/batch",
-        check_in_batch,
-        BatchView,
-        body=BatchInput,
-        raw=True,
-        who=GATE,
-        idempotent=True,
-    ),
-    Endpoint("GET", _STAFF, gate_staff, Page[StaffMemberView], who=ORGANIZER),
-    Endpoint("POST", _STAFF, add_gate_staff, Page[StaffMemberView], body=StaffInput, who=ORGANIZER),
-    Endpoint("DELETE", f"{_STAFF}/{{user_id}}", remove_gate_staff, status=204, who=ORGANIZER),
+    Endpoint("POST", "/api/checkins", check_in, who=GATE, idempotent=True),
+    Endpoint("POST", "/api/checkins/batch", check_in_batch, who=GATE, idempotent=True),
+    Endpoint("GET", _STAFF, gate_staff, who=ORGANIZER),
+    Endpoint("POST", _STAFF, add_gate_staff, who=ORGANIZER),
+    Endpoint("DELETE", f"{_STAFF}/{{user_id}}", remove_gate_staff, who=ORGANIZER),
 )

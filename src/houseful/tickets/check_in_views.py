@@ -9,7 +9,7 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.schemas import TicketSeatView, ticket_seat
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome, Place, Scanned
-from houseful.webapi.endpoint import View
+from houseful.webapi.responses import View
 
 Flag = Literal["clock_ahead", "clock_behind", "not_staff", "malformed"]
 

@@ -12,7 +12,9 @@ from houseful.tickets.domain.emails import LetterState, QueuedLetter
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.schemas import BuyerView
 from houseful.tickets.use_cases import Tickets
-from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint, Input, Page, Request, View
+from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
+from houseful.webapi.requests import Input, Request
+from houseful.webapi.responses import Page, View
 
 _MOST_TOKEN = 200
 
@@ -65,16 +67,17 @@ def undelivered_view(letter: QueuedLetter, order: Order) -> UndeliveredView:
     )
 
 
-async def order_letters(tickets: Tickets, call: Request[None]) -> Page[LetterView]:
+async def order_letters(tickets: Tickets, request: Request, order_id: str) -> Page[LetterView]:
     """The letters about one of my orders, and what became of them."""
-    order = await tickets.ordering.own_order(call.user.user_id, call.path["order_id"])
+    order = await tickets.ordering.own_order(request.user.user_id, order_id)
     return Page([letter_view(letter) for letter in await tickets.undelivered.of_order(order)])
 
 
-async def undelivered(tickets: Tickets, call: Request[None]) -> Page[UndeliveredView]:
+async def undelivered(
+    tickets: Tickets, request: Request, event_id: str, query: PageQuery
+) -> Page[UndeliveredView]:
     """Letters about orders of one of my events that have not arrived, the longest waiting first."""
-    query: PageQuery = call.query
-    show = await own_show(tickets, call)
+    show = await own_show(tickets, request, event_id)
     found = await tickets.undelivered.page(show, after_cursor(query.cursor), query.limit)
     cursor = None
     if len(found) == query.limit:
@@ -83,38 +86,26 @@ async def undelivered(tickets: Tickets, call: Request[None]) -> Page[Undelivered
     return Page([undelivered_view(letter, order) for letter, order in found], cursor)
 
 
-async def correct(tickets: Tickets, call: Request[EmailInput]) -> Page[LetterView]:
+async def correct(
+    tickets: Tickets, request: Request, event_id: str, order_id: str, body: EmailInput
+) -> Page[LetterView]:
     """Correct the address of an order's buyer, and send the order's letters there."""
-    show = await own_show(tickets, call)
-    email = email_addresses.address(call.body.email).email
-    letters = await tickets.undelivered.correct(show, call.path["order_id"], email, call.user.user_id)
+    show = await own_show(tickets, request, event_id)
+    email = email_addresses.address(body.email).email
+    letters = await tickets.undelivered.correct(show, order_id, email, request.user.user_id)
     return Page([letter_view(letter) for letter in letters])
 
 
-async def prove(tickets: Tickets, call: Request[ProofInput]) -> None:
+async def prove(tickets: Tickets, body: ProofInput) -> None:
     """Say that an address is mine, with the token of a letter to it; what waits for that is sent."""
-    if not call.body.token.isascii():
+    if not body.token.isascii():
         raise invalid({"token": "is not the one of a letter; copy the whole link"})
-    await tickets.undelivered.prove(call.body.token)
+    await tickets.undelivered.prove(body.token)
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/api/orders/{order_id}/letters", order_letters, Page[LetterView], who=USER),
-    Endpoint(
-        "GET",
-        "/api/events/{event_id}/undelivered-letters",
-        undelivered,
-        Page[UndeliveredView],
-        query=PageQuery,
-        who=ORGANIZER,
-    ),
-    Endpoint(
-        "POST",
-        "/api/events/{event_id}/orders/{order_id}/email",
-        correct,
-        Page[LetterView],
-        body=EmailInput,
-        who=ORGANIZER,
-    ),
-    Endpoint("POST", "/api/letters/proofs", prove, body=ProofInput, status=204, reads_token=False),
+    Endpoint("GET", "/api/orders/{order_id}/letters", order_letters, who=USER),
+    Endpoint("GET", "/api/events/{event_id}/undelivered-letters", undelivered, who=ORGANIZER),
+    Endpoint("POST", "/api/events/{event_id}/orders/{order_id}/email", correct, who=ORGANIZER),
+    Endpoint("POST", "/api/letters/proofs", prove, reads_token=False),
 )

@@ -15,7 +15,7 @@ from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, TicketState
-from houseful.webapi.endpoint import View
+from houseful.webapi.responses import View
 
 if TYPE_CHECKING:
     from houseful.tickets.use_cases.availability import HallView

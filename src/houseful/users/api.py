@@ -1,6 +1,6 @@
 """The users service over HTTP."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -10,21 +10,11 @@ from houseful.kernel.errors import ProblemError
 from houseful.kernel.times import rfc3339
 from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
 from houseful.users.service import SignedIn, Users
+from houseful.webapi.asgi import WITHIN
 from houseful.webapi.auth import Role
-from houseful.webapi.endpoint import (
-    ADMIN,
-    ORGANIZER,
-    USER,
-    WITHIN,
-    Endpoint,
-    Input,
-    Page,
-    Request,
-    Response,
-    View,
-    decode,
-    not_authenticated,
-)
+from houseful.webapi.endpoint import ADMIN, ORGANIZER, USER, Endpoint
+from houseful.webapi.requests import Input, Request, decode
+from houseful.webapi.responses import Page, Response, View, not_authenticated
 from houseful.webapi.revoked_tokens import PATH, Endings
 
 _KEYS_FRESH_SECONDS = 300
@@ -113,100 +103,99 @@ class KeysView(View, frozen=True, kw_only=True):
     keys: list[TokenKeyView]
 
 
-async def register(users: Users, call: Request[RegisterInput]) -> RegisteredView:
+async def register(users: Users, request: Request, body: RegisterInput) -> RegisteredView:
     """Make an account. The answer does not tell whether the address has one already."""
-    body = call.body
-    made = await users.register(email=body.email, password=body.password, name=body.name, peer=call.peer)
+    made = await users.register(email=body.email, password=body.password, name=body.name, peer=request.peer)
     return RegisteredView(id=made.id, email=made.email, name=made.name)
 
 
-async def login(users: Users, call: Request[LoginInput]) -> Response:
+async def login(users: Users, request: Request, body: LoginInput) -> Annotated[Response, TokensView]:
     """Begin a session: an access token, and a refresh token in a cookie or in the body."""
-    by_cookie = call.body.token_transport == "cookie"  # noqa: S105
+    by_cookie = body.token_transport == "cookie"  # noqa: S105
     if by_cookie:
         users.cookie.check_origin(
-            call.headers
+            request.headers
         )  # else another site could sign its visitors in as somebody else
     signed_in = await users.login(
-        email=call.body.email,
-        password=call.body.password,
-        peer=call.peer,
-        user_agent=call.headers.get("user-agent", ""),
+        email=body.email,
+        password=body.password,
+        peer=request.peer,
+        user_agent=request.headers.get("user-agent", ""),
     )
     return _tokens(users, signed_in, by_cookie=by_cookie)
 
 
-async def refresh(users: Users, call: Request[None]) -> Response:
+async def refresh(
+    users: Users, request: Request, body: Annotated[bytes, RefreshInput]
+) -> Annotated[Response, TokensView]:
     """Exchange a refresh token for the next pair; the new one travels as the old one did. A token in the body
     wins."""
-    token = _token_in_body(call)
+    token = _token_in_body(request)
     if token is not None:
         return _tokens(users, await users.refresh(token), by_cookie=False)
-    token = users.cookie.value(call.headers)
+    token = users.cookie.value(request.headers)
     if token is None:
         raise ProblemError(401, "refresh_invalid", "There is no refresh token. Sign in.")
-    users.cookie.check_sender(call.headers)
+    users.cookie.check_sender(request.headers)
     return _tokens(users, await users.refresh(token), by_cookie=True)
 
 
-async def logout(users: Users, call: Request[None]) -> Response:
+async def logout(users: Users, request: Request, body: Annotated[bytes, RefreshInput]) -> Response:
     """End the session of the access token or of the refresh token, and its access tokens with it."""
-    token = _token_in_body(call)
+    token = _token_in_body(request)
     if token is None:
-        token = users.cookie.value(call.headers)
-        if token is not None and call.who is None:  # an access token is proof enough of who sent this
-            users.cookie.check_sender(call.headers)
-    if token is None and call.who is None:
+        token = users.cookie.value(request.headers)
+        if token is not None and request.who is None:  # an access token is proof enough of who sent this
+            users.cookie.check_sender(request.headers)
+    if token is None and request.who is None:
         raise not_authenticated()
-    await users.logout(session_id=call.who.session_id if call.who else None, refresh_token=token)
+    await users.logout(session_id=request.who.session_id if request.who else None, refresh_token=token)
     return Response(status=204, headers=[users.cookie.clear(), _NO_STORE])
 
 
-async def change_password(users: Users, call: Request[PasswordInput]) -> None:
+async def change_password(users: Users, request: Request, body: PasswordInput) -> None:
     """Change the password, and end all other sessions."""
-    await users.change_password(call.user, current=call.body.current_password, new=call.body.new_password)
+    await users.change_password(request.user, current=body.current_password, new=body.new_password)
 
 
-async def me(users: Users, call: Request[None]) -> UserView:
+async def me(users: Users, request: Request) -> UserView:
     """Who the access token belongs to."""
-    return _view(await users.me(call.user))
+    return _view(await users.me(request.user))
 
 
-async def list_users(users: Users, call: Request[None]) -> Page[UserView]:
+async def list_users(users: Users, query: UsersQuery) -> Page[UserView]:
     """All users, oldest first, or those whose address begins with `q`."""
-    query: UsersQuery = call.query
     found, next_cursor = await users.page(q=query.q, cursor=query.cursor, limit=query.limit)
     return Page([_view(user) for user in found], next_cursor)
 
 
-async def gate_account(users: Users, call: Request[None]) -> RegisteredView:
+async def gate_account(users: Users, query: GateAccountQuery) -> RegisteredView:
     """The gate account with an address, for an organizer who names gate staff."""
-    found = await users.gate_account(call.query.email)
+    found = await users.gate_account(query.email)
     return RegisteredView(id=found.id, email=found.email, name=found.name)
 
 
-async def set_roles(users: Users, call: Request[RolesInput]) -> UserView:
+async def set_roles(users: Users, request: Request, user_id: str, body: RolesInput) -> UserView:
     """Give a user exactly these roles, and buyer; access tokens with the old ones end."""
-    return _view(await users.set_roles(call.path["user_id"], call.body.roles, by=call.user))
+    return _view(await users.set_roles(user_id, body.roles, by=request.user))
 
 
-async def keys(users: Users, call: Request[None]) -> Response:
+async def keys(users: Users) -> Annotated[Response, KeysView]:
     """The public keys of access tokens (JSON Web Key Set)."""
     body = msgspec.json.encode(users.published_keys)
     return Response(body, headers=[("cache-control", f"public, max-age={_KEYS_FRESH_SECONDS}")])
 
 
-async def ended_tokens(users: Users, call: Request[None]) -> Endings:
+async def ended_tokens(users: Users, request: Request, query: EndedQuery) -> Endings:
     """What ended access tokens before their time, for the processes of the installation alone."""
-    if call.peer != WITHIN:
+    if request.peer != WITHIN:
         raise ProblemError(404, "no_such_path", f"There is nothing at {PATH}.")
-    query: EndedQuery = call.query
     return Endings(await users.ended_tokens(query.since))
 
 
-def _token_in_body(call: Request[Any]) -> str | None:
+def _token_in_body(request: Request) -> str | None:
     """With the token in a cookie there need not be a body at all."""
-    body: RefreshInput = decode(RefreshInput, call.raw) if call.raw.strip() else RefreshInput()
+    body: RefreshInput = decode(RefreshInput, request.raw) if request.raw.strip() else RefreshInput()
     return body.refresh_token
 
 
@@ -239,38 +228,15 @@ def _view(user: User) -> UserView:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "POST",
-        "/api/auth/register",
-        register,
-        body=RegisterInput,
-        answer=RegisteredView,
-        status=201,
-        reads_token=False,
-    ),
-    Endpoint("POST", "/api/auth/login", login, body=LoginInput, answer=TokensView, reads_token=False),
-    Endpoint(
-        "POST",
-        "/api/auth/refresh",
-        refresh,
-        body=RefreshInput,
-        raw=True,
-        answer=TokensView,
-        reads_token=False,
-    ),
-    Endpoint("POST", "/api/auth/logout", logout, body=RefreshInput, raw=True, status=204),
-    Endpoint("POST", "/api/auth/password", change_password, body=PasswordInput, status=204, who=USER),
-    Endpoint("GET", PATH, ended_tokens, query=EndedQuery, public=False, reads_token=False),
-    Endpoint("GET", "/api/me", me, answer=UserView, who=USER),
-    Endpoint("GET", "/api/users", list_users, answer=Page[UserView], query=UsersQuery, who=ADMIN),
-    Endpoint(
-        "GET",
-        "/api/users/gate-account",
-        gate_account,
-        answer=RegisteredView,
-        query=GateAccountQuery,
-        who=ORGANIZER,
-    ),
-    Endpoint("PATCH", "/api/users/{user_id}", set_roles, body=RolesInput, answer=UserView, who=ADMIN),
-    Endpoint("GET", "/.well-known/jwks.json", keys, answer=KeysView, reads_token=False),
+    Endpoint("POST", "/api/auth/register", register, status=201, reads_token=False),
+    Endpoint("POST", "/api/auth/login", login, reads_token=False),
+    Endpoint("POST", "/api/auth/refresh", refresh, reads_token=False),
+    Endpoint("POST", "/api/auth/logout", logout, status=204),
+    Endpoint("POST", "/api/auth/password", change_password, who=USER),
+    Endpoint("GET", PATH, ended_tokens, public=False, reads_token=False),
+    Endpoint("GET", "/api/me", me, who=USER),
+    Endpoint("GET", "/api/users", list_users, who=ADMIN),
+    Endpoint("GET", "/api/users/gate-account", gate_account, who=ORGANIZER),
+    Endpoint("PATCH", "/api/users/{user_id}", set_roles, who=ADMIN),
+    Endpoint("GET", "/.well-known/jwks.json", keys, reads_token=False),
 )

@@ -13,7 +13,7 @@ import brotli
 from houseful.kernel.errors import ProblemError, Transient
 from houseful.kernel.ports import Workers
 from houseful.kernel.telemetry import get_logger
-from houseful.webapi.endpoint import Response
+from houseful.webapi.responses import Response
 
 log = get_logger(__name__)
 

@@ -13,29 +13,20 @@ from houseful.kernel.ports import Clock, Coordination, Store, Transaction, Worke
 from houseful.kernel.telemetry import REFUSALS, get_logger
 from houseful.kernel.waiting import later
 from houseful.webapi import idempotency, validation
+from houseful.webapi.asgi import Receive, Scope, Send, headers_of, peer
 from houseful.webapi.auth import Identity, TokenVerifier, bearer
-from houseful.webapi.endpoint import (
-    USER,
+from houseful.webapi.endpoint import USER, Endpoint
+from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext, StoredResponse
+from houseful.webapi.large_bodies import LargeBodies
+from houseful.webapi.requests import Input, Request, read, read_body, read_pieces
+from houseful.webapi.responses import (
     AbortConnection,
-    Endpoint,
-    Input,
-    Receive,
-    Request,
     Response,
-    Scope,
-    Send,
     Stream,
-    headers_of,
     not_authenticated,
-    peer,
     problem,
-    read,
-    read_body,
-    read_pieces,
     service_unavailable,
 )
-from houseful.webapi.idempotency import Answered, IdempotencyContext, StoredResponse
-from houseful.webapi.large_bodies import LargeBodies
 from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)
@@ -71,27 +62,27 @@ class ServiceApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._answer(scope, receive)
+            response = await self._answer(scope, receive)
         except ProblemError as refusal:
             REFUSALS.labels(self._name, refusal.code).inc()
-            answer = problem(refusal)
+            response = problem(refusal)
         except Transient as error:
             log.warning(
                 "unavailable", extra={"service": self._name, "path": scope["path"], "error": str(error)}
             )
-            answer = problem(service_unavailable())
+            response = problem(service_unavailable())
         except (AbortConnection, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("bug", extra={"service": self._name, "path": scope["path"]})
-            answer = problem(
+            response = problem(
                 ProblemError(
                     500,
                     "internal_error",
                     "This is a fault of ours; it has been recorded with the request id.",
                 )
             )
-        await answer.send(scope, receive, send)
+        await response.send(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | Stream:
         found = self._routes.find(scope["path"])
@@ -108,32 +99,46 @@ class ServiceApp:
         scope["route"] = endpoint.path
         headers = headers_of(scope)
         who = await self._who(headers, endpoint)
-        query = _query(endpoint.query, scope["query_string"])
-        path = {name: unquote(value) for name, value in escaped.items()}
+        signature = endpoint.signature
+        query = _query(signature.query, scope["query_string"])
+        arguments: dict[str, Any] = {name: unquote(value) for name, value in escaped.items()}
+        if "query" in signature.named:
+            arguments["query"] = query
         if LargeBodies.is_one(endpoint, headers):
             user_id = who.user_id if who is not None else peer(scope)
             with self._large_bodies.admitted(user_id):
                 pieces = await read_pieces(receive, headers, endpoint.body_bytes)
-                body, digest = await self._large_bodies.read(endpoint, pieces, user_id)
+                arguments["body"], digest = await self._large_bodies.read(endpoint, pieces, user_id)
                 del pieces
-                call = Request(body, b"", query, path, headers, who, peer(scope), None)
-                return await self._called(endpoint, call, scope["path"], digest)
+                request = Request(headers, who, peer(scope), b"")
+                return await self._called(endpoint, request, arguments, scope["path"], digest)
         raw = await read_body(receive, headers, endpoint.body_bytes) if method != "GET" else b""
-        reads = endpoint.body is not None and not endpoint.raw
-        body = read(endpoint.body, endpoint.prepare, raw) if reads else None
-        call = Request(body, raw, query, path, headers, who, peer(scope), None)
-        return await self._called(endpoint, call, scope["path"])
+        if signature.body is not None:
+            arguments["body"] = raw if signature.raw else read(signature.body, endpoint.prepare, raw)
+        request = Request(headers, who, peer(scope), raw)
+        return await self._called(endpoint, request, arguments, scope["path"])
 
     async def _called(
-        self, endpoint: Endpoint, call: Request[Any], path: str, digest: str | None = None
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        arguments: dict[str, Any],
+        path: str,
+        digest: str | None = None,
     ) -> Response | Stream:
         """`digest` is the body's, where it is known already."""
-        if endpoint.idempotent or (endpoint.repeatable and "idempotency-key" in call.headers):
-            return await self._answer_once(endpoint, call, path, digest or idempotency.digest(call.raw))
-        answer = _rendered(await endpoint.handle(self._service, call), endpoint.status)
-        if isinstance(answer, Stream) and call.who is not None:
-            answer.chunks = self._while_it_holds(answer.chunks, call.who)
-        return answer
+        named = endpoint.signature.named
+        if "request" in named:
+            arguments["request"] = request
+        if "context" in named:
+            if endpoint.idempotent or "idempotency-key" in request.headers:
+                digest = digest or idempotency.digest(request.raw)
+                return await self._answer_once(endpoint, request, arguments, path, digest)
+            arguments["context"] = None
+        response = _rendered(await endpoint.handle(self._service, **arguments), endpoint.status)
+        if isinstance(response, Stream) and request.who is not None:
+            response.chunks = self._while_it_holds(response.chunks, request.who)
+        return response
 
     async def _while_it_holds(self, chunks: AsyncIterator[bytes], who: Identity) -> AsyncIterator[bytes]:
         """A stream ends with the access token that it was asked for with, where that is ended before its
@@ -161,15 +166,22 @@ class ServiceApp:
             raise ProblemError(403, "forbidden", f"This needs the role {needed}.")
         return who
 
-    async def _answer_once(self, endpoint: Endpoint, call: Request[Any], path: str, digest: str) -> Response:
-        key = call.headers.get("idempotency-key")
-        context = call.once = idempotency.once(
-            call.user.user_id, endpoint.method, path, key, digest, self._clock
+    async def _answer_once(
+        self, endpoint: Endpoint, request: Request, arguments: dict[str, Any], path: str, digest: str
+    ) -> Response:
+        context = idempotency.context_of(
+            request.user.user_id,
+            endpoint.method,
+            path,
+            request.headers.get("idempotency-key"),
+            digest,
+            self._clock,
+            endpoint.status,
         )
-        if not await idempotency.claim(self._coordination, context):
+        if not await idempotency.acquire(self._coordination, context):
             # It may be answered all the same, by a process that died since, or has just let go.
-            if (copy := await self._replay(endpoint, call, context)) is not None:
-                return copy
+            if (first := await self._replay(endpoint, context)) is not None:
+                return first
             raise ProblemError(
                 409,
                 "still_running",
@@ -177,56 +189,54 @@ class ServiceApp:
                 headers=later(1),
             )
         try:
-            return await self._first_answer(endpoint, call, context)
+            return await self._first_answer(endpoint, arguments, context)
         finally:
-            idempotency.unclaim(self._coordination, context)
+            idempotency.release(self._coordination, context)
 
     async def _first_answer(
-        self, endpoint: Endpoint, call: Request[Any], context: IdempotencyContext
+        self, endpoint: Endpoint, arguments: dict[str, Any], context: IdempotencyContext
     ) -> Response:
-        """The answer is kept in the transaction that does what was asked. So a repetition fails at that, or
-        is refused for what the first one did, and only then is the first answer looked for."""
+        """The outcome is stored in the transaction that does what was asked. So a repetition fails at that,
+        or is refused for what the first one did, and only then is the first answer looked for."""
         try:
-            await endpoint.handle(self._service, call)
+            outcome = await endpoint.handle(self._service, **arguments, context=context)
         except ProblemError as refusal:
             if refusal.status in (401, 403, 429) or refusal.status >= 500:
                 raise
-            return await self._replay(endpoint, call, context) or await self._kept_refusal(refusal, context)
-        except (Duplicate, Answered) as error:
-            copy = (
-                None
-                if isinstance(error, Duplicate) and not idempotency.is_copy(error)
-                else await self._replay(endpoint, call, context)
-            )
-            if copy is None:
+            return await self._replay(endpoint, context) or await self._stored_refusal(refusal, context)
+        except (Duplicate, AlreadyAnswered) as error:
+            if isinstance(error, Duplicate) and not idempotency.is_copy(error):
                 raise
-            return copy
-        assert context.body is not None, f"{endpoint.path} is declared idempotent and keeps no answer"
-        return Response(context.body, endpoint.status)
+            first = await self._replay(endpoint, context)
+            if first is None:
+                raise
+            return first
+        body = msgspec.json.encode(outcome) if endpoint.replay is not None else context.stored(outcome)
+        if body is None:
+            raise RuntimeError(f"{endpoint.handle.__qualname__} returned another outcome than it stored")
+        return Response(body, endpoint.status)
 
-    async def _kept_refusal(self, refusal: ProblemError, context: IdempotencyContext) -> Response:
+    async def _stored_refusal(self, refusal: ProblemError, context: IdempotencyContext) -> Response:
         REFUSALS.labels(self._name, refusal.code).inc()
-        answer = problem(refusal)
-        await context.keep_afterwards(self._store, answer.status, answer.body)
-        return answer
+        response = problem(refusal)
+        await context.store_afterwards(self._store, response.status, response.body)
+        return response
 
-    async def _replay(
-        self, endpoint: Endpoint, call: Request[Any], context: IdempotencyContext
-    ) -> Response | None:
+    async def _replay(self, endpoint: Endpoint, context: IdempotencyContext) -> Response | None:
         """The first answer, where there is one. Read again where it was seen in a transaction that failed: of
         another request with this key, say, that was about to do the same again."""
 
-        async def read(tx: Transaction) -> tuple[Any, StoredResponse | None]:
+        async def look_up(tx: Transaction) -> tuple[Any, StoredResponse | None]:
             tx.expect(StoredResponse, [context.id])
-            told = None if endpoint.again is None else await endpoint.again(self._service, call, tx)
+            told = None if endpoint.replay is None else await endpoint.replay(self._service, tx, context)
             return told, await tx.get(StoredResponse, context.id)
 
-        told, kept = await self._store.transact(read)
+        told, stored = await self._store.transact(look_up)
         if told is not None:
             return Response(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
-        if kept is None:
+        if stored is None:
             return None
-        status, body = context.replay(kept)
+        status, body = context.replay(stored)
         media_type = "application/json" if status < 400 else "application/problem+json"
         return Response(body, status, media_type, _REPLAYED)
 

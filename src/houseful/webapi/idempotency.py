@@ -1,9 +1,9 @@
-"""The first answer to an `Idempotency-Key`, kept so that a lost reply can be had again.
+"""The first answer to an `Idempotency-Key`, stored so that a lost reply can be had again.
 
 The answer is inserted in the transaction that did the work, so there is never the one without the other: a
 client that repeats its request after a crash gets either the first answer or a first try. Where what is made
 can tell the answer again, it is named by the use of the key (`IdempotencyContext.named`), and nothing else
-is kept.
+is stored.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.kernel.telemetry import request_id
 
-KEPT_MILLIS = 48 * 3600 * 1000
+STORED_MILLIS = 48 * 3600 * 1000
 _RUNNING_SECONDS = 60.0
 _KEY_LENGTH = 200
 _DIGEST_BYTES = 20
@@ -35,46 +35,51 @@ class StoredResponse(Document, frozen=True, kw_only=True):
     answered_at: Millis
 
 
-class Answered(Exception):
+class AlreadyAnswered(Exception):
     """This key has its answer already."""
 
 
 class IdempotencyContext:
-    """One use of a key. A use case calls `keep` in the transaction that does what was asked. Or it makes
-    something that is `named` by the use; then it calls `must_be_first` and `tell` instead.
+    """One use of a key. A use case calls `store` in the transaction that does what was asked, and returns
+    the same outcome. Or it makes something that is `named` by the use; then it calls `must_be_first`, and
+    the endpoint's `replay` tells the outcome from what was made.
+
+    `status` is that of an outcome, `request` a digest of the body.
     """
 
-    def __init__(self, id: str, request: str, clock: Clock) -> None:
+    def __init__(self, id: str, request: str, clock: Clock, status: int = 200) -> None:
         self.id = id
         self.request = request
-        """A digest of the body."""
         self._clock = clock
-        self.body: bytes | None = None
-        """The answer, encoded."""
+        self._status = status
+        self._stored: tuple[Any, bytes] | None = None
 
     def named(self, prefix: str) -> str:
         """An id for what this use makes: always the same one, so that it can't be made twice."""
         return f"{prefix}_{self.id[:32]}"
 
     def must_be_first(self, tx: Transaction) -> None:
-        """Where an answer was kept, a refusal say, the transaction fails with `Duplicate`."""
+        """Where a response was stored, a refusal say, the transaction fails with `Duplicate`."""
         tx.absent(StoredResponse, self.id)
 
-    def tell(self, answer: Any) -> None:
-        """Answer without keeping it: the endpoint's `again` tells it from what was made."""
-        self.body = msgspec.json.encode(answer)
+    def store(self, tx: Transaction, outcome: Any) -> None:
+        """Insert the outcome. Where the key has a response already the transaction fails with `Duplicate`."""
+        body = msgspec.json.encode(outcome)
+        tx.insert(self._document(self._status, body))
+        self._stored = (outcome, body)
 
-    def keep(self, tx: Transaction, status: int, answer: Any) -> None:
-        """Insert the answer. Where the key has one already the transaction fails with `Duplicate`."""
-        self.body = msgspec.json.encode(answer)
-        tx.insert(self._document(status, self.body))
+    def stored(self, outcome: Any) -> bytes | None:
+        """What was stored of this very outcome; None where nothing was."""
+        if self._stored is None or self._stored[0] is not outcome:
+            return None
+        return self._stored[1]
 
     async def check(self, tx: Transaction) -> None:
-        """For a use case whose first transaction does not keep the answer. Raises `Answered`."""
+        """For a use case whose first transaction does not store the outcome. Raises `AlreadyAnswered`."""
         if await tx.get(StoredResponse, self.id) is not None:
-            raise Answered
+            raise AlreadyAnswered
 
-    async def keep_afterwards(self, store: Store, status: int, body: bytes) -> None:
+    async def store_afterwards(self, store: Store, status: int, body: bytes) -> None:
         async def work(tx: Transaction) -> None:
             tx.insert_or_ignore(self._document(status, body))
 
@@ -99,10 +104,10 @@ class IdempotencyContext:
                 errors={"Idempotency-Key": "was used with another body"},
             )
 
-    def replay(self, kept: StoredResponse) -> tuple[int, bytes]:
+    def replay(self, stored: StoredResponse) -> tuple[int, bytes]:
         """Raises `ProblemError` (422) where the key was first used for something else."""
-        self.check_request(kept.request)
-        return kept.status, b"" if kept.status == 204 else bytes(kept.body)
+        self.check_request(stored.request)
+        return stored.status, b"" if stored.status == 204 else bytes(stored.body)
 
 
 def digest(body: bytes) -> str:
@@ -117,8 +122,8 @@ def digest_of_pieces(body: Pieces) -> str:
     return hashed.hexdigest()
 
 
-def once(
-    user_id: str, method: str, path: str, key: str | None, request: str, clock: Clock
+def context_of(
+    user_id: str, method: str, path: str, key: str | None, request: str, clock: Clock, status: int = 200
 ) -> IdempotencyContext:
     """`request` is the digest of the body. Raises `ProblemError` (400) for a key that is missing or no
     good."""
@@ -133,11 +138,11 @@ def once(
             400, "idempotency_key_invalid", f"An Idempotency-Key is 1 to {_KEY_LENGTH} printable characters."
         )
     name = hashlib.blake2b(f"{user_id}\0{method}\0{path}\0{key}".encode(), digest_size=20).hexdigest()
-    return IdempotencyContext(name, request, clock)
+    return IdempotencyContext(name, request, clock, status)
 
 
-async def claim(coordination: Coordination, context: IdempotencyContext) -> bool:
-    """True while no other request with this key is running, as far as can be known; `keep` is what makes it
+async def acquire(coordination: Coordination, context: IdempotencyContext) -> bool:
+    """True while no other request with this key is running, as far as can be known; `store` is what makes it
     sure."""
     try:
         return await coordination.acquire(
@@ -147,7 +152,7 @@ async def claim(coordination: Coordination, context: IdempotencyContext) -> bool
         return True
 
 
-def unclaim(coordination: Coordination, context: IdempotencyContext) -> None:
+def release(coordination: Coordination, context: IdempotencyContext) -> None:
     coordination.release([f"once:{context.id}"], _owner(context))
 
 
@@ -160,9 +165,11 @@ def is_copy(error: Duplicate) -> bool:
     return error.collection == StoredResponse.collection
 
 
-async def forget_old(store: Store, clock: Clock, *, batch: int = 500) -> int:
+async def purge_expired(store: Store, clock: Clock, *, batch: int = 500) -> int:
     """Delete what is older than 48 hours; how many."""
-    old = await store.find(StoredResponse, {}, by="answered_at", until=clock.now() - KEPT_MILLIS, limit=batch)
+    old = await store.find(
+        StoredResponse, {}, by="answered_at", until=clock.now() - STORED_MILLIS, limit=batch
+    )
 
     async def work(tx: Transaction) -> None:
         for answer in (await tx.get_many(StoredResponse, [one.id for one in old])).values():

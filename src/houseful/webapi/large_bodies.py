@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from houseful.kernel.errors import ProblemError
 from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Workers
-from houseful.webapi.endpoint import BODY_BYTES, Endpoint, read
+from houseful.webapi.endpoint import BODY_BYTES, Endpoint
 from houseful.webapi.idempotency import digest_of_pieces
+from houseful.webapi.requests import read
 
 MOST_OF_ONE = 2
 """One that is worked on, and one behind it."""
@@ -73,8 +74,10 @@ class LargeBodies:
     async def read(self, endpoint: Endpoint, pieces: Pieces, user_id: str) -> ReadBody:
         """Raises as `decode`."""
         if len(pieces) <= BODY_BYTES:
-            return read_whole(endpoint.body, endpoint.prepare, pieces)
-        return await self._workers.run(read_whole, endpoint.body, endpoint.prepare, pieces, whose=user_id)
+            return read_whole(endpoint.signature.body, endpoint.prepare, pieces)
+        return await self._workers.run(
+            read_whole, endpoint.signature.body, endpoint.prepare, pieces, whose=user_id
+        )
 
 
 def read_whole(kind: Any, prepare: Callable[[Any], Any] | None, pieces: Pieces) -> ReadBody:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from houseful.webapi.endpoint import USER, Endpoint, NoQuery
+from houseful.webapi.endpoint import USER, Endpoint
+from houseful.webapi.requests import NoQuery
+from houseful.webapi.signatures import path_parameters
 
 _SCHEMAS = "#/components/schemas/{name}"
 _PAGE = re.compile(r"Page_(\w+)_")
@@ -44,7 +46,7 @@ def document(
     types = _types(operations)
     schemas, components = msgspec.json.schema_components(types, ref_template=_SCHEMAS)
     schema_of = dict(zip(map(id, types), schemas, strict=True))
-    queries = {endpoint.query.__name__ for _, endpoint in operations}
+    queries = {endpoint.signature.query.__name__ for _, endpoint in operations}
     names = {name: _clean(name) for name in components if name not in queries}
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -111,7 +113,7 @@ def _renamed(value: Any, refs: dict[str, str]) -> Any:
 def _types(operations: Sequence[_Operation]) -> list[Any]:
     found: dict[int, Any] = {id(Problem): Problem}
     for _, endpoint in operations:
-        for kind in (endpoint.answer, endpoint.body, endpoint.query):
+        for kind in (endpoint.signature.answer, endpoint.signature.body, endpoint.signature.query):
             if kind is not None:
                 found[id(kind)] = kind
     return list(found.values())
@@ -130,13 +132,11 @@ def _described(operation: _Operation, schema_of: dict[int, Any]) -> dict[str, An
     more = (inspect.getdoc(endpoint.handle) or "").split("\n", 1)[1:]
     if more and more[0].strip():
         described["description"] = more[0].strip()
-    if endpoint.body is not None:
+    if endpoint.signature.body is not None:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schema_of[id(endpoint.body)]}},
+            "content": {"application/json": {"schema": schema_of[id(endpoint.signature.body)]}},
         }
-    elif endpoint.raw:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
     described["security"] = _security(endpoint)
     if endpoint.who is not None and endpoint.who is not USER:
         described["x-roles"] = sorted(endpoint.who)
@@ -152,14 +152,16 @@ def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    names = [segment[1 : segment.index("}")] for segment in path.split("/") if segment.startswith("{")]
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in path_parameters(path)
+    ]
 
 
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if endpoint.query is NoQuery:
+    if endpoint.signature.query is NoQuery:
         return []
-    (schema,), components = msgspec.json.schema_components([endpoint.query], ref_template=_SCHEMAS)
+    (schema,), components = msgspec.json.schema_components([endpoint.signature.query], ref_template=_SCHEMAS)
     properties = components[schema["$ref"].rsplit("/", 1)[1]]
     required = properties.get("required", [])
     return [
@@ -184,8 +186,8 @@ def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "Done"}
-    if endpoint.media_type == "application/json" and endpoint.answer is not None:
-        good["content"] = {"application/json": {"schema": schema_of[id(endpoint.answer)]}}
+    if endpoint.media_type == "application/json" and endpoint.signature.answer is not None:
+        good["content"] = {"application/json": {"schema": schema_of[id(endpoint.signature.answer)]}}
     elif endpoint.media_type == "text/event-stream":
         good["description"] = "Server-sent events until either side ends it"
         good["content"] = {"text/event-stream": _stream_schema(endpoint, schema_of)}
@@ -200,10 +202,7 @@ def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
                 "schema": {"const": "true"},
             }
         }
-    no_content = (
-        endpoint.answer is None and endpoint.media_type == "application/json" and endpoint.status == 200
-    )
-    responses = {"204" if no_content else str(endpoint.status): good}
+    responses = {str(endpoint.status): good}
     for status in _expected_problems(endpoint):
         responses[status] = _PROBLEM
     responses["default"] = _PROBLEM
@@ -211,9 +210,9 @@ def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
 
 
 def _stream_schema(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
-    if endpoint.answer is None:
+    if endpoint.signature.answer is None:
         return {"schema": {"type": "string"}}
-    return {"schema": {"type": "string"}, "x-data": schema_of[id(endpoint.answer)]}
+    return {"schema": {"type": "string"}, "x-data": schema_of[id(endpoint.signature.answer)]}
 
 
 def _expected_problems(endpoint: Endpoint) -> list[str]:
@@ -221,13 +220,13 @@ def _expected_problems(endpoint: Endpoint) -> list[str]:
     return [
         status
         for status, expected in (
-            ("400", endpoint.body is not None or keyed),
+            ("400", endpoint.signature.body is not None or keyed),
             ("401", True),
             ("403", endpoint.who is not None and endpoint.who is not USER),
             ("404", "{" in endpoint.path),
             ("409", keyed or "{" in endpoint.path),
-            ("413", endpoint.body is not None or endpoint.raw),
-            ("422", endpoint.body is not None or endpoint.query is not NoQuery),
+            ("413", endpoint.signature.body is not None),
+            ("422", endpoint.signature.body is not None or endpoint.signature.query is not NoQuery),
             ("429", True),
             ("503", True),
         )

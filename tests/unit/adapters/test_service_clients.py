@@ -15,7 +15,7 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
 from houseful.kernel.telemetry import trace
-from houseful.webapi.endpoint import AbortConnection, Response
+from houseful.webapi.responses import AbortConnection, Response
 
 
 class Echo:

@@ -14,7 +14,7 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.events import MANIFEST
-from houseful.events.domain import Event, SentPlan
+from houseful.events.domain import Event, NewEvent, SentPlan
 from houseful.events.service import EventsService
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
@@ -113,6 +113,9 @@ class World:
             workers=workers,
         )
         self._client = AsgiClient(self.app)
+
+    async def create(self, who: Identity, new: NewEvent) -> Event:
+        return await self.service.create(who, new, lambda event: event)
 
     def token(self, who: Identity) -> str:
         claims = {

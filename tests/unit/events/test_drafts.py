@@ -7,7 +7,7 @@ import pytest
 
 from houseful.kernel.errors import ProblemError
 from houseful.webapi.endpoint import BODY_BYTES
-from houseful.webapi.idempotency import KEPT_MILLIS, StoredResponse
+from houseful.webapi.idempotency import STORED_MILLIS, StoredResponse
 from tests.unit.events.support import ADMIN, ALICE, BOB, World, body
 
 KEY = {"idempotency-key": "draft-1"}
@@ -65,7 +65,7 @@ class TestRepeating:
 
     async def test_after_two_days_it_is_forgotten(self, world: World) -> None:
         await world.call("POST", "/api/events", body(), ALICE, KEY)
-        await world.clock.advance(KEPT_MILLIS / 1000 + 1)
+        await world.clock.advance(STORED_MILLIS / 1000 + 1)
         job = asyncio.ensure_future(world.service.keep_house())
         while await world.store.count(StoredResponse, {}):  # noqa: ASYNC110 - the job says nothing
             await asyncio.sleep(0.001)

@@ -35,22 +35,22 @@ def new_event(**other: Any) -> NewEvent:
 
 
 async def test_event_and_plan_are_written_together(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     assert await world.document(event.id) == event
     assert await world.store.get(StoredPlan, f"{event.hall.plan_hash}:0") is not None
     assert await world.sent() == []
 
 
 async def test_events_with_the_same_plan_share_it(world: World) -> None:
-    first = await world.service.create(ALICE, new_event())
-    second = await world.service.create(BOB, new_event(title="Other"))
+    first = await world.create(ALICE, new_event())
+    second = await world.create(BOB, new_event(title="Other"))
     assert first.hall == second.hall
     assert await world.store.count(StoredPlan, {}) == 1
 
 
 async def test_a_refused_event_leaves_nothing(world: World) -> None:
     with pytest.raises(ProblemError):
-        await world.service.create(ALICE, new_event(title=""))
+        await world.create(ALICE, new_event(title=""))
     assert await world.store.count(StoredPlan, {}) == 0
     assert await world.store.find(domain.Event, {}, limit=9) == []
 
@@ -58,23 +58,21 @@ async def test_a_refused_event_leaves_nothing(world: World) -> None:
 async def test_a_plan_in_many_parts_comes_back_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(domain, "PART_BYTES", 100)
     large = plan(rows=5, seats=30)
-    event = await world.service.create(ALICE, new_event(plan=sent(large)))
+    event = await world.create(ALICE, new_event(plan=sent(large)))
     assert event.hall.parts > 2
     found = await world.service.plan(ALICE, event.id)
     assert msgspec.json.decode(found.content)["zones"][0]["rows"][4]["seats"][29]["seat_guid"] == "s-4-29"
 
 
 async def test_twenty_publishes_at_once_send_one_message(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     published = await asyncio.gather(*(world.service.publish(ALICE, event.id) for _ in range(20)))
     assert {one.status for one in published} == {"publishing"}
     assert await world.sent_types() == ["EventPublished"]
 
 
 async def test_the_message_has_all_that_the_ticket_service_needs(world: World) -> None:
-    event = await world.service.create(
-        ALICE, new_event(on_sale_at=START + DAY, refundable_until=START + 9 * DAY)
-    )
+    event = await world.create(ALICE, new_event(on_sale_at=START + DAY, refundable_until=START + 9 * DAY))
     await world.service.publish(ALICE, event.id)
     [row] = await world.sent()
     assert (row.aggregatetype, row.aggregateid, row.seq) == ("event", event.id, 1)
@@ -97,7 +95,7 @@ async def test_the_message_has_all_that_the_ticket_service_needs(world: World) -
 
 
 async def test_an_event_whose_time_has_come_is_not_published(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     await world.clock.advance(30 * DAY / 1000)
     with pytest.raises(ProblemError) as refused:
         await world.service.publish(ALICE, event.id)
@@ -114,7 +112,7 @@ async def test_publishing_again_after_the_start_is_still_idempotent(world: World
 
 
 async def test_the_inventory_puts_the_event_on_sale(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     await world.service.publish(ALICE, event.id)
     assert world.service.state(await world.document(event.id)) == "publishing"
     await world.deliver(InventoryReady(event_id=event.id, seats_total=6))
@@ -126,7 +124,7 @@ async def test_the_inventory_puts_the_event_on_sale(world: World) -> None:
 
 
 async def test_a_failed_inventory_is_a_problem_until_it_is_there(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     await world.service.publish(ALICE, event.id)
     await world.deliver(InventoryFailed(event_id=event.id, detail="The plan can't be had."))
     failed = await world.document(event.id)
@@ -148,13 +146,13 @@ async def test_messages_that_come_twice_change_nothing(world: World) -> None:
 async def test_a_message_about_no_event_or_a_draft_is_a_bug(world: World) -> None:
     with pytest.raises(LookupError):
         await world.deliver(InventoryReady(event_id="evt_none", seats_total=6))
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     with pytest.raises(domain.IllegalStep):
         await world.deliver(InventoryReady(event_id=event.id, seats_total=6))
 
 
 async def test_cancelling_is_told_once_and_only_of_what_was_published(world: World) -> None:
-    draft = await world.service.create(ALICE, new_event())
+    draft = await world.create(ALICE, new_event())
     await world.service.cancel(ALICE, draft.id)
     assert await world.sent() == []
     event = await world.on_sale()
@@ -167,7 +165,7 @@ async def test_cancelling_is_told_once_and_only_of_what_was_published(world: Wor
 
 
 async def test_cancel_and_publish_at_once_end_the_same_for_both_services(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     await asyncio.gather(
         world.service.publish(ALICE, event.id), world.service.cancel(ALICE, event.id), return_exceptions=True
     )
@@ -193,7 +191,7 @@ async def test_a_change_of_a_published_event_is_told(world: World) -> None:
 
 
 async def test_a_change_of_a_draft_is_not_told(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     await world.service.change(ALICE, event.id, Changes(title="Aida", venue="Arena", hold_seconds=60))
     changed = await world.document(event.id)
     assert (changed.title, changed.venue, changed.hold_seconds) == ("Aida", "Arena", 60)
@@ -216,7 +214,7 @@ async def test_changes_at_once_are_all_kept(world: World) -> None:
 
 
 async def test_a_plan_that_is_read_while_the_event_is_published_comes_too_late(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     async with world.service._plan_work:
         changes = Changes(plan=sent(plan(rows=3)))
         change = asyncio.create_task(world.service.change(ALICE, event.id, changes))
@@ -238,7 +236,7 @@ async def test_what_can_not_change_is_refused_before_a_plan_is_read(world: World
 async def test_an_event_that_never_stands_still_is_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     replace = type(world.service)._replace
 
     async def after_another(service: Any, seen: Any, changed: Any, checked: Any) -> bool:
@@ -255,7 +253,7 @@ async def test_an_event_that_never_stands_still_is_given_up(
 
 
 async def test_plan_prices_and_areas_are_checked_as_one(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     with pytest.raises(ProblemError) as refused:
         await world.service.change(ALICE, event.id, Changes(prices={"Stalls": 1}))
     assert list(refused.value.errors) == ["prices[Balcony]"]
@@ -277,7 +275,7 @@ async def test_plan_prices_and_areas_are_checked_as_one(world: World) -> None:
 
 
 async def test_only_the_organizer_and_administrators_may(world: World) -> None:
-    event = await world.service.create(ALICE, new_event())
+    event = await world.create(ALICE, new_event())
     for attempt in (
         lambda who: world.service.change(who, event.id, Changes(title="x")),
         lambda who: world.service.publish(who, event.id),

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
-from houseful.webapi.endpoint import Receive, Response, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send
+from houseful.webapi.responses import Response
 from tests.unit.gateway.upstreams import whole_body
 
 _QUIET_SECONDS = 2.0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from houseful.gateway.response_middleware import COMPRESS_BYTES
-from houseful.webapi.endpoint import Response
+from houseful.webapi.responses import Response
 from tests.unit.gateway.world import World, scope_of
 
 LONG = b'{"items": [' + b"1," * COMPRESS_BYTES + b"1]}"

@@ -11,9 +11,10 @@ from houseful.gateway import AccessLog
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.network_addresses import network
 from houseful.kernel.telemetry import current_traceparent, request_id
-from houseful.webapi.endpoint import USER, AbortConnection, Endpoint, Response
+from houseful.webapi.endpoint import USER
+from houseful.webapi.responses import AbortConnection, Response
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS
-from tests.unit.gateway.world import StreamingService, World, handle, scope_of
+from tests.unit.gateway.world import StreamingService, World, endpoint, scope_of
 
 
 @pytest.fixture
@@ -206,7 +207,7 @@ async def test_who_reads_without_a_pause_gives_way_to_a_sale(world: World) -> No
 
 async def test_an_account_is_limited_in_all_that_needs_one(world: World) -> None:
     front = world.gateway(
-        Endpoint("GET", "/api/mine", handle, who=USER), Endpoint("GET", "/api/all", handle), rate_limits="on"
+        endpoint("GET", "/api/mine", who=USER), endpoint("GET", "/api/all"), rate_limits="on"
     )
 
     async def asked(path: str, user_id: str = "usr_1") -> int:
@@ -220,11 +221,11 @@ async def test_an_account_is_limited_in_all_that_needs_one(world: World) -> None
 
 async def test_what_can_wait_is_left_when_the_process_is_late_and_a_sale_is_not(world: World) -> None:
     front = world.gateway(
-        Endpoint("GET", "/api/read", handle),
-        Endpoint("GET", "/api/read/stream", handle, media_type="text/event-stream"),
-        Endpoint("POST", "/api/auth/login", handle),
-        Endpoint("POST", "/api/events/{event_id}/holds", handle, who=USER),
-        Endpoint("GET", "/api/orders/{order_id}", handle, who=USER),
+        endpoint("GET", "/api/read"),
+        endpoint("GET", "/api/read/stream", media_type="text/event-stream"),
+        endpoint("POST", "/api/auth/login"),
+        endpoint("POST", "/api/events/{event_id}/holds", who=USER),
+        endpoint("GET", "/api/orders/{order_id}", who=USER),
         rate_limits="on",
     )
 
@@ -435,6 +436,6 @@ async def test_the_access_log_can_not_be_forged_by_a_path(world: World) -> None:
 
 
 async def test_two_services_can_not_have_one_route(world: World) -> None:
-    twice = Endpoint("GET", "/api/things/{id}", handle)
+    twice = endpoint("GET", "/api/things/{id}")
     with pytest.raises(ValueError, match="two routes"):
         world.gateway(twice, twice)

@@ -9,29 +9,17 @@ import pytest
 from houseful.gateway import InternalIngress, ManagementEndpoints
 from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.settings import Settings
-from houseful.webapi.endpoint import (
-    AbortConnection,
-    App,
-    Endpoint,
-    Receive,
-    Request,
-    Response,
-    Scope,
-    Send,
-    Stream,
-)
+from houseful.webapi.asgi import App, Receive, Scope, Send
+from houseful.webapi.responses import AbortConnection, Response, Stream
 from tests.unit.gateway.upstreams import Client, until
+from tests.unit.gateway.world import endpoint
 
 TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
 
 
-async def _unused(service: Any, call: Request[Any]) -> None:
-    """Never called: what stands behind the ingress here is no service."""
-
-
 ENDPOINTS = (
-    Endpoint("GET", "/api/things/{id}", _unused),
-    Endpoint("GET", "/api/things/{id}/stream", _unused, media_type="text/event-stream"),
+    endpoint("GET", "/api/things/{id}"),
+    endpoint("GET", "/api/things/{id}/stream", media_type="text/event-stream"),
 )
 
 

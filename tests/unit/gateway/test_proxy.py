@@ -11,9 +11,10 @@ from houseful.adapters.http.forwarding import KEPT_BYTES
 from houseful.adapters.http.proxy import WHOLE_BYTES, ServiceProxy
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.telemetry import request_id, trace
-from houseful.webapi.endpoint import AbortConnection, Endpoint, Receive, Response, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send
+from houseful.webapi.responses import AbortConnection, Response
 from tests.unit.gateway.upstreams import Client, Service, cut, echo, until, whole_body
-from tests.unit.gateway.world import World, handle
+from tests.unit.gateway.world import World, endpoint
 
 TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
 
@@ -449,7 +450,7 @@ async def test_silence_has_an_end(service: Service, method: str) -> None:
 
 
 async def test_a_gateway_in_front_of_it(service: Service, proxy: ServiceProxy) -> None:
-    gateway = World().gateway(Endpoint("GET", "/api/things/{thing_id}", handle), app=proxy).gateway
+    gateway = World().gateway(endpoint("GET", "/api/things/{thing_id}"), app=proxy).gateway
     headers = {"x-forwarded-for": "198.51.100.7", "x-user-id": "admin", "accept-encoding": "gzip"}
     client = await Client("GET", "/api/things/7?x=1", headers).asks(gateway)
     arrived = got(client)
@@ -474,7 +475,7 @@ async def test_a_gateway_in_front_of_it(service: Service, proxy: ServiceProxy) -
 
 async def test_a_gateway_cuts_what_its_service_cut(service: Service, proxy: ServiceProxy) -> None:
     service.handle = CutsFirst(1)
-    gateway = World().gateway(Endpoint("POST", "/api/things", handle), app=proxy).gateway
+    gateway = World().gateway(endpoint("POST", "/api/things"), app=proxy).gateway
     client = Client("POST", "/api/things", body=b"x")
     client.scope["extensions"] = {"houseful.cut": client.go}
     await client.asks(gateway)
@@ -483,8 +484,8 @@ async def test_a_gateway_cuts_what_its_service_cut(service: Service, proxy: Serv
 
 async def test_a_gateway_that_ends_ends_the_streams_behind_it(service: Service, proxy: ServiceProxy) -> None:
     waiting = service.handle = Waiting(begins=True)
-    endpoint = Endpoint("GET", "/api/things/{thing_id}/stream", handle, media_type="text/event-stream")
-    front = World().gateway(endpoint, app=proxy)
+    stream = endpoint("GET", "/api/things/{thing_id}/stream", media_type="text/event-stream")
+    front = World().gateway(stream, app=proxy)
     client = Client("GET", "/api/things/7/stream")
     client.scope["extensions"] = {}
     asking = asyncio.create_task(client.asks(front.gateway))

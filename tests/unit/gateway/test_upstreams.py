@@ -16,7 +16,8 @@ from yarl import URL
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.webapi.endpoint import AbortConnection, Receive, Response, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send
+from houseful.webapi.responses import AbortConnection, Response
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS, Client, Service, cut, echo, until, whole_body
 
 

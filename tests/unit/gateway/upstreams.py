@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from houseful.adapters.http.server import CUT, _Config, _Protocol, _Server, listen
 from houseful.kernel.errors import ProblemError, Unavailable
-from houseful.webapi.endpoint import App, Receive, Response, Scope, Send, problem, service_unavailable
+from houseful.webapi.asgi import App, Receive, Scope, Send
+from houseful.webapi.responses import Response, problem, service_unavailable
 
 PATIENCE_SECONDS = 30.0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import inspect
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +17,11 @@ from houseful.gateway import AccessLog, Gateway, ManagementEndpoints, WebApp
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
 from houseful.settings import Settings
+from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
-from houseful.webapi.endpoint import App, Endpoint, Receive, Response, Scope, Send
+from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.responses import EVENT_STREAM, Response, Stream
+from houseful.webapi.signatures import path_parameters
 from tests.support import Reply
 
 HERE: dict[str, Any] = {"client": ("127.0.0.1", 50_000), "headers": {"host": "127.0.0.1:8000"}}
@@ -26,8 +30,18 @@ HERE: dict[str, Any] = {"client": ("127.0.0.1", 50_000), "headers": {"host": "12
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 
 
-async def handle(service: Any, call: Any) -> None:
+def endpoint(method: str, path: str, **declared: Any) -> Endpoint:
     """Only what the manifest says counts here; `Recorder` answers."""
+
+    async def handle(service: Any, **parts: str) -> None:
+        """Never called."""
+
+    names = ["service", *path_parameters(path)]
+    kinds = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    handle.__signature__ = inspect.Signature(kinds)  # type: ignore[attr-defined]
+    streams = declared.get("media_type") == EVENT_STREAM
+    handle.__annotations__ = dict.fromkeys(names, str) | {"return": Stream if streams else type(None)}
+    return Endpoint(method, path, handle, **declared)
 
 
 class Recorder:
@@ -77,11 +91,11 @@ class World:
         **settings: Any,
     ) -> "Front":
         offered: Sequence[Endpoint] = endpoints or (
-            Endpoint("GET", "/api/things/{thing_id}", handle),
-            Endpoint("POST", "/api/things", handle),
-            Endpoint("GET", "/api/things/{thing_id}/stream", handle, media_type="text/event-stream"),
-            Endpoint("POST", "/api/internal", handle, public=False),
-            Endpoint("POST", "/api/events/{event_id}/holds", handle),
+            endpoint("GET", "/api/things/{thing_id}"),
+            endpoint("POST", "/api/things"),
+            endpoint("GET", "/api/things/{thing_id}/stream", media_type="text/event-stream"),
+            endpoint("POST", "/api/internal", public=False),
+            endpoint("POST", "/api/events/{event_id}/holds"),
         )
         gateway = Gateway(
             {"things": (app or self.recorder, offered), "keys": (self._keys, _KEYS)},
@@ -105,7 +119,7 @@ class World:
         await Response(json.dumps(keys).encode()).send(scope, receive, send)
 
 
-_KEYS = (Endpoint("GET", "/.well-known/jwks.json", handle),)
+_KEYS = (endpoint("GET", "/.well-known/jwks.json"),)
 
 
 class Front:

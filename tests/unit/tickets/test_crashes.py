@@ -10,7 +10,7 @@ from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.emails import QueuedLetter
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.use_cases.sales_report import Figures
-from houseful.webapi.idempotency import Answered
+from houseful.webapi.idempotency import AlreadyAnswered
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World
 
@@ -29,12 +29,12 @@ class Sale:
     async def go(self, world: World) -> None:
         """From the beginning; steps that were done before are found to be done."""
         holding, ordering = world.tickets.holding, world.tickets.ordering
-        with suppress(ProblemError, Duplicate, Answered):  # the HTTP surface replays the kept answer
+        with suppress(ProblemError, Duplicate, AlreadyAnswered):  # the HTTP surface replays the kept answer
             await holding.hold_seats("usr_1", "evt_1", ["A-1", "B-1"], world.use("usr_1", "hold"))
         holds = await holding.running_holds("usr_1")
         orders = [one for one in await world.every(Order) if one.user_id == "usr_1"]
         hold_id = holds[0].hold_id if holds else orders[0].hold_id
-        with suppress(Duplicate, Answered):
+        with suppress(Duplicate, AlreadyAnswered):
             await ordering.order("usr_1", hold_id, "Bea", "bea@example.org", world.use("usr_1", "order"))
         [order] = [one for one in await world.every(Order) if one.user_id == "usr_1"]
         if not self.paid:
@@ -43,7 +43,7 @@ class Sale:
         await world.webhooks()
         await world.tickets.settlement.look_at(order.id)
         if self.cancels:
-            with suppress(Duplicate, Answered):
+            with suppress(Duplicate, AlreadyAnswered):
                 await ordering.cancel("usr_1", order.id, world.use("usr_1", "cancel"))
             await world.tickets.settlement.look_at(order.id)
         if self.event_cancelled:

@@ -12,7 +12,7 @@ from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.schemas import HoldView
-from houseful.webapi.idempotency import Answered, digest, is_copy, once
+from houseful.webapi.idempotency import AlreadyAnswered, context_of, digest, is_copy
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World, refusal, until
 
@@ -229,7 +229,7 @@ async def test_the_same_request_twice_at_once_holds_once(world: World) -> None:
         *(hold("usr_1", "evt_1", 2, None, None, world.use("usr_1", "same")) for _ in range(5))
     )
     assert len(granted) == 1
-    assert [type(one) for one in told] == [Answered] * 4
+    assert [type(one) for one in told] == [AlreadyAnswered] * 4
     assert len(await held(world)) == 2
 
 
@@ -239,7 +239,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
 
     async def again(user: str, key: str, body: bytes = b"") -> HoldView | None:
         async with world.store.begin() as tx:
-            return await holding.again(tx, once(user, "POST", "/", key, digest(body), world.clock))
+            return await holding.replay(tx, context_of(user, "POST", "/", key, digest(body), world.clock))
 
     first = await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
     assert await again("usr_1", "other") is None
@@ -250,7 +250,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
     await world.clock.advance(3600)
     await world.tickets.settlement.look_at((await world.every(Order))[0].id)
     assert not await held(world)
-    with pytest.raises(Answered):
+    with pytest.raises(AlreadyAnswered):
         await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
     assert not await held(world)
     assert await again("usr_1", "same") == first
@@ -261,7 +261,7 @@ async def test_what_was_refused_is_not_held_later(world: World) -> None:
     """The refusal was kept, and may have been read."""
     await world.show()
     use = world.use("usr_1", "same")
-    await use.keep_afterwards(world.store, 409, b"{}")
+    await use.store_afterwards(world.store, 409, b"{}")
     with pytest.raises(Duplicate) as caught:
         await world.tickets.holding.hold_seats("usr_1", "evt_1", ["A-1"], use)
     assert is_copy(caught.value)

@@ -28,7 +28,7 @@ from houseful.tickets.schemas import HoldView, OrderView
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.auth import Identity
-from houseful.webapi.idempotency import IdempotencyContext, digest, once
+from houseful.webapi.idempotency import IdempotencyContext, context_of, digest
 from houseful.webapi.manifest import Platform
 from tests.support import PATIENCE_SECONDS, PRICES, plan
 from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
@@ -150,7 +150,7 @@ class World:
         return event_id
 
     def use(self, user_id: str = "usr_1", key: str | None = None) -> IdempotencyContext:
-        return once(user_id, "POST", "/", key or f"key-{next(self.keys)}", digest(b""), self.clock)
+        return context_of(user_id, "POST", "/", key or f"key-{next(self.keys)}", digest(b""), self.clock)
 
     async def hold(self, *seats: str, user: str = "usr_1", event: str = "evt_1") -> HoldView:
         return await self.tickets.holding.hold_seats(user, event, list(seats), self.use(user))

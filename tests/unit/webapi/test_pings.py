@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from houseful.manifests import MANIFESTS
-from houseful.webapi import endpoint
+from houseful.webapi import responses
 from houseful.webapi.auth import Role
-from houseful.webapi.endpoint import EVENT_STREAM, Stream, server_sent
+from houseful.webapi.responses import EVENT_STREAM, Stream, server_sent
 from tests.support import House, open_stream
 
 PING = b"event: ping\ndata: {}\n\n"
@@ -17,7 +17,7 @@ PING = b"event: ping\ndata: {}\n\n"
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(responses, "PING_SECONDS", 0.01)
 
 
 class Listener:

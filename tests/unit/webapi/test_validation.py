@@ -14,7 +14,7 @@ from houseful.kernel.errors import ProblemError
 from houseful.manifests import MANIFESTS
 from houseful.webapi import validation
 from houseful.webapi.dispatch import _query
-from houseful.webapi.endpoint import Input, NoQuery, decode
+from houseful.webapi.requests import Input, NoQuery, decode
 from houseful.webapi.validation import ONE_LINE, WRONG
 
 
@@ -143,10 +143,10 @@ def test_there_are_no_parameters() -> None:
 
 
 INPUTS = {
-    endpoint.body.__name__: endpoint.body
+    endpoint.signature.body.__name__: endpoint.signature.body
     for manifest in MANIFESTS
     for endpoint in manifest.endpoints
-    if endpoint.body is not None
+    if endpoint.signature.body is not None
 }
 SAMPLES: tuple[Any, ...] = (
     None,

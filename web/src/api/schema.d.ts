@@ -1048,6 +1048,26 @@ export interface components {
             current_password: string;
             new_password: string;
         };
+        /** Endings */
+        Endings: {
+            items: components["schemas"]["Ending"][];
+        };
+        /**
+         * Ending
+         * @description The tokens of a session; or those of a user that are older than `version`, but for the session that is
+         *         kept.
+         */
+        Ending: {
+            at: number;
+            /** @default  */
+            session_id?: string;
+            /** @default  */
+            user_id?: string;
+            /** @default 0 */
+            version?: number;
+            /** @default  */
+            kept_session?: string;
+        };
         /** UserView */
         UserView: {
             id: string;
@@ -2098,11 +2118,13 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Endings"];
+                };
             };
             401: components["responses"]["Problem"];
             422: components["responses"]["Problem"];

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from houseful.kernel.telemetry import current_traceparent, request_id
-from houseful.webapi.endpoint import Receive, Scope
+from houseful.webapi.asgi import Receive, Scope
 
 KEPT_BYTES = 256 * 1024
 """So much of a body is remembered, so that it can be sent again."""

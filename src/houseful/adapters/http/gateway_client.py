@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceAnswer
 from houseful.kernel.telemetry import current_traceparent
-from houseful.webapi.endpoint import AbortConnection, App
+from houseful.webapi.asgi import App
+from houseful.webapi.responses import AbortConnection
 
 
 class AsgiClient:

@@ -33,7 +33,8 @@ from houseful.adapters.http.upstreams import Instance, Upstream
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
-from houseful.webapi.endpoint import AbortConnection, Receive, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send
+from houseful.webapi.responses import AbortConnection
 
 log = get_logger(__name__)
 

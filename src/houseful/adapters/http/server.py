@@ -21,7 +21,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from houseful.kernel.errors import ProblemError
-from houseful.webapi.endpoint import App, Response, problem, service_unavailable
+from houseful.webapi.asgi import App
+from houseful.webapi.responses import Response, problem, service_unavailable
 
 CUT = "houseful.cut"
 """The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""

@@ -22,7 +22,7 @@ from houseful.tickets.use_cases.ordering import Ordering
 from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, Settlement
 from houseful.tickets.use_cases.sales_report import Figures
 from houseful.tickets.use_cases.undelivered_emails import Undelivered
-from houseful.webapi.idempotency import forget_old
+from houseful.webapi.idempotency import purge_expired
 from houseful.webapi.manifest import Platform
 
 _HOUSEKEEPING_SECONDS = 60.0
@@ -118,7 +118,7 @@ class Tickets:
         """Count what an older version did not; forget kept answers after their 48 hours."""
         await self.figures.count_blocked()
         while True:
-            while await forget_old(self.platform.store, self.clock):
+            while await purge_expired(self.platform.store, self.clock):
                 pass
             await self.clock.sleep(_HOUSEKEEPING_SECONDS)
 

@@ -23,7 +23,7 @@ from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_ind
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers
 from houseful.webapi.cached_bodies import Kept
-from houseful.webapi.endpoint import server_sent
+from houseful.webapi.responses import server_sent
 
 log = get_logger(__name__)
 

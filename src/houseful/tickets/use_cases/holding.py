@@ -18,7 +18,7 @@ from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
-from houseful.webapi.idempotency import Answered, IdempotencyContext
+from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext
 
 T = TypeVar("T")
 
@@ -157,9 +157,7 @@ class Holding:
                 raise holds.too_many_unproven(show.max_seats_per_order, held)
             await self.count(tx, hold, now)
             tx.insert(hold)
-            view = schemas.hold_view(hold, layout, now)
-            context.tell(view)
-            return view
+            return schemas.hold_view(hold, layout, now)
 
         try:
             if not await self._locks.acquire(block_ids, wait_seconds=wait_seconds) and not wait_seconds:
@@ -168,13 +166,13 @@ class Holding:
         except Conflict:
             raise await self._lost(user_id, event_id, ordinals, layout) from None
         except Duplicate as error:
-            raise (Answered() if error.collection == Hold.collection else error) from error
+            raise (AlreadyAnswered() if error.collection == Hold.collection else error) from error
         finally:
             self._locks.release(block_ids)
         self._availability.touch(event_id, wanted)
         return view
 
-    async def again(self, tx: Transaction, context: IdempotencyContext) -> schemas.HoldView | None:
+    async def replay(self, tx: Transaction, context: IdempotencyContext) -> schemas.HoldView | None:
         """What this use of a key was answered when it made its hold, if it did. Raises `ProblemError`
         (422) where it asked for something else then.
         """

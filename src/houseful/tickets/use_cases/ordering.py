@@ -75,7 +75,7 @@ class Ordering:
                 current = orders.intent_made(current, intent.id, intent.client_secret)
                 tx.put(current)
             view = schemas.order_view(current, show, layout, self._clock.now())
-            context.keep(tx, 201, view)
+            context.store(tx, view)
             return current, view
 
         placed, view = await self._store.transact(work)
@@ -226,7 +226,7 @@ class Ordering:
             now = self._clock.now()
             current = await self.take_back(tx, order_id, show, by_buyer=True)
             view = schemas.order_view(current, show, layout, now)
-            context.keep(tx, 200, view)
+            context.store(tx, view)
             return current, view
 
         cancelled, view = await self._store.transact(work)
