@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from houseful.adapters.optimistic import verdicts
 from houseful.adapters.optimistic.changes import (
@@ -36,6 +36,8 @@ D = TypeVar("D", bound=Document)
 Fetched = Mapping[str, Versioned | None]
 """Committed documents by id, as far as an engine reads them ahead."""
 
+NOTHING_FETCHED: Fetched = {}
+
 _action = itemgetter(0)
 
 
@@ -56,6 +58,9 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
         "_store",
         "_writes",
     )
+
+    reads_ahead: ClassVar[bool] = True
+    """False where an engine reads without waiting: then `_fetch` is not called."""
 
     def __init__(self, store: OptimisticStore[C, W, M]) -> None:
         self._store = store
@@ -82,9 +87,9 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
 
     # What an engine adds
 
-    @abstractmethod
     async def _fetch(self, collection: C, ids: Sequence[str]) -> Fetched:
         """Read ahead, so that `_committed` answers for each id that the overlay does not have."""
+        return NOTHING_FETCHED
 
     @abstractmethod
     def _committed(self, collection: C, id: str, fetched: Fetched) -> Versioned | None:
@@ -115,12 +120,13 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
 
     async def get(self, kind: type[D], id: str) -> D | None:
         collection = self._store.collections[kind]
-        document: D | None = self._get(collection, id, await self._fetch(collection, (id,)))
+        fetched = await self._fetch(collection, (id,)) if self.reads_ahead else NOTHING_FETCHED
+        document: D | None = self._get(collection, id, fetched)
         return document
 
     async def get_many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
         collection = self._store.collections[kind]
-        fetched = await self._fetch(collection, ids)
+        fetched = await self._fetch(collection, ids) if self.reads_ahead else NOTHING_FETCHED
         found: dict[str, D] = {}
         for id in ids:
             document = self._get(collection, id, fetched)

@@ -25,11 +25,6 @@ class DocumentCache(dict[str, Versioned | None]):
         self._bytes += max(size, LEAST_BYTES)
         self[id] = read
 
-    def refresh(self, id: str, read: Versioned | None) -> None:
-        """A commit of this process changed the document."""
-        if id in self:
-            self[id] = read
-
     def invalidate(self) -> None:
         self.clear()
         self._bytes = 0

@@ -1,6 +1,7 @@
 """A transaction on SQLite."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from houseful.adapters.optimistic.changes import Versioned
 from houseful.adapters.optimistic.store import OptimisticStore
@@ -9,20 +10,17 @@ from houseful.adapters.sqlite.reads import SqliteReads
 from houseful.adapters.sqlite.tables import Statement, Table
 from houseful.kernel.documents import Scalar
 
-_NOTHING: Fetched = {}
-
 
 class SqliteTransaction(OptimisticTransaction[Table, Statement, Statement]):
-    """Reads by id do not wait, so that no two reads need to share a trip."""
+    """Reads by id do not wait: nothing is read ahead."""
 
     __slots__ = ("_reads",)
+
+    reads_ahead: ClassVar[bool] = False
 
     def __init__(self, store: OptimisticStore[Table, Statement, Statement], reads: SqliteReads) -> None:
         super().__init__(store)
         self._reads = reads
-
-    async def _fetch(self, collection: Table, ids: Sequence[str]) -> Fetched:
-        return _NOTHING
 
     def _committed(self, collection: Table, id: str, fetched: Fetched) -> Versioned | None:
         return self._reads.get(collection, id)

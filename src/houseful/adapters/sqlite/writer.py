@@ -110,8 +110,10 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._has_looked = False
 
     def _on_commit(self, writes: SqliteWrites) -> None:
-        for table, key, version, document in writes.overlaid:
-            table.cache.refresh(key[1], None if document is None else (version, document))
+        """Refresh what is cached. A document that is not cached need not be, before it is read."""
+        for table, (_, id), version, document in writes.overlaid:
+            if id in table.cache:
+                table.cache[id] = None if document is None else (version, document)
         for table, key in writes.uncertain:
             table.cache.pop(key[1], None)
 
