@@ -29,8 +29,8 @@ _PASSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._MAX_POLL_EXC
 log = get_logger(__name__)
 
 
-class Round:
-    """One `receive`, asked of the thread. `cut` ends it early, with what there is; set from any thread."""
+class Poll:
+    """One `receive` of the thread. Any thread may set `cut`; it ends the poll early, with what was found."""
 
     def __init__(self, limit: int, *, patient: bool) -> None:
         self.limit = limit
@@ -39,20 +39,20 @@ class Round:
             self.cut.set()
 
 
-class _Tenure:
-    """How far this member is in a partition since it got it."""
+class _Assignment:
+    """A partition of this member, and the positions since it was assigned."""
 
     __slots__ = ("done", "first")
 
     def __init__(self) -> None:
         self.first: int | None = None
-        """Offset of the first message received. Everything before it was done when the tenure began."""
+        """Offset of the first message received. Everything before it was committed before the assignment."""
         self.done: int | None = None
-        """Everything before it is done, said the last `commit`."""
+        """Everything before this offset was committed by this member."""
 
     @property
     def start(self) -> int | None:
-        """Where the first message is that is not done; None where none was received."""
+        """Offset of the first message that is not committed; None where none was received."""
         return self.first if self.done is None else self.done
 
 
@@ -70,20 +70,20 @@ class KafkaMember:
         self._cluster = cluster
         self._group = group
         self._topics = dict(topics)
-        self._tenures: dict[Place, _Tenure] = {}
-        self._owed: dict[Place, int] = {}
+        self._assignments: dict[Place, _Assignment] = {}
+        self._pending_commits: dict[Place, int] = {}
         self._must_seek = False
         self._was_assigned = False
         self._protocol: Protocol = "consumer"
         self._consumer = self._join()
 
-    def receive(self, round: Round) -> list[Delivery]:
-        """At least one, unless the round is cut. Where it raises, what it had found comes again."""
-        self._pay()
+    def receive(self, poll: Poll) -> list[Delivery]:
+        """At least one, unless the poll is cut. Where it raises, what it had found comes again."""
+        self._flush()
         if self._must_seek:
             self._seek()
         try:
-            return self._find(round)
+            return self._find(poll)
         except Unavailable:
             self._must_seek = True
             raise
@@ -93,13 +93,13 @@ class KafkaMember:
         over; their new owner has received it again."""
         wanted: dict[Place, int] = {}
         for place, end in ends.items():
-            tenure = self._tenures.get(place)
-            if tenure is not None and tenure.start is not None and end > tenure.start:
+            assignment = self._assignments.get(place)
+            if assignment is not None and assignment.start is not None and end > assignment.start:
                 wanted[place] = end
         if wanted:
-            self._commit(self._owed | wanted)
+            self._commit(self._pending_commits | wanted)
             for place, end in wanted.items():
-                self._tenures[place].done = end
+                self._assignments[place].done = end
 
     def committed(self, places: Sequence[TopicPartition], patience_seconds: float) -> dict[Place, int]:
         """How far the whole group is, in those of them where it has committed something."""
@@ -112,7 +112,7 @@ class KafkaMember:
     def close(self) -> None:
         """Leave the group."""
         try:
-            self._pay()
+            self._flush()
         except Unavailable as error:
             log.info("%s leaves with commits undone: %s", self._group, error)
         try:
@@ -135,26 +135,26 @@ class KafkaMember:
         if not self._was_assigned:
             self._protocol = "classic"
         self.close()
-        self._tenures.clear()
-        self._owed.clear()
+        self._assignments.clear()
+        self._pending_commits.clear()
         self._consumer = self._join()
 
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._was_assigned = True
         for one in partitions:
-            self._tenures[one.topic, one.partition] = _Tenure()
+            self._assignments[one.topic, one.partition] = _Assignment()
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         for one in partitions:
-            self._tenures.pop((one.topic, one.partition), None)
-            self._owed.pop((one.topic, one.partition), None)
+            self._assignments.pop((one.topic, one.partition), None)
+            self._pending_commits.pop((one.topic, one.partition), None)
 
-    def _find(self, round: Round) -> list[Delivery]:
+    def _find(self, poll: Poll) -> list[Delivery]:
         deliveries = self._take(self._poll(0))
-        while not deliveries and not round.cut.is_set():
+        while not deliveries and not poll.cut.is_set():
             deliveries = self._take(self._poll(_POLL_SECONDS))
-        if deliveries and len(deliveries) < round.limit:
-            deliveries += self._take(self._consume(round.limit - len(deliveries)))
+        if deliveries and len(deliveries) < poll.limit:
+            deliveries += self._take(self._consume(poll.limit - len(deliveries)))
         return deliveries
 
     def _poll(self, seconds: float) -> list[Message]:
@@ -179,9 +179,9 @@ class KafkaMember:
                 topic = message.topic()
                 assert topic is not None
                 delivery = delivery_of(self._topics[topic], message)
-                tenure = self._tenures.get((topic, delivery.partition))
-                if tenure is not None and tenure.first is None:
-                    tenure.first = delivery.offset
+                assignment = self._assignments.get((topic, delivery.partition))
+                if assignment is not None and assignment.first is None:
+                    assignment.first = delivery.offset
                 deliveries.append(delivery)
             elif kafka_settings.is_fatal(error):
                 self._join_anew(error)
@@ -193,18 +193,18 @@ class KafkaMember:
         return deliveries
 
     def _seek(self) -> None:
-        for (topic, partition), tenure in self._tenures.items():
-            if tenure.start is not None:
+        for (topic, partition), assignment in self._assignments.items():
+            if assignment.start is not None:
                 try:
-                    self._consumer.seek(TopicPartition(topic, partition, tenure.start))
+                    self._consumer.seek(TopicPartition(topic, partition, assignment.start))
                 except (KafkaException, RuntimeError) as error:
                     raise unavailable("Kafka's consumer can't go back", error) from error
         self._must_seek = False
 
-    def _pay(self) -> None:
+    def _flush(self) -> None:
         """Commit once more what a rebalance kept from being committed."""
-        if self._owed:
-            self._commit(dict(self._owed))
+        if self._pending_commits:
+            self._commit(dict(self._pending_commits))
 
     def _commit(self, ends: dict[Place, int]) -> None:
         offsets = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
@@ -218,6 +218,6 @@ class KafkaMember:
         bad = [error for error in failures if error.code() not in _NOT_OURS]
         if bad:
             raise unavailable("nothing can be committed to Kafka", KafkaException(bad[0]))
-        self._owed = ends if failures else {}
+        self._pending_commits = ends if failures else {}
         if failures:
             log.info("%s commits after its rebalance: %s", self._group, failures[0].str())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from houseful.adapters.kafka.admin import KafkaAdmin
-from houseful.adapters.kafka.member import KafkaMember, Round
+from houseful.adapters.kafka.member import KafkaMember, Poll
 from houseful.adapters.kafka.settings import Place
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Delivery
@@ -78,16 +78,16 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
 
 
 class _Receiving:
-    """A round under way. Its deliveries belong to whoever receives next, should its caller be cancelled."""
+    """A poll under way. Where its caller is cancelled, its deliveries go to the next `receive`."""
 
     def __init__(self, thread: _MemberThread, limit: int, *, patient: bool) -> None:
-        self._round = Round(limit, patient=patient)
-        self.future = thread.give(lambda member: member.receive(self._round))
+        self._poll = Poll(limit, patient=patient)
+        self.future = thread.give(lambda member: member.receive(self._poll))
         self.stale = False
         """Its deliveries are to be forgotten."""
 
     def cut(self) -> None:
-        self._round.cut.set()
+        self._poll.cut.set()
 
 
 class KafkaSubscription:
@@ -169,7 +169,7 @@ class KafkaSubscription:
             await self._thread.stop()
 
     async def _receive(self, limit: int, timer: asyncio.Future[None] | None) -> None:
-        """One round, or the rest of the one under way, until it has something or the timer is done."""
+        """One poll, or the rest of the one under way, until it has deliveries or the timer is done."""
         if self._receiving is None:
             self._receiving = _Receiving(self._thread, limit, patient=timer is not None)
         receiving = self._receiving
