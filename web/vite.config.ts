@@ -28,7 +28,9 @@ const UNUSED_OF_AXIOS = [
   'helpers/formDataToJSON.js',
 ];
 
-/** Leaves them out as axios itself leaves out its adapter for Node: with its module that exports null. */
+const NOTHING = '\0nothing-of-axios';
+
+/** Leaves them out as axios itself leaves out its adapter for Node: with a module that exports null. */
 function leanAxios(): Plugin {
   const axios = fileURLToPath(new URL('./node_modules/axios/lib/', import.meta.url));
   const unused = new Set(UNUSED_OF_AXIOS.map((name) => resolve(axios, name)));
@@ -42,8 +44,9 @@ function leanAxios(): Plugin {
       const file = resolve(dirname(importer), source);
       if (!unused.has(file)) return null;
       missing.delete(file);
-      return resolve(axios, 'helpers/null.js');
+      return NOTHING;
     },
+    load: (id) => (id === NOTHING ? 'export const getFetch = null; export default null;' : null),
     buildEnd(error) {
       if (!error && missing.size > 0)
         this.error(`axios has no ${[...missing].join(', ')} any more`);
