@@ -171,6 +171,84 @@ async def test_a_connection_that_is_cut_in_between_gets_nothing_more() -> None:
         assert await server.said(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") == b""
 
 
+async def refusing(scope: Any, receive: Any, send: Any) -> None:
+    """Answers without reading, as an endpoint does where the declared length is too large."""
+    refusal = ProblemError(413, "body_too_large", "Too large.", headers={"connection": "close"})
+    await problem(refusal).send(scope, receive, send)
+
+
+BODY_BYTES = 8 * 1024 * 1024  # more than the sockets of both ends buffer
+
+
+async def test_who_sends_too_much_reads_why_it_was_refused() -> None:
+    """The client writes its whole request, then reads, as most clients do."""
+    async with Running(refusing) as server:
+        reader, writer = await server.connect()
+        writer.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % BODY_BYTES)
+        for _ in range(BODY_BYTES // 65_536):
+            writer.write(b" " * 65_536)
+            await asyncio.wait_for(writer.drain(), PATIENCE_SECONDS)  # raises where the connection was reset
+        said = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
+        writer.close()
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
+async def test_who_sends_too_large_a_head_reads_why_it_was_refused() -> None:
+    async with Running(app) as server:
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nx-large: ")
+        for _ in range(BODY_BYTES // 65_536):
+            writer.write(b"x" * 65_536)
+            await asyncio.wait_for(writer.drain(), PATIENCE_SECONDS)  # raises where the connection was reset
+        said = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
+        writer.close()
+    assert said.startswith(b"HTTP/1.1 431 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
+async def test_nothing_follows_a_refusal() -> None:
+    """The answer to the first request comes after what follows was refused."""
+    refused = asyncio.Event()
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await refused.wait()
+        await app(scope, receive, send)
+
+    async with Running(late) as server:
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\nno http\r\n\r\n")
+        said = await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_SECONDS)
+        refused.set()
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+        writer.close()
+
+
+async def test_a_refused_body_is_not_awaited_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn_server, "LINGER_SECONDS", 0.3)
+    async with Running(refusing) as server:
+        said = await server.said(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nabc")
+    assert said.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_no_request_is_done_after_an_answer_that_ends_the_connection() -> None:
+    done: list[str] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        done.append(scope["path"])
+        await refusing(scope, receive, send)
+
+    async with Running(noting) as server:
+        reader, writer = await server.connect()
+        writer.write(b"POST /first HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nabc")
+        await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_SECONDS)
+        writer.write(b"defPOST /second HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc")
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+        writer.close()
+    assert done == ["/first"]
+
+
 class Running:
     def __init__(self, app: Any, **named: Any) -> None:
         self.app = app

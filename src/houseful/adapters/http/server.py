@@ -3,6 +3,10 @@
 uvicorn keeps a connection for ever once its first byte has come. Here a head, a body or a reader that is too
 slow ends the connection, a head that is too large is refused, and an application can end a connection without
 an answer (`CUT`).
+
+uvicorn closes a connection while the request is still arriving. The kernel then resets the connection, and
+the client loses the answer that says why. Here the rest of the request is read and dropped before the close
+("lingering close"), for `LINGER_SECONDS` at most.
 """
 
 import asyncio
@@ -35,6 +39,7 @@ BODY_SECONDS = (
 )
 READER_SECONDS = 30.0  # for how long a client may leave an answer unread when the buffers are full
 KEEP_ALIVE_SECONDS = 30
+LINGER_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _BACKLOG = 2048
 _ACCEPTED_AT_ONCE = 32
@@ -59,14 +64,20 @@ class _Config(uvicorn.Config):
 class JoinedWrites:
     """A connection to write to. What is written first in a turn of the event loop waits for what comes next,
     or for the end of the turn: an answer's head and its body are one system call and one packet.
+
+    Between `request_begins` and `request_ends` a `close` waits for the latter.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._waiting = b""
+        self._request_arrives = False
+        self._linger: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
+        if self._linger is not None:
+            return
         if self._waiting:
             waiting, self._waiting = self._waiting, b""
             self._transport.writelines((waiting, data))
@@ -79,12 +90,35 @@ class JoinedWrites:
         if waiting and not self._transport.is_closing():
             self._transport.write(waiting)
 
+    def request_begins(self) -> None:
+        self._request_arrives = True
+
+    def request_ends(self) -> None:
+        self._request_arrives = False
+        if self._linger is not None:
+            self._transport.close()
+
     def close(self) -> None:
         self._send_waiting()
-        self._transport.close()
+        if not self._request_arrives:
+            self._transport.close()
+        elif self._linger is None:
+            self._linger = self._loop.call_later(LINGER_SECONDS, self._transport.close)
+
+    def end(self) -> None:
+        """Close for writing now, and for reading once the client has closed too."""
+        self._send_waiting()
+        if not self.is_closing():
+            self._transport.write_eof()
+            self._linger = self._loop.call_later(LINGER_SECONDS, self._transport.close)
 
     def is_closing(self) -> bool:
-        return self._transport.is_closing()
+        return self._linger is not None or self._transport.is_closing()
+
+    def closed(self) -> None:
+        """The connection has ended."""
+        if self._linger is not None:
+            self._linger.cancel()
 
 
 class _Protocol(HttpToolsProtocol):
@@ -99,10 +133,15 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._unread_since: float | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
         self._answers = JoinedWrites(self.transport, self.loop)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._answers.closed()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -126,6 +165,9 @@ class _Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._answers.is_closing():
+            return  # the last answer said "connection: close"
+        self._answers.request_begins()
         super().on_headers_complete()
         if self.cycle is not None:
             # Knows neither the request nor the connection: a circle would wait for the collector.
@@ -136,6 +178,7 @@ class _Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._message_since = None
         super().on_message_complete()
+        self._answers.request_ends()
 
     def pause_writing(self) -> None:
         self._unread_since = self.loop.time()
@@ -146,13 +189,18 @@ class _Protocol(HttpToolsProtocol):
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         was_in_head = self._in_head
         super().data_received(data)
-        if was_in_head and self._in_head and self.parser is not None and not self.transport.is_closing():
+        if self._refused or self.parser is None:
+            return
+        if was_in_head and self._in_head and not self.transport.is_closing():
             # The parser keeps an unfinished line to itself: what arrives for it is counted here.
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self.send_400_response("")
+                return
         idle = self._message_since is None and (self.cycle is None or self.cycle.response_complete)
         if idle and self.timeout_keep_alive_task is None:
             self._message_since = (
@@ -169,8 +217,9 @@ class _Protocol(HttpToolsProtocol):
             if too_large
             else ProblemError(400, "not_http", "This is no valid HTTP request.")
         )
+        self._refused = True
         self._answers.write(_written(self._refuse(refusal), self.server_state.default_headers))
-        self._answers.close()
+        self._answers.end()
 
     def cut_if_too_slow(self, now: float) -> None:
         if self.transport is None or self.transport.is_closing():
