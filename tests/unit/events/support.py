@@ -19,7 +19,7 @@ from houseful.events.service import EventsService
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
-from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
+from houseful.messages import InventoryReady, Message
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 
@@ -168,7 +168,7 @@ class World:
         await self.deliver(InventoryReady(event_id=event["id"], seats_total=event["seats_total"]))
         return event
 
-    async def deliver(self, message: InventoryReady | InventoryFailed | AvailabilityChanged) -> None:
+    async def deliver(self, message: Message) -> None:
         """As the consumer does: in a transaction of its own."""
         handler = MANIFEST.handlers[type(message)]
         await self.store.transact(lambda tx: handler(self.service, tx, message))
