@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support import house, live, manual_house
+from tests.support.deployment import house, live, manual_house
 from tests.system.fixtures import (
     engines,
     kafka_servers,

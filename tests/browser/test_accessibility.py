@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from houseful.tools.sample_venues import arena
 from tests.browser.conftest import DESKTOP, PHONE, Visit, picture
 from tests.browser.test_purchase import click_seat, pay
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.world import World
 
 pytestmark = pytest.mark.browser

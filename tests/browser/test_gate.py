@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, Visit, picture
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.world import World
 
 pytestmark = pytest.mark.browser

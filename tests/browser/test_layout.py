@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import DESKTOP, PHONE, Visit, Visitor, picture
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.world import World
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ from playwright.async_api import CDPSession, Page, expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import DESKTOP, PHONE, Visit, picture
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.world import World, event_body, in_days
 
 pytestmark = pytest.mark.browser

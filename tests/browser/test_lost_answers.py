@@ -6,7 +6,7 @@ from playwright.async_api import Page, Route, expect
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, Visitor, picture
 from tests.browser.test_purchase import click_seat, open_map
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.world import World
 
 pytestmark = pytest.mark.browser

@@ -21,7 +21,7 @@ from houseful.webapi.auth import Role
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import redis_url
-from tests.support import PASSWORD, House, started
+from tests.support.deployment import PASSWORD, House, started
 
 __all__ = ["kafka_servers", "mongo_url", "redis_url"]
 

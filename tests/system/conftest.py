@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import plan
+from tests.support.deployment import plan
 from tests.system.houses import OpenHouse, SystemHouse
 from tests.system.outside_client import Client
 from tests.system.sale import HOLD_SECONDS, Sale, StartSale

@@ -16,7 +16,7 @@ from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Coordination
 from houseful.settings import SERVICES, load_secrets, load_settings
-from tests.support import House, Reply, open_stream
+from tests.support.deployment import House, Reply, open_stream
 from tests.system.clocks import CLOCK_FILE, FlowingClock, MovableClock
 from tests.system.line import Line
 from tests.system.serving import Outside

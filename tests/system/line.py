@@ -8,7 +8,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.webhook_signature import HEADER
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.responses import AbortConnection, Response, problem, service_unavailable
-from tests.support import House, Reply
+from tests.support.deployment import House, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"
 _KEPT_HEADERS = ("content-type", HEADER)

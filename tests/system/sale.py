@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from tests.support import Reply
+from tests.support.deployment import Reply
 from tests.system.houses import SystemHouse
 from tests.system.support import token_of
 

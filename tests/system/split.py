@@ -15,7 +15,7 @@ from engines import ROOT
 from engines.readiness import is_well
 from engines.server import free_port
 from houseful.settings import new_secrets
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.command_line import clean_environment, run_houseful
 
 PROGRAM = "houseful"

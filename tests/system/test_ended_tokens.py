@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from houseful.webapi.revoked_tokens import PATH
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.outside_client import Client
 from tests.system.sites import make_account
 from tests.system.world import World

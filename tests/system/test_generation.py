@@ -15,7 +15,7 @@ from houseful.tickets.use_cases import inventory
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tools.invariants import every
 from houseful.tools.sample_venues import stadium, theatre
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.faults import CHUNK_BLOCKS, DeadlyChunks
 from tests.system.fixtures import OpenSite, in_one_process, in_processes
 from tests.system.houses import OpenHouse, SystemHouse, house_on

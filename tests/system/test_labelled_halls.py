@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.halls import Json, aisle_theatre, bare, seats_of, tables, twin_zones
+from tests.support.plans import Json, aisle_theatre, bare, seats_of, tables, twin_zones
 from tests.system.outside_client import new_key
 from tests.system.scanner import text_of
 from tests.system.sites import must_pass_the_check

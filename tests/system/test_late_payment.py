@@ -6,7 +6,7 @@ import pytest
 
 from houseful.payments.domain import State
 from houseful.tickets.domain import orders
-from tests.support import Reply
+from tests.support.deployment import Reply
 from tests.system import outside_client as cards
 from tests.system.line import is_the_gateways, nothing
 from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale, StartSale

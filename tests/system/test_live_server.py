@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CARD, PASSWORD, PATIENCE_SECONDS, LiveServer, plan
+from tests.support.deployment import CARD, PASSWORD, PATIENCE_SECONDS, LiveServer, plan
 
 Start = Callable[..., LiveServer]
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import icalendar
 import pytest
 
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system import outside_client as cards
 from tests.system.outside_client import Answer, Client, Cut
 from tests.system.scanner import read_pdf, read_svg, text_of

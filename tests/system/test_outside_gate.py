@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.outside_client import Answer, Client, new_key
 from tests.system.world import World, code_with, moment
 

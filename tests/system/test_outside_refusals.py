@@ -4,7 +4,7 @@ import json
 from functools import partial
 from typing import Any
 
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.outside_client import Answer, Client, new_key
 from tests.system.sites import must_pass_the_check
 from tests.system.world import World, at_once, event_body

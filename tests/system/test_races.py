@@ -11,7 +11,7 @@ import pytest
 
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases.ordering import Ordering
-from tests.support import Reply, plan
+from tests.support.deployment import Reply, plan
 from tests.system.faults import HeldSale
 from tests.system.houses import HouseOfParts, OpenHouse, SystemHouse
 from tests.system.line import Line

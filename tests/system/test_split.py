@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from houseful.app import PARTS
-from tests.support import PASSWORD, Reply
+from tests.support.deployment import PASSWORD, Reply
 from tests.system.fixtures import in_processes
 from tests.system.houses import HouseOfParts, house_on
 from tests.system.outside_client import Answer, Client, Cut, Roamer

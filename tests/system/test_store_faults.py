@@ -23,7 +23,7 @@ from houseful.tools import invariants
 from houseful.tools.doctor import examine
 from houseful.tools.invariants import check_all
 from houseful.webapi.auth import Role
-from tests.support import House, started
+from tests.support.deployment import House, started
 
 STORES = [*SERVICES, "bus"]
 

@@ -14,7 +14,7 @@ from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.webapi.auth import Role
-from tests.support import House, started
+from tests.support.deployment import House, started
 
 MINUTES = 10
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from tests.support import PASSWORD
+from tests.support.deployment import PASSWORD
 from tests.system.outside_client import Answer, Client
 from tests.system.sites import Site, make_account
 

@@ -17,7 +17,7 @@ from houseful.app import running
 from houseful.kernel.clock import SystemClock
 from houseful.settings import SERVICES, Secrets, SettingsError, load_settings, new_secrets
 from tests.contract.mongo_engine import program
-from tests.support import House
+from tests.support.deployment import House
 
 ENGINES = {
     "store_url": "mongodb://127.0.0.1:1/?replicaSet=rs0",

@@ -1,4 +1,4 @@
-"""The commands that need no running server; those that do are in `test_live_server`."""
+"""The commands that need no running server; those that do are in `tests/system/test_live_server.py`."""
 
 import json
 import subprocess

@@ -5,7 +5,7 @@ import pytest
 
 from houseful.gateway import management
 from houseful.kernel.errors import Unavailable
-from tests.support import House, open_stream
+from tests.support.deployment import House, open_stream
 from tests.unit.gateway.world import HERE, World
 
 

@@ -22,7 +22,7 @@ from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.responses import EVENT_STREAM, Response, Stream
 from houseful.webapi.signatures import path_parameters
-from tests.support import Reply
+from tests.support.deployment import Reply
 
 HERE: dict[str, Any] = {"client": ("127.0.0.1", 50_000), "headers": {"host": "127.0.0.1:8000"}}
 """Who calls from the gateway's own machine."""

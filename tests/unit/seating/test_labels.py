@@ -10,7 +10,7 @@ from houseful.seating.colours import opaque_hex
 from houseful.seating.parsing import Plan, PlanError, StandingArea, pack, plan_from_obj, plan_hash, unpack
 from houseful.seating.warnings import plan_warnings
 from houseful.tools.sample_venues import arena, theatre
-from tests.halls import Json, aisle_theatre, bare, seats_of, tables, twin_zones
+from tests.support.plans import Json, aisle_theatre, bare, seats_of, tables, twin_zones
 
 
 @pytest.mark.parametrize("make", [aisle_theatre, twin_zones, tables, bare])

@@ -11,7 +11,7 @@ from houseful.tickets.domain.sales import MINUTE_MILLIS
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.schemas import SalesView
 from houseful.tickets.use_cases import sales_report
-from tests.support import plan
+from tests.support.deployment import plan
 from tests.unit.tickets.world import World
 
 

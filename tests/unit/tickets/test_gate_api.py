@@ -10,7 +10,7 @@ import pytest
 from houseful.kernel.times import rfc3339
 from houseful.tools import invariants
 from houseful.webapi.auth import Role
-from tests.support import House, Reply, started
+from tests.support.deployment import House, Reply, started
 
 NO_TICKET = "This is not a ticket of this house."
 

@@ -13,7 +13,7 @@ from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.use_cases import inventory
-from tests.support import plan
+from tests.support.deployment import plan
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World, refusal
 

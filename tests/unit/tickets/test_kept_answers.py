@@ -9,7 +9,7 @@ import brotli
 import pytest
 
 from houseful.webapi.auth import Role
-from tests.support import House, Reply
+from tests.support.deployment import House, Reply
 
 DECODED: dict[str, Any] = {
     "br": brotli.decompress,

@@ -11,7 +11,7 @@ from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
-from tests.halls import Json, aisle_theatre, bare, seats_of, tables, twin_zones
+from tests.support.plans import Json, aisle_theatre, bare, seats_of, tables, twin_zones
 
 
 def layout_of(plan: Json) -> Layout:

@@ -8,7 +8,7 @@ import pytest
 from houseful.kernel.errors import ProblemError
 from houseful.kernel.ports import Letter
 from houseful.webapi.auth import Role
-from tests.support import House
+from tests.support.deployment import House
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import unicodedata
 import msgspec
 import pytest
 
-from tests.support import plan
+from tests.support.deployment import plan
 from tests.unit.tickets.world import World
 
 BOM = b"\xef\xbb\xbf"

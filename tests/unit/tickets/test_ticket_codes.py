@@ -17,9 +17,7 @@ KEYS = [SIGNER.public_key]
 TICKET, EVENT = "tkt_0198c2d1e0007abc8def0123456789ab", "evt_0198c2d1e0007abc8def0123456789ab"
 CODE = SIGNER.code(TICKET, EVENT)
 READING = Reading(TICKET, event_mark(EVENT))
-SAMPLES: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "ticket_codes.json").read_text("utf-8")
-)
+SAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "ticket_codes.json").read_text("utf-8"))
 
 
 def test_a_code_says_whose_ticket_it_is() -> None:

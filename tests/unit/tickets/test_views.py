@@ -19,7 +19,7 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.ticket_codes import CodeSigner, event_mark, read_code
 from houseful.tickets.use_cases.availability import HallView
 from houseful.tickets.use_cases.check_in import Place, Scanned
-from tests.support import PRICES, plan
+from tests.support.deployment import PRICES, plan
 from tests.unit.tickets.world import AREA
 
 NOW, UNTIL = 1_000_000, 2_000_000

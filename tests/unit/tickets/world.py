@@ -30,7 +30,7 @@ from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.auth import Identity
 from houseful.webapi.idempotency import IdempotencyContext, context_of, digest
 from houseful.webapi.manifest import Platform
-from tests.support import PATIENCE_SECONDS, PRICES, plan
+from tests.support.deployment import PATIENCE_SECONDS, PRICES, plan
 from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
 
 D = TypeVar("D", bound=Document)

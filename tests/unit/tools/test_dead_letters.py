@@ -15,7 +15,7 @@ from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show
 from houseful.tools import dead_letters
 from houseful.webapi.auth import Role
-from tests.support import House, started
+from tests.support.deployment import House, started
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "EventPublished.v1.json"
 EVENT_ID = "evt_0198c5a1d2e07a3b8c4d5e6f70819203"

@@ -6,7 +6,7 @@ import pytest
 
 from houseful.tools import demo, sample_venues
 from houseful.tools.invariants import check_all
-from tests.support import House, started
+from tests.support.deployment import House, started
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tools import invariants
 from houseful.tools.invariants import Report, check_all
 from houseful.webapi.auth import Role
-from tests.support import House, started
+from tests.support.deployment import House, started
 
 D = TypeVar("D", bound=Document)
 

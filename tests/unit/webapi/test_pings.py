@@ -10,7 +10,7 @@ from houseful.manifests import MANIFESTS
 from houseful.webapi import responses
 from houseful.webapi.auth import Role
 from houseful.webapi.responses import EVENT_STREAM, Stream, server_sent
-from tests.support import House, open_stream
+from tests.support.deployment import House, open_stream
 
 PING = b"event: ping\ndata: {}\n\n"
 

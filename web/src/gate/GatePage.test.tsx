@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { delay, HttpResponse } from 'msw';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import samples from '../../../tests/ticket_codes.json';
+import samples from '../../../tests/unit/tickets/ticket_codes.json';
 import type { Checkin, CheckinRequest, Role } from '@/api/types';
 import { answer, refusal, signInAs } from '@/test/api';
 import { anEvent } from '@/test/events';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import samples from '../../../tests/ticket_codes.json';
+import samples from '../../../tests/unit/tickets/ticket_codes.json';
 import { canVerify, eventMark, readCode } from './codes';
 
 const base64url = (hex: string) =>

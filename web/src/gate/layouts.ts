@@ -1,7 +1,7 @@
 /**
  * What scanners and keyboards make of a code on its way, and back; the ticket service does the same
- * (`scan_text.py`), and both are tested on `tests/ticket_codes.json`. It offers the few texts that may have been meant;
- * only one with a valid signature is a ticket.
+ * (`scan_text.py`), and both are tested on `tests/unit/tickets/ticket_codes.json`. It offers the few texts
+ * that may have been meant; only one with a valid signature is a ticket.
  */
 
 type Layout = ReadonlyMap<string, string>;
