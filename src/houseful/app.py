@@ -21,7 +21,7 @@ from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.gateway import AccessLog, Gateway, InternalIngress, ManagementEndpoints, WebApp, find_folder
 from houseful.gateway.management import Check
-from houseful.kernel.background import Jobs
+from houseful.kernel.background import BackgroundJobs
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
 from houseful.kernel.ids import SystemIds
@@ -65,7 +65,7 @@ class Running:
     entry: Gateway | InternalIngress
     services: dict[str, Any]
     vouching: Vouching
-    jobs: Jobs
+    jobs: BackgroundJobs
     drain_seconds: float = 0
     """For how long it answers and says that it is about to end, before it does."""
 
@@ -156,7 +156,7 @@ async def running(
             )  # fmt: skip
 
         # Services to the way in.
-        jobs = Jobs(clock)
+        jobs = BackgroundJobs(clock)
         offered = {one.name: (apps[one.name], one.endpoints) for one in MANIFESTS if one.name in apps}
         management = ManagementEndpoints(
             [(name, endpoints) for name, (_, endpoints) in offered.items()],
@@ -236,7 +236,7 @@ async def _vouching(
 def _watched(
     coordination: Coordination,
     vouching: Vouching,
-    jobs: Jobs,
+    jobs: BackgroundJobs,
     bus: Bus | None,
     proxies: Mapping[str, ServiceProxy],
 ) -> dict[str, Check]:

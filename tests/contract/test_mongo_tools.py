@@ -98,7 +98,9 @@ async def test_the_checks_hold_and_find_what_is_planted(house: House) -> None:
 async def test_messages_are_replayed_and_accounts_made_beside_it(house: House) -> None:
     settings = house.app.settings
     rows = [row async for row in house.app.stores["tickets"].outbox.rows()]
-    assert await dead_letters.send_again(settings, "tickets", aggregate=None, since_hours=1) == len(rows) > 0
+    assert (
+        await dead_letters.replay_outbox(settings, "tickets", aggregate=None, since_hours=1) == len(rows) > 0
+    )
     await create(settings, email="boss@example.org", password=PASSWORD, name="Boss", role="admin")
     assert await house.sign_in("boss@example.org")
     assert await dead_letters.all_parked(settings) == []

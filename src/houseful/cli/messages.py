@@ -56,10 +56,10 @@ def unpark(
     data: Data = None,
 ) -> None:
     """Try a waiting key again now; the running server does it."""
-    from houseful.tools.dead_letters import try_again
+    from houseful.tools.dead_letters import unpark_key
 
     _check(service)
-    run(try_again(settings_of(data), service, key, accept_gap=accept_gap))
+    run(unpark_key(settings_of(data), service, key, accept_gap=accept_gap))
     console().print("The server tries it again at once; if none is running, at its next start.")
 
 
@@ -70,10 +70,10 @@ def retry(
     data: Data = None,
 ) -> None:
     """Apply a dead letter that this version understands; beside a running server too."""
-    from houseful.tools.dead_letters import apply_dead
+    from houseful.tools.dead_letters import retry_dead_letter
 
     _check(service)
-    run(apply_dead(settings_of(data), service, id))
+    run(retry_dead_letter(settings_of(data), service, id))
     console().print("Applied, and no dead letter any more.")
 
 
@@ -93,14 +93,14 @@ def replay(
     Beside running servers; only one that has the embedded bus to itself (bus_url is local:) has to be
     stopped.
     """
-    from houseful.tools.dead_letters import send_again
+    from houseful.tools.dead_letters import replay_outbox
 
     _check(service)
     kind, separator, id = (aggregate or "").partition(":")
     if aggregate is not None and not (separator and kind and id):
         fail(UNUSABLE, f"{aggregate!r} is no KIND:ID such as order:ord_…")
     about = (kind, id) if aggregate is not None else None
-    count = run(send_again(settings_of(data), service, aggregate=about, since_hours=since_hours))
+    count = run(replay_outbox(settings_of(data), service, aggregate=about, since_hours=since_hours))
     console().print(f"{count} messages are on the bus again.")
 
 

@@ -46,7 +46,7 @@ from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.cached_bodies import GZIP, takes
-from houseful.webapi.delayed_responses import LateAnswers
+from houseful.webapi.delayed_responses import DelayedResponses
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response, problem, service_unavailable
 from houseful.webapi.routing import RouteTable
@@ -120,8 +120,8 @@ class Gateway:
         self._verifier = verifier
         self._ids = ids
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
-        self._refusals = LateAnswers(clock, burst=200, per_second=20, longest_seconds=2)
-        self._reads = LateAnswers(clock, burst=3000, per_second=300, longest_seconds=0.5)
+        self._refusals = DelayedResponses(clock, burst=200, per_second=20, longest_seconds=2)
+        self._reads = DelayedResponses(clock, burst=3000, per_second=300, longest_seconds=0.5)
         self._writes = 0
         self.load = Load()
         self._proxies = settings.proxies

@@ -1,4 +1,4 @@
-"""The work of a process besides answering: started again whenever it ends, and what ends it is told."""
+"""Background jobs of a process: supervised, restarted after a failure, reported to metrics and readiness."""
 
 import asyncio
 import random
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import Counter, Gauge
 
 from houseful.kernel.errors import Transient, Unavailable
-from houseful.kernel.outage_log import Trouble
+from houseful.kernel.outage_log import OutageLog
 from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
@@ -32,23 +32,23 @@ FAILING = Gauge("houseful_jobs_failing", "1 from a job's failure until it has go
 Work = Callable[[], Awaitable[None]]
 
 
-class Jobs:
-    """Those of one process. For one event loop."""
+class BackgroundJobs:
+    """The background jobs of one process. For one event loop."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._bugs: dict[str, str] = {}
 
     async def supervise(self, name: str, work: Work) -> None:
-        """Until it returns. Whatever ends it, it is started again, after pauses that grow until it has gone
-        well for a while."""
-        trouble = Trouble(log, self._clock, f"the job {name}")
+        """Run `work` until it returns. An error restarts it after a pause; pauses grow until `work` has run
+        without error for a while."""
+        outage = OutageLog(log, self._clock, f"the job {name}")
         backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
         FAILING.labels(name).set(0)
 
         async def recover() -> None:
             await self._clock.sleep(_GOOD_SECONDS)
-            trouble.over()
+            outage.over()
             backoff.succeeded()
             self._bugs.pop(name, None)
             FAILING.labels(name).set(0)
@@ -59,7 +59,7 @@ class Jobs:
                 await work()
                 return
             except Exception as error:
-                trouble.failed(error)
+                outage.failed(error)
                 self._failed(name, error)
             finally:
                 recovering.cancel()
@@ -74,8 +74,7 @@ class Jobs:
             self._bugs[name] = f"{type(error).__name__}: {error}"
 
     async def check(self) -> None:
-        """Raises `Unavailable` with the jobs that a bug keeps from their work; an engine that is away is told
-        of elsewhere."""
+        """Raises `Unavailable` naming the jobs that a bug stopped. Unreachable engines report themselves."""
         if self._bugs:
             told = "; ".join(f"{name} ended with {error}" for name, error in self._bugs.items())
             raise Unavailable(f"{told}; the log has the trace")

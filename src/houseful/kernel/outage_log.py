@@ -1,5 +1,4 @@
-"""Trouble that lasts, in the log: said at once, then at intervals that double, and once more when it is
-over."""
+"""Log lines about a lasting outage: one at once, then at doubling intervals, and one when it is over."""
 
 import logging
 from typing import Protocol
@@ -11,15 +10,15 @@ _FIRST_INTERVAL_MILLIS = 60_000
 _LONGEST_INTERVAL_MILLIS = 3_600_000
 
 
-class Telling(Protocol):
+class WallClock(Protocol):
     def now(self) -> Millis: ...
 
 
-class Trouble:
-    """`what` cannot be done, or is. Trouble of another kind is said at once too. A bug is said with its
-    trace."""
+class OutageLog:
+    """Logs the failures of `what`. An error of another class is logged at once. A bug is logged with its
+    traceback. For one event loop."""
 
-    def __init__(self, log: logging.Logger, clock: Telling, what: str) -> None:
+    def __init__(self, log: logging.Logger, clock: WallClock, what: str) -> None:
         self._log = log
         self._clock = clock
         self._what = what

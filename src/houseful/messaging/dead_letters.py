@@ -1,5 +1,4 @@
-"""What an operator can do with messages: `houseful messages parked|dead|replay`. All of it is safe to
-repeat."""
+"""Dead-letter operations of one service: `houseful messages parked|dead|replay`. Each is safe to repeat."""
 
 from collections.abc import Mapping
 
@@ -11,14 +10,14 @@ from houseful.kernel.ports import Bus, Envelope, Reader, Store, Transaction
 from houseful.kernel.telemetry import trace
 from houseful.messages import Message
 from houseful.messaging.documents import DeadLetter, Parked
-from houseful.messaging.key_queue import Handler, understand
+from houseful.messaging.key_queue import Handler, parse_message
 from houseful.messaging.relay import envelope_of
 
 _REPLAY_BATCH = 500
 
 
 async def list_parked(store: Reader, *, limit: int = 1000) -> list[Parked]:
-    """The aggregates whose messages wait, in order of their ids."""
+    """The parked keys, in order of their ids."""
     return await store.find(Parked, {}, limit=limit)
 
 
@@ -28,10 +27,9 @@ async def list_dead(store: Reader, *, limit: int = 1000) -> list[DeadLetter]:
 
 
 async def unpark(store: Store, id: str, *, accept_gap: bool = False) -> None:
-    """Let the consumer try a line again, at once. Raises a refusal where there is none.
+    """Make the consumer retry a parked key at once. Raises a refusal where no such key is parked.
 
-    With `accept_gap` it goes on behind messages that are missing; only for those that not even `replay` can
-    bring back.
+    `accept_gap` skips missing messages; only for messages that `replay` can't bring back.
     """
 
     async def work(tx: Transaction) -> None:
@@ -44,10 +42,9 @@ async def unpark(store: Store, id: str, *, accept_gap: bool = False) -> None:
 
 
 async def retry_dead(store: Store, handlers: Mapping[type[Message], Handler], id: str) -> None:
-    """Apply a dead letter and remove it, in one transaction; it comes out of turn, later ones were applied
-    before.
+    """Apply a dead letter out of order and remove it, in one transaction.
 
-    Raises a refusal where there is none or it still can't be understood, and what its handler raises.
+    Raises a refusal where there is no such letter or this version can't parse it, and the handler's error.
     """
 
     async def work(tx: Transaction) -> None:
@@ -57,7 +54,7 @@ async def retry_dead(store: Store, handlers: Mapping[type[Message], Handler], id
         if letter.envelope is None:
             raise ProblemError(409, "not_understood", f"Not even its headers can be read: {letter.error}.")
         try:
-            message = understand(letter.envelope, handlers)
+            message = parse_message(letter.envelope, handlers)
         except (ValueError, RecursionError) as error:
             raise ProblemError(409, "not_understood", f"It still can't be understood: {error}.") from error
         if message is not None:
@@ -76,10 +73,10 @@ async def replay(
     aggregate: tuple[str, str] | None = None,
     since: Millis | None = None,
 ) -> int:
-    """Publish messages of a service's outbox again, those of (aggregatetype, aggregateid) or created since;
-    how many.
+    """Publish rows of a service's outbox again. Returns the number of messages.
 
-    What was never published is left to the relay. Consumers skip what they have applied.
+    `aggregate` (aggregatetype, aggregateid) and `since` narrow the rows. Unpublished rows are left to the
+    relay. Consumers skip what they have applied.
     """
     batch: list[Envelope] = []
     count = 0

@@ -1,4 +1,4 @@
-"""What a consumer keeps in its service's own store."""
+"""The documents that a consumer writes to the store of its service."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ def aggregate_id(aggregatetype: str, key: str) -> str:
 
 
 class Inbox(Document, frozen=True, kw_only=True):
-    """How far this service has come with an aggregate: everything up to `seq` is applied and never again."""
+    """The progress of one aggregate: messages up to `seq` are applied, and never applied again."""
 
     collection = "inbox"
 
@@ -23,10 +23,10 @@ class Inbox(Document, frozen=True, kw_only=True):
 class Parked(Document, frozen=True, kw_only=True):
     """An aggregate whose next message can't be applied: it failed, or an earlier one is missing (a gap).
 
-    Its messages wait behind each other in `ParkedMessage`s; everybody else's flow. While `state` is
-    "retrying" the consumer tries again at `retry_at`; "parked" waits for an operator, or for the missing
-    message. `attempts` counts since the last success, `messages` those that wait. `accept_gap`: an operator
-    said that the missing won't come.
+    Its messages are queued as `ParkedMessage`s; messages of other aggregates flow. In `state` "retrying" the
+    consumer retries at `retry_at`. In "parked" the key waits for an operator or for the missing message.
+    `attempts` counts failures since the last success. `messages` counts queued messages. `accept_gap`: an
+    operator decided to skip the missing message.
     """
 
     collection = "parked"
@@ -42,7 +42,7 @@ class Parked(Document, frozen=True, kw_only=True):
 
 
 class ParkedMessage(Document, frozen=True, kw_only=True):
-    """A message that waits in the line of a `Parked`, and where it came from."""
+    """A message queued under a `Parked` key, with its origin on the bus."""
 
     collection = "parked_messages"
     indexes = (Index(("parked", "seq")),)
@@ -56,8 +56,11 @@ class ParkedMessage(Document, frozen=True, kw_only=True):
 
 
 class DeadLetter(Document, frozen=True, kw_only=True):
-    """A message that could not be understood, such as one of a newer version. `envelope` is None where not
-    even its headers could be read; its aggregate then has a gap that `houseful messages replay` may fill."""
+    """A message that this version could not parse, such as one of a newer version.
+
+    `envelope` is None where the headers were unreadable. The aggregate then has a gap, which
+    `houseful messages replay` may fill.
+    """
 
     collection = "dead_letters"
     indexes = (Index(("at",)),)
@@ -72,4 +75,4 @@ class DeadLetter(Document, frozen=True, kw_only=True):
 
 
 DELIVERY_DOCUMENTS: tuple[type[Document], ...] = (Inbox, Parked, ParkedMessage, DeadLetter)
-"""To be added to the documents of every store that a `Consumer` writes to."""
+"""Part of the documents of every store that a `Consumer` writes to."""

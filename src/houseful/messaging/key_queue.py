@@ -1,5 +1,4 @@
-"""One message's way into a service: applied, skipped, put in line behind others of its key, or a dead
-letter."""
+"""One message on arrival: applied, skipped, queued behind earlier messages of its key, or a dead letter."""
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,12 +15,12 @@ from houseful.messages import MESSAGES, Message
 from houseful.messaging.documents import DeadLetter, Inbox, Parked, ParkedMessage, aggregate_id
 
 Handler = Callable[[Transaction, Any], Awaitable[None]]
-"""Applies a message within the transaction that also records it as applied: all of it happens or none.
+"""Applies a message in the transaction that also records the message as applied: both commit or neither.
 
-It may run several times before that (a conflict, another attempt), so what it does outside the transaction
-must be safe to repeat. Messages are applied in batches in one transaction, and `find` and `count` do not see
-what it wrote: a handler must not `find` what another message of its batch may have written.
-`Transient` errors pause the consumer; any other is the message's own and sets its key aside.
+A handler may run several times (a conflict, a retry). Side effects outside the transaction must be safe to
+repeat. One transaction applies a batch of messages. `find` and `count` do not see uncommitted writes: a
+handler must not `find` documents that another message of its batch may have written. A `Transient` error
+pauses the consumer. Any other error parks the message's key.
 """
 
 RETRIES = 5
@@ -32,16 +31,15 @@ _REASON_LENGTH = 500
 
 class Outcome(enum.Enum):
     APPLIED = "applied"
-    NOT_FOR_US = "not for us"
-    COPY = "copy"
+    IGNORED = "ignored"
+    DUPLICATE = "duplicate"
     GAP = "gap"
-    IN_LINE = "in line"
+    QUEUED = "queued"
     DEAD = "dead"
 
 
 class Incoming(msgspec.Struct, frozen=True):
-    """A message as far as it was understood: `message` is None where nobody here handles it, or where `error`
-    says why."""
+    """A parsed delivery. `message` is None for a type without a handler, and where `error` is set."""
 
     topic: str
     partition: int
@@ -53,7 +51,7 @@ class Incoming(msgspec.Struct, frozen=True):
 
     @property
     def aggregate(self) -> str:
-        """Empty where it is not known."""
+        """The aggregate's id. Empty where the headers are unreadable."""
         return "" if self.envelope is None else aggregate_id(self.envelope.aggregatetype, self.envelope.key)
 
     def dead_letter(self, now: Millis) -> DeadLetter:
@@ -69,9 +67,11 @@ class Incoming(msgspec.Struct, frozen=True):
         )
 
 
-def understand(envelope: Envelope, handlers: Mapping[type[Message], Handler]) -> Message | None:
-    """None for what is not handled. Raises `ValueError` for a type that is unknown and data that does not
-    fit."""
+def parse_message(envelope: Envelope, handlers: Mapping[type[Message], Handler]) -> Message | None:
+    """Parse an envelope's data. Returns None for a type without a handler.
+
+    Raises `ValueError` for an unknown type and for data that does not fit the type.
+    """
     kind = MESSAGES.get(envelope.type)
     if kind is None:
         raise ValueError(f"{envelope.type} is unknown to this version")
@@ -87,7 +87,7 @@ def incoming(delivery: Delivery, handlers: Mapping[type[Message], Handler]) -> I
         envelope = None
     else:
         try:
-            message = understand(envelope, handlers)
+            message = parse_message(envelope, handlers)
         except (ValueError, RecursionError) as problem:  # msgspec's and Unicode's errors are ValueErrors
             error = str(problem)
     return Incoming(
@@ -101,13 +101,15 @@ def incoming(delivery: Delivery, handlers: Mapping[type[Message], Handler]) -> I
     )
 
 
-class Missing(Exception):
-    """The next message of a line has not come."""
+class MessageMissing(Exception):
+    """The next message of a key has not arrived."""
 
 
-class Line:
-    """What one transaction knows and changes of the aggregates that it deals with; `save` writes each of them
-    once."""
+class KeyQueues:
+    """The inboxes and per-key queues that one transaction reads and changes.
+
+    `load` reads the documents once, `save` writes each changed document once.
+    """
 
     def __init__(self, tx: Transaction, handlers: Mapping[type[Message], Handler], now: Millis) -> None:
         self._tx = tx
@@ -137,16 +139,15 @@ class Line:
             self._tx.put(document)
 
     async def take(self, item: Incoming) -> Outcome:
-        """A message from the bus. What its handler raises goes through; the transaction is then of no more
-        use."""
+        """Take one message from the bus. After a handler's error the caller abandons the transaction."""
         if item.envelope is None:
             self._tx.insert_or_ignore(item.dead_letter(self._now))
             return Outcome.DEAD
-        aggregate, known = item.aggregate, self._known(item.aggregate)
+        aggregate, known = item.aggregate, self._applied_seq(item.aggregate)
         if item.envelope.seq <= known:
-            return Outcome.COPY
+            return Outcome.DUPLICATE
         if aggregate in self._parked:
-            # the one that all others wait for came late: the line can go on
+            # the missing message has arrived late: the key can go on
             return await self._queue(item, item.envelope, due=item.envelope.seq == known + 1)
         if item.envelope.seq > known + 1:
             self._park(aggregate, f"message {known + 1} has not come")
@@ -154,31 +155,33 @@ class Line:
             return Outcome.GAP
         return await self._apply(item, item.envelope)
 
-    async def set_aside(self, item: Incoming, reason: str) -> Outcome:
-        """A message that failed: it becomes the first of a line, unless meanwhile somebody has dealt with
-        it."""
+    async def park(self, item: Incoming, reason: str) -> Outcome:
+        """Park the key of a failed message and queue the message, unless another consumer has applied it."""
         envelope = item.envelope
         if (
             envelope is None
             or item.aggregate in self._parked
-            or envelope.seq != self._known(item.aggregate) + 1
+            or envelope.seq != self._applied_seq(item.aggregate) + 1
         ):
             return await self.take(item)
         self._park(item.aggregate, reason)
         return await self._queue(item, envelope, due=False)
 
     async def advance(self, aggregate: str) -> bool:
-        """Apply the first in a line; whether there are more. Raises what its handler raises, and
-        `Missing`."""
+        """Apply the first queued message of a key. Returns whether more are queued.
+
+        Raises the handler's error, and `MessageMissing` at a gap.
+        """
         parked = self._parked.get(aggregate)
         if parked is None:
             return False
         waiting = await self._tx.find(ParkedMessage, {"parked": aggregate}, by="seq", limit=1)
         if not waiting:
-            raise Conflict(f"a message that joins the line of {aggregate} can't be seen yet")
-        await self._apply_waiting(waiting[0], parked)
+            raise Conflict(f"a message that is being queued under {aggregate} is not visible yet")
+        await self._apply_queued(waiting[0], parked)
         if parked.messages <= 1:
-            del self._parked[aggregate]  # one that joins the line just now changes it too, so one of us fails
+            # a rival that queues a message changes this document too, so one of the two fails
+            del self._parked[aggregate]
             return False
         self._parked[aggregate] = replace(
             parked, state="retrying", attempts=0, retry_at=self._now, messages=parked.messages - 1
@@ -186,20 +189,20 @@ class Line:
         return True
 
     def failed(self, aggregate: str, reason: str) -> None:
-        """Another attempt at a line was in vain."""
+        """Record a failed attempt at a key."""
         if aggregate in self._parked:
-            self._parked[aggregate] = _after_failure(self._parked[aggregate], reason, self._now)
+            self._parked[aggregate] = _with_failure(self._parked[aggregate], reason, self._now)
 
-    async def _apply_waiting(self, first: ParkedMessage, parked: Parked) -> None:
-        known = self._known(first.parked)
+    async def _apply_queued(self, first: ParkedMessage, parked: Parked) -> None:
+        known = self._applied_seq(first.parked)
         if first.seq > known + 1 and not parked.accept_gap:
-            raise Missing(f"message {known + 1} has not come")
+            raise MessageMissing(f"message {known + 1} has not come")
         if first.seq > known:
-            await self._apply(waiting_again(first, self._handlers), first.envelope)
+            await self._apply(reparsed(first, self._handlers), first.envelope)
         self._tx.delete(first)
 
     async def _apply(self, item: Incoming, envelope: Envelope) -> Outcome:
-        outcome = Outcome.NOT_FOR_US
+        outcome = Outcome.IGNORED
         if item.error is not None:
             self._tx.insert_or_ignore(item.dead_letter(self._now))
             outcome = Outcome.DEAD
@@ -215,7 +218,7 @@ class Line:
         aggregate = item.aggregate
         id = f"{aggregate}:{envelope.seq:012}"
         if await self._tx.get(ParkedMessage, id) is not None:
-            return Outcome.COPY
+            return Outcome.DUPLICATE
         self._tx.insert(
             ParkedMessage(
                 id=id,
@@ -232,19 +235,19 @@ class Line:
         if due:
             parked = replace(parked, state="retrying", attempts=0, retry_at=self._now)
         self._parked[aggregate] = parked
-        return Outcome.IN_LINE
+        return Outcome.QUEUED
 
     def _park(self, aggregate: str, reason: str) -> None:
-        self._parked[aggregate] = _after_failure(
+        self._parked[aggregate] = _with_failure(
             Parked(id=aggregate, reason="", since=self._now), reason, self._now
         )
 
-    def _known(self, aggregate: str) -> int:
+    def _applied_seq(self, aggregate: str) -> int:
         inbox = self._inboxes.get(aggregate)
         return 0 if inbox is None else inbox.seq
 
 
-def _after_failure(parked: Parked, reason: str, now: Millis) -> Parked:
+def _with_failure(parked: Parked, reason: str, now: Millis) -> Parked:
     attempts = parked.attempts + 1
     reason = reason[:_REASON_LENGTH]
     if attempts >= RETRIES:
@@ -253,8 +256,8 @@ def _after_failure(parked: Parked, reason: str, now: Millis) -> Parked:
     return replace(parked, attempts=attempts, reason=reason, state="retrying", retry_at=now + pause)
 
 
-def waiting_again(waiting: ParkedMessage, handlers: Mapping[type[Message], Handler]) -> Incoming:
-    """Understood anew: the program may be a newer one than when it was put in line."""
+def reparsed(waiting: ParkedMessage, handlers: Mapping[type[Message], Handler]) -> Incoming:
+    """Parse a queued message again: this version may know types that the version that queued it did not."""
     return incoming(
         Delivery(
             topic=waiting.topic,

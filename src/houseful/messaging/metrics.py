@@ -1,4 +1,4 @@
-"""What Prometheus is told about messages."""
+"""Prometheus metrics of messaging."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

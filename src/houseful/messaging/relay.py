@@ -1,4 +1,4 @@
-"""From the outbox to the bus."""
+"""The relay: messages from a service's outbox to the bus."""
 
 import asyncio
 import random
@@ -8,25 +8,25 @@ import msgspec
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.outage_log import Trouble
+from houseful.kernel.outage_log import OutageLog
 from houseful.kernel.ports import Bus, Clock, Coordination, Envelope, Ids, OutboxRow, Store
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff, event_or_timeout
 from houseful.messaging import metrics
 
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long published rows stay for replay, at least."""
+"""The shortest time that published rows stay for replay."""
 LEASE_SECONDS = 10.0
-"""After how long another relay takes over from one that died."""
+"""The time after which another relay takes over from a dead one."""
 
 _WITHOUT_LEASE_MILLIS = 5_000
-_FIRST_STOP_MILLIS = 500
-_LONGEST_STOP_MILLIS = 5_000
-_STOP_REMEMBERED_MILLIS = 60_000
-_FAILURES_PER_ROUND = 3
-_LONGEST_LOOK_BATCHES = 16
+_FIRST_PAUSE_MILLIS = 500
+_LONGEST_PAUSE_MILLIS = 5_000
+_PAUSE_REMEMBERED_MILLIS = 60_000
+_FAILURES_PER_BATCH = 3
+_LONGEST_QUERY_BATCHES = 16
 _PRUNE_MILLIS = 3_600_000
-_FIGURES_MILLIS = 2_000
+_COUNT_MILLIS = 2_000
 
 Aggregate = tuple[str, str]
 log = get_logger(__name__)
@@ -46,25 +46,25 @@ def envelope_of(row: OutboxRow, source: str) -> Envelope:
     )
 
 
-class _Stop(msgspec.Struct, frozen=True):
-    """An aggregate that the bus did not take so many times; not to be tried before that moment."""
+class _Pause(msgspec.Struct, frozen=True):
+    """A pause of an aggregate whose messages the bus refused `failures` times in a row."""
 
     until: Millis
     failures: int
 
     def over(self, now: Millis) -> bool:
-        """Also where the wall clock was set back, so that nothing stays stopped for long."""
-        return not 0 < self.until - now <= _LONGEST_STOP_MILLIS
+        """Whether the pause has ended. A wall clock that was set back ends it too."""
+        return not 0 < self.until - now <= _LONGEST_PAUSE_MILLIS
 
 
 class Relay:
     """Publishes the outbox of one service to the topic of its name.
 
-    It takes what is not marked, in the order of each aggregate, waits for the bus' acknowledgement, then
-    marks. What was acknowledged and not marked, because something died in between, is published again:
-    copies, never gaps. Where the bus does not take an aggregate's messages, that aggregate stops for a while
-    and the others go on. Any number of relays may run for a service; a lease lets one work at a time, and
-    where there is no `Coordination` to ask, each does.
+    The relay takes unpublished rows in the order of each aggregate, waits for the bus to acknowledge them,
+    and marks them as published. Rows that were acknowledged but not marked before a crash are published
+    again: duplicates, never gaps. An aggregate whose messages the bus refuses is paused; other aggregates go
+    on. Any number of relays may run for a service. A lease lets one work at a time; while `Coordination` is
+    unreachable, every relay works.
     """
 
     def __init__(
@@ -91,27 +91,27 @@ class Relay:
         self._leading = False
         self._without_lease_until: Millis = 0
         self._backoff = Backoff(0.1, 5, random.Random(self._owner))  # noqa: S311
-        self._trouble = Trouble(log, clock, f"sending messages of {service}")
-        self._no_lease = Trouble(log, clock, f"a lease for the relay of {service}, which goes on without")
-        self._stopped: dict[Aggregate, _Stop] = {}
+        self._outage = OutageLog(log, clock, f"sending messages of {service}")
+        self._no_lease = OutageLog(log, clock, f"a lease for the relay of {service}, which goes on without")
+        self._paused: dict[Aggregate, _Pause] = {}
         self._pruned_at: Millis = 0
         self._counted_at: Millis = 0
         self._woken = asyncio.Event()
         store.on_send(self._woken.set)
 
     async def run(self) -> None:
-        """Until cancelled. Outages are waited out, whatever they are."""
+        """Run until cancelled. Outages are waited out."""
         try:
             while True:
-                await self._round()
+                await self._publish_next()
         finally:
             self._coordination.release(self._lease, self._owner)
 
     async def step(self) -> int:
-        """Publish a batch of what is not published, if this relay has the lease.
+        """Publish a batch of unpublished rows, if this relay has the lease.
 
-        Returns how many rows it has dealt with: published, or set back because the bus does not take them.
-        Raises `Unavailable` where the store or the whole bus does not answer.
+        Returns the number of rows that were published or paused. Raises `Unavailable` where the store or the
+        whole bus does not answer.
         """
         self._leading = await self._has_lease()
         if not self._leading:
@@ -122,23 +122,23 @@ class Relay:
         try:
             await self._publish(rows)
         except Exception:
-            await self._bus.ready()  # raises where it is the whole bus: then nobody is to blame and all wait
+            await self._bus.ready()  # raises where the whole bus is away: no aggregate is paused
             log.warning("a batch was not published; trying each aggregate by itself", exc_info=True)
             return await self._publish_each(rows)
         await self._mark(rows)
         return len(rows)
 
-    async def _round(self) -> None:
-        self._woken.clear()  # before looking: what commits from now on wakes us again
+    async def _publish_next(self) -> None:
+        self._woken.clear()  # before the query: a later commit wakes the relay again
         try:
             dealt_with = await self.step()
-            await self._keep_house()
+            await self._count_and_prune()
         except Exception as error:
-            self._trouble.failed(error)
+            self._outage.failed(error)
             await self._clock.sleep(self._backoff.failed())
             return
         self._backoff.succeeded()
-        self._trouble.over()
+        self._outage.over()
         if not self._leading:
             await self._clock.sleep(self._idle_seconds)
         elif dealt_with < self._batch:
@@ -158,66 +158,69 @@ class Relay:
             return True
 
     async def _next_rows(self) -> list[OutboxRow]:
-        """A batch, without the aggregates that are stopped, which must not fill the look and hide others."""
+        """The next batch without paused aggregates.
+
+        The query widens so that their rows do not hide others.
+        """
         limit = self._batch
         while True:
             rows = await self._store.outbox.unpublished(limit)
-            free = self._not_stopped(rows)
-            if free or len(rows) < limit or limit >= self._batch * _LONGEST_LOOK_BATCHES:
+            free = self._not_paused(rows)
+            if free or len(rows) < limit or limit >= self._batch * _LONGEST_QUERY_BATCHES:
                 return free[: self._batch]
             limit *= 2
 
-    def _not_stopped(self, rows: list[OutboxRow]) -> list[OutboxRow]:
+    def _not_paused(self, rows: list[OutboxRow]) -> list[OutboxRow]:
         now = self._clock.now()
-        stopped = {aggregate for aggregate, stop in self._stopped.items() if not stop.over(now)}
-        return [row for row in rows if _aggregate(row) not in stopped] if stopped else rows
+        paused = {aggregate for aggregate, pause in self._paused.items() if not pause.over(now)}
+        return [row for row in rows if _aggregate(row) not in paused] if paused else rows
 
     async def _publish(self, rows: list[OutboxRow]) -> None:
         await self._bus.publish(self._service, [envelope_of(row, self._service) for row in rows])
 
     async def _publish_each(self, rows: list[OutboxRow]) -> int:
-        """Aggregate by aggregate. Ends early after some failures in a row: each may have taken a while."""
+        """Publish aggregate by aggregate. Ends after some failures in a row: each may take seconds."""
         dealt_with = failures = 0
         for aggregate, group in _by_aggregate(rows).items():
             try:
                 await self._publish(group)
             except Exception:
                 log.exception("messages of %s %s are not published; they are tried again", *aggregate)
-                self._stop(aggregate)
+                self._pause(aggregate)
                 failures += 1
             else:
                 await self._mark(group)
                 failures = 0
             dealt_with += len(group)
-            if failures == _FAILURES_PER_ROUND:
+            if failures == _FAILURES_PER_BATCH:
                 break
         return dealt_with
 
-    def _stop(self, aggregate: Aggregate) -> None:
-        """Before long, unless it fails again right away, it is forgotten that it ever did."""
+    def _pause(self, aggregate: Aggregate) -> None:
+        """Pause an aggregate. The pause doubles with failures in a row; old failures are forgotten."""
         now = self._clock.now()
         recent = {
-            other: stop
-            for other, stop in self._stopped.items()
-            if abs(now - stop.until) < _STOP_REMEMBERED_MILLIS
+            other: pause
+            for other, pause in self._paused.items()
+            if abs(now - pause.until) < _PAUSE_REMEMBERED_MILLIS
         }
         failures = recent[aggregate].failures if aggregate in recent else 0
-        pause = min(_LONGEST_STOP_MILLIS, _FIRST_STOP_MILLIS * 2 ** min(failures, 10))
-        self._stopped = recent | {aggregate: _Stop(now + pause, failures + 1)}
+        millis = min(_LONGEST_PAUSE_MILLIS, _FIRST_PAUSE_MILLIS * 2 ** min(failures, 10))
+        self._paused = recent | {aggregate: _Pause(now + millis, failures + 1)}
 
     async def _mark(self, rows: list[OutboxRow]) -> None:
         now = self._clock.now()
         await self._store.outbox.mark_published([row.id for row in rows], now)
         for row in rows:
-            self._stopped.pop(_aggregate(row), None)
+            self._paused.pop(_aggregate(row), None)
         observe = metrics.PUBLISHED_SECONDS.labels(self._service).observe
         for row in rows:
             observe(max(0, now - row.created_at) / 1000)
 
-    async def _keep_house(self) -> None:
-        """Count and prune now and then; at once where the wall clock was set back."""
+    async def _count_and_prune(self) -> None:
+        """Update metrics and prune old rows when due; at once after the wall clock was set back."""
         now = self._clock.now()
-        if not 0 <= now - self._counted_at < _FIGURES_MILLIS:
+        if not 0 <= now - self._counted_at < _COUNT_MILLIS:
             self._counted_at = now
             await self._count(now)
         if self._leading and not 0 <= now - self._pruned_at < _PRUNE_MILLIS:

@@ -1,4 +1,4 @@
-"""Messages that wait for a person, over all services of an installation."""
+"""Dead-letter operations over all services of an installation: list, unpark, retry, replay."""
 
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -34,16 +34,19 @@ async def all_dead(settings: Settings) -> list[tuple[str, DeadLetter]]:
     return found
 
 
-async def try_again(settings: Settings, service: str, key: str, *, accept_gap: bool) -> None:
-    """Beside a running server, which does the work. Raises `ProblemError` where nothing waits under that
-    key."""
+async def unpark_key(settings: Settings, service: str, key: str, *, accept_gap: bool) -> None:
+    """Mark a parked key for another attempt, which the running server makes.
+
+    Raises `ProblemError` where no such key is parked.
+    """
     async with _opened(settings, _manifest(service)) as store:
         await unpark(store, key, accept_gap=accept_gap)
 
 
-async def apply_dead(settings: Settings, service: str, id: str) -> None:
-    """Beside a running server too: a message is applied to documents, in one transaction, and asks nobody
-    else. Raises `ProblemError` where there is none or it still can't be understood.
+async def retry_dead_letter(settings: Settings, service: str, id: str) -> None:
+    """Apply a dead letter in one transaction. Safe while the server runs.
+
+    Raises `ProblemError` where there is no such letter or this version can't parse it.
     """
     manifest = _manifest(service)
     async with open_service_offline(settings, manifest) as built, _opened(settings, manifest) as store:
@@ -51,10 +54,13 @@ async def apply_dead(settings: Settings, service: str, id: str) -> None:
         await retry_dead(store, handlers, id)
 
 
-async def send_again(
+async def replay_outbox(
     settings: Settings, service: str, *, aggregate: tuple[str, str] | None, since_hours: float | None
 ) -> int:
-    """How many. Raises `FolderInUse` where a server runs on an embedded bus, which has one writer."""
+    """Publish outbox rows again. Returns the number of messages.
+
+    Raises `FolderInUse` where a server runs on an embedded bus, which has one writer.
+    """
     manifest = _manifest(service)
     if manifest not in await _with_stores(settings):
         return 0

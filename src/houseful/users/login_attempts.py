@@ -9,7 +9,7 @@ from typing import NamedTuple
 from houseful.kernel.errors import ProblemError, Unavailable
 from houseful.kernel.ports import Clock, Coordination
 from houseful.kernel.waiting import later
-from houseful.webapi.delayed_responses import LateAnswers
+from houseful.webapi.delayed_responses import DelayedResponses
 
 
 class Limit(NamedTuple):
@@ -57,7 +57,7 @@ class Attempts:
         self._limited = limited
         self._queues: dict[str, _Queue] = {}
         self._waiting: dict[str, int] = {}
-        self._guesses = LateAnswers(
+        self._guesses = DelayedResponses(
             clock,
             burst=round(PER_NETWORK.burst),
             per_second=PER_NETWORK.per_second,

@@ -1,11 +1,11 @@
-"""How floods are kept from taking a server's time, while nobody behind the same address is kept out."""
+"""Delayed responses: a flood waits on its own connections, and nobody behind the same address is refused."""
 
 from houseful.kernel.ports import Clock
 
 _SWEEP_FROM = 4096
 
 
-class LateAnswers:
+class DelayedResponses:
     """Answers of a network or an account, such as refusals: beyond `burst` at once they come at `per_second`,
     one after the other, each at most `longest_seconds` late.
 

@@ -9,7 +9,7 @@ import msgspec
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Transient, Unavailable
-from houseful.kernel.outage_log import Trouble
+from houseful.kernel.outage_log import OutageLog
 from houseful.kernel.ports import Clock, Coordination, ServiceClient
 from houseful.kernel.telemetry import get_logger
 
@@ -58,7 +58,7 @@ class EndedTokens:
         self._sessions: dict[str, Millis] = {}
         self._users: dict[str, dict[Ending, None]] = {}
         self._newest: Millis | None = None
-        self._trouble = Trouble(log, clock, "looking up which access tokens have ended")
+        self._outage = OutageLog(log, clock, "looking up which access tokens have ended")
 
     def has(self, user_id: str, session_id: str, version: int) -> bool:
         if session_id in self._sessions:
@@ -108,9 +108,9 @@ class EndedTokens:
         while True:
             try:
                 await self.look()
-                self._trouble.over()
+                self._outage.over()
             except Transient as error:
-                self._trouble.failed(error)
+                self._outage.failed(error)
             await self._clock.sleep(_LOOK_SECONDS)
 
     async def listen(self) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import REGISTRY
 
-from houseful.kernel.background import Jobs
+from houseful.kernel.background import BackgroundJobs
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
 from houseful.manifests import MANIFESTS
@@ -17,7 +17,7 @@ def figure(name: str, **labels: str) -> float:
 
 async def test_a_job_that_keeps_crashing_is_seen_until_it_goes_well() -> None:
     clock = ManualClock()
-    jobs = Jobs(clock)
+    jobs = BackgroundJobs(clock)
     runs = 0
 
     async def work() -> None:
@@ -45,7 +45,7 @@ async def test_a_job_that_keeps_crashing_is_seen_until_it_goes_well() -> None:
 
 async def test_an_engine_that_is_away_is_no_bug() -> None:
     clock = ManualClock()
-    jobs = Jobs(clock)
+    jobs = BackgroundJobs(clock)
 
     async def work() -> None:
         raise Unavailable("the bus is away")

@@ -328,7 +328,7 @@ class TestOutages:
                 await relay.step()
             with pytest.raises(Unavailable):
                 await consumer.step()
-        assert not relay._stopped, "nobody is blamed for what concerns all"
+        assert not relay._paused, "nobody is blamed for what concerns all"
         world.bus.down = False
         await world.deliver(relay, consumer)
         assert await world.applied("evt_1") == [1, 2, 3]
@@ -350,7 +350,7 @@ class TestOutages:
         await world.clock.advance(10)
         await world.deliver(relay, consumer)
         assert await world.applied("evt_0") == list(range(40))
-        assert not relay._stopped
+        assert not relay._paused
 
     async def test_many_stopped_aggregates_hide_no_other(self, world: World) -> None:
         relay, consumer = world.relay(batch=4), world.consumer()
@@ -806,12 +806,12 @@ class TestHousekeeping:
     async def test_old_rows_are_pruned_but_not_the_newest(self, world: World) -> None:
         relay = world.relay()
         await world.send_titles("evt_1", 1, 2)
-        await relay._round()
+        await relay._publish_next()
         await world.clock.advance(KEPT_SECONDS - 10)
-        await relay._round()
+        await relay._publish_next()
         assert len([row async for row in world.events.outbox.rows()]) == 2
         await world.clock.advance(3600)
-        await relay._round()
+        await relay._publish_next()
         assert [row.seq async for row in world.events.outbox.rows()] == [2]
         await world.send_titles("evt_1", 3)
         assert [row.seq async for row in world.events.outbox.rows()] == [2, 3]
@@ -830,8 +830,8 @@ class TestHousekeeping:
         await world.deliver(relay, consumer)
         dead = replace(world.envelope(changed("evt_2", "1"), 1), data=b"")
         await world.bus.publish("events", [dead])
-        await consumer._receive_round()
-        await consumer._retry_round()
+        await consumer._poll_bus()
+        await consumer._poll_parked()
         await relay._count(world.clock.now())
         assert figure("outbox_unpublished", "events") == 0
         assert figure("outbox_oldest_unpublished_seconds", "events") == 0

@@ -59,13 +59,13 @@ async def test_a_dead_letter_is_applied_beside_the_server(tmp_path: Path) -> Non
             ("tickets", "dead_1"),
             ("tickets", "dead_2"),
         ]
-        await dead_letters.apply_dead(settings, "tickets", "dead_1")
+        await dead_letters.retry_dead_letter(settings, "tickets", "dead_1")
         show = await store.get(Show, EVENT_ID)
         assert show is not None, "the running server sees what was applied"
         with pytest.raises(ProblemError, match="still can't be understood"):
-            await dead_letters.apply_dead(settings, "tickets", "dead_2")
+            await dead_letters.retry_dead_letter(settings, "tickets", "dead_2")
         with pytest.raises(ProblemError, match="no such dead_letter"):
-            await dead_letters.apply_dead(settings, "tickets", "dead_1")
+            await dead_letters.retry_dead_letter(settings, "tickets", "dead_1")
         assert [one.id for _, one in await dead_letters.all_dead(settings)] == ["dead_2"]
 
 
@@ -76,12 +76,12 @@ async def test_a_parked_key_is_tried_again_beside_the_server(tmp_path: Path) -> 
         assert [(service, one.id) for service, one in await dead_letters.all_parked(settings)] == [
             ("tickets", "event:evt_1")
         ]
-        await dead_letters.try_again(settings, "tickets", "event:evt_1", accept_gap=True)
+        await dead_letters.unpark_key(settings, "tickets", "event:evt_1", accept_gap=True)
         parked = await store.get(Parked, "event:evt_1")
         assert parked is not None
         assert (parked.state, parked.attempts, parked.accept_gap) == ("retrying", 0, True)
         with pytest.raises(ProblemError):
-            await dead_letters.try_again(settings, "tickets", "event:evt_2", accept_gap=False)
+            await dead_letters.unpark_key(settings, "tickets", "event:evt_2", accept_gap=False)
 
 
 async def test_a_replay_needs_the_embedded_bus_to_itself(tmp_path: Path) -> None:
@@ -89,14 +89,16 @@ async def test_a_replay_needs_the_embedded_bus_to_itself(tmp_path: Path) -> None
         settings = house.app.settings
         await published(house)
         with pytest.raises(FolderInUse, match="Stop it"):
-            await dead_letters.send_again(settings, "events", aggregate=None, since_hours=None)
+            await dead_letters.replay_outbox(settings, "events", aggregate=None, since_hours=None)
     before = await on_bus(settings, "events")
     assert before
-    count = await dead_letters.send_again(settings, "events", aggregate=None, since_hours=1)
+    count = await dead_letters.replay_outbox(settings, "events", aggregate=None, since_hours=1)
     assert await on_bus(settings, "events") == before * 2
     assert count == len(before)
     assert (
-        await dead_letters.send_again(settings, "events", aggregate=("event", "evt_none"), since_hours=None)
+        await dead_letters.replay_outbox(
+            settings, "events", aggregate=("event", "evt_none"), since_hours=None
+        )
         == 0
     )
     async with started(tmp_path / "data") as house:
@@ -114,7 +116,7 @@ async def test_where_nothing_was_ever_stored(tmp_path: Path) -> None:
     settings = load_settings({}, data=str(tmp_path / "data"))
     assert await dead_letters.all_dead(settings) == []
     assert await dead_letters.all_parked(settings) == []
-    assert await dead_letters.send_again(settings, "events", aggregate=None, since_hours=None) == 0
+    assert await dead_letters.replay_outbox(settings, "events", aggregate=None, since_hours=None) == 0
     assert not (tmp_path / "data").exists()
 
 
