@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA ?= data
 MONGO_MEMBERS ?=
 
-.PHONY: run split engines engines-stop test test-split check fmt setup types bench clean
+.PHONY: run split engines engines-stop test test-fast test-long test-split check fmt setup types bench clean
 
 run: setup ## install, build the web app, start everything with demo data
 	@$(RUN) houseful up --demo --data $(DATA) --port $(PORT)
@@ -59,6 +59,12 @@ types: setup ## renew the API document and the web app's types after a change of
 
 test: setup ## every test that can run here, on real engines too, ending with one summary line
 	@$(RUN) python -m tests
+
+test-fast: setup ## the tests that start no engine, no browser and no other process, for every save
+	@$(RUN) pytest -q -m "not waits and not processes and not long"
+
+test-long: setup ## the tests that `make test` leaves out, because they are long
+	@$(RUN) python -m tests --long
 
 test-split: setup ## of these, only those of separate processes on real engines
 	@$(RUN) pytest -q -m split

@@ -1,58 +1,146 @@
-"""Run every test that can run here: Python's, then the web app's; end with one summary line.
+"""Run every test that can run here, in lanes at once; end with one summary line.
+
+`computes` and `waits` are one pytest each, see `tests/lanes.py`; vitest runs beside them. Arguments are given
+to both, and then vitest is left out. `--long` runs what is left out otherwise.
 
 What is missing on this machine (Chromium, say) is skipped and counted loudly; with `HOUSEFUL_TEST_STRICT=1`,
 as in CI, it fails.
 """
 
-import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 from tests.adapters_table import table
+from tests.report import Result, of_pytest, of_vitest, slowest
+from tests.shared_engines import SharedEngines
 
 ROOT = Path(__file__).parent.parent
+LONG = "--long"
+COMPUTES, WAITS = "computes", "waits"
 
 
-def python_tests(report: Path, arguments: list[str]) -> tuple[int, int, int]:
-    """(passed, failed, skipped)"""
-    subprocess.run(
-        [sys.executable, "-m", "pytest", f"--junitxml={report}", "-q", *arguments], cwd=ROOT, check=False
+@dataclass
+class Lane:
+    """A process. Its lines are printed one by one while it makes progress, and from its own summary on in one
+    piece."""
+
+    name: str
+    command: Sequence[str]
+    read: Callable[[int], Result]
+    folder: Path = ROOT
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aloud: bool = True
+    seconds: float = 0.0
+    result: Result = field(default_factory=lambda: Result(failed=1, broken="was not started"))
+    process: "subprocess.Popen[str] | None" = None
+
+    def run(self, printing: threading.Lock) -> None:
+        begun = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command, cwd=self.folder, env=os.environ | dict(self.environment),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        kept: list[str] = []
+        for line in self.process.stdout:
+            if kept or not self.aloud or line.startswith("="):
+                kept.append(line)
+                continue
+            with printing:
+                print(f"{self.name:>8} │ {line}", end="", flush=True)
+        code = self.process.wait()
+        self.seconds = time.monotonic() - begun
+        self.result = self.read(code)
+        with printing:
+            print(f"\n── {self.name} ──\n{''.join(kept)}", flush=True)
+
+    def interrupt(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
+
+def pytest_lane(name: str, marks: str, report: Path, arguments: Sequence[str], *, may_be_empty: bool) -> Lane:
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-m", marks, f"--junitxml={report}",
+        "-o", f"cache_dir=.pytest_cache/{name}", *arguments,
+    ]  # fmt: skip
+    return Lane(name, command, lambda code: of_pytest(report, code, may_be_empty=may_be_empty))
+
+
+def vitest_lane(report: Path) -> Lane:
+    command = ["npx", "vitest", "run", "--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+    return Lane("vitest", command, lambda code: of_vitest(report, code), folder=ROOT / "web", aloud=False)
+
+
+def run_at_once(lanes: Sequence[Lane], engines: SharedEngines) -> None:
+    """The lane `waits` begins when its engines have started, which they do while the others run."""
+    printing = threading.Lock()
+    ended = threading.Event()
+
+    def run(lane: Lane) -> None:
+        if lane.name == WAITS:
+            lane.environment = engines.start()
+        if not ended.is_set():
+            lane.run(printing)
+
+    def end_all(number: int, frame: FrameType | None) -> None:
+        ended.set()
+        for lane in lanes:
+            lane.interrupt()
+
+    before = {number: signal.signal(number, end_all) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with ThreadPoolExecutor(len(lanes)) as threads:
+            running = [threads.submit(run, lane) for lane in lanes]
+        for one in running:
+            one.result()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def print_summary(lanes: Sequence[Lane]) -> None:
+    for lane in lanes:
+        if files := slowest(lane.result):
+            print(f"\nslowest files of {lane.name}:", *files, sep="\n  ")
+    print()
+    for lane in lanes:
+        one = lane.result
+        counts = f"{one.passed} passed, {one.failed} failed, {one.skipped} skipped in {lane.seconds:.0f} s"
+        print(f"{lane.name:>8}: {counts}{f'; it {one.broken}' if one.broken else ''}", flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    only_long = LONG in arguments
+    chosen = [argument for argument in arguments if argument != LONG]
+    long = "long" if only_long else "not long"
+    partial = only_long or bool(chosen)
+    with tempfile.TemporaryDirectory() as name, SharedEngines() as engines:
+        folder = Path(name)
+        reports = [folder / f"{lane}.xml" for lane in (COMPUTES, WAITS)]
+        lanes = [
+            pytest_lane(COMPUTES, f"not waits and {long}", reports[0], chosen, may_be_empty=partial),
+            pytest_lane(WAITS, f"waits and {long}", reports[1], chosen, may_be_empty=partial),
+        ]
+        if not partial:
+            lanes.append(vitest_lane(folder / "vitest.json"))
+        run_at_once(lanes, engines)
+        print("\ncontract tests on each adapter:", *table(reports), sep="\n  ", flush=True)
+    print_summary(lanes)
+    results = [lane.result for lane in lanes]
+    passed, failed, skipped = (
+        sum(getattr(one, what) for one in results) for what in ("passed", "failed", "skipped")
     )
-    if not report.exists():
-        return 0, 1, 0
-    suite = ElementTree.parse(report).getroot().find("testsuite")
-    assert suite is not None
-    total, skipped = int(suite.attrib["tests"]), int(suite.attrib["skipped"])
-    failed = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
-    return total - failed - skipped, failed, skipped
-
-
-def web_tests(report: Path) -> tuple[int, int, int]:
-    done = subprocess.run(
-        ["npx", "vitest", "run", "--reporter=default", "--reporter=json", f"--outputFile.json={report}"],
-        cwd=ROOT / "web",
-        check=False,
-    )
-    if not report.exists():
-        return 0, 1, 0
-    figures = json.loads(report.read_text())
-    failed = figures["numFailedTests"]
-    if done.returncode and not failed:
-        failed = 1  # a file that could not even be loaded
-    return figures["numPassedTests"], failed, figures["numPendingTests"]
-
-
-def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        ours = python_tests(Path(folder) / "python.xml", sys.argv[1:])
-        web = web_tests(Path(folder) / "web.json") if not sys.argv[1:] else (0, 0, 0)
-        if (report := Path(folder) / "python.xml").exists():
-            print("\ncontract tests on each adapter:", *table(report), sep="\n  ", flush=True)
-    passed, failed, skipped = (a + b for a, b in zip(ours, web, strict=True))
     if skipped and os.environ.get("HOUSEFUL_TEST_STRICT") == "1":
         print(f"{skipped} tests were skipped, and here nothing may be", flush=True)
         failed, skipped = failed + skipped, 0
@@ -61,4 +149,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,9 @@
-"""How many of the contract tests ran on which adapter, from the report of a run."""
+"""How many of the contract tests ran on which adapter, from the reports of a run."""
 
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 SUITES: dict[str, tuple[str, str]] = {
@@ -29,13 +30,13 @@ _SERVER = re.compile(r"[\[-](redis|valkey|given)[\]-]")
 """Tests of Redis run on each server that is here; what needs none is counted as such."""
 
 
-def table(report: Path) -> list[str]:
+def table(reports: Iterable[Path]) -> list[str]:
     """A line a port, such as `Store  sqlite 121 · mongo 130, 2 skipped`. The figure is what passed."""
     counts: dict[str, dict[str, Counter[str]]] = {port: {} for port, _ in SUITES.values()}
     for port, adapter in SUITES.values():
         if adapter != "no server":
             counts[port][adapter] = Counter()
-    for case in ElementTree.parse(report).getroot().iter("testcase"):
+    for case in _cases(reports):
         suite = re.match(r"tests\.contract\.(\w+)", case.attrib["classname"])
         if suite is None or suite[1] not in SUITES:
             continue
@@ -49,6 +50,13 @@ def table(report: Path) -> list[str]:
         f"{port:<{width}}{' · '.join(_words(adapter, one) for adapter, one in adapters.items())}"
         for port, adapters in counts.items()
     ]
+
+
+def _cases(reports: Iterable[Path]) -> Iterator[ElementTree.Element]:
+    """A run that crashed has left no report."""
+    for report in reports:
+        if report.exists():
+            yield from ElementTree.parse(report).getroot().iter("testcase")
 
 
 _OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}

@@ -1,5 +1,6 @@
 import pytest
 
+from tests import lanes
 from tests.support.deployment import house, live, manual_house
 from tests.system.fixtures import (
     engines,
@@ -25,6 +26,11 @@ __all__ = [
     "topology",
     "world",
 ]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks are given before `-m` chooses by them."""
+    lanes.mark(item)
 
 
 @pytest.hookimpl(trylast=True)

@@ -21,7 +21,7 @@ REPORT = """<?xml version="1.0"?>
 def test_what_ran_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT)
-    assert [line.split(maxsplit=1) for line in table(report)] == [
+    assert [line.split(maxsplit=1) for line in table([report, tmp_path / "of-a-run-that-crashed.xml"])] == [
         ["Store", "sqlite 1, 1 failed · mongo 0, 1 skipped"],
         ["Bus", "local 0 · kafka 0"],
         ["Coordination", "local 0 · valkey 1, 1 failed · redis 1 · no server 1"],

@@ -1,0 +1,48 @@
+"""Which lane a test runs in: marks that are given at collection, by what a test starts.
+
+`waits` is for tests of engines, of the browser and of separate processes on engines: they wait more than they
+compute. `processes` is for whatever starts a process or a whole platform. `long` is for what `make test`
+leaves to `make test-long`.
+"""
+
+from pathlib import Path
+
+import pytest
+
+ENGINE_FIXTURES = frozenset({"mongo_url", "kafka_servers", "redis_url", "own_redis", "engines", "stands"})
+ENGINE_MODULES = ("test_kafka_", "test_mongo_", "test_redis_")
+PLATFORM_FIXTURES = frozenset({"live", "open_site", "topology", "world", "front", "box_office"})
+PLATFORM_FOLDERS = frozenset({"browser", "chaos", "clients", "compatibility", "system"})
+
+TOGETHER_KEPT = frozenset({"test_outside_client.py"})
+"""Modules whose tests `make test` runs in the topology `together` too; the others' are long there."""
+
+
+def mark(item: pytest.Item) -> None:
+    if waits(item):
+        item.add_marker("waits")
+    if starts_processes(item):
+        item.add_marker("processes")
+    if is_long(item):
+        item.add_marker("long")
+
+
+def waits(item: pytest.Item) -> bool:
+    if any(item.get_closest_marker(name) for name in ("browser", "chaos", "split")):
+        return True
+    if ENGINE_FIXTURES & _fixtures(item):
+        return True
+    return item.path.parent.name == "contract" and item.path.name.startswith(ENGINE_MODULES)
+
+
+def starts_processes(item: pytest.Item) -> bool:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return waits(item) or folder in PLATFORM_FOLDERS or bool(PLATFORM_FIXTURES & _fixtures(item))
+
+
+def is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("together") is not None and item.path.name not in TOGETHER_KEPT
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
