@@ -28,7 +28,7 @@ def mark(item: pytest.Item) -> None:
 
 
 def waits(item: pytest.Item) -> bool:
-    if any(item.get_closest_marker(name) for name in ("browser", "chaos", "split")):
+    if any(item.get_closest_marker(name) for name in ("waits", "browser", "chaos", "split")):
         return True
     if ENGINE_FIXTURES & _fixtures(item):
         return True

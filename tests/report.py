@@ -26,16 +26,24 @@ class Result:
 
 
 def of_pytest(report: Path, exit_code: int, *, may_be_empty: bool) -> Result:
-    suite = ElementTree.parse(report).getroot().find("testsuite") if report.exists() else None
+    suite = _suite(report)
     if suite is None:
         return Result(failed=1, broken=f"ended with {exit_code} and without a report")
     total, skipped = int(suite.attrib["tests"]), int(suite.attrib["skipped"])
     failed = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
     seconds: dict[str, float] = defaultdict(float)
     for case in suite.iter("testcase"):
-        seconds[_file(case.attrib["classname"])] += float(case.attrib["time"])
+        if "classname" in case.attrib:  # a test that was interrupted has none
+            seconds[_file(case.attrib["classname"])] += float(case.attrib["time"])
     broken = _broken(exit_code, failed, may_be_empty=may_be_empty)
     return Result(total - failed - skipped, failed + (broken is not None), skipped, broken, seconds)
+
+
+def _suite(report: Path) -> ElementTree.Element | None:
+    try:
+        return ElementTree.parse(report).getroot().find("testsuite")
+    except (FileNotFoundError, ElementTree.ParseError):  # it ended before, or while, it wrote the report
+        return None
 
 
 def _broken(exit_code: int, failed: int, *, may_be_empty: bool) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters_table import table
 from tests.report import of_pytest, of_vitest, slowest
 
 REPORT = """<?xml version="1.0"?>
@@ -42,6 +43,20 @@ def test_a_run_that_did_not_end_well_has_failed(tmp_path: Path, exit_code: int) 
 def test_a_run_without_a_report_has_failed(tmp_path: Path) -> None:
     assert of_pytest(tmp_path / "none.xml", 0, may_be_empty=False).failed == 1
     assert of_vitest(tmp_path / "none.json", 0).failed == 1
+
+
+def test_a_run_that_was_interrupted_in_a_test_has_failed(tmp_path: Path) -> None:
+    file = report(tmp_path)
+    file.write_text(file.read_text().replace("</testsuite>", '<testcase time="0.1"/></testsuite>'))
+    assert of_pytest(file, 2, may_be_empty=False).failed == 1
+    assert table([file])
+
+
+def test_a_report_that_was_cut_has_failed(tmp_path: Path) -> None:
+    file = report(tmp_path)
+    file.write_text(file.read_text()[:200])
+    assert of_pytest(file, -9, may_be_empty=False).failed == 1
+    assert table([file])
 
 
 def test_of_what_was_chosen_a_lane_may_have_nothing(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def lives(folder: Path) -> dict[str, Life]:
     return {name: entry.life for name, entry in read(folder / "engines.json").items() if entry.life}
 
 
+@pytest.mark.waits
 def test_a_set_of_engines_from_its_start_to_its_end(folder: Path) -> None:
     assert command(folder, "stop") == (0, "", [f"nothing was ever started in {folder}"])
     assert command(folder, "status")[0] == 1
