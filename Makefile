@@ -63,7 +63,7 @@ test: setup ## every test that can run here, on real engines too, ending with on
 test-fast: setup ## the tests that start no engine, no browser and no other process, for every save
 	@$(RUN) pytest -q -m "not waits and not processes and not long"
 
-test-long: setup ## the tests that `make test` leaves out, because they are long
+test-long: setup ## every test, those too that `make test` leaves out because they are long: for a release
 	@$(RUN) python -m tests --long
 
 test-split: setup ## of these, only those of separate processes on real engines

@@ -1,7 +1,7 @@
 """Run every test that can run here, in lanes at once; end with one summary line.
 
-`computes` and `waits` are one pytest each, see `tests/lanes.py`; vitest runs beside them. Arguments are given
-to both, and then vitest is left out. `--long` runs what is left out otherwise.
+Each lane of `tests/lanes.py` is one pytest; vitest runs beside them. Arguments are given to each pytest, and
+then vitest is left out. `--long` runs what is long too, which is left out otherwise.
 
 What is missing on this machine (Chromium, say) is skipped and counted loudly; with `HOUSEFUL_TEST_STRICT=1`,
 as in CI, it fails.
@@ -15,18 +15,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from tests.adapters_table import table
+from tests.lanes import LANES
 from tests.report import Result, of_pytest, of_vitest, slowest
 from tests.shared_engines import SharedEngines
 
 ROOT = Path(__file__).parent.parent
 LONG = "--long"
-COMPUTES, WAITS = "computes", "waits"
+WITHOUT_ENGINES = frozenset({"computes", "vitest"})
+"""Lanes. The others begin when the engines have started."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Lane:
                 kept.append(line)
                 continue
             with printing:
-                print(f"{self.name:>8} │ {line}", end="", flush=True)
+                print(f"{self.name:>9} │ {line}", end="", flush=True)
         code = self.process.wait()
         self.seconds = time.monotonic() - begun
         self.result = self.read(code)
@@ -83,13 +85,13 @@ def vitest_lane(report: Path) -> Lane:
 
 
 def run_at_once(lanes: Sequence[Lane], engines: SharedEngines) -> None:
-    """The lane `waits` begins when its engines have started, which they do while the others run."""
+    """Lanes that need engines begin when these have started; the others meanwhile."""
     printing = threading.Lock()
     ended = threading.Event()
 
-    def run(lane: Lane) -> None:
-        if lane.name == WAITS:
-            lane.environment = engines.start()
+    def run(lane: Lane, started: "Future[Mapping[str, str]]") -> None:
+        if lane.name not in WITHOUT_ENGINES:
+            lane.environment = started.result()
         if not ended.is_set():
             lane.run(printing)
 
@@ -100,8 +102,9 @@ def run_at_once(lanes: Sequence[Lane], engines: SharedEngines) -> None:
 
     before = {number: signal.signal(number, end_all) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with ThreadPoolExecutor(len(lanes)) as threads:
-            running = [threads.submit(run, lane) for lane in lanes]
+        with ThreadPoolExecutor(len(lanes) + 1) as threads:
+            started = threads.submit(engines.start)
+            running = [threads.submit(run, lane, started) for lane in lanes]
         for one in running:
             one.result()
     finally:
@@ -117,25 +120,23 @@ def print_summary(lanes: Sequence[Lane]) -> None:
     for lane in lanes:
         one = lane.result
         counts = f"{one.passed} passed, {one.failed} failed, {one.skipped} skipped in {lane.seconds:.0f} s"
-        print(f"{lane.name:>8}: {counts}{f'; it {one.broken}' if one.broken else ''}", flush=True)
+        print(f"{lane.name:>9}: {counts}{f'; it {one.broken}' if one.broken else ''}", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
-    only_long = LONG in arguments
     chosen = [argument for argument in arguments if argument != LONG]
-    long = "long" if only_long else "not long"
-    partial = only_long or bool(chosen)
+    left_out = "" if LONG in arguments else " and not long"
     with tempfile.TemporaryDirectory() as name, SharedEngines() as engines:
         folder = Path(name)
-        reports = [folder / f"{lane}.xml" for lane in (COMPUTES, WAITS)]
+        reports = {name: folder / f"{name}.xml" for name in LANES}
         lanes = [
-            pytest_lane(COMPUTES, f"not waits and {long}", reports[0], chosen, may_be_empty=partial),
-            pytest_lane(WAITS, f"waits and {long}", reports[1], chosen, may_be_empty=partial),
+            pytest_lane(name, f"({marks}){left_out}", reports[name], chosen, may_be_empty=bool(chosen))
+            for name, marks in LANES.items()
         ]
-        if not partial:
+        if not chosen:
             lanes.append(vitest_lane(folder / "vitest.json"))
         run_at_once(lanes, engines)
-        print("\ncontract tests on each adapter:", *table(reports), sep="\n  ", flush=True)
+        print("\ncontract tests on each adapter:", *table(reports.values()), sep="\n  ", flush=True)
     print_summary(lanes)
     results = [lane.result for lane in lanes]
     passed, failed, skipped = (

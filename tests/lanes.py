@@ -1,8 +1,9 @@
 """Which lane a test runs in: marks that are given at collection, by what a test starts.
 
 `waits` is for tests of engines, of the browser and of separate processes on engines: they wait more than they
-compute. `processes` is for whatever starts a process or a whole platform. `long` is for what `make test`
-leaves to `make test-long`.
+compute. `platforms` is for those of them that share platforms of separate processes, or drive a browser.
+`processes` is for whatever starts a process or a whole platform. `long` is for what `make test` leaves to
+`make test-long`.
 """
 
 from pathlib import Path
@@ -18,9 +19,19 @@ TOGETHER_KEPT = frozenset({"test_outside_client.py"})
 """Modules whose tests `make test` runs in the topology `together` too; the others' are long there."""
 
 
+LANES = {
+    "computes": "not waits",
+    "engines": "waits and not platforms",
+    "platforms": "platforms",
+}
+"""What each lane of `make test` runs. Every test is in one of them."""
+
+
 def mark(item: pytest.Item) -> None:
     if waits(item):
         item.add_marker("waits")
+    if shares_platforms(item):
+        item.add_marker("platforms")
     if starts_processes(item):
         item.add_marker("processes")
     if is_long(item):
@@ -33,6 +44,12 @@ def waits(item: pytest.Item) -> bool:
     if ENGINE_FIXTURES & _fixtures(item):
         return True
     return item.path.parent.name == "contract" and item.path.name.startswith(ENGINE_MODULES)
+
+
+def shares_platforms(item: pytest.Item) -> bool:
+    if item.get_closest_marker("chaos"):
+        return False  # it breaks engines of its own
+    return any(item.get_closest_marker(name) for name in ("browser", "split"))
 
 
 def starts_processes(item: pytest.Item) -> bool:
