@@ -3,6 +3,7 @@
 import sys
 
 from bench import before, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads
+from bench.libraries import run as libraries
 
 BENCHMARKS = {
     "hops": hops.main,
@@ -18,6 +19,9 @@ BENCHMARKS = {
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["libraries"]:
+        libraries.main(sys.argv[2:])
+        return
     if sys.argv[1:2] == ["before"]:
         before.main(sys.argv[2:])
         return

@@ -1,0 +1,1 @@
+"""Libraries beside what stands in their place here, in turn, in one run."""
