@@ -15,7 +15,7 @@ from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World
 
 S = OrderState
-Trouble = Callable[[str, str], Awaitable[None]]
+OutageLog = Callable[[str, str], Awaitable[None]]
 
 
 class Sale:
@@ -122,7 +122,7 @@ async def test_a_death_beside_the_gateway(world: World, call: str, when: str, we
         if (this_call, this_when) == (call, when):
             raise Crash
 
-    normal: Trouble = world.processor.trouble
+    normal: OutageLog = world.processor.trouble
     world.processor.trouble = die
     with pytest.raises(Crash):
         await sale.go(world)
