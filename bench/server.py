@@ -26,11 +26,11 @@ from houseful import app as wiring
 from houseful import tickets
 from houseful.adapters.http.server import listen
 from houseful.adapters.http.server import serve as answer_requests
+from houseful.kernel.roles import Identity, Role
 from houseful.manifests import MANIFESTS
 from houseful.serving import freeze_gc
 from houseful.settings import Settings, load_settings
 from houseful.tools.sample_venues import stadium
-from houseful.webapi.auth import Identity, Role
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.requests import Input
 from houseful.webapi.responses import View

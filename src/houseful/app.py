@@ -194,7 +194,7 @@ async def running(
             app.start("ended tokens listen", ended.listen)
             app.start("load", entry.load.watch)
             if own_bus is not None:
-                app.start("bus", own_bus.keep_house)
+                app.start("bus", own_bus.purge_expired)
             if stores:
                 app.start("vouching", vouching.run)
         stack.push_async_callback(_stop_all, app._work)

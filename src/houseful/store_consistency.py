@@ -9,7 +9,7 @@ from prometheus_client import Gauge
 
 from houseful.adapters import factory
 from houseful.kernel.clock import SystemClock
-from houseful.kernel.errors import ProblemError, Transient, Unavailable
+from houseful.kernel.errors import StateConflict, Transient, Unavailable
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Bus, Clock, Ids, Reader, Store, Transaction
 from houseful.kernel.store_watermarks import (
@@ -96,7 +96,7 @@ async def accept(settings: Settings, service: str) -> list[str]:
     """Let the others forget what they know of this service's store; which ones did. Raises a refusal where
     nobody doubts it."""
     if service not in [doubt.service for doubt in await doubts_of(settings)]:
-        raise ProblemError(409, "no_doubt", f"The {service} store is the one that the others know.")
+        raise StateConflict("no_doubt", f"The {service} store is the one that the others know.")
     clock, ids = SystemClock(), SystemIds()
     forgetful = []
     for name in SERVICES:

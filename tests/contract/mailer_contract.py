@@ -8,7 +8,7 @@ from email.utils import getaddresses
 import pytest
 from msgspec.structs import replace
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.ports import Attachment, CalendarDate, Letter, Mailer
 
 Arrived = Callable[[], Awaitable[list[EmailMessage]]]
@@ -201,7 +201,7 @@ class MailerContract:
     async def test_what_is_no_address_is_refused(
         self, mailer: Mailer, arrived: Arrived, address: str
     ) -> None:
-        with pytest.raises(ProblemError):
+        with pytest.raises(DomainError):
             await mailer.send(
                 Letter(id="let_1", to_name="Ada", to_address=address, subject="Hello", text="Hello\n")
             )

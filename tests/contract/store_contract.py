@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Document, Index, Scalar
-from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import Conflict, DomainError, Duplicate, StateConflict, Unavailable
 from houseful.kernel.ports import OutboxRow, Store, Transaction
 from houseful.kernel.telemetry import trace
 from houseful.messages import EventCancelled, InventoryReady
@@ -515,7 +515,7 @@ class TransactionContract(StoreContract):
         assert await store.count(Item, {}) == 2
 
     @pytest.mark.parametrize(
-        "error", [ProblemError(409, "taken", "Taken."), RuntimeError("bug"), Conflict("again")]
+        "error", [StateConflict("taken", "Taken."), RuntimeError("bug"), Conflict("again")]
     )
     async def test_an_exception_writes_nothing(self, store: Store, error: Exception) -> None:
         await add(store, Account(id="a"))
@@ -758,8 +758,8 @@ class OutboxContract(StoreContract):
                     if n % 5 == 0:
                         tx.insert(Account(id="e0"))
                     if n % 7 == 0:
-                        raise ProblemError(409, "no", "No.")
-            except (Duplicate, ProblemError):
+                        raise StateConflict("no", "No.")
+            except (Duplicate, DomainError):
                 return 0
             return 1
 
@@ -927,14 +927,14 @@ class StoreLifeContract(StoreContract):
         async def refuse(tx: Transaction) -> None:
             nonlocal runs
             runs += 1
-            raise ProblemError(409, "no", "No.")
+            raise StateConflict("no", "No.")
 
         async def duplicate(tx: Transaction) -> None:
             nonlocal runs
             runs += 1
             tx.insert(Account(id="a"))
 
-        with pytest.raises(ProblemError):
+        with pytest.raises(DomainError):
             await store.transact(refuse)
         with pytest.raises(Duplicate):
             await store.transact(duplicate)
@@ -1043,7 +1043,7 @@ class _History:
             except Duplicate:
                 self.failed.add(name)
                 return
-            except ProblemError:
+            except DomainError:
                 self.failed.add(name)
             else:
                 self.committed.append(msgspec.structs.replace(plan, name=name))
@@ -1066,7 +1066,7 @@ class _History:
             if plan.end == "duplicate":
                 tx.insert(Account(id="taken"))
             if plan.end == "refuse":
-                raise ProblemError(409, "no", "No.")
+                raise StateConflict("no", "No.")
 
     def check(self, final: dict[str, list[str]]) -> None:
         for document, log in final.items():

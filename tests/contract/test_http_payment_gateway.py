@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from houseful.webapi.problems import status_of
 from tests.contract.payment_gateway_contract import PaymentGatewayContract
 from tests.unit.payments.world import API_KEY, World
 
@@ -97,9 +98,9 @@ async def test_an_unclear_answer_is_unknown(status: int, body: bytes) -> None:
 
 async def test_a_clear_no_is_a_refusal() -> None:
     body = b'{"code":"intent_not_capturable","detail":"No.","status":409,"errors":{"a":"b"}}'
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         await HttpPaymentGateway(FixedAnswer(409, body), "k").capture("pi_x", key="k")
-    assert (refused.value.status, refused.value.code, refused.value.detail) == (
+    assert (status_of(refused.value), refused.value.code, refused.value.detail) == (
         409,
         "intent_not_capturable",
         "No.",

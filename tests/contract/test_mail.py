@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
 from houseful.adapters.smtp import FolderMailer, SmtpMailer
 from houseful.kernel.clock import ManualClock
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Overloaded, Unavailable
 from tests.contract.mailer_contract import LETTER, Arrived, MailerContract
 
 SENDER = "Houseful <tickets@example.net>"
@@ -145,7 +145,7 @@ async def test_another_process_writes_the_message(tmp_path: Path) -> None:
 async def test_a_letter_can_wait_while_the_workers_are_busy(tmp_path: Path) -> None:
     class Busy(WorkHere):
         async def run(self, work: object, *arguments: object, whose: str, most: int = 16) -> NoReturn:
-            raise ProblemError(503, "too_busy", "Too many ask.")
+            raise Overloaded("too_busy", "Too many ask.")
 
     mailer = FolderMailer(tmp_path, sender=SENDER, clock=ManualClock(), workers=Busy())
     with pytest.raises(Unavailable, match="Too many ask"):
@@ -176,7 +176,7 @@ async def test_the_envelope_is_told_what_the_headers_say(smtp: SmtpMailer, sink:
     await smtp.send(replace(LETTER, to_name="a@x.org, b@x.org", to_address="anna@straße.de"))
     assert [one.split(">")[0] for one in sink.recipients] == ["TO:<anna@xn--strae-oqa.de"]
     sink.offers.remove("SMTPUTF8")
-    with pytest.raises(ProblemError, match="SMTPUTF8"):
+    with pytest.raises(DomainError, match="SMTPUTF8"):
         await smtp.send(replace(LETTER, to_address="jörg@example.org"))
     await smtp.send(replace(LETTER, to_address="joerg@münchen.de"))
     assert len(sink.letters) == 2
@@ -214,7 +214,7 @@ async def test_a_sender_that_is_no_address_is_found_at_once(tmp_path: Path, send
 )
 async def test_refused_for_good(smtp: SmtpMailer, sink: SmtpSink, command: str, answer: str) -> None:
     sink.answers[command] = answer
-    with pytest.raises(ProblemError, match=answer):
+    with pytest.raises(DomainError, match=answer):
         await smtp.send(LETTER)
     assert sink.letters == []
 

@@ -34,7 +34,7 @@ from houseful.adapters.mongodb.writer import Writer
 from houseful.adapters.optimistic.changes import Key
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document, Index
-from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import Conflict, Duplicate, StateConflict, Unavailable
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store, Transaction
 from tests.contract.mongo_engine import CuttingProxy, mongo_database, mongo_url, program
@@ -696,7 +696,7 @@ class TestOverlay:
         async def refuses() -> None:
             async with store.begin() as tx:
                 seen.append((await need(tx, "a")).balance)
-                raise ProblemError(409, "no", "No.")
+                raise StateConflict("no", "No.")
 
         tasks = [asyncio.create_task(outcome(first()))]
         await attempts.held.wait()

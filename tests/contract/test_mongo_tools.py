@@ -11,13 +11,13 @@ from pymongo.collection import Collection
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Role
 from houseful.settings import SERVICES, load_settings
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tools import dead_letters, invariants
 from houseful.tools.accounts import create
 from houseful.tools.doctor import examine
 from houseful.tools.invariants import Report, check_all
-from houseful.webapi.auth import Role
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import redis_url

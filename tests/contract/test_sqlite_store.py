@@ -20,7 +20,7 @@ from houseful.adapters.sqlite.tuning import DEFAULT, LEAST_BYTES, SqliteTuning
 from houseful.adapters.sqlite.writer import SqliteWrites, Writer
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document, Index
-from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import Conflict, DomainError, Duplicate, StateConflict, Unavailable
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store, Transaction
 from tests.contract.store_contract import (
@@ -433,7 +433,7 @@ class TestOverlay:
         async def look(tx: Transaction) -> int:
             seen = (await need(tx, "a")).balance
             if answer == "refusal":
-                raise ProblemError(409, "seen", str(seen))
+                raise StateConflict("seen", str(seen))
             if answer == "duplicate":
                 tx.insert(Account(id="b"))
                 tx.insert(Account(id="b"))
@@ -452,7 +452,7 @@ class TestOverlay:
         elif answer == "value":
             assert list(results) == [0, 1]
         else:
-            assert isinstance(results[1], ProblemError if answer == "refusal" else Duplicate)
+            assert isinstance(results[1], DomainError if answer == "refusal" else Duplicate)
         assert nothing_on_its_way(store)
 
     async def test_no_answer_if_what_it_saw_could_not_be_written(

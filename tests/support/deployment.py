@@ -24,9 +24,9 @@ import pytest
 from houseful.adapters.processes.pool import WorkHere
 from houseful.app import Running, running
 from houseful.kernel.clock import ManualClock, SystemClock
+from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
-from houseful.webapi.auth import Role
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from houseful.adapters.http.server import CUT
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.webhook_signature import HEADER
 from houseful.webapi.asgi import App, Receive, Scope, Send
-from houseful.webapi.responses import AbortConnection, Response, problem, service_unavailable
+from houseful.webapi.problems import problem, service_unavailable
+from houseful.webapi.responses import AbortConnection, Response
 from tests.support.deployment import House, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"

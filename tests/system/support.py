@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusLook
+from houseful.kernel.roles import Role
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tools.invariants import CHECKS, Installation, every
 from houseful.users.domain import Session, User
 from houseful.users.tokens import AccessTokens
-from houseful.webapi.auth import Role
 from tests.system.houses import SystemHouse
 
 _ACCOUNTS = "C15"

@@ -15,14 +15,14 @@ import msgspec
 import pytest
 
 from houseful import store_consistency
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
+from houseful.kernel.roles import Role
 from houseful.kernel.store_watermarks import ITSELF, KnownStore, StoreIdentity
 from houseful.settings import SERVICES, Settings, load_settings
 from houseful.store_consistency import StoresDiffer
 from houseful.tools import invariants
 from houseful.tools.doctor import examine
 from houseful.tools.invariants import check_all
-from houseful.webapi.auth import Role
 from tests.support.deployment import House, started
 
 STORES = [*SERVICES, "bus"]
@@ -270,7 +270,7 @@ class TestAccepting:
         assert "C13" not in await said_by_check(now)
 
     async def test_what_nobody_doubts(self, now: Path) -> None:
-        with pytest.raises(ProblemError, match="is the one that the others know"):
+        with pytest.raises(DomainError, match="is the one that the others know"):
             await store_consistency.accept(settings_of(now), "users")
 
 

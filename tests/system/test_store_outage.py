@@ -12,8 +12,8 @@ import pytest
 from houseful.adapters.sqlite.writer import SqliteWrites, Writer
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.roles import Role
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.webapi.auth import Role
 from tests.support.deployment import House, started
 
 MINUTES = 10

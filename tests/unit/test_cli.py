@@ -169,7 +169,7 @@ def test_every_kind_of_error_has_its_code() -> None:
         )
     }  # fmt: skip
     assert codes == {
-        "SettingsError": 2, "FolderInUse": 2, "PortTaken": 2, "Unavailable": 2, "ProblemError": 1,
+        "SettingsError": 2, "FolderInUse": 2, "PortTaken": 2, "Unavailable": 2, "Invalid": 1,
         "PermissionError": 2, "ValueError": 3,
     }  # fmt: skip
 

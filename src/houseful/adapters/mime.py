@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.email_addresses import NoAddress, parsed
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Invalid, Unavailable
 from houseful.kernel.ports import Clock, Letter, Workers
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+( [A-Za-z0-9'-]+)*")
@@ -51,7 +51,7 @@ class Composer:
         self._workers = workers
 
     async def compose(self, letter: Letter) -> tuple[Mailbox, bytes]:
-        """To whom, and what. Raises `ProblemError` for an address that can't be one, and `Unavailable`
+        """To whom, and what. Raises `DomainError` for an address that can't be one, and `Unavailable`
         also where too much is asked of the workers: a letter can wait."""
         try:
             recipient = Mailbox.of(letter.to_name, letter.to_address)
@@ -61,7 +61,7 @@ class Composer:
             return recipient, await self._workers.run(
                 written, letter, self.sender, recipient, self._clock.now(), whose=_OUR_WORK
             )
-        except ProblemError as busy:
+        except DomainError as busy:
             raise Unavailable(busy.detail) from busy
 
 
@@ -96,8 +96,8 @@ def _message(letter: Letter, domain: str, now: Millis) -> EmailMessage:
     return message
 
 
-def refused(letter: Letter, why: str) -> ProblemError:
-    return ProblemError(422, "mail_refused", f"Mail to {letter.to_address!r} is refused: {one_line(why)}")
+def refused(letter: Letter, why: str) -> DomainError:
+    return Invalid("mail_refused", f"Mail to {letter.to_address!r} is refused: {one_line(why)}")
 
 
 def one_line(text: str) -> str:

@@ -68,7 +68,7 @@ class SmtpMailer:
         self._timeout_seconds = timeout_seconds
 
     async def send(self, letter: Letter) -> None:
-        """What the server refuses for good about the recipient or the letter is a `ProblemError`.
+        """What the server refuses for good about the recipient or the letter is a `DomainError`.
 
         What it refuses about us, such as our password or our sender address, is not the recipient's fault:
         `Unavailable`.

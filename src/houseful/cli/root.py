@@ -44,7 +44,7 @@ def main() -> None:
 
 def _explained(error: Exception) -> tuple[int, str]:
     from houseful.adapters.sqlite.folder_lock import FolderInUse
-    from houseful.kernel.errors import ProblemError, Unavailable
+    from houseful.kernel.errors import DomainError, Unavailable
     from houseful.store_consistency import StoresDiffer
 
     if isinstance(error, SettingsError):
@@ -54,7 +54,7 @@ def _explained(error: Exception) -> tuple[int, str]:
         return UNUSABLE, str(error)
     if isinstance(error, StoresDiffer):
         return UNUSABLE, f"The stores of this installation don't go together.\n{error}"
-    if isinstance(error, ProblemError):
+    if isinstance(error, DomainError):
         fields = "".join(f"\n  {field}: {what}" for field, what in error.errors.items())
         return FOUND, error.detail + fields
     if isinstance(error, (Unavailable, OSError)):

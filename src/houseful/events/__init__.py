@@ -20,5 +20,5 @@ MANIFEST = Manifest(
         InventoryFailed: EventsService.inventory_failed,
         AvailabilityChanged: EventsService.availability_changed,
     },
-    jobs=(EventsService.keep_house,),
+    jobs=(EventsService.purge_expired,),
 )

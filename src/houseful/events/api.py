@@ -318,7 +318,7 @@ def _cursor(position: Position) -> str:
 
 
 def _position(cursor: str) -> Position:
-    """Raises `ProblemError` (422) for what is no cursor of ours."""
+    """Raises `Invalid` for what is no cursor of ours."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = msgspec.json.decode(raw, type=Position)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
 from houseful.kernel.pieces import Pieces
 from houseful.kernel.search_text import finder
@@ -266,16 +266,15 @@ def draft(id: str, organizer_id: str, new: NewEvent, hall: Hall, now: Millis) ->
 def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
     """The event with these changes, unchecked; the very same one where they change nothing.
 
-    Raises `ProblemError` (409) for what may not change any more.
+    Raises `StateConflict` for what may not change any more.
     """
     said = changes.given()
     if event.status == "cancelled":
-        raise ProblemError(409, "event_cancelled", "The event is cancelled; it can't be changed any more.")
+        raise StateConflict("event_cancelled", "The event is cancelled; it can't be changed any more.")
     if event.status != "draft":
         fixed = sorted(said.keys() - CHANGEABLE_ONCE_PUBLISHED)
         if fixed:
-            raise ProblemError(
-                409,
+            raise StateConflict(
                 "event_published",
                 f"The event is published; {', '.join(fixed)} can't be changed any more.",
                 errors=dict.fromkeys(fixed, "can't be changed once the event is published"),
@@ -286,10 +285,9 @@ def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
 
 
 def check_deletable(event: Event) -> None:
-    """Raises `ProblemError` (409): what was published may have buyers, and links that lead to it."""
+    """Raises `StateConflict`: what was published may have buyers, and links that lead to it."""
     if event.published_at is not None or event.status == "publishing":
-        raise ProblemError(
-            409,
+        raise StateConflict(
             "event_published",
             "Only a draft can be deleted. This event was published; it can be cancelled instead.",
         )
@@ -368,12 +366,12 @@ def _moment_error(moment: Millis | None) -> str | None:
 
 
 def refuse(errors: Mapping[str, str]) -> None:
-    """Raises `ProblemError` (422) if there are errors."""
+    """Raises `Invalid` if there are errors."""
     if not errors:
         return
     if any(place == "plan" or place.startswith("plan.") for place in errors):
-        raise ProblemError(422, "invalid_plan", "The seating plan needs a correction.", errors=errors)
-    raise ProblemError(422, "validation_failed", "Some fields need a correction.", errors=errors)
+        raise Invalid("invalid_plan", "The seating plan needs a correction.", errors=errors)
+    raise Invalid("validation_failed", "Some fields need a correction.", errors=errors)
 
 
 # What becomes of an event.
@@ -391,10 +389,10 @@ def state(event: Event, now: Millis) -> State:
 
 
 def published(event: Event, now: Millis) -> Event:
-    """Its plan fixed, its inventory in the making. Raises `ProblemError` for what is cancelled or has
+    """Its plan fixed, its inventory in the making. Raises `DomainError` for what is cancelled or has
     begun."""
     if event.status == "cancelled":
-        raise ProblemError(409, "event_cancelled", "The event is cancelled; it can't be published any more.")
+        raise StateConflict("event_cancelled", "The event is cancelled; it can't be published any more.")
     if event.status == "draft":
         refuse(start_errors(event, now))
     return _stepped(event, "publish", now, published_at=now)

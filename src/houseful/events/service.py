@@ -15,9 +15,9 @@ from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, Stored
 from houseful.kernel.documents import Document, Millis, Scalar
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Workers
+from houseful.kernel.roles import Identity, Role
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 from houseful.seating.parsing import StandingArea
-from houseful.webapi.auth import Identity, Role
 from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, purge_expired
 
 DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse)
@@ -85,7 +85,7 @@ class EventsService:
         context: IdempotencyContext | None = None,
     ) -> T:
         """A draft, as `outcome` shows it, stored for a repetition where there is a context. Raises
-        `ProblemError` (422) with every error of its fields and its plan."""
+        `Invalid` with every error of its fields and its plan."""
         if context is not None:
             await self._store.transact(context.check)
         async with self._plan_work:
@@ -109,8 +109,8 @@ class EventsService:
         return await self._store.transact(work)
 
     async def change(self, who: Identity, event_id: str, changes: Changes) -> Event:
-        """Raises `ProblemError`: 404, 409 for what may not change any more, 422. A change of nothing is no
-        change.
+        """Raises `NotFound`, `StateConflict` for what may not change any more, `Invalid`. A change of
+        nothing is no change.
 
         A plan is read outside of the transaction; if the event was changed meanwhile, it is done again.
         """
@@ -165,7 +165,7 @@ class EventsService:
     async def publish(self, who: Identity, event_id: str) -> Event:
         """Starts the making of the inventory. Publishing again changes nothing.
 
-        Raises `ProblemError`: 404, 409 for a cancelled event, 422 for one whose time is past.
+        Raises `NotFound`, `StateConflict` for a cancelled event, `Invalid` for one whose time is past.
         """
 
         async def work(tx: Transaction) -> Event:
@@ -193,7 +193,7 @@ class EventsService:
         return await self._store.transact(work)
 
     async def delete(self, who: Identity, event_id: str) -> None:
-        """A draft, for good. Raises `ProblemError`: 404, 409 for what was ever published."""
+        """A draft, for good. Raises `NotFound`, `StateConflict` for what was ever published."""
 
         async def work(tx: Transaction) -> None:
             event = _owned(await tx.get(Event, event_id), who)
@@ -202,7 +202,7 @@ class EventsService:
 
         await self._store.transact(work)
 
-    async def keep_house(self) -> None:
+    async def purge_expired(self) -> None:
         """A job: forget kept answers after their 48 hours."""
         while True:
             while await purge_expired(self._store, self._clock):
@@ -310,7 +310,7 @@ def is_owned(event: Event, who: Identity | None) -> bool:
 
 
 def _owned(event: Event | None, who: Identity | None) -> Event:
-    """Raises `ProblemError` (404) unless it is the caller's own event."""
+    """Raises `NotFound` unless it is the caller's own event."""
     if event is None or not is_owned(event, who):
         raise not_found("event")
     return event

@@ -31,7 +31,7 @@ from houseful.gateway.pacing import Pace
 from houseful.gateway.rate_limits import Limit, Limits, limit_of
 from houseful.gateway.response_middleware import ResponseMiddleware, cut
 from houseful.gateway.web_app import WebApp
-from houseful.kernel.errors import ProblemError, Transient
+from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.network_addresses import forwarded, is_this_machine, network
 from houseful.kernel.ports import Clock, Coordination, Ids
 from houseful.kernel.telemetry import (
@@ -48,7 +48,8 @@ from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.cached_bodies import GZIP, takes
 from houseful.webapi.delayed_responses import DelayedResponses
 from houseful.webapi.endpoint import Endpoint
-from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response, problem, service_unavailable
+from houseful.webapi.problems import ProblemError, problem, service_unavailable
+from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response
 from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)
@@ -185,7 +186,7 @@ class Gateway:
             return
         except AbortConnection:
             raise
-        except ProblemError as refused:
+        except DomainError as refused:
             refusal = refused
             REFUSALS.labels("gateway", refusal.code).inc()
         except Transient as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 from houseful.gateway.response_middleware import ResponseMiddleware
 from houseful.webapi.asgi import App, Receive, Scope
-from houseful.webapi.responses import service_unavailable
+from houseful.webapi.problems import service_unavailable
 
 
 class Streams:

@@ -11,12 +11,13 @@ from houseful.gateway.headers import CLOSE
 from houseful.gateway.load_shedding import Load
 from houseful.gateway.management import Asked, ManagementEndpoints
 from houseful.gateway.response_middleware import ResponseMiddleware, cut
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.endpoint import Endpoint
-from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response, problem
+from houseful.webapi.problems import ProblemError, problem
+from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response
 from houseful.webapi.routing import RouteTable
 
 
@@ -62,7 +63,7 @@ class InternalIngress:
         try:
             with trace(headers.get(b"traceparent")):
                 await self._dispatch(scope, receive, response)
-        except ProblemError as refusal:
+        except DomainError as refusal:
             await problem(refusal).send(scope, receive, response.send)
         except AbortConnection:
             await cut(scope, receive)

@@ -5,9 +5,9 @@ import asyncio
 import random
 from collections import deque
 
-from houseful.kernel.errors import ProblemError
 from houseful.kernel.waiting import later
 from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.problems import ProblemError
 from houseful.webapi.responses import EVENT_STREAM
 
 _LOOK_SECONDS = 0.1

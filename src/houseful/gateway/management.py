@@ -13,11 +13,11 @@ from typing import NamedTuple
 import msgspec
 
 from houseful.gateway.single_flight import Shared
-from houseful.kernel.errors import ProblemError
 from houseful.webapi.cached_bodies import Kept
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.openapi import document
-from houseful.webapi.responses import Response, problem
+from houseful.webapi.problems import ProblemError, problem
+from houseful.webapi.responses import Response
 
 _READY_SECONDS = 3.0
 _WATCHED_SECONDS = 0.5

@@ -3,10 +3,11 @@ behind the same address do. Comfort for the others, never correctness. docs/oper
 
 from typing import NamedTuple
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Coordination
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import later
+from houseful.webapi.problems import ProblemError
 
 log = get_logger(__name__)
 

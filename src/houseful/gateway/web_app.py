@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from houseful.kernel.errors import ProblemError
 from houseful.kernel.ports import Workers
 from houseful.webapi.cached_bodies import Keeper, Kept
+from houseful.webapi.problems import ProblemError
 from houseful.webapi.responses import Response
 
 _SCREENS = "screens.json"

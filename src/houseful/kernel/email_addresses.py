@@ -10,7 +10,7 @@ import unicodedata
 import email_validator
 import msgspec
 
-from houseful.kernel.errors import ProblemError, invalid
+from houseful.kernel.errors import DomainError, invalid
 
 MOST = 320
 """Characters of an address that is typed; one that is right has fewer."""
@@ -51,14 +51,14 @@ def parsed(text: str) -> Address:
 
 
 def address(text: str, field: str = "email") -> Address:
-    """Raises `ProblemError` (422) by the field."""
+    """Raises `Invalid` by the field."""
     try:
         return parsed(text)
     except NoAddress as error:
         raise refused(error, field) from error
 
 
-def refused(error: NoAddress, field: str) -> ProblemError:
+def refused(error: NoAddress, field: str) -> DomainError:
     return invalid({field: f"is not an e-mail address: {error}"})
 
 

@@ -1,51 +1,84 @@
 """Three kinds of error and no fourth.
 
-    ProblemError       the caller's doing: a 4xx, never logged as an error
-    Transient     the surroundings' doing: tried again, else a 503
+    DomainError   the client's doing: it can't be granted as it stands, never logged as an error
+      Malformed, Unauthenticated, Forbidden, NotFound, StateConflict, Invalid, LimitReached, Overloaded
+    Transient     the surroundings' doing: tried again, else the service is unavailable
       Conflict      somebody else changed what this transaction read; run it again
       Unavailable   an engine or a service does not answer
-    (any other)   a bug: a 500 or a dead letter, logged with its trace
+    (any other)   a bug: answered as such, or a dead letter, logged with its trace
+
+What status of HTTP a domain error has is known to `webapi.problems` alone.
 
 `Duplicate` is what a store says of a unique index; whoever inserts knows what it means and turns it into a
-refusal.
+domain error.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 
-class ProblemError(Exception):
+class DomainError(Exception):
     """The request cannot be granted as it stands.
 
     `code` is stable and for programs, `detail` is for people, `errors` maps field paths to what is wrong
-    there, and `extra` members are added to the problem document (RFC 9457).
+    there, and `extra` members are told beside them. After `retry_after_seconds` it may be tried again.
     """
 
     def __init__(
         self,
-        status: int,
         code: str,
         detail: str,
         *,
         errors: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
+        retry_after_seconds: float | None = None,
         **extra: Any,
     ) -> None:
-        super().__init__(f"{status} {code}: {detail}")
-        self.status = status
+        super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.errors = dict(errors or {})
-        self.headers = dict(headers or {})
+        self.retry_after_seconds = retry_after_seconds
         self.extra = extra
 
 
-def not_found(what: str) -> ProblemError:
-    return ProblemError(404, f"{what}_not_found", f"There is no such {what}.")
+class Malformed(DomainError):
+    """What was sent can't be understood, or is not signed by who says to have sent it."""
 
 
-def invalid(errors: Mapping[str, str], detail: str = "Some fields need a correction.") -> ProblemError:
-    return ProblemError(422, "validation_failed", detail, errors=errors)
+class Unauthenticated(DomainError):
+    """Nobody knows who asks."""
+
+
+class Forbidden(DomainError):
+    """It is known who asks, and they may not."""
+
+
+class NotFound(DomainError):
+    """There is no such thing, or it is somebody else's."""
+
+
+class StateConflict(DomainError):
+    """The state of things does not allow it, or not any more."""
+
+
+class Invalid(DomainError):
+    """Some field is not as it has to be; `errors` says which."""
+
+
+class LimitReached(DomainError):
+    """Too much by one client."""
+
+
+class Overloaded(DomainError):
+    """Too much by all clients together."""
+
+
+def not_found(what: str) -> NotFound:
+    return NotFound(f"{what}_not_found", f"There is no such {what}.")
+
+
+def invalid(errors: Mapping[str, str], detail: str = "Some fields need a correction.") -> Invalid:
+    return Invalid("validation_failed", detail, errors=errors)
 
 
 class Transient(Exception):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError, Malformed
 
 HEADER = "houseful-signature"
 TOLERANCE_SECONDS = 300
@@ -37,7 +37,7 @@ def sign(keys: Sequence[bytes], body: bytes, now: Millis) -> str:
 
 
 def verify(keys: Sequence[bytes], body: bytes, header: str | None, now: Millis) -> None:
-    """Raises `ProblemError` (400 `bad_signature`) unless one of the keys signed this body within the
+    """Raises `Malformed` (`bad_signature`) unless one of the keys signed this body within the
     tolerance.
 
     `body` is what came over the network, byte for byte, not what it was parsed to.
@@ -61,5 +61,5 @@ def _signature(key: bytes, seconds: int, body: bytes) -> str:
     return hmac.digest(key, b"%d.%b" % (seconds, body), "sha256").hex()
 
 
-def _bad(detail: str) -> ProblemError:
-    return ProblemError(400, "bad_signature", detail)
+def _bad(detail: str) -> DomainError:
+    return Malformed("bad_signature", detail)

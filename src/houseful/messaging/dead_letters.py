@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import ProblemError, not_found
+from houseful.kernel.errors import StateConflict, not_found
 from houseful.kernel.ports import Bus, Envelope, Reader, Store, Transaction
 from houseful.kernel.telemetry import trace
 from houseful.messages import Message
@@ -52,11 +52,11 @@ async def retry_dead(store: Store, handlers: Mapping[type[Message], Handler], id
         if letter is None:
             raise not_found("dead_letter")
         if letter.envelope is None:
-            raise ProblemError(409, "not_understood", f"Not even its headers can be read: {letter.error}.")
+            raise StateConflict("not_understood", f"Not even its headers can be read: {letter.error}.")
         try:
             message = parse_message(letter.envelope, handlers)
         except (ValueError, RecursionError) as error:
-            raise ProblemError(409, "not_understood", f"It still can't be understood: {error}.") from error
+            raise StateConflict("not_understood", f"It still can't be understood: {error}.") from error
         if message is not None:
             with trace(letter.envelope.traceparent):
                 await handlers[type(message)](tx, message)

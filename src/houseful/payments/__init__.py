@@ -16,5 +16,5 @@ MANIFEST: Manifest[Payments] = Manifest(
     build=Payments,
     endpoints=ENDPOINTS,
     handlers={},
-    jobs=(Payments.send_webhooks, Payments.settle_delayed, Payments.forget_old),
+    jobs=(Payments.send_webhooks, Payments.settle_delayed, Payments.purge_expired),
 )

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import StateConflict
 from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.service import Payments
 from houseful.webapi.auth import bearer
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.problems import ProblemError
 from houseful.webapi.requests import Input, Request
 from houseful.webapi.responses import AbortConnection, View
 from houseful.webapi.validation import WRONG
@@ -175,10 +176,11 @@ def _use(service: Payments, request: Request, operation: str, about: str) -> Ide
 
 
 def _confirmation(intent: Intent) -> ConfirmationView:
-    """Raises `ProblemError`: 402 for a payment that did not go through, 409 for one that can't any more."""
+    """Raises `ProblemError` (402) for a payment that did not go through, `StateConflict` for one that
+    can't any more."""
     if intent.state is State.CANCELED:
         code, detail = domain.REFUSALS[domain.Action.AUTHORIZE]
-        raise ProblemError(409, code, detail, intent_status=intent.status)
+        raise StateConflict(code, detail, intent_status=intent.status)
     if intent.last_error is not None:
         raise ProblemError(
             402, intent.last_error, domain.DECLINES[intent.last_error], intent_status=intent.status

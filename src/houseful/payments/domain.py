@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import StateConflict
 from houseful.kernel.times import rfc3339
 
 
@@ -226,11 +226,11 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def _moved(intent: Intent, action: Action, **changes: object) -> Change:
-    """Raises `ProblemError` (409) for what the table does not have."""
+    """Raises `StateConflict` for what the table does not have."""
     state = TRANSITIONS.get((intent.state, action))
     if state is None:
         code, detail = REFUSALS[action]
-        raise ProblemError(409, code, detail, intent_status=intent.status)
+        raise StateConflict(code, detail, intent_status=intent.status)
     return Change(msgspec.structs.replace(intent, state=state, **changes), EVENTS[action])
 
 
@@ -294,12 +294,12 @@ def cancel(intent: Intent) -> Change:
 
 
 def refund(intent: Intent, amount_minor: int) -> Change:
-    """Give back a part or all. Raises `ProblemError` (409) for more than is left."""
+    """Give back a part or all. Raises `StateConflict` for more than is left."""
     change = _moved(intent, Action.REFUND, refunded_minor=intent.refunded_minor + amount_minor)
     left = intent.captured_minor - intent.refunded_minor
     if not 0 < amount_minor <= left:
-        raise ProblemError(
-            409, "refund_too_large", "That is more than is left of this payment.", refundable_minor=left
+        raise StateConflict(
+            "refund_too_large", "That is more than is left of this payment.", refundable_minor=left
         )
     return change
 

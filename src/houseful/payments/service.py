@@ -46,13 +46,13 @@ class Payments:
         return hmac.compare_digest(api_key.encode(), self._api_key)
 
     def once(self, operation: str, about: str, key: str | None, body: bytes) -> IdempotencyContext:
-        """A use of an idempotency key, which belongs to operation and thing. Raises `ProblemError` (400)."""
+        """A use of an idempotency key, which belongs to operation and thing. Raises `Malformed`."""
         return idempotency.context_of("server", operation, about, key, idempotency.digest(body), self._clock)
 
     async def create(
         self, context: IdempotencyContext, *, amount_minor: int, currency: str, reference: str
     ) -> Intent:
-        """Raises `ProblemError` (422) for a currency that is not listed."""
+        """Raises `Invalid` for a currency that is not listed."""
         if currency not in CURRENCIES:
             raise invalid({"currency": UNKNOWN})
 
@@ -75,14 +75,14 @@ class Payments:
         return await _existing(self._store, intent_id)
 
     async def intent_by_secret(self, intent_id: str, client_secret: str) -> Intent:
-        """Raises `ProblemError` (404) for a wrong secret just as for a wrong id."""
+        """Raises `NotFound` for a wrong secret just as for a wrong id."""
         return _with_secret(await _existing(self._store, intent_id), client_secret)
 
     async def confirm(self, intent_id: str, client_secret: str, card: Card) -> tuple[Intent, bool]:
         """Try to pay; the intent, and whether this call is what changed it.
 
-        Raises `ProblemError`: 422 for a card that can't exist, 404 for a wrong secret, 409 if it is not
-        payable.
+        Raises `Invalid` for a card that can't exist, `NotFound` for a wrong secret, `StateConflict` if it
+        is not payable.
         """
         errors = domain.card_errors(card, self._clock.now())
         if errors:
@@ -96,7 +96,7 @@ class Payments:
         return intent, webhook is not None
 
     async def answer_challenge(self, challenge_id: str, *, approved: bool) -> Intent:
-        """The buyer's answer to the bank. Raises `ProblemError` (404) for one that is unknown or was
+        """The buyer's answer to the bank. Raises `NotFound` for one that is unknown or was
         replaced."""
         intent_id, _, secret = challenge_id.partition("-")
 
@@ -143,14 +143,14 @@ class Payments:
         """A job."""
         await self.webhooks.run()
 
-    async def forget_old(self) -> None:
+    async def purge_expired(self) -> None:
         """A job: delete webhooks that ended, and answers to idempotency keys, after 30 days."""
         while True:
-            while await self.forget_some_old() > 0:
+            while await self.purge_batch() > 0:
                 pass
             await self._clock.sleep(_FORGET_EVERY_SECONDS)
 
-    async def forget_some_old(self) -> int:
+    async def purge_batch(self) -> int:
         """One batch of each; how many were deleted."""
         until = self._clock.now() - domain.KEPT_MILLIS
         limit = _FORGOTTEN_AT_ONCE

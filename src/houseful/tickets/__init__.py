@@ -71,6 +71,6 @@ MANIFEST = Manifest(
         Tickets.reconcile,
         Tickets.refund_cancelled,
         Tickets.send_post,
-        Tickets.keep_house,
+        Tickets.purge_expired,
     ),
 )

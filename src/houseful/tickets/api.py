@@ -1,22 +1,23 @@
 """The ticket service's HTTP surface: each handler is one call of the service."""
 
 import base64
-from collections.abc import AsyncIterator
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from functools import lru_cache, partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from houseful.kernel import email_addresses, webhook_signature
-from houseful.kernel.errors import ProblemError, invalid, not_found
+from houseful.kernel.errors import NotFound, invalid, not_found
 from houseful.kernel.ports import PaymentIntent, Transaction
+from houseful.kernel.roles import Role
 from houseful.tickets import schemas
 from houseful.tickets.documents import printing
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
-from houseful.tickets.use_cases.availability import HallView
-from houseful.webapi.auth import Role
+from houseful.tickets.use_cases.availability import HallView, SeatsUpdate
 from houseful.webapi.cached_bodies import Kept, is_known
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
@@ -184,7 +185,19 @@ async def availability(tickets: Tickets, request: Request, event_id: str) -> Res
 async def watch_availability(tickets: Tickets, request: Request, event_id: str) -> Stream:
     """Changes of seats as they happen: a snapshot, then deltas."""
     show, layout = await tickets.inventory.hall(event_id)
-    return Stream(tickets.availability.watch(show.id, layout, request.headers.get("last-event-id")))
+    updates = tickets.availability.watch(show.id, layout, request.headers.get("last-event-id"))
+    return Stream(_seat_messages(updates))
+
+
+async def _seat_messages(updates: AsyncGenerator[SeatsUpdate, None]) -> AsyncIterator[bytes]:
+    async with aclosing(updates):
+        async for update in updates:
+            yield _seat_message(update)
+
+
+@lru_cache(maxsize=64)  # made once for all watchers
+def _seat_message(update: SeatsUpdate) -> bytes:
+    return server_sent(update.kind, base64.b64encode(update.data), str(update.version))
 
 
 # Buying
@@ -304,9 +317,7 @@ async def order_calendar(tickets: Tickets, request: Request, order_id: str) -> R
     """The event's date for a calendar; of an order that was taken back, its cancellation."""
     show, its_order, found = await tickets.ordering.tickets_of(request.user.user_id, order_id)
     if not found:
-        raise ProblemError(
-            404, "no_tickets", "This order has no tickets, so there is no date to keep for it."
-        )
+        raise NotFound("no_tickets", "This order has no tickets, so there is no date to keep for it.")
     date = printing.calendar_date(show, its_order.id, found, tickets.post.sender, tickets.clock.now())
     return Response(
         date.content,
@@ -382,9 +393,10 @@ async def orders_csv(tickets: Tickets, request: Request, event_id: str) -> Strea
     )
 
 
-async def _messages(event: str, shown: AsyncIterator[View]) -> AsyncIterator[bytes]:
-    async for view in shown:
-        yield server_sent(event, msgspec.json.encode(view))
+async def _messages(event: str, shown: AsyncGenerator[View, None]) -> AsyncIterator[bytes]:
+    async with aclosing(shown):
+        async for view in shown:
+            yield server_sent(event, msgspec.json.encode(view))
 
 
 _EVENT = "/api/events/{event_id}"

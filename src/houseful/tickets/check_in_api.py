@@ -7,8 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from houseful.kernel.errors import ProblemError, invalid
+from houseful.kernel.errors import DomainError, Forbidden, invalid
 from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Role
 from houseful.kernel.times import millis
 from houseful.tickets import check_in_views
 from houseful.tickets.check_in_views import CheckinView, StaffMemberView
@@ -16,7 +17,6 @@ from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome
-from houseful.webapi.auth import Role
 from houseful.webapi.endpoint import GATE, ORGANIZER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request, decode
@@ -106,7 +106,7 @@ def _read(raw: bytes) -> ScanRequest | CheckinView:
     """A scan of a batch, or the answer to one that is none."""
     try:
         return _scan_request(decode(ScanInput, raw))
-    except ProblemError as refusal:
+    except DomainError as refusal:
         wrong = "; ".join(f"{field} {error}" for field, error in refusal.errors.items())
         return check_in_views.malformed_view(
             _scan_id(raw), f"This scan can't be read: {wrong or refusal.detail}"
@@ -133,8 +133,8 @@ def _scan_request(scan: ScanInput) -> ScanRequest:
     return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
 
 
-def _not_staff(show: Show) -> ProblemError:
-    return ProblemError(403, "not_gate_staff", check_in_views.not_staff_detail(show))
+def _not_staff(show: Show) -> DomainError:
+    return Forbidden("not_gate_staff", check_in_views.not_staff_detail(show))
 
 
 # Who may scan

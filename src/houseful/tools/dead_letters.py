@@ -37,7 +37,7 @@ async def all_dead(settings: Settings) -> list[tuple[str, DeadLetter]]:
 async def unpark_key(settings: Settings, service: str, key: str, *, accept_gap: bool) -> None:
     """Mark a parked key for another attempt, which the running server makes.
 
-    Raises `ProblemError` where no such key is parked.
+    Raises `DomainError` where no such key is parked.
     """
     async with _opened(settings, _manifest(service)) as store:
         await unpark(store, key, accept_gap=accept_gap)
@@ -46,7 +46,7 @@ async def unpark_key(settings: Settings, service: str, key: str, *, accept_gap: 
 async def retry_dead_letter(settings: Settings, service: str, id: str) -> None:
     """Apply a dead letter in one transaction. Safe while the server runs.
 
-    Raises `ProblemError` where there is no such letter or this version can't parse it.
+    Raises `DomainError` where there is no such letter or this version can't parse it.
     """
     manifest = _manifest(service)
     async with open_service_offline(settings, manifest) as built, _opened(settings, manifest) as store:

@@ -18,13 +18,13 @@ from houseful.app import Running
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Clock, Ids, ServiceClient
+from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.settings import Settings
 from houseful.tools import sample_venues
 from houseful.tools.offline import gateway_client, open_service_offline
 from houseful.users import MANIFEST as USERS
 from houseful.users.service import Users
-from houseful.webapi.auth import Role
 
 PASSWORD = "houseful-demo"  # noqa: S105 - the demo's, printed at its start
 ACCOUNTS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (

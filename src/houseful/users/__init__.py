@@ -13,5 +13,5 @@ MANIFEST = Manifest(
     build=Users.build,
     endpoints=ENDPOINTS,
     handlers={},
-    jobs=(Users.keep_forgetting,),
+    jobs=(Users.purge_expired,),
 )

@@ -6,15 +6,16 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from houseful.kernel import email_addresses
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import NotFound, Unauthenticated
+from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
 from houseful.users.service import SignedIn, Users
 from houseful.webapi.asgi import WITHIN
-from houseful.webapi.auth import Role
 from houseful.webapi.endpoint import ADMIN, ORGANIZER, USER, Endpoint
+from houseful.webapi.problems import not_authenticated
 from houseful.webapi.requests import Input, Request, decode
-from houseful.webapi.responses import Page, Response, View, not_authenticated
+from houseful.webapi.responses import Page, Response, View
 from houseful.webapi.revoked_tokens import PATH, Endings
 
 _KEYS_FRESH_SECONDS = 300
@@ -135,7 +136,7 @@ async def refresh(
         return _tokens(users, await users.refresh(token), by_cookie=False)
     token = users.cookie.value(request.headers)
     if token is None:
-        raise ProblemError(401, "refresh_invalid", "There is no refresh token. Sign in.")
+        raise Unauthenticated("refresh_invalid", "There is no refresh token. Sign in.")
     users.cookie.check_sender(request.headers)
     return _tokens(users, await users.refresh(token), by_cookie=True)
 
@@ -189,7 +190,7 @@ async def keys(users: Users) -> Annotated[Response, KeysView]:
 async def ended_tokens(users: Users, request: Request, query: EndedQuery) -> Endings:
     """What ended access tokens before their time, for the processes of the installation alone."""
     if request.peer != WITHIN:
-        raise ProblemError(404, "no_such_path", f"There is nothing at {PATH}.")
+        raise NotFound("no_such_path", f"There is nothing at {PATH}.")
     return Endings(await users.ended_tokens(query.since))
 
 

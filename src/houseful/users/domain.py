@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import ProblemError, invalid
-from houseful.webapi.auth import Role
+from houseful.kernel.errors import DomainError, StateConflict, Unauthenticated, invalid
+from houseful.kernel.roles import Role
 
 NAME_MOST = 100
 PASSWORD_LEAST = 8
@@ -142,8 +142,8 @@ _REFUSALS = {
 _REFUSALS[Presented.ENDED_BY_REUSE] = _REFUSALS[Presented.REUSED]
 
 
-def refresh_refusal(what: Presented) -> ProblemError:
-    return ProblemError(401, *_REFUSALS[what])
+def refresh_refusal(what: Presented) -> DomainError:
+    return Unauthenticated(*_REFUSALS[what])
 
 
 def end(session: Session, why: Literal["logout", "reused"], now: Millis) -> Session:
@@ -182,7 +182,7 @@ def session_faults(sessions: Iterable[Session], users: Iterable[User], now: Mill
 
 
 def person(text: str) -> str:
-    """A name, trimmed. Raises `ProblemError` (422) by the field `name`."""
+    """A name, trimmed. Raises `Invalid` by the field `name`."""
     name = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(name) <= NAME_MOST:
         raise invalid({"name": f"needs 1 to {NAME_MOST} characters."})
@@ -192,7 +192,7 @@ def person(text: str) -> str:
 
 
 def new_password(text: str, email: str, *, field: str = "password") -> str:
-    """In the form that is hashed. Raises `ProblemError` (422) by `field`. Length only, no rules of
+    """In the form that is hashed. Raises `Invalid` by `field`. Length only, no rules of
     composition: NIST SP 800-63B, 3.1.1.2."""
     password = typed_password(text)
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
@@ -235,7 +235,7 @@ def with_admin(admins: Admins, user: User, *, by: str | None) -> Admins:
     """The set after `user` was given its roles; unchanged where it was so before. `by` is the admin who did
     it.
 
-    Raises `ProblemError` (409) where an admin would lose the own role. So who takes the role from others
+    Raises `StateConflict` where an admin would lose the own role. So who takes the role from others
     keeps it, and one is left.
     """
     is_admin, was_admin = Role.ADMIN in user.roles, user.id in admins.user_ids
@@ -244,7 +244,7 @@ def with_admin(admins: Admins, user: User, *, by: str | None) -> Admins:
     if is_admin:
         return replace(admins, user_ids=(*admins.user_ids, user.id))
     if user.id == by:
-        raise ProblemError(
-            409, "own_admin_role", "You can't take the role admin from yourself; another admin can."
+        raise StateConflict(
+            "own_admin_role", "You can't take the role admin from yourself; another admin can."
         )
     return replace(admins, user_ids=tuple(id for id in admins.user_ids if id != user.id))

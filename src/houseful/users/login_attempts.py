@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, LimitReached, Unavailable
 from houseful.kernel.ports import Clock, Coordination
-from houseful.kernel.waiting import later
 from houseful.webapi.delayed_responses import DelayedResponses
 
 
@@ -65,13 +64,13 @@ class Attempts:
         )
 
     async def take(self, bucket: str, limit: Limit) -> None:
-        """Whatever comes of it. Raises `ProblemError` (429 `too_many_attempts`) at the bucket's end."""
+        """Whatever comes of it. Raises `LimitReached` (`too_many_attempts`) at the bucket's end."""
         wait_seconds = await self._asked(self._coordination.take, bucket, limit)
         if wait_seconds > 0:
             raise _too_many(wait_seconds)
 
     async def judge(self, account: str, network: str, verify: Callable[[], Awaitable[bool]]) -> bool:
-        """What `verify` says of a password for this account. Raises `ProblemError` (429 `too_many_attempts`)
+        """What `verify` says of a password for this account. Raises `LimitReached` (`too_many_attempts`)
         instead of asking it, and returns False late, where too many were wrong."""
         if not self._limited:
             return await verify()
@@ -131,10 +130,9 @@ class Attempts:
             return 0
 
 
-def _too_many(wait_seconds: float) -> ProblemError:
-    return ProblemError(
-        429,
+def _too_many(wait_seconds: float) -> DomainError:
+    return LimitReached(
         "too_many_attempts",
         "Too many attempts. Wait a little, then try again.",
-        headers=later(wait_seconds),
+        retry_after_seconds=wait_seconds,
     )

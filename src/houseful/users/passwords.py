@@ -11,9 +11,8 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import LimitReached
 from houseful.kernel.ports import Ids
-from houseful.kernel.waiting import later
 
 T = TypeVar("T")
 
@@ -33,7 +32,7 @@ class Passwords:
     leaves the rest alone.
 
     `whose` is the network that asks, or an account: they take turns. Every method that hashes raises
-    `ProblemError` (429 `too_busy`) while `most_waiting` others wait. Whoever gives up waiting (the caller's
+    `LimitReached` (`too_busy`) while `most_waiting` others wait. Whoever gives up waiting (the caller's
     connection ended) is not hashed for. For one event loop.
     """
 
@@ -94,11 +93,10 @@ class Passwords:
             self._free -= 1
             return
         if queue.length >= self._most_waiting:
-            raise ProblemError(
-                429,
+            raise LimitReached(
                 "too_busy",
                 "Too many people sign in at this moment. Try again in a few seconds.",
-                headers=later(_COME_AGAIN_SECONDS),
+                retry_after_seconds=_COME_AGAIN_SECONDS,
             )
         turn = queue.join(whose)
         try:

@@ -77,7 +77,7 @@ class Endings:
                 return found
             after = (page[-1].at, page[-1].id)
 
-    async def forget_old(self) -> int:
+    async def purge_expired(self) -> int:
         """Delete a batch of those of which no token can hold any more; how many."""
         until = self._clock.now() - 2 * KEPT_MILLIS
         old = await self._store.find(TokensEnded, {}, by="at", until=until, limit=_FORGET_BATCH)

@@ -10,9 +10,18 @@ from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Duplicate, ProblemError, Unavailable, invalid, not_found
+from houseful.kernel.errors import (
+    DomainError,
+    Duplicate,
+    Forbidden,
+    Unauthenticated,
+    Unavailable,
+    invalid,
+    not_found,
+)
 from houseful.kernel.network_addresses import network
 from houseful.kernel.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.kernel.roles import Identity, Role
 from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
@@ -21,7 +30,6 @@ from houseful.users.login_attempts import REFRESHES, REGISTRATIONS, Attempts
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
-from houseful.webapi.auth import Identity, Role
 from houseful.webapi.manifest import Platform
 from houseful.webapi.revoked_tokens import Ending
 
@@ -93,7 +101,7 @@ class Users:
         """A new account; where the address has one already, the answer looks the same, takes as long, and
         changes nothing.
 
-        Raises `ProblemError`: 422 by field, 429.
+        Raises `Invalid` by field, `LimitReached`.
         """
         found, name = email_addresses.address(email), domain.person(name)
         password = domain.new_password(password, found.email)
@@ -113,8 +121,8 @@ class Users:
         return Registered(user.id, user.email, user.name)
 
     async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
-        """Begins a session. Raises `ProblemError`: 401 `bad_credentials`, whichever of the two is wrong;
-        429."""
+        """Begins a session. Raises `Unauthenticated` `bad_credentials`, whichever of the two is wrong;
+        `LimitReached`."""
         key, password = email_addresses.searched(email), domain.typed_password(password)
         origin = network(peer)
         account = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
@@ -155,15 +163,15 @@ class Users:
             return user.password_hash
         try:
             return await self._passwords.hash(password, whose=origin)
-        except ProblemError:
+        except DomainError:
             return user.password_hash
 
     async def refresh(self, token: str) -> SignedIn:
         """The next pair of tokens, with the roles of this moment. Parallel calls with one token get one
         successor.
 
-        Raises `ProblemError`: 429, or 401: `refresh_invalid`, `refresh_expired`, or `refresh_reused`,
-        which has ended the session.
+        Raises `LimitReached`, or `Unauthenticated`: `refresh_invalid`, `refresh_expired`, or
+        `refresh_reused`, which has ended the session.
         """
         presented = self._refresh.read(token)
         if presented is None:
@@ -216,8 +224,8 @@ class Users:
             await self._endings.tell(*await self._store.transact(work))
 
     async def change_password(self, who: Identity, *, current: str, new: str) -> None:
-        """Ends all other sessions of the user; this one goes on. Raises `ProblemError`: 403 where
-        `current` is wrong, 422, 429."""
+        """Ends all other sessions of the user; this one goes on. Raises `Forbidden` where
+        `current` is wrong, `Invalid`, `LimitReached`."""
         verified = await self.me(who)
         new = domain.new_password(new, verified.email, field="new_password")
         current = domain.typed_password(current)
@@ -244,10 +252,10 @@ class Users:
         await self._endings.tell(await self._store.transact(work))
 
     async def me(self, who: Identity) -> User:
-        """Raises `ProblemError` (401) where the token is of another installation's user."""
+        """Raises `Unauthenticated` where the token is of another installation's user."""
         user = await self._store.get(User, who.user_id)
         if user is None:
-            raise ProblemError(401, "token_invalid", "This access token's user does not exist.")
+            raise Unauthenticated("token_invalid", "This access token's user does not exist.")
         return user
 
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
@@ -269,7 +277,7 @@ class Users:
         return shown, _cursor(getattr(shown[-1], by), shown[-1].id) if more else None
 
     async def gate_account(self, email: str) -> User:
-        """Raises `ProblemError` (404) where no account with the role gate has this address."""
+        """Raises `NotFound` where no account with the role gate has this address."""
         user = await self._user_of(email_addresses.searched(email))
         if user is None or Role.GATE not in user.roles:
             raise not_found("account")
@@ -277,15 +285,15 @@ class Users:
 
     async def set_roles(self, user_id: str, roles: Iterable[Role], *, by: Identity) -> User:
         """The user's access tokens end; the next refresh gives one with these roles. Raises
-        `ProblemError`: 404;
-        409 where an admin would lose the own role, so that there is always one left; 403 where who asks is no
-        admin any more, whatever the access token still says."""
+        `NotFound`;
+        `StateConflict` where an admin would lose the own role, so that there is always one left;
+        `Forbidden` where who asks is no admin any more, whatever the access token still says."""
         roles = list(roles)
 
         async def work(tx: Transaction) -> tuple[User, list[Ending]]:
             admins = await tx.get(Admins, Admins.ID)
             if admins is None or by.user_id not in admins.user_ids:
-                raise ProblemError(403, "forbidden", "You are no admin any more.")
+                raise Forbidden("forbidden", "You are no admin any more.")
             user = await tx.get(User, user_id)
             if user is None:
                 raise not_found("user")
@@ -306,7 +314,7 @@ class Users:
         """For the operator: the account with at least these roles and this password, new or not.
 
         An account that exists keeps its name; where its password is another one, all its sessions end. Raises
-        `ProblemError` (422).
+        `Invalid`.
         """
         found, roles = email_addresses.address(email), list(roles)
         password = domain.new_password(password, found.email)
@@ -353,7 +361,7 @@ class Users:
         """What ended access tokens since then, as long as it matters."""
         return await self._endings.since(since)
 
-    async def forget_old_sessions(self) -> int:
+    async def purge_expired_sessions(self) -> int:
         """Delete a batch of sessions that expired more than seven days ago; how many."""
         until = self._clock.now() - domain.KEPT_MILLIS
         old = await self._store.find(Session, {}, by="expires_at", until=until, limit=_FORGET_BATCH)
@@ -366,10 +374,10 @@ class Users:
 
         return await self._store.transact(work) if old else 0
 
-    async def keep_forgetting(self) -> None:
+    async def purge_expired(self) -> None:
         """The job; until cancelled."""
         while True:
-            while await self.forget_old_sessions() or await self._endings.forget_old():
+            while await self.purge_expired_sessions() or await self._endings.purge_expired():
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
 
@@ -429,7 +437,7 @@ def _cursor(value: str, id: str) -> str:
 
 
 def _read_cursor(cursor: str) -> tuple[str, str]:
-    """Raises `ProblemError` (422) for what is none of ours."""
+    """Raises `Invalid` for what is none of ours."""
     try:
         return msgspec.json.decode(
             base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=tuple[str, str]
@@ -438,10 +446,10 @@ def _read_cursor(cursor: str) -> tuple[str, str]:
         raise invalid({"cursor": "is not one that a list gave out."}) from error
 
 
-def _bad_credentials() -> ProblemError:
-    return ProblemError(401, "bad_credentials", "The e-mail address or the password is not right.")
+def _bad_credentials() -> DomainError:
+    return Unauthenticated("bad_credentials", "The e-mail address or the password is not right.")
 
 
-def _wrong_current() -> ProblemError:
+def _wrong_current() -> DomainError:
     wrong = {"current_password": "is not right."}
-    return ProblemError(403, "bad_credentials", "The current password is not right.", errors=wrong)
+    return Forbidden("bad_credentials", "The current password is not right.", errors=wrong)

@@ -13,7 +13,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError, Forbidden
 from houseful.users.domain import Session, User
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE
 
@@ -128,14 +128,14 @@ class RefreshCookie:
         return "set-cookie", f"{self.name}=; Max-Age=0{self._attributes}"
 
     def check_sender(self, headers: Mapping[str, str]) -> None:
-        """Raises `ProblemError` (403) unless the request has the header that a foreign page can't send,
+        """Raises `Forbidden` unless the request has the header that a foreign page can't send,
         and no foreign origin."""
         if not headers.get(CLIENT_HEADER):
             raise _cross_site("A refresh token in a cookie needs the header X-Houseful-Client beside it.")
         self.check_origin(headers)
 
     def check_origin(self, headers: Mapping[str, str]) -> None:
-        """Raises `ProblemError` (403) where a browser says that another site's page sent this."""
+        """Raises `Forbidden` where a browser says that another site's page sent this."""
         origin = headers.get("origin")
         if origin is None or origin == self._origin:
             return
@@ -169,5 +169,5 @@ def _is_nobody_elses(origin: str) -> bool:
     return True
 
 
-def _cross_site(detail: str) -> ProblemError:
-    return ProblemError(403, "cross_site", detail)
+def _cross_site(detail: str) -> DomainError:
+    return Forbidden("cross_site", detail)

@@ -2,15 +2,16 @@
 
 import base64
 from collections import OrderedDict
-from enum import StrEnum
 from typing import Any
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, ServiceClient
+from houseful.kernel.roles import Identity
+from houseful.webapi.problems import ProblemError
 from houseful.webapi.revoked_tokens import EndedTokens
 
 ISSUER = "houseful"
@@ -20,26 +21,6 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105
 _KEYS_FRESH_MILLIS = 300_000
 _KEYS_RETRY_MILLIS = 5_000
 _CACHE_SIZE = 20_000
-
-
-class Role(StrEnum):
-    BUYER = "buyer"
-    ORGANIZER = "organizer"
-    GATE = "gate"
-    ADMIN = "admin"
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """A verified access token's holder."""
-
-    user_id: str
-    session_id: str
-    roles: frozenset[str]
-    expires_at: int
-    version: int = 0
-
-    def has(self, *roles: Role) -> bool:
-        return not self.roles.isdisjoint(roles)
 
 
 def bearer(authorization: str | None) -> str | None:

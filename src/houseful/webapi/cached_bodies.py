@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import brotli
 
-from houseful.kernel.errors import ProblemError, Transient
+from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.ports import Workers
 from houseful.kernel.telemetry import get_logger
 from houseful.webapi.responses import Response
@@ -165,7 +165,7 @@ class Keeper:
     async def _shrink(self, kept: Kept) -> None:
         try:
             kept.replace(await self._workers.run(smallest, kept.plain, whose=_OUR_WORK, most=1000))
-        except (Transient, ProblemError) as error:
+        except (Transient, DomainError) as error:
             log.info("an answer stays larger than it could be", extra={"error": str(error)})
 
 

@@ -8,25 +8,20 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from houseful.kernel.errors import Duplicate, ProblemError, Transient, invalid
+from houseful.kernel.errors import DomainError, Duplicate, Transient, invalid
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction, Workers
+from houseful.kernel.roles import Identity
 from houseful.kernel.telemetry import REFUSALS, get_logger
 from houseful.kernel.waiting import later
 from houseful.webapi import idempotency, validation
 from houseful.webapi.asgi import Receive, Scope, Send, headers_of, peer
-from houseful.webapi.auth import Identity, TokenVerifier, bearer
+from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext, StoredResponse
 from houseful.webapi.large_bodies import LargeBodies
+from houseful.webapi.problems import ProblemError, not_authenticated, problem, service_unavailable, status_of
 from houseful.webapi.requests import Input, Request, read, read_body, read_pieces
-from houseful.webapi.responses import (
-    AbortConnection,
-    Response,
-    Stream,
-    not_authenticated,
-    problem,
-    service_unavailable,
-)
+from houseful.webapi.responses import AbortConnection, Response, Stream
 from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)
@@ -63,7 +58,7 @@ class ServiceApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await self._answer(scope, receive)
-        except ProblemError as refusal:
+        except DomainError as refusal:
             REFUSALS.labels(self._name, refusal.code).inc()
             response = problem(refusal)
         except Transient as error:
@@ -200,8 +195,9 @@ class ServiceApp:
         or is refused for what the first one did, and only then is the first answer looked for."""
         try:
             outcome = await endpoint.handle(self._service, **arguments, context=context)
-        except ProblemError as refusal:
-            if refusal.status in (401, 403, 429) or refusal.status >= 500:
+        except DomainError as refusal:
+            status = status_of(refusal)
+            if status in (401, 403, 429) or status >= 500:
                 raise
             return await self._replay(endpoint, context) or await self._stored_refusal(refusal, context)
         except (Duplicate, AlreadyAnswered) as error:
@@ -216,7 +212,7 @@ class ServiceApp:
             raise RuntimeError(f"{endpoint.handle.__qualname__} returned another outcome than it stored")
         return Response(body, endpoint.status)
 
-    async def _stored_refusal(self, refusal: ProblemError, context: IdempotencyContext) -> Response:
+    async def _stored_refusal(self, refusal: DomainError, context: IdempotencyContext) -> Response:
         REFUSALS.labels(self._name, refusal.code).inc()
         response = problem(refusal)
         await context.store_afterwards(self._store, response.status, response.body)

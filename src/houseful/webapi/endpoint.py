@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from houseful.kernel.ports import Transaction
-from houseful.webapi.auth import Role
+from houseful.kernel.roles import Role
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.signatures import EndpointError, Signature, check_context, check_replay, read_signature
 

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import Duplicate, Unavailable
 from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.kernel.telemetry import request_id
+from houseful.webapi.problems import ProblemError
 
 STORED_MILLIS = 48 * 3600 * 1000
 _RUNNING_SECONDS = 60.0

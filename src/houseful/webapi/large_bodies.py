@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from houseful.kernel.errors import ProblemError
 from houseful.kernel.pieces import Pieces
 from houseful.kernel.ports import Workers
 from houseful.webapi.endpoint import BODY_BYTES, Endpoint
 from houseful.webapi.idempotency import digest_of_pieces
+from houseful.webapi.problems import ProblemError
 from houseful.webapi.requests import read
 
 MOST_OF_ONE = 2

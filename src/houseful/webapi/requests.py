@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from houseful.kernel.errors import ProblemError, invalid
+from houseful.kernel.errors import invalid
 from houseful.kernel.pieces import Gathered, Pieces
+from houseful.kernel.roles import Identity
 from houseful.webapi import validation
 from houseful.webapi.asgi import Receive
-from houseful.webapi.auth import Identity
-from houseful.webapi.responses import not_authenticated
+from houseful.webapi.problems import ProblemError, not_authenticated
 
 _BODY_SECONDS = 20.0
 _DOES_NOT_FIT = "is not what is asked for here"

@@ -4,13 +4,10 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from houseful.kernel.errors import ProblemError
-from houseful.kernel.telemetry import request_id
-from houseful.kernel.waiting import later
 from houseful.webapi.asgi import Receive, Scope, Send
 
 EVENT_STREAM = "text/event-stream"
@@ -124,41 +121,6 @@ class AbortConnection(Exception):
     """End the connection without an answer. Only the mocked payment gateway does this, to be like a bad
     network.
     """
-
-
-def not_authenticated() -> ProblemError:
-    return ProblemError(
-        401,
-        "not_authenticated",
-        "Sign in first: this needs an access token.",
-        headers={"www-authenticate": "Bearer"},
-    )
-
-
-def problem(refusal: ProblemError) -> Response:
-    document: dict[str, Any] = {
-        "type": f"/problems/{refusal.code}",
-        "title": refusal.code.replace("_", " ").capitalize(),
-        "status": refusal.status,
-        "code": refusal.code,
-        "detail": refusal.detail,
-        "request_id": request_id.get(),
-    }
-    if refusal.errors:
-        document["errors"] = refusal.errors
-    document |= refusal.extra
-    return Response(
-        msgspec.json.encode(document),
-        refusal.status,
-        "application/problem+json",
-        [*refusal.headers.items(), ("cache-control", "no-store")],
-    )
-
-
-def service_unavailable(
-    detail: str = "Something this needs does not answer just now. Nothing was lost; try again.",
-) -> ProblemError:
-    return ProblemError(503, "unavailable", detail, headers=later(1))
 
 
 def server_sent(event: str, data: str | bytes, id: str | None = None) -> bytes:

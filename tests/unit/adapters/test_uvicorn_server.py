@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS, JoinedWrites, PortTaken, listen, serve
-from houseful.kernel.errors import ProblemError
-from houseful.webapi.responses import Response, problem
+from houseful.webapi.problems import ProblemError, problem
+from houseful.webapi.responses import Response
 
 PATIENCE_SECONDS = 60.0
 

@@ -15,9 +15,10 @@ import pytest
 
 from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.adapters.processes.worker import NICENESS
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Invalid, Unavailable
 from houseful.kernel.pieces import Pieces
 from houseful.seating.parsing import PlanError, parse_plan
+from houseful.webapi.problems import status_of
 
 PATIENCE_SECONDS = 30.0
 
@@ -49,7 +50,7 @@ def shout(text: str) -> int:
 
 
 def refuse() -> None:
-    raise ProblemError(422, "invalid_plan", "It is wrong.", errors={"plan": "is wrong"}, taken=["a"])
+    raise Invalid("invalid_plan", "It is wrong.", errors={"plan": "is wrong"}, taken=["a"])
 
 
 def note_and_wait(begun: str, go_on: str) -> int:
@@ -97,10 +98,10 @@ async def test_pieces_go_both_ways_without_a_copy_of_the_whole(workers: WorkerPr
 
 
 async def test_errors_come_back_whole(workers: WorkerProcesses) -> None:
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         await workers.run(refuse, whose="usr_a")
     refusal = refused.value
-    assert (refusal.status, refusal.code, refusal.errors) == (422, "invalid_plan", {"plan": "is wrong"})
+    assert (status_of(refusal), refusal.code, refusal.errors) == (422, "invalid_plan", {"plan": "is wrong"})
     assert refusal.extra == {"taken": ["a"]}
     with pytest.raises(PlanError) as wrong:
         await workers.run(parse_plan, b"{", whose="usr_a")
@@ -135,10 +136,10 @@ async def test_of_one_user_one_thing_is_done_at_a_time_and_few_wait(
         workers.run(note_and_wait, str(tmp_path / "2"), str(tmp_path / "go"), whose="usr_a", most=2)
     )
     await asyncio.sleep(0)
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         await workers.run(abs, -1, whose="usr_a", most=2)
-    assert (refused.value.status, refused.value.code) == (429, "too_busy")
-    assert refused.value.headers["retry-after"]
+    assert (status_of(refused.value), refused.value.code) == (429, "too_busy")
+    assert refused.value.retry_after_seconds
     assert await workers.run(abs, -1, whose="usr_b", most=2) == 1, "another user's go on beside it"
     assert not (tmp_path / "2").exists()
     (tmp_path / "go").touch()
@@ -154,9 +155,9 @@ async def test_of_all_together_few_wait(tmp_path: Path) -> None:
         for user in "ab"
     ]
     await until((tmp_path / "a").exists)
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         await workers.run(abs, -1, whose="c")
-    assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "2")
+    assert (status_of(refused.value), refused.value.retry_after_seconds) == (503, 2)
     (tmp_path / "go").touch()
     await asyncio.gather(*jobs)
     await workers.close()

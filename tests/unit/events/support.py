@@ -19,8 +19,9 @@ from houseful.events.service import EventsService
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
+from houseful.kernel.roles import Identity
 from houseful.messages import InventoryReady, Message
-from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, Identity, TokenVerifier
+from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 
 START = 1_800_000_000_000  # 2027-01-15T08:00:00Z

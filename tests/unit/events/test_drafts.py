@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.webapi.endpoint import BODY_BYTES
 from houseful.webapi.idempotency import STORED_MILLIS, StoredResponse
 from tests.unit.events.support import ADMIN, ALICE, BOB, World, body
@@ -66,7 +66,7 @@ class TestRepeating:
     async def test_after_two_days_it_is_forgotten(self, world: World) -> None:
         await world.call("POST", "/api/events", body(), ALICE, KEY)
         await world.clock.advance(STORED_MILLIS / 1000 + 1)
-        job = asyncio.ensure_future(world.service.keep_house())
+        job = asyncio.ensure_future(world.service.purge_expired())
         while await world.store.count(StoredResponse, {}):  # noqa: ASYNC110 - the job says nothing
             await asyncio.sleep(0.001)
         job.cancel()
@@ -110,4 +110,4 @@ class TestDeleting:
             world.service.delete(ALICE, event["id"]),
             return_exceptions=True,
         )
-        assert isinstance(published, ProblemError) != isinstance(deleted, ProblemError)
+        assert isinstance(published, DomainError) != isinstance(deleted, DomainError)

@@ -12,7 +12,7 @@ from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.events import domain
 from houseful.events.api import ENDPOINTS
 from houseful.kernel.pieces import PIECE_BYTES
-from houseful.webapi.auth import Identity
+from houseful.kernel.roles import Identity
 from houseful.webapi.endpoint import BODY_BYTES
 from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies, read_whole
 from tests.unit.events.support import ALICE, World, body, plan

@@ -3,9 +3,9 @@
 import asyncio
 
 from houseful.adapters.http.server import listen, serve
-from houseful.kernel.errors import ProblemError
 from houseful.webapi.asgi import Receive, Scope, Send
-from houseful.webapi.responses import Response, problem
+from houseful.webapi.problems import ProblemError, problem
+from houseful.webapi.responses import Response
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:

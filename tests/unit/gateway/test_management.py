@@ -136,7 +136,7 @@ async def test_the_docs_page_needs_nobody_else(house: House) -> None:
 
 
 async def test_a_hall_can_be_watched_until_the_end(house: House) -> None:
-    from houseful.webapi.auth import Role
+    from houseful.kernel.roles import Role
 
     event_id = await house.event(await house.user("organizer", Role.ORGANIZER))
     path = f"/api/events/{event_id}/availability/stream"

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from houseful.adapters.http.server import CUT, _Config, _Protocol, _Server, listen
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import Unavailable
 from houseful.webapi.asgi import App, Receive, Scope, Send
-from houseful.webapi.responses import Response, problem, service_unavailable
+from houseful.webapi.problems import ProblemError, problem, service_unavailable
+from houseful.webapi.responses import Response
 
 PATIENCE_SECONDS = 30.0
 

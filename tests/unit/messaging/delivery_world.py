@@ -122,8 +122,8 @@ class FaultyBus:
         self.must_be_up()
         return await self.inner.length(topic)
 
-    async def keep_house(self) -> None:
-        await self.inner.keep_house()
+    async def purge_expired(self) -> None:
+        await self.inner.purge_expired()
 
     async def ready(self) -> None:
         self.must_be_up()

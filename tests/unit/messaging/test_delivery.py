@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Duplicate, StateConflict, Unavailable
 from houseful.kernel.ports import Delivery, Envelope, Transaction
 from houseful.kernel.telemetry import current_traceparent, trace
 from houseful.messages import MESSAGES, EventCancelled, EventChanged, Message
@@ -480,7 +480,7 @@ class TestPoison:
         await world.deliver(relay, consumer)
         assert await world.applied("evt_1") == [11, 12]
         assert await list_parked(world.tickets) == []
-        with pytest.raises(ProblemError, match="no such parked"):
+        with pytest.raises(DomainError, match="no such parked"):
             await unpark(world.tickets, "event:evt_1")
 
     async def test_another_bad_message_in_the_line(self, world: World) -> None:
@@ -513,11 +513,11 @@ class TestPoison:
         assert parked.reason.startswith("Duplicate: ledgers")
 
     async def test_a_refusal_counts_as_a_failure(self, world: World) -> None:
-        handler = Failing("11", error=ProblemError(409, "no", "No."))
+        handler = Failing("11", error=StateConflict("no", "No."))
         await world.send_titles("evt_1", 11)
         await world.deliver(world.relay(), world.consumer({EventChanged: handler}))
         [parked] = await list_parked(world.tickets)
-        assert "409" in parked.reason
+        assert "no: No." in parked.reason
 
     async def test_a_failure_is_logged_with_its_trace(
         self, world: World, caplog: pytest.LogCaptureFixture
@@ -685,7 +685,7 @@ class TestDeadLetters:
         [letter] = await list_dead(world.tickets)
         assert (letter.id, letter.raw, letter.envelope) == ("events:3:-1", b"\x00garbage", None)
         handlers: Handlers = {EventChanged: note}
-        with pytest.raises(ProblemError, match="headers"):
+        with pytest.raises(DomainError, match="headers"):
             await retry_dead(world.tickets, handlers, letter.id)
 
     async def test_a_sequence_number_that_is_none(self, world: World) -> None:
@@ -704,7 +704,7 @@ class TestDeadLetters:
         await consumer.step()
         [letter] = await list_dead(world.tickets)
         handlers: Handlers = {EventChanged: note}
-        with pytest.raises(ProblemError, match="still can't be understood"):
+        with pytest.raises(DomainError, match="still can't be understood"):
             await retry_dead(world.tickets, handlers, letter.id)
         monkeypatch.setitem(MESSAGES, "houseful.EventChanged.v2", EventChanged)
         with pytest.raises(RuntimeError):
@@ -713,7 +713,7 @@ class TestDeadLetters:
         await retry_dead(world.tickets, handlers, letter.id)
         assert await world.applied("evt_1") == [5]
         assert await list_dead(world.tickets) == []
-        with pytest.raises(ProblemError, match="no such dead"):
+        with pytest.raises(DomainError, match="no such dead"):
             await retry_dead(world.tickets, handlers, letter.id)
 
     async def test_one_that_waited_in_line(self, world: World) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from houseful.kernel.errors import ProblemError, Transient, Unavailable
+from houseful.kernel.errors import DomainError, Transient, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventChanged
 from houseful.messaging import Consumer, ParkedMessage, Relay, list_dead, list_parked, replay, unpark
@@ -145,7 +145,7 @@ class Disorder:
             list(actions), list(actions.values()), k=self.chance.choice([1, 1, 2, 4])
         )
         for result in await asyncio.gather(*(action() for action in chosen), return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, (Transient, ProblemError)):
+            if isinstance(result, BaseException) and not isinstance(result, (Transient, DomainError)):
                 raise result
 
     async def heal(self) -> None:

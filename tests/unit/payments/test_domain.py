@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.payments import domain
 from houseful.payments.domain import Card, DeliveryStatus, Intent, State
+from houseful.webapi.problems import status_of
 from tests.unit.payments.world import ANSWER_LOST, CHALLENGED, DECLINED, GOOD, POOR, SLOW
 
 NOW = 1_800_000_000_000  # January 2027
@@ -81,9 +82,9 @@ def test_what_is_paid_stays_as_it_is(was: State, number: str) -> None:
 @pytest.mark.parametrize("number", [GOOD, DECLINED, SLOW, CHALLENGED])
 @pytest.mark.parametrize("authorized_minor", [0, 900])
 def test_what_is_canceled_is_never_paid(number: str, authorized_minor: int) -> None:
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         confirmed(intent(State.CANCELED, authorized_minor=authorized_minor), number)
-    assert (refused.value.status, refused.value.code) == (409, "intent_not_payable")
+    assert (status_of(refused.value), refused.value.code) == (409, "intent_not_payable")
 
 
 def test_the_table_is_kept_by_every_action() -> None:
@@ -102,9 +103,9 @@ def test_the_table_is_kept_by_every_action() -> None:
             elif (state, action) == (State.CANCELED, domain.Action.CANCEL):
                 assert do(intent(state)) == domain.Change(intent(state))
             else:
-                with pytest.raises(ProblemError) as refused:
+                with pytest.raises(DomainError) as refused:
                     do(intent(state))
-                assert refused.value.status == 409
+                assert status_of(refused.value) == 409
                 assert refused.value.extra == {"intent_status": domain.STATUS[state]}
 
 
@@ -121,7 +122,7 @@ def test_money_is_given_back_by_cancelling_or_refunding() -> None:
     assert half.refunded_minor == 400
     assert domain.refund(half, 500).intent.refunded_minor == 900
     for amount in (501, 0, -1):
-        with pytest.raises(ProblemError) as refused:
+        with pytest.raises(DomainError) as refused:
             domain.refund(half, amount)
         assert (refused.value.code, refused.value.extra) == ("refund_too_large", {"refundable_minor": 500})
 

@@ -329,10 +329,10 @@ async def test_old_webhooks_and_keys_are_forgotten_but_never_payments(world: Wor
     world.receiver.answer = lambda notice: 503
     fresh: Json = await world.new_intent()
     await world.pay(fresh)
-    assert await world.service.forget_some_old() == 0
+    assert await world.service.purge_batch() == 0
     await world.clock.advance(2)
     await world.service.webhooks.step()
-    assert await world.service.forget_some_old() == 2, "a webhook and a key"
+    assert await world.service.purge_batch() == 2, "a webhook and a key"
     assert [one.status for one in await deliveries(world)] == [DeliveryStatus.PENDING]
     assert len(await world.store.find(StoredResponse, {}, limit=10)) == 1
     assert len(await world.store.find(domain.Intent, {}, limit=10)) == 2
@@ -341,6 +341,6 @@ async def test_old_webhooks_and_keys_are_forgotten_but_never_payments(world: Wor
 async def test_what_nobody_could_send_for_a_month_is_still_sent(world: World) -> None:
     await world.pay(await world.new_intent())
     await world.clock.advance(31 * DAY)
-    assert await world.service.forget_some_old() == 1, "only the key"
+    assert await world.service.purge_batch() == 1, "only the key"
     assert await world.service.webhooks.step() == 1
     assert world.receiver.types == ["payment_intent.succeeded"]

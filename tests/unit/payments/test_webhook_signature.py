@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from houseful.kernel import webhook_signature
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
+from houseful.webapi.problems import status_of
 
 NOW = 1_800_000_000_500
 KEYS = (b"new", b"old")
@@ -18,8 +19,8 @@ BODY = b'{"id":"whe_1"}'
 def refused(keys: tuple[bytes, ...], body: bytes, header: str | None, now: int = NOW) -> bool:
     try:
         webhook_signature.verify(keys, body, header, now)
-    except ProblemError as refusal:
-        return (refusal.status, refusal.code) == (400, "bad_signature")
+    except DomainError as refusal:
+        return (status_of(refusal), refusal.code) == (400, "bad_signature")
     return False
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.use_cases.availability import HallView
@@ -59,7 +59,7 @@ class Change:
 
     async def step(self) -> None:
         steps = [self.hold, self.hold, self.best, self.release, self.order, self.pay, self.cancel, self.block]
-        with contextlib.suppress(ProblemError):
+        with contextlib.suppress(DomainError):
             await self.chance.choice([*steps, self.time])()
 
     def user(self) -> str:

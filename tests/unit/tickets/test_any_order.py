@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.tickets.domain.orders import OrderState
 from houseful.tickets.domain.shows import ShowState
@@ -84,7 +84,7 @@ class Life:
                     self.cuts = times
                 case "event cancelled", _:
                     await world.receive(EventCancelled(event_id="evt_1"))
-        except (ProblemError, Unavailable):
+        except (DomainError, Unavailable):
             pass
         self.sent += world.processor.news
         world.processor.news.clear()

@@ -155,6 +155,6 @@ async def test_only_what_nobody_looks_at_is_put_away(world: World) -> None:
         await anext(watching)
         await world.clock.advance(3600)
         assert await view_of(world) is view
-        await watching.aclose()  # type: ignore[attr-defined]
+        await watching.aclose()
         await world.clock.advance(602)
         assert await view_of(world) is not view

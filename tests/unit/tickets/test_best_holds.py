@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import MOST_HOLDS
 from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases.availability import HallView
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import World, refusal, until
 
 
@@ -31,7 +32,7 @@ async def test_the_best_are_neighbours_in_what_was_asked_for(world: World) -> No
 async def test_what_does_not_exist_is_named(world: World) -> None:
     await world.show()
     told = await refusal(world.best(1, category="VIP", section="moon"))
-    assert told.status == 422
+    assert status_of(told) == 422
     assert set(told.errors) == {"best_available.category", "best_available.section"}
 
 
@@ -39,7 +40,7 @@ async def test_too_few_free_seats_say_how_many_there_are(world: World) -> None:
     await world.show()
     await world.hold(*(f"A-{n}" for n in range(1, 9)))
     told = await refusal(world.best(3, category="Premium"))
-    assert (told.status, told.code, told.extra) == (409, "not_enough_seats", {"available": 2})
+    assert (status_of(told), told.code, told.extra) == (409, "not_enough_seats", {"available": 2})
     await world.hold("A-9", "A-10")
     told = await refusal(world.best(1, category="Premium"))
     assert told.extra == {"available": 0}
@@ -92,8 +93,8 @@ async def test_a_crowd_in_two_processes_gets_every_seat_once(world: World, quant
     holds = [one for one in results if isinstance(one, HoldView)]
     seats = [id for hold in holds for id in ids(hold)]
     assert len(set(seats)) == len(seats) == len(await world.seats())
-    assert all(isinstance(one, HoldView | ProblemError) for one in results)
-    losers = [one for one in results if isinstance(one, ProblemError)]
+    assert all(isinstance(one, HoldView | DomainError) for one in results)
+    losers = [one for one in results if isinstance(one, DomainError)]
     assert {one.code for one in losers} <= {"not_enough_seats"}
 
 
@@ -103,7 +104,7 @@ async def test_a_crowd_in_one_process_empties_the_hall(world: World) -> None:
     results = await asyncio.gather(*crowd, return_exceptions=True)
     holds = [one for one in results if isinstance(one, HoldView)]
     assert len(holds) == 15
-    assert {one.extra["available"] for one in results if isinstance(one, ProblemError)} == {0}
+    assert {one.extra["available"] for one in results if isinstance(one, DomainError)} == {0}
     assert len(await world.seats()) == 30
 
 
@@ -133,11 +134,11 @@ async def test_what_was_offered_in_vain_is_offered_to_who_waits(world: World) ->
     refused, granted, gone = await asyncio.gather(
         *(world.best(1, category="Premium", user=f"usr_{n}") for n in (1, 3, 4)), return_exceptions=True
     )
-    assert isinstance(refused, ProblemError)
+    assert isinstance(refused, DomainError)
     assert refused.code == "hold_limit"
     assert isinstance(granted, HoldView)
     assert ids(granted) == ["A-10"]
-    assert isinstance(gone, ProblemError)
+    assert isinstance(gone, DomainError)
     assert (gone.code, gone.extra) == ("not_enough_seats", {"available": 0})
 
 

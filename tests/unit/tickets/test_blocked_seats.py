@@ -5,6 +5,7 @@ import pytest
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.use_cases import inventory
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World, refusal
 
@@ -34,7 +35,7 @@ async def test_closing_and_opening_go_together_or_not_at_all(world: World) -> No
     await world.hold("B-1")
     order_id = await world.bought("C-1")
     told = await refusal(set_blocked(world, ["A-2", "B-1", "C-1"], ["A-1"]))
-    assert (told.status, told.code, told.extra) == (409, "seats_taken", {"taken": ["B-1", "C-1"]})
+    assert (status_of(told), told.code, told.extra) == (409, "seats_taken", {"taken": ["B-1", "C-1"]})
     assert await blocked(world) == {0}
     await set_blocked(world, ["A-2"], ["A-1"])
     assert await blocked(world) == {1}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, PaymentReturned
 from houseful.payments.domain import State
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
@@ -44,7 +44,7 @@ async def test_cancelling_an_expired_order_ends_its_payment(world: World) -> Non
     assert (await world.cancel(order_id)).status is S.CANCELLED
     assert (await world.order_of(order_id)).due is Due.CANCEL
     await world.tickets.settlement.look_at(order_id)
-    with pytest.raises(ProblemError) as refused:  # a second tab
+    with pytest.raises(DomainError) as refused:  # a second tab
         world.processor.pay(order_id)
     assert refused.value.code == "intent_not_payable"
     await nothing_was_taken(world, order_id, S.CANCELLED)
@@ -162,7 +162,7 @@ async def test_a_cancelled_event_ends_the_payments_of_expired_orders_too(world: 
     await world.tickets.settlement.refund_cancelled()
     await world.tickets.settlement.reconcile_due()
     await world.tickets.settlement.look_at(order_id)
-    with pytest.raises(ProblemError):
+    with pytest.raises(DomainError):
         world.processor.pay(order_id)
     await nothing_was_taken(world, order_id, S.CANCELLED)
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from houseful.kernel.errors import Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Duplicate, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.emails import QueuedLetter
 from houseful.tickets.domain.orders import Order, OrderState
@@ -29,7 +29,7 @@ class Sale:
     async def go(self, world: World) -> None:
         """From the beginning; steps that were done before are found to be done."""
         holding, ordering = world.tickets.holding, world.tickets.ordering
-        with suppress(ProblemError, Duplicate, AlreadyAnswered):  # the HTTP surface replays the kept answer
+        with suppress(DomainError, Duplicate, AlreadyAnswered):  # the HTTP surface replays the kept answer
             await holding.hold_seats("usr_1", "evt_1", ["A-1", "B-1"], world.use("usr_1", "hold"))
         holds = await holding.running_holds("usr_1")
         orders = [one for one in await world.every(Order) if one.user_id == "usr_1"]

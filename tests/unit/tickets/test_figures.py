@@ -99,7 +99,7 @@ async def test_figures_are_sent_when_they_change(world: World) -> None:
     waiting = asyncio.ensure_future(anext(watching))
     await world.clock.advance(1)
     assert (await waiting).sold == 1
-    await watching.aclose()  # type: ignore[attr-defined]
+    await watching.aclose()
 
 
 async def test_orders_are_exported_with_all_that_matters(world: World) -> None:

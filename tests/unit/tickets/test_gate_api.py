@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.tools import invariants
-from houseful.webapi.auth import Role
 from tests.support.deployment import House, Reply, started
 
 NO_TICKET = "This is not a ticket of this house."

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from houseful.kernel.errors import Duplicate, ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Duplicate, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
@@ -13,6 +13,7 @@ from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.schemas import HoldView
 from houseful.webapi.idempotency import AlreadyAnswered, context_of, digest, is_copy
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World, refusal, until
 
@@ -48,7 +49,7 @@ async def test_seats_that_are_taken_are_named_and_none_of_the_others_is_held(wor
     await world.show()
     first = await world.hold("A-2", "C-4")
     told = await refusal(world.hold("A-1", "A-2", "B-1", "C-4", user="usr_2"))
-    assert (told.status, told.code, told.extra) == (409, "seats_taken", {"taken": ["A-2", "C-4"]})
+    assert (status_of(told), told.code, told.extra) == (409, "seats_taken", {"taken": ["A-2", "C-4"]})
     assert "Stalls, row A, seat 2" in told.detail
     assert set((await held(world)).values()) == {first.hold_id}
 
@@ -74,7 +75,7 @@ async def test_seats_that_can_not_be_held_whatever_their_state(
 ) -> None:
     await world.show()
     told = await refusal(world.hold(*seats))
-    assert (told.status, told.code, list(told.errors)) == (422, code, [field])
+    assert (status_of(told), told.code, list(told.errors)) == (422, code, [field])
     assert await held(world) == {}
 
 
@@ -134,7 +135,7 @@ async def test_an_ordered_hold_belongs_to_its_order(world: World) -> None:
     hold = await world.hold("A-1")
     order = await world.order(hold.hold_id)
     told = await refusal(world.tickets.holding.release("usr_1", hold.hold_id))
-    assert (told.status, told.code, told.extra) == (409, "already_ordered", {"order_id": order.id})
+    assert (status_of(told), told.code, told.extra) == (409, "already_ordered", {"order_id": order.id})
 
 
 async def test_somebody_elses_hold_does_not_exist(world: World) -> None:
@@ -142,7 +143,7 @@ async def test_somebody_elses_hold_does_not_exist(world: World) -> None:
     hold = await world.hold("A-1")
     for work in (world.tickets.holding.hold, world.tickets.holding.release):
         for user, id in (("usr_2", hold.hold_id), ("usr_1", "hold_unknown")):
-            assert (await refusal(work(user, id))).status == 404
+            assert status_of(await refusal(work(user, id))) == 404
 
 
 async def test_what_i_hold_now(world: World) -> None:
@@ -165,7 +166,7 @@ async def test_of_fifty_at_once_one_gets_the_seat(world: World) -> None:
     worlds = [world, other] * 25
     granted, told = await outcomes(*(one.hold("A-1", user=f"usr_{n}") for n, one in enumerate(worlds)))
     assert len(granted) == 1
-    assert all(isinstance(one, ProblemError) and one.code == "seats_taken" for one in told)
+    assert all(isinstance(one, DomainError) and one.code == "seats_taken" for one in told)
     assert await held(world) == {0: granted[0].hold_id}
 
 
@@ -181,7 +182,7 @@ async def test_a_ring_of_wishes_gives_somebody_all_and_nobody_a_part(world: Worl
             )
         )
         assert len(granted) == 1
-        assert all(isinstance(one, ProblemError) for one in told)
+        assert all(isinstance(one, DomainError) for one in told)
         assert len(await held(world)) == 2
         await world.tickets.holding.release(await owner(world, granted[0]), granted[0].hold_id)
 
@@ -196,7 +197,7 @@ async def test_no_buyer_has_more_running_holds_than_the_limit(world: World) -> N
     wishes = [(world if n % 2 else other).hold(f"{'ABC'[n % 3]}-{n // 3 + 1}") for n in range(15)]
     granted, told = await outcomes(*wishes)
     assert len(granted) == MOST_HOLDS
-    assert {one.code for one in told if isinstance(one, ProblemError)} == {"hold_limit"}
+    assert {one.code for one in told if isinstance(one, DomainError)} == {"hold_limit"}
     assert len(await held(world)) == MOST_HOLDS
     await world.tickets.holding.release("usr_1", granted[0].hold_id)
     await world.hold("C-10")
@@ -278,7 +279,7 @@ async def test_without_coordination_sales_go_on(world: World, monkeypatch: pytes
         monkeypatch.setattr(world.coordination, name, down)
     granted, told = await outcomes(*(world.hold("A-1", user=f"usr_{n}") for n in range(10)))
     assert len(granted) == 1
-    assert all(isinstance(one, ProblemError) and one.code == "seats_taken" for one in told)
+    assert all(isinstance(one, DomainError) and one.code == "seats_taken" for one in told)
 
 
 async def test_a_lock_that_somebody_forgot_only_takes_time(world: World) -> None:

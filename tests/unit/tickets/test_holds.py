@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.tickets.domain import holds
 from houseful.tickets.domain.holds import MOST_HOLDS, TRANSITIONS, Allowance, Hold, HoldState
+from houseful.webapi.problems import status_of
 
 S = HoldState
 
@@ -39,9 +40,9 @@ def test_the_total_is_the_sum_of_the_frozen_prices() -> None:
 
 def test_the_limit_is_reached_and_not_passed() -> None:
     full = allowance(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
-    with pytest.raises(ProblemError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         holds.counted(full, hold("one_more"), 999)
-    assert (refusal.value.status, refusal.value.code) == (409, "hold_limit")
+    assert (status_of(refusal.value), refusal.value.code) == (409, "hold_limit")
     assert refusal.value.extra == {"limit": MOST_HOLDS}
 
 
@@ -96,7 +97,7 @@ def test_never_more_running_holds_than_the_limit(steps: list[tuple[str, int, int
             continue
         others = {other: until for other, until in model.items() if until > now and other != id}
         if len(others) >= MOST_HOLDS:
-            with pytest.raises(ProblemError):
+            with pytest.raises(DomainError):
                 holds.counted(counted, hold(id, until=now + lasts), now)
         else:
             counted = holds.counted(counted, hold(id, until=now + lasts), now)
@@ -121,9 +122,9 @@ def test_every_pair_is_in_the_table_or_an_error(before: HoldState, after: HoldSt
 
 @pytest.mark.parametrize("wanted", [[], [1, 1], [1, 2, 3, 1]])
 def test_no_seat_or_a_seat_twice_can_never_be_held(wanted: list[int]) -> None:
-    with pytest.raises(ProblemError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         holds.check_wanted(wanted)
-    assert refusal.value.status == 422
+    assert status_of(refusal.value) == 422
     assert "seats" in refusal.value.errors
 
 
@@ -134,5 +135,5 @@ def test_different_seats_in_any_order_may_be_wanted() -> None:
 
 def test_too_many_seats_names_the_field_that_said_how_many() -> None:
     refusal = holds.too_many(4, "best_available.quantity")
-    assert (refusal.status, refusal.code, refusal.extra) == (422, "too_many_seats", {"limit": 4})
+    assert (status_of(refusal), refusal.code, refusal.extra) == (422, "too_many_seats", {"limit": 4})
     assert refusal.errors == {"best_available.quantity": "is more than 4"}

@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
 from houseful.kernel.ports import ServiceAnswer
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.use_cases import inventory
+from houseful.webapi.problems import status_of
 from tests.support.deployment import plan
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World, refusal
@@ -236,7 +237,7 @@ async def test_an_event_that_nobody_publishes_is_not_found(world: World) -> None
     draft = msgspec.json.encode({"state": "draft", "seats_total": 30})
     world.events.answers["/api/events/evt_9"] = ServiceAnswer(200, {}, draft)
     for event_id in ("evt_8", "evt_9"):
-        assert (await refusal(world.tickets.inventory.progress(event_id, None))).status == 404
+        assert status_of(await refusal(world.tickets.inventory.progress(event_id, None))) == 404
     world.events.down = True
     with pytest.raises(Unavailable):
         await world.tickets.inventory.progress("evt_8", None)
@@ -269,9 +270,9 @@ async def test_somebody_elses_event_does_not_exist(world: World) -> None:
     assert (await own_show("evt_1", "usr_organizer", is_admin=False)).id == "evt_1"
     assert (await own_show("evt_1", "usr_admin", is_admin=True)).id == "evt_1"
     for event_id, user_id in (("evt_1", "usr_other"), ("evt_2", "usr_organizer")):
-        with pytest.raises(ProblemError) as error:
+        with pytest.raises(DomainError) as error:
             await own_show(event_id, user_id, is_admin=False)
-        assert (error.value.status, error.value.code) == (404, "event_not_found")
+        assert (status_of(error.value), error.value.code) == (404, "event_not_found")
 
 
 async def test_cancelling_twice_is_once(world: World) -> None:

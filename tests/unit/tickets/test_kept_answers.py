@@ -8,7 +8,7 @@ from typing import Any
 import brotli
 import pytest
 
-from houseful.webapi.auth import Role
+from houseful.kernel.roles import Role
 from tests.support.deployment import House, Reply
 
 DECODED: dict[str, Any] = {

@@ -3,10 +3,11 @@
 import pytest
 
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import Invalid, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.emails import Proofs, QueuedLetter, shown_name
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import World, refusal
 
 FREE = {"Premium": 0, "Standard": 0}
@@ -173,7 +174,7 @@ async def test_letters_go_without_limits_that_can_not_be_reached(
 
 def no_mailbox(letter: Letter) -> None:
     if letter.to_address == "bea@example.org":
-        raise ProblemError(422, "mail_refused", "There is no such mailbox.")
+        raise Invalid("mail_refused", "There is no such mailbox.")
 
 
 async def test_the_organizer_sees_and_corrects_what_did_not_arrive(world: World) -> None:
@@ -226,7 +227,7 @@ async def test_orders_of_other_events_are_not_corrected(world: World) -> None:
     order_id = await world.bought("A-1")
     undelivered = world.tickets.undelivered
     told = await refusal(undelivered.correct(await world.show_of("evt_2"), order_id, "b@x.org", "usr_2"))
-    assert told.status == 404
+    assert status_of(told) == 404
 
 
 async def test_an_organizer_can_not_send_letters_without_end(world: World) -> None:
@@ -236,7 +237,7 @@ async def test_an_organizer_can_not_send_letters_without_end(world: World) -> No
     for n in range(60):
         await undelivered.correct(show, order_id, f"b{n}@example.net", "usr_organizer")
     told = await refusal(undelivered.correct(show, order_id, "b@example.net", "usr_organizer"))
-    assert (told.status, told.code) == (429, "too_many_letters")
+    assert (status_of(told), told.code) == (429, "too_many_letters")
 
 
 async def test_letters_of_the_version_before_are_sent(world: World) -> None:

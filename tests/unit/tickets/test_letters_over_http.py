@@ -5,9 +5,9 @@ from typing import Any
 import icalendar
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import Invalid
 from houseful.kernel.ports import Letter
-from houseful.webapi.auth import Role
+from houseful.kernel.roles import Role
 from tests.support.deployment import House
 
 
@@ -98,7 +98,7 @@ async def refuse_letters_to(house: House, address: str) -> None:
 
     async def picky(letter: Letter) -> None:
         if letter.to_address == address:
-            raise ProblemError(422, "mail_refused", "There is no such mailbox.")
+            raise Invalid("mail_refused", "There is no such mailbox.")
         await send(letter)
 
     post._mailer.send = picky

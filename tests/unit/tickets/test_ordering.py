@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Allowance, Hold
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.tickets import Ticket, TicketState
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import DAY, World, refusal
 
 
@@ -44,7 +45,7 @@ async def test_the_same_request_finds_its_order_and_another_is_refused(world: Wo
     hold = await world.hold("A-1")
     order = await world.order(hold.hold_id, key="key")
     told = await refusal(world.order(hold.hold_id, key="another key"))
-    assert (told.status, told.code, told.extra) == (409, "already_ordered", {"order_id": order.id})
+    assert (status_of(told), told.code, told.extra) == (409, "already_ordered", {"order_id": order.id})
     assert len(await world.every(Order)) == 1
 
 
@@ -177,7 +178,7 @@ async def test_somebody_elses_order_and_ticket_do_not_exist(world: World) -> Non
         world.cancel(order_id, "usr_2"),
         ordering.own_order("usr_1", "ord_unknown"),
     ):
-        assert (await refusal(asked)).status == 404
+        assert status_of(await refusal(asked)) == 404
     assert (await world.order_of(order_id)).state is OrderState.CONFIRMED
 
 
@@ -272,7 +273,7 @@ async def test_of_gate_and_cancellation_at_one_instant_one_wins(world: World, tu
     verdict, view = await asyncio.gather(
         *((gate, cancel) if turn % 2 else (cancel, gate))[:: 1 if turn % 2 else -1], return_exceptions=True
     )
-    if isinstance(view, ProblemError):
+    if isinstance(view, DomainError):
         assert (verdict, view.code) == ("admitted", "cancel_closed")
     else:
         assert verdict == "refunded"
@@ -302,14 +303,14 @@ async def test_an_order_is_shown_whenever_it_changes(world: World) -> None:
     assert (await anext(shown)).status == "confirmed"
     await world.cancel(order_id)
     assert (await anext(shown)).status == "refunding"
-    await shown.aclose()  # type: ignore[attr-defined]
+    await shown.aclose()
 
 
 async def test_a_hold_is_ordered_once_whoever_asks_at_once(world: World) -> None:
     await world.show()
     hold = await world.hold("A-1")
     results = await asyncio.gather(*(world.order(hold.hold_id) for _ in range(8)), return_exceptions=True)
-    refused = [one for one in results if isinstance(one, ProblemError)]
+    refused = [one for one in results if isinstance(one, DomainError)]
     assert len(refused) == 7
     assert {one.code for one in refused} == {"already_ordered"}
     assert len(await world.every(Order)) == len(world.processor.intents) == 1

@@ -6,7 +6,7 @@ from itertools import product
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.messages import SoldSeat
 from houseful.tickets.domain import orders
 from houseful.tickets.domain.orders import (
@@ -21,6 +21,7 @@ from houseful.tickets.domain.orders import (
     PaymentState,
 )
 from houseful.tickets.domain.refund_reasons import Money, Reason, clause, in_words
+from houseful.webapi.problems import status_of
 
 S, P = OrderState, PaymentState
 NOW, DEADLINE = 1_000_000, 1_600_000
@@ -307,9 +308,9 @@ def test_what_a_refusal_may_mean_has_been_done_already(
 def test_until_when_a_buyer_may_cancel() -> None:
     orders.check_cancel(sold(), refundable_until=NOW, used=False, now=NOW - 1)
     for used, now in ((True, NOW - 1), (False, NOW)):
-        with pytest.raises(ProblemError) as refusal:
+        with pytest.raises(DomainError) as refusal:
             orders.check_cancel(sold(), refundable_until=NOW, used=used, now=now)
-        assert (refusal.value.status, refusal.value.code) == (409, "cancel_closed")
+        assert (status_of(refusal.value), refusal.value.code) == (409, "cancel_closed")
     orders.check_cancel(waiting(), refundable_until=0, used=False, now=NOW)  # nothing to give back yet
     refunded = orders.cancelled(sold(), WHY, NOW)
     orders.check_cancel(refunded, refundable_until=0, used=True, now=NOW)  # it is on its way already

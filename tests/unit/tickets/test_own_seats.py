@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import World, refusal
 
 FASTER = "Somebody else was faster"
@@ -14,7 +15,7 @@ async def test_seats_that_one_holds_already_are_not_somebody_elses(world: World)
     await world.show()
     hold = await world.hold("A-1", "A-2")
     told = await refusal(world.hold("A-1", "A-2"))
-    assert (told.status, told.code) == (409, "seats_taken")
+    assert (status_of(told), told.code) == (409, "seats_taken")
     assert told.extra == {
         "taken": ["A-1", "A-2"],
         "yours": ["A-1", "A-2"],
@@ -73,7 +74,7 @@ async def test_of_two_tabs_at_once_the_later_is_told_that_they_are_its_own(world
     [hold] = [one for one in answers if not isinstance(one, BaseException)]
     for one in answers:
         if one is not hold:
-            assert isinstance(one, ProblemError)
+            assert isinstance(one, DomainError)
             assert (one.code, one.extra["hold_id"]) == ("seats_taken", hold.hold_id)
 
 
@@ -82,7 +83,7 @@ async def test_who_lost_every_retry_to_oneself_is_told_so_too(world: World) -> N
     hold = await world.hold("A-1")
     world.store.clashes = 1000
     told = asyncio.ensure_future(world.hold("A-1"))
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         await told
     world.store.clashes = 0
     assert refused.value.extra["hold_id"] == hold.hold_id

@@ -9,7 +9,7 @@ import pypdf
 import pytest
 
 from houseful.adapters.processes.pool import WorkHere
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import Invalid, Overloaded, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
@@ -120,7 +120,7 @@ async def test_a_refused_address_is_given_up_and_remembered(world: World) -> Non
     order_id = await bought(world, "A-1")
 
     def refuse(letter: Letter) -> None:
-        raise ProblemError(422, "address_refused", "There is no such mailbox.")
+        raise Invalid("address_refused", "There is no such mailbox.")
 
     world.letterbox.answer = refuse
     assert await send(world) == 1
@@ -222,7 +222,7 @@ async def test_a_letter_waits_where_nobody_has_time_to_draw_its_tickets(
     order_id = await bought(world, "A-1")
 
     async def busy(*work: object, **options: object) -> bytes:
-        raise ProblemError(503, "too_busy", "Too many ask at this moment.")
+        raise Overloaded("too_busy", "Too many ask at this moment.")
 
     with monkeypatch.context() as patched:
         patched.setattr(WorkHere, "run", busy)

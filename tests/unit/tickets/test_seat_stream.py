@@ -1,14 +1,13 @@
 """Whoever watches a hall folds a snapshot and the deltas behind it, and has the server's picture."""
 
 import asyncio
-import base64
 import random
 from collections.abc import AsyncIterator
 
 import pytest
 
 from houseful.tickets.domain.availability import AVAILABLE, HELD
-from houseful.tickets.use_cases.availability import TICK_SECONDS
+from houseful.tickets.use_cases.availability import TICK_SECONDS, SeatsUpdate
 from tests.unit.tickets.hall_in_use import Change, running, shown, stored, view_of
 from tests.unit.tickets.test_seatmap import decode_delta, decode_snapshot
 from tests.unit.tickets.world import World
@@ -23,8 +22,8 @@ class Watcher:
         self.last_id: str | None = None
         self.snapshots = 0
         self.ended = False
-        self._messages: AsyncIterator[bytes] | None = None
-        self._reading: asyncio.Task[bytes] | None = None
+        self._messages: AsyncIterator[SeatsUpdate] | None = None
+        self._reading: asyncio.Task[SeatsUpdate] | None = None
 
     async def connect(self) -> None:
         layout = await self.world.tickets.inventory.layout("evt_1")
@@ -50,19 +49,15 @@ class Watcher:
                 self.take(message)
             self._reading = None
 
-    def take(self, message: bytes) -> None:
-        lines = message.decode().removesuffix("\n\n").split("\n")
-        fields = dict(line.split(": ", 1) for line in lines)
-        data = base64.b64decode(fields["data"])
-        if fields["event"] == "snapshot":
-            version, self.statuses = decode_snapshot(data)
-            assert str(version) == fields["id"]
+    def take(self, update: SeatsUpdate) -> None:
+        if update.kind == "snapshot":
+            version, self.statuses = decode_snapshot(update.data)
+            assert version == update.version
             self.snapshots += 1
         else:
-            assert fields["event"] == "delta"
-            for ordinal, status in decode_delta(data).items():
+            for ordinal, status in decode_delta(update.data).items():
                 self.statuses[ordinal] = status
-        self.last_id = fields["id"]
+        self.last_id = str(update.version)
 
     async def leave(self) -> None:
         if self._reading is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import StateConflict, Unavailable
 from houseful.kernel.ports import PaymentIntent
 from houseful.messages import OrderConfirmed, PaymentReturned
 from houseful.tickets.domain.orders import LATE_MILLIS, Due, Order, OrderState, PaymentState
@@ -303,7 +303,7 @@ async def test_a_refusal_that_is_none_is_looked_at_again(world: World) -> None:
 
     async def refuse(call: str, when: str) -> None:
         if call == "capture" and refusing:
-            raise ProblemError(409, "odd", "Not today.")
+            raise StateConflict("odd", "Not today.")
 
     world.processor.trouble = refuse
     await world.clock.advance(5)

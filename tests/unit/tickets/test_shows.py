@@ -5,11 +5,12 @@ from itertools import product
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
 from houseful.messages import EventChanged, EventPublished
 from houseful.tickets.domain import shows
 from houseful.tickets.domain.shows import TRANSITIONS, Show, ShowState
+from houseful.webapi.problems import status_of
 
 ON_SALE, STARTS, NOW = 1_000, 9_000, 500
 
@@ -111,13 +112,13 @@ def test_when_seats_may_be_held(there: Show | None, now: int, code: str | None) 
     if code is None:
         assert shows.check_on_sale(there, now) is there
         return
-    with pytest.raises(ProblemError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         shows.check_on_sale(there, now)
     assert refusal.value.code == code
-    assert refusal.value.status == (404 if there is None else 409)
+    assert status_of(refusal.value) == (404 if there is None else 409)
 
 
 def test_too_early_is_told_with_the_moment() -> None:
-    with pytest.raises(ProblemError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         shows.check_on_sale(show(), 0)
     assert refusal.value.extra == {"on_sale_at": "1970-01-01T00:00:01.000Z"}

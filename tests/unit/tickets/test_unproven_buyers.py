@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.holds import Allowance, RunningHold
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.schemas import HoldView
+from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import World, refusal
 
 
@@ -20,7 +21,7 @@ async def test_a_second_hold_may_not_go_beyond_one_orders_seats(world: World) ->
     first = await world.hold("A-1", "A-2", "A-3")
     await world.hold("B-1")
     told = await refusal(world.hold("C-1"))
-    assert (told.status, told.code) == (409, "hold_limit")
+    assert (status_of(told), told.code) == (409, "hold_limit")
     assert told.extra == {"limit": 4, "limit_of": "seats", "held": 4}
     assert "paid for an order" in told.detail
     assert (await refusal(world.best(1))).code == "hold_limit"
@@ -91,7 +92,7 @@ async def test_requests_at_once_do_not_get_past_it(world: World) -> None:
     asked = [world.hold(f"{row}-{n}") for row in "ABC" for n in range(1, 5)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(not isinstance(one, BaseException) for one in answers) == 2
-    assert {one.code for one in answers if isinstance(one, ProblemError)} == {"hold_limit"}
+    assert {one.code for one in answers if isinstance(one, DomainError)} == {"hold_limit"}
 
 
 async def test_the_first_hold_of_a_buyer_reads_no_orders(

@@ -13,9 +13,10 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.documents import Document
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Coordination
+from houseful.kernel.roles import Identity
 from houseful.messages import MESSAGES, EventPublished, Message
 from houseful.settings import Secrets, Settings
 from houseful.tickets import MANIFEST
@@ -27,7 +28,6 @@ from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tickets.schemas import HoldView, OrderView
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import Scanned
-from houseful.webapi.auth import Identity
 from houseful.webapi.idempotency import IdempotencyContext, context_of, digest
 from houseful.webapi.manifest import Platform
 from tests.support.deployment import PATIENCE_SECONDS, PRICES, plan
@@ -266,11 +266,11 @@ class World:
         assert (kept, reserved) == (order.total_minor if order.state is OrderState.CONFIRMED else 0, 0), order
 
 
-async def refusal(work: Awaitable[Any]) -> ProblemError:
+async def refusal(work: Awaitable[Any]) -> DomainError:
     """The refusal that this must end in."""
     try:
         result = await work
-    except ProblemError as error:
+    except DomainError as error:
         return error
     raise AssertionError(f"it was granted: {result}")
 

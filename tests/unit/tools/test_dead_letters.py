@@ -8,13 +8,13 @@ from houseful.adapters import factory
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.adapters.sqlite.folder_lock import FolderInUse
 from houseful.kernel.clock import SystemClock
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.ports import Envelope, Store
+from houseful.kernel.roles import Role
 from houseful.messaging import DeadLetter, Parked
 from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show
 from houseful.tools import dead_letters
-from houseful.webapi.auth import Role
 from tests.support.deployment import House, started
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "EventPublished.v1.json"
@@ -62,9 +62,9 @@ async def test_a_dead_letter_is_applied_beside_the_server(tmp_path: Path) -> Non
         await dead_letters.retry_dead_letter(settings, "tickets", "dead_1")
         show = await store.get(Show, EVENT_ID)
         assert show is not None, "the running server sees what was applied"
-        with pytest.raises(ProblemError, match="still can't be understood"):
+        with pytest.raises(DomainError, match="still can't be understood"):
             await dead_letters.retry_dead_letter(settings, "tickets", "dead_2")
-        with pytest.raises(ProblemError, match="no such dead_letter"):
+        with pytest.raises(DomainError, match="no such dead_letter"):
             await dead_letters.retry_dead_letter(settings, "tickets", "dead_1")
         assert [one.id for _, one in await dead_letters.all_dead(settings)] == ["dead_2"]
 
@@ -80,7 +80,7 @@ async def test_a_parked_key_is_tried_again_beside_the_server(tmp_path: Path) -> 
         parked = await store.get(Parked, "event:evt_1")
         assert parked is not None
         assert (parked.state, parked.attempts, parked.accept_gap) == ("retrying", 0, True)
-        with pytest.raises(ProblemError):
+        with pytest.raises(DomainError):
             await dead_letters.unpark_key(settings, "tickets", "event:evt_2", accept_gap=False)
 
 

@@ -11,6 +11,7 @@ import pytest
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Role
 from houseful.payments.domain import Intent, State
 from houseful.settings import load_settings
 from houseful.tickets.domain import orders, tickets
@@ -22,7 +23,6 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tools import invariants
 from houseful.tools.invariants import Report, check_all
-from houseful.webapi.auth import Role
 from tests.support.deployment import House, started
 
 D = TypeVar("D", bound=Document)

@@ -13,15 +13,16 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import ManualClock, SystemClock
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Reader, ServiceAnswer
+from houseful.kernel.roles import Identity, Role
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User
 from houseful.users.passwords import Passwords
 from houseful.users.service import SignedIn, Users
-from houseful.webapi.auth import Identity, Role, TokenVerifier
+from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.revoked_tokens import EndedTokens
 
@@ -139,6 +140,6 @@ async def all_of(store: Reader, kind: type[Any]) -> list[Any]:
 
 
 async def refused(call: Any) -> str:
-    with pytest.raises(ProblemError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         await call
     return refusal.value.code

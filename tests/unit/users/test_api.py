@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from houseful.webapi.auth import Role
+from houseful.kernel.roles import Role
 from tests.unit.users.support import ANN, OURS, PASSWORD, MakeWorld, World, code, cookie_login, json
 
 # Accounts

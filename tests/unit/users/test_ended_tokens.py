@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
+from houseful.kernel.roles import Role
 from houseful.users.domain import User
 from houseful.users.revocations import TokensEnded
-from houseful.webapi.auth import Role, TokenVerifier
+from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.revoked_tokens import KEPT_MILLIS, PATH, Ending
 from tests.unit.users.support import ANN, PASSWORD, SECRETS, World, code, json
 
@@ -139,7 +140,7 @@ async def test_a_signal_tells_it_at_once(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(world.client, "request", away)
     for _ in range(100):
         await asyncio.sleep(0)
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         await world.verifier.identity(mine["access_token"])
     assert refused.value.code == "token_expired"
 
@@ -170,7 +171,7 @@ async def test_a_process_that_has_just_begun_asks_before_it_believes(world: Worl
     mine, other = await world.person(), await world.signed_in()
     await world.call("POST", "/api/auth/logout", token=mine["access_token"])
     begun = TokenVerifier(world.client, world.clock, world.what_another_knows())
-    with pytest.raises(ProblemError):
+    with pytest.raises(DomainError):
         await begun.identity(mine["access_token"])
     assert (await begun.identity(other["access_token"])).user_id == other["user"]["id"]
 
@@ -206,7 +207,7 @@ async def test_it_is_kept_as_long_as_it_matters_and_no_longer(world: World) -> N
     await world.ended.look()
     assert not world.ended.has("", ended.session_id, 0)
     await world.clock.advance(KEPT_MILLIS / 1000)
-    forgetting = asyncio.create_task(world.users.keep_forgetting())
+    forgetting = asyncio.create_task(world.users.purge_expired())
     for _ in range(1000):
         if not await world.store.find(TokensEnded, {}, limit=10):
             break

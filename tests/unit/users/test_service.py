@@ -5,9 +5,9 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
+from houseful.kernel.roles import Role
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, Admins, Session, User
-from houseful.webapi.auth import Role
 from tests.unit.users.support import ANN, HERE, PASSWORD, World, all_of, identity, login, refused
 
 
@@ -229,17 +229,17 @@ async def test_old_sessions_are_forgotten_a_week_after_their_end(world: World) -
     await world.clock.advance(24 * 3600)
     young = await login(world.users)
     await world.clock.advance((30 + 7 - 1) * 24 * 3600)
-    assert await world.users.forget_old_sessions() == 0
+    assert await world.users.purge_expired_sessions() == 0
     assert await refused(world.users.refresh(old.refresh_token)) == "refresh_expired"
     await world.clock.advance(1)
-    assert await world.users.forget_old_sessions() == 1
+    assert await world.users.purge_expired_sessions() == 1
     assert await refused(world.users.refresh(old.refresh_token)) == "refresh_invalid"
     assert await refused(world.users.refresh(young.refresh_token)) == "refresh_expired"
 
 
 async def test_the_job_forgets_again_and_again(world: World) -> None:
     await world.users.create_user(ANN, PASSWORD, "Ann")
-    job = asyncio.ensure_future(world.users.keep_forgetting())
+    job = asyncio.ensure_future(world.users.purge_expired())
     for _ in range(2):
         await login(world.users)
         world.clock.jump(38 * DAY_MILLIS / 1000)

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
+from houseful.kernel.roles import Role
 from houseful.users.tokens import AccessTokens, RefreshCookie
-from houseful.webapi.auth import Role
 from tests.unit.users.support import ANN, OURS, PASSWORD, SECRETS, MakeWorld, World, code, cookie_login, json
 
 # Access tokens
@@ -252,7 +252,7 @@ def test_which_origins_are_ours(base_url: str, origin: str, host: str, good: boo
 
 def test_who_opened_it_at_the_wrong_address_is_told_the_right_one() -> None:
     for base_url in ("https://tickets.example.org", "http://127.0.0.1:8000"):
-        with pytest.raises(ProblemError) as refusal:
+        with pytest.raises(DomainError) as refusal:
             RefreshCookie(base_url).check_origin(
                 {"origin": "https://shop.example.org", "host": "shop.example.org"}
             )

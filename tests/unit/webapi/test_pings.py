@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from houseful.kernel.roles import Role
 from houseful.manifests import MANIFESTS
 from houseful.webapi import responses
-from houseful.webapi.auth import Role
 from houseful.webapi.responses import EVENT_STREAM, Stream, server_sent
 from tests.support.deployment import House, open_stream
 

@@ -12,13 +12,13 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import WorkHere
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import ManualClock
-from houseful.kernel.errors import ProblemError
 from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Store, Transaction
-from houseful.webapi.auth import Identity, Role
+from houseful.kernel.roles import Identity, Role
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, purge_expired
+from houseful.webapi.problems import ProblemError
 from houseful.webapi.responses import View
 
 WHO = Identity("usr_1", "ses_1", frozenset({Role.BUYER}), 2**53)

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.manifests import MANIFESTS
 from houseful.webapi import validation
 from houseful.webapi.dispatch import _query
+from houseful.webapi.problems import status_of
 from houseful.webapi.requests import Input, NoQuery, decode
 from houseful.webapi.validation import ONE_LINE, WRONG
 
@@ -86,15 +87,15 @@ class Form(Input, frozen=True, kw_only=True):
     ],
 )
 def test_a_form(change: dict[str, Any], errors: dict[str, str]) -> None:
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         decode(Form, json.dumps({"title": "Title"} | change).encode())
-    assert refused.value.status == 422
+    assert status_of(refused.value) == 422
     assert refused.value.errors == errors
 
 
 @pytest.mark.parametrize("body", [b"[]", b"5", b"null", b'"text"'])
 def test_no_object_at_all(body: bytes) -> None:
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         decode(Form, body)
     assert refused.value.errors == {"body": "has to be an object"}
 
@@ -125,7 +126,7 @@ class Question(Input, frozen=True, kw_only=True):
     ],
 )
 def test_a_query(query: bytes, errors: dict[str, str]) -> None:
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         _query(Question, query)
     assert refused.value.errors == errors
 
@@ -137,7 +138,7 @@ def test_what_fits_is_taken_as_it_is() -> None:
 
 
 def test_there_are_no_parameters() -> None:
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(DomainError) as refused:
         _query(NoQuery, b"a=1")
     assert refused.value.errors == {"a": "is unknown here; there are none"}
 

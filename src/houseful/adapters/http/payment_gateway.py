@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import DomainError, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from houseful.webapi.problems import error_of
 
 _INTENTS = "/api/payments/intents"
 
@@ -65,7 +66,7 @@ def _intent_of(answer: ServiceAnswer) -> PaymentIntent:
         raise Unavailable(f"the payment gateway's answer can't be understood: {error}") from error
 
 
-def _error_of(answer: ServiceAnswer, what: str) -> ProblemError | Unavailable:
+def _error_of(answer: ServiceAnswer, what: str) -> DomainError | Unavailable:
     unclear = Unavailable(f"the payment gateway answered {answer.status} to {what}")
     if not 400 <= answer.status < 500 or answer.status in _SAYS_NOTHING:
         return unclear
@@ -75,4 +76,4 @@ def _error_of(answer: ServiceAnswer, what: str) -> ProblemError | Unavailable:
         return unclear  # it came from something in between
     if answer.status == 404 and said.code != "intent_not_found":
         return unclear  # somebody else's 404, such as that of a gateway without this service
-    return ProblemError(answer.status, said.code, said.detail, errors=said.errors)
+    return error_of(answer.status, said.code, said.detail, said.errors)

@@ -24,9 +24,9 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from houseful.kernel.errors import ProblemError
 from houseful.webapi.asgi import App
-from houseful.webapi.responses import Response, problem, service_unavailable
+from houseful.webapi.problems import ProblemError, problem, service_unavailable
+from houseful.webapi.responses import Response
 
 CUT = "houseful.cut"
 """The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""

@@ -94,7 +94,7 @@ class KafkaBus:
         places = await self._admin.places([self._prefix + topic])
         return sum((await self._admin.ends(places)).values())
 
-    async def keep_house(self) -> None:
+    async def purge_expired(self) -> None:
         """The retention of the topics is the brokers' business."""
 
     async def ready(self) -> None:

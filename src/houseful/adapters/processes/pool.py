@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from houseful.adapters.processes.worker import NUMBER_BYTES, Packed, error_of
-from houseful.kernel.errors import ProblemError, Unavailable
+from houseful.kernel.errors import LimitReached, Overloaded, Unavailable
 from houseful.kernel.pieces import PIECE_BYTES
 from houseful.kernel.telemetry import get_logger
 
@@ -139,18 +139,16 @@ class WorkerProcesses:
             raise Unavailable("this process is about to end")
         line = self._lines.get(whose) or _Line()
         if line.count >= most:
-            raise ProblemError(
-                429,
+            raise LimitReached(
                 "too_busy",
                 f"Of what you asked for, {line.count} things that take long are not done yet. Wait for them.",
-                headers={"retry-after": str(_RETRY_SECONDS)},
+                retry_after_seconds=_RETRY_SECONDS,
             )
         if len(self._jobs) >= self._most_waiting:
-            raise ProblemError(
-                503,
+            raise Overloaded(
                 "too_busy",
                 "Too many ask at this moment for what takes long. Try again in a few seconds.",
-                headers={"retry-after": str(_RETRY_SECONDS)},
+                retry_after_seconds=_RETRY_SECONDS,
             )
         self._lines[whose] = line
         line.count += 1

@@ -193,7 +193,7 @@ class LocalBus:
         self.must_be_open()
         return self._file.lags()
 
-    async def keep_house(self) -> None:
+    async def purge_expired(self) -> None:
         while True:
             await self.clock.sleep(_PRUNE_SECONDS)
             await self.prune(self.clock.now() - _KEPT_MILLIS)

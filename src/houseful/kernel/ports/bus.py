@@ -77,7 +77,7 @@ class Bus(Protocol):
         """
         ...
 
-    async def keep_house(self) -> None:
+    async def purge_expired(self) -> None:
         """Forget, now and then, what everybody has had for a week, until cancelled; returns at once where the
         broker does that by itself.
         """

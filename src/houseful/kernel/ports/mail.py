@@ -35,7 +35,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 class Mailer(Protocol):
     async def send(self, letter: Letter) -> None:
-        """Raises `Unavailable` where it may be tried again, `ProblemError` where the address is refused for
+        """Raises `Unavailable` where it may be tried again, `DomainError` where the address is refused for
         good.
         """
         ...

@@ -23,7 +23,7 @@ class PaymentGateway(Protocol):
     """A card processor, by its server-side interface. Every call carries its own idempotency key: repeating
     it is safe.
 
-    Raises `Unavailable` where the outcome is unknown (repeat with the same key), and `ProblemError` where the
+    Raises `Unavailable` where the outcome is unknown (repeat with the same key), and `DomainError` where the
     gateway says no.
     """
 

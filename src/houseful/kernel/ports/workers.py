@@ -16,8 +16,8 @@ class Workers(Protocol):
         in or out can be pickled.
 
         Of one `whose` (a user's id, say) one piece of work is done at a time, in order. Raises
-        `ProblemError`:
-        429 where `most` of theirs are not done yet, 503 where too many of everybody's are; and `Unavailable`
+        `LimitReached` where `most` of theirs are not done yet, `Overloaded` where too many of everybody's
+        are; and `Unavailable`
         where the outcome is not known. Whoever stops waiting for what has not begun takes it back.
         """
         ...

@@ -9,9 +9,9 @@ from typing import ClassVar
 import msgspec
 
 from houseful.kernel.documents import Document, Millis
-from houseful.kernel.errors import ProblemError, not_found
+from houseful.kernel.errors import StateConflict, not_found
+from houseful.kernel.roles import Identity, Role
 from houseful.tickets.domain.shows import Show
-from houseful.webapi.auth import Identity, Role
 
 MOST_STAFF = 200
 
@@ -40,16 +40,16 @@ def may_scan(who: Identity, show: Show, staff: GateStaff | None) -> bool:
 
 
 def named(staff: GateStaff, member: Member) -> GateStaff:
-    """Naming somebody again changes nothing. Raises `ProblemError` (409) for more than can be."""
+    """Naming somebody again changes nothing. Raises `StateConflict` for more than can be."""
     if any(one.user_id == member.user_id for one in staff.members):
         return staff
     if len(staff.members) >= MOST_STAFF:
-        raise ProblemError(409, "too_many_staff", f"An event has at most {MOST_STAFF} gate accounts.")
+        raise StateConflict("too_many_staff", f"An event has at most {MOST_STAFF} gate accounts.")
     return msgspec.structs.replace(staff, members=(*staff.members, member))
 
 
 def without(staff: GateStaff, user_id: str) -> GateStaff:
-    """Raises `ProblemError` (404) for somebody who is not named."""
+    """Raises `NotFound` for somebody who is not named."""
     members = tuple(one for one in staff.members if one.user_id != user_id)
     if len(members) == len(staff.members):
         raise not_found("member")

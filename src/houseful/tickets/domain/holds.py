@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import ProblemError, invalid
+from houseful.kernel.errors import DomainError, Invalid, StateConflict, invalid
 
 HOLD_LIMIT = "hold_limit"
 MOST_HOLDS = 10
@@ -82,13 +82,12 @@ def allowance_id(event_id: str, user_id: str) -> str:
 
 
 def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
-    """With this hold among the running ones, in its place if it is there. Raises `ProblemError` where that
+    """With this hold among the running ones, in its place if it is there. Raises `DomainError` where that
     is one too many.
     """
     others = tuple(one for one in allowance.running if one.until > now and one.hold_id != hold.id)
     if len(others) >= MOST_HOLDS:
-        raise ProblemError(
-            409,
+        raise StateConflict(
             HOLD_LIMIT,
             f"You have {len(others)} holds of this event running; release or pay for one of them first.",
             limit=MOST_HOLDS,
@@ -101,10 +100,9 @@ def seats_running(allowance: Allowance | None, now: Millis) -> int:
     return 0 if allowance is None else sum(one.seats for one in allowance.running if one.until > now)
 
 
-def too_many_unproven(most: int, held: int) -> ProblemError:
+def too_many_unproven(most: int, held: int) -> DomainError:
     """For a buyer who has paid for nothing yet."""
-    return ProblemError(
-        409,
+    return StateConflict(
         HOLD_LIMIT,
         f"Until you have paid for an order, you can hold {most} seats of this event at a time. You hold "
         f"{held} already: order and pay for them, or give some back first.",
@@ -133,16 +131,15 @@ def as_made(hold: Hold) -> Hold:
 
 
 def check_wanted(seats: Sequence[int]) -> None:
-    """Raises `ProblemError` for a list of seats that can't be held whatever their state."""
+    """Raises `DomainError` for a list of seats that can't be held whatever their state."""
     if not seats:
         raise invalid({"seats": "is empty"}, "Name at least one seat.")
     if len(set(seats)) < len(seats):
         raise invalid({"seats": "names a seat twice"}, "A seat is named twice.")
 
 
-def too_many(most: int, field: str) -> ProblemError:
-    return ProblemError(
-        422,
+def too_many(most: int, field: str) -> DomainError:
+    return Invalid(
         "too_many_seats",
         f"At most {most} seats at a time for this event.",
         errors={field: f"is more than {most}"},

@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import StateConflict
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
 from houseful.tickets.domain.refund_reasons import Money, Reason, in_words
 
@@ -323,15 +323,15 @@ def looked_at(order: Order, now: Millis) -> Order:
 
 
 def check_cancel(order: Order, refundable_until: Millis, used: bool, now: Millis) -> None:
-    """Raises `ProblemError` (409) where a buyer may not cancel any more."""
+    """Raises `StateConflict` where a buyer may not cancel any more."""
     if order.state is not OrderState.CONFIRMED:
         return
     if used:
-        raise ProblemError(
-            409, "cancel_closed", "A ticket of this order was used; it can't be cancelled any more."
+        raise StateConflict(
+            "cancel_closed", "A ticket of this order was used; it can't be cancelled any more."
         )
     if now >= refundable_until:
-        raise ProblemError(409, "cancel_closed", "The time in which this order could be cancelled is over.")
+        raise StateConflict("cancel_closed", "The time in which this order could be cancelled is over.")
 
 
 def _sold(order: Order) -> list[SoldSeat]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError, NotFound, StateConflict
 from houseful.kernel.times import end_of, rfc3339
 from houseful.messages import EventChanged, EventPublished
 
@@ -97,24 +97,22 @@ def moved(show: Show, state: ShowState, **changes: object) -> Show:
     return msgspec.structs.replace(show, state=state, **changes)
 
 
-def not_ready() -> ProblemError:
-    return ProblemError(
-        409, "inventory_not_ready", "The seats of this event are still being made. Try again in a moment."
+def not_ready() -> DomainError:
+    return StateConflict(
+        "inventory_not_ready", "The seats of this event are still being made. Try again in a moment."
     )
 
 
 def check_on_sale(show: Show | None, now: Millis) -> Show:
-    """The show, if its seats may be held now; raises `ProblemError` otherwise."""
+    """The show, if its seats may be held now; raises `DomainError` otherwise."""
     if show is None:
-        raise ProblemError(404, "event_not_found", "There is no such event on sale.")
+        raise NotFound("event_not_found", "There is no such event on sale.")
     if show.state is ShowState.CANCELLED:
-        raise ProblemError(409, "event_cancelled", "This event was cancelled.")
+        raise StateConflict("event_cancelled", "This event was cancelled.")
     if show.state is not ShowState.READY:
         raise not_ready()
     if show.on_sale_at is not None and now < show.on_sale_at:
-        raise ProblemError(
-            409, "not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at)
-        )
+        raise StateConflict("not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at))
     if now >= show.is_over_at:
-        raise ProblemError(409, "event_ended", "This event is over; it is not on sale any more.")
+        raise StateConflict("event_ended", "This event is over; it is not on sale any more.")
     return show

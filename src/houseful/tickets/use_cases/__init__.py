@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError
 from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.emails import Proofs
 from houseful.tickets.domain.holds import HOLD_LIMIT
@@ -72,7 +72,7 @@ class Tickets:
         """
         try:
             return await hold()
-        except ProblemError as refusal:
+        except DomainError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.settlement.ask_for_payments(user_id):
                 raise
         return await hold()
@@ -114,7 +114,7 @@ class Tickets:
     async def send_post(self) -> None:
         await self._sweep(self.post.send_due, many=LETTERS_AT_ONCE)
 
-    async def keep_house(self) -> None:
+    async def purge_expired(self) -> None:
         """Count what an older version did not; forget kept answers after their 48 hours."""
         await self.figures.count_blocked()
         while True:

@@ -6,11 +6,11 @@ has expired is seen by the clock.
 """
 
 import asyncio
-import base64
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,6 @@ from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_ind
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers
 from houseful.webapi.cached_bodies import Kept
-from houseful.webapi.responses import server_sent
 
 log = get_logger(__name__)
 
@@ -51,6 +50,14 @@ def _totals(layout: Layout) -> Counter[Place]:
     )
 
 
+class SeatsUpdate(NamedTuple):
+    """What a watcher of a hall is told; docs/seat-map.md describes `data`. All watchers get the same one."""
+
+    kind: Literal["snapshot", "delta"]
+    data: bytes
+    version: int
+
+
 class HallView:
     """The seats of one event: one status byte a seat, counts, and who watches."""
 
@@ -59,7 +66,7 @@ class HallView:
         self.layout = layout
         self.statuses = bytearray([AVAILABLE]) * layout.seats_total
         self.dirty: set[int] = set(range(len(layout.blocks)))
-        self.watchers: set[asyncio.Queue[bytes]] = set()
+        self.watchers: set[asyncio.Queue[SeatsUpdate | None]] = set()
         self.used_at = now
         self.looked_at = now
         self._nonce = nonce
@@ -190,14 +197,14 @@ class HallView:
             return
         if self.watchers:
             delta = encode_delta((ordinal, self.statuses[ordinal]) for ordinal in self._unsent)
-            message = server_sent("delta", base64.b64encode(delta), str(self.version))
+            update = SeatsUpdate("delta", delta, self.version)
             for queue in list(self.watchers):
                 if queue.full():
                     self.watchers.discard(queue)
                     queue.get_nowait()
-                    queue.put_nowait(b"")
+                    queue.put_nowait(None)
                 else:
-                    queue.put_nowait(message)
+                    queue.put_nowait(update)
         self._unsent.clear()
 
 
@@ -303,21 +310,23 @@ class Availability:
                 if origin != self._origin:
                     self.look_again(event_id, map(int, indexes.split(",")))
 
-    async def watch(self, event_id: str, layout: Layout, last_id: str | None) -> AsyncIterator[bytes]:
-        """Server-sent messages: a snapshot, unless the watcher has this very version, then changes for as
+    async def watch(
+        self, event_id: str, layout: Layout, last_id: str | None
+    ) -> AsyncGenerator[SeatsUpdate, None]:
+        """A snapshot, unless the watcher has this very version, then changes for as
         long as one listens.
         """
         view = await self.view(event_id, layout)
         view.send_changes()
-        queue: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE)
+        queue: asyncio.Queue[SeatsUpdate | None] = asyncio.Queue(_QUEUE)
         view.watchers.add(queue)
         try:
             if last_id != str(view.version):
-                yield server_sent("snapshot", base64.b64encode(view.snapshot()), str(view.version))
+                yield SeatsUpdate("snapshot", view.snapshot(), view.version)
             while True:
-                message = await queue.get()
-                if not message:
+                update = await queue.get()
+                if update is None:
                     return
-                yield message
+                yield update
         finally:
             view.watchers.discard(queue)

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from houseful.kernel.errors import Conflict, Duplicate
 from houseful.kernel.ports import Clock, Store, Transaction
+from houseful.kernel.roles import Identity
 from houseful.tickets.domain import scans, ticket_codes
 from houseful.tickets.domain.gate_staff import GateStaff, may_scan
 from houseful.tickets.domain.layout import Layout
@@ -12,7 +13,6 @@ from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.use_cases.inventory import Inventory
-from houseful.webapi.auth import Identity
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Transient, Unavailable
+from houseful.kernel.errors import Conflict, DomainError, Duplicate, Transient, Unavailable
 from houseful.kernel.ports import (
     Attachment,
     Clock,
@@ -160,7 +160,7 @@ class Post:
         except Transient as error:
             pause = min(_FIRST_PAUSE_MILLIS * 2**queued.tries, _LONGEST_PAUSE_MILLIS)
             await self._failed(queued, now + pause, str(error))
-        except ProblemError as refusal:
+        except DomainError as refusal:
             log.warning("letter refused", extra={"letter": queued.id, "error": refusal.detail})
             await self._failed(queued, None, refusal.detail)
         except Exception as error:  # a bug with one letter must not keep the others from going out
@@ -247,5 +247,5 @@ class Post:
         """Raises `Unavailable` also where too much is asked of the workers: a letter can wait."""
         try:
             return await self._workers.run(printing.tickets_pdf, show, order, tickets, whose="post")
-        except ProblemError as busy:
+        except DomainError as busy:
             raise Unavailable(busy.detail) from busy

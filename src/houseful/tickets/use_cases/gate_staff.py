@@ -27,7 +27,7 @@ class Staff:
         return await self._store.get(GateStaff, show.id) or GateStaff(id=show.id)
 
     async def name(self, show: Show, email: str, authorization: str) -> GateStaff:
-        """Raises `ProblemError`: 422 where there is no gate account with this address, 409 for too many."""
+        """Raises `Invalid` where there is no gate account with this address, `StateConflict` for too many."""
         account = await self._gate_account(email, authorization)
         member = Member(
             user_id=account.id, email=account.email, name=account.name, added_at=self._clock.now()
@@ -45,7 +45,7 @@ class Staff:
         return await self._store.transact(work)
 
     async def remove(self, show: Show, user_id: str) -> GateStaff:
-        """Raises `ProblemError` (404) for somebody who is not named."""
+        """Raises `NotFound` for somebody who is not named."""
 
         async def work(tx: Transaction) -> GateStaff:
             before = await tx.get(GateStaff, show.id)

@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Unavailable, not_found
+from houseful.kernel.errors import (
+    Conflict,
+    DomainError,
+    Duplicate,
+    Invalid,
+    StateConflict,
+    Unavailable,
+    not_found,
+)
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds
@@ -173,8 +181,8 @@ class Holding:
         return view
 
     async def replay(self, tx: Transaction, context: IdempotencyContext) -> schemas.HoldView | None:
-        """What this use of a key was answered when it made its hold, if it did. Raises `ProblemError`
-        (422) where it asked for something else then.
+        """What this use of a key was answered when it made its hold, if it did. Raises
+        `Invalid` where it asked for something else then.
         """
         hold = await tx.get(Hold, context.named("hold"))
         if hold is None:
@@ -184,7 +192,7 @@ class Holding:
         return schemas.hold_view(holds.as_made(hold), layout, hold.made_at)
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
-        """Put the hold into the buyer's allowance. Raises `ProblemError` where it is one too many."""
+        """Put the hold into the buyer's allowance. Raises `DomainError` where it is one too many."""
         id = allowance_id(hold.event_id, hold.user_id)
         allowance = await tx.get(Allowance, id)
         if allowance is None:
@@ -291,19 +299,16 @@ async def _has_paid(tx: Transaction, user_id: str) -> bool:
     return any(order.state is OrderState.CONFIRMED and order.total_minor > 0 for order in latest)
 
 
-def already_ordered(hold: Hold) -> ProblemError:
-    return ProblemError(
-        409, "already_ordered", "These seats are in an order already.", order_id=hold.order_id
-    )
+def already_ordered(hold: Hold) -> DomainError:
+    return StateConflict("already_ordered", "These seats are in an order already.", order_id=hold.order_id)
 
 
-def hold_expired() -> ProblemError:
-    return ProblemError(409, "hold_expired", "The time to order these seats has run out. Choose seats again.")
+def hold_expired() -> DomainError:
+    return StateConflict("hold_expired", "The time to order these seats has run out. Choose seats again.")
 
 
-def _not_enough(quantity: int, available: int) -> ProblemError:
-    return ProblemError(
-        409,
+def _not_enough(quantity: int, available: int) -> DomainError:
+    return StateConflict(
         "not_enough_seats",
         f"There are not {quantity} free seats of this kind any more."
         if available
@@ -321,5 +326,5 @@ def _wanted(layout: Layout, category: str | None, section_id: str | None) -> tup
     if section_id is not None and section is None:
         errors["best_available.section"] = "is no section of this event"
     if errors:
-        raise ProblemError(422, "validation_failed", "Some fields need a correction.", errors=errors)
+        raise Invalid("validation_failed", "Some fields need a correction.", errors=errors)
     return category_index, None if section is None else section.index

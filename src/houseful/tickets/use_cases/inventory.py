@@ -5,7 +5,7 @@ import random
 
 import msgspec
 
-from houseful.kernel.errors import Conflict, Duplicate, ProblemError, Transient, not_found
+from houseful.kernel.errors import Conflict, DomainError, Duplicate, StateConflict, Transient, not_found
 from houseful.kernel.ports import Clock, ServiceClient, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff
@@ -77,7 +77,8 @@ class Inventory:
         return show
 
     async def layout(self, event_id: str) -> Layout:
-        """An event's hall. Raises `ProblemError`: 404 for no such event, 409 while its plan is not here yet.
+        """An event's hall. Raises `NotFound` for no such event, `StateConflict` while its plan is not here
+        yet.
 
         Which plan an event has never changes, so it is asked for once.
         """
@@ -246,7 +247,7 @@ class Inventory:
         return show
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
-        """Take seats off sale and put others on sale again, all or none. Raises `ProblemError` with the
+        """Take seats off sale and put others on sale again, all or none. Raises `DomainError` with the
         seats that are taken, or while they are still being made.
         """
         layout = await self.layout(show.id)
@@ -277,14 +278,13 @@ class Inventory:
         try:
             await self._store.transact(work)
         except (Conflict, Duplicate) as error:
-            raise ProblemError(409, "busy", "These seats are changing hands just now; try again.") from error
+            raise StateConflict("busy", "These seats are changing hands just now; try again.") from error
         self._availability.touch(show.id, indexes)
 
 
-def _in_use(layout: Layout, ordinals: list[int]) -> ProblemError:
+def _in_use(layout: Layout, ordinals: list[int]) -> DomainError:
     """What an organizer is told of seats that can't be blocked."""
-    return ProblemError(
-        409,
+    return StateConflict(
         "seats_taken",
         f"Held or sold just now: {named(layout, sorted(ordinals))}. Nothing was changed.",
         taken=[layout.seat_id(ordinal) for ordinal in sorted(ordinals)],

@@ -1,11 +1,11 @@
 """Ordering: from a hold to an order with a payment, its seats sold or given back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import ProblemError, not_found
+from houseful.kernel.errors import StateConflict, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds, orders
@@ -97,7 +97,7 @@ class Ordering:
                 return earlier
             raise already_ordered(hold)
         if hold.state is HoldState.RELEASED:
-            raise ProblemError(409, "hold_released", "This hold was given back. Choose seats again.")
+            raise StateConflict("hold_released", "This hold was given back. Choose seats again.")
         if hold.until <= now:
             raise hold_expired()
         show = check_on_sale(await tx.get(Show, hold.event_id), now)
@@ -208,7 +208,7 @@ class Ordering:
             shown.append((order, schemas.order_view(order, show, layout, self._clock.now())))
         return shown
 
-    async def watch_order(self, user_id: str, order_id: str) -> AsyncIterator[schemas.OrderView]:
+    async def watch_order(self, user_id: str, order_id: str) -> AsyncGenerator[schemas.OrderView, None]:
         """The order now and whenever it has changed."""
         before: schemas.OrderView | None = None
         async for _ in self._signals.watch(order_id):

@@ -12,7 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from houseful.kernel.documents import Document, Millis
-from houseful.kernel.errors import Conflict, ProblemError, Transient, Unavailable
+from houseful.kernel.errors import Conflict, DomainError, Transient, Unavailable
 from houseful.kernel.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.tickets.domain import orders
@@ -228,12 +228,12 @@ class Settlement:
                     await self._gateway.cancel(order.intent_id, key=key)
                 case Due.REFUND:
                     await self._gateway.refund(order.intent_id, key=key, amount_minor=order.total_minor)
-        except ProblemError as refusal:
+        except DomainError as refusal:
             await self._refused(order, due, refusal)
         else:
             await self._change(order.id, lambda order: orders.settled(order, due, self._clock.now()))
 
-    async def _refused(self, order: Order, due: Due, refusal: ProblemError) -> None:
+    async def _refused(self, order: Order, due: Due, refusal: DomainError) -> None:
         """What the gateway won't do it may have done already; otherwise it is looked at again, and loudly."""
         assert order.intent_id is not None, "only an intent can be settled"
         intent = await self._gateway.intent(order.intent_id)

@@ -1,6 +1,6 @@
 """Figures for the organizer: what is sold, per category and per minute, and every order as CSV."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from houseful.kernel.ports import Clock, Store, Transaction
@@ -65,7 +65,7 @@ class Figures:
         minutes = sales.last_minutes(figures, self._clock.now(), _MINUTES)
         return schemas.sales_view(show, figures, view, admitted, minutes)
 
-    async def watch_sales(self, show: Show) -> AsyncIterator[schemas.SalesView]:
+    async def watch_sales(self, show: Show) -> AsyncGenerator[schemas.SalesView, None]:
         before: schemas.SalesView | None = None
         while True:
             current = await self.sales(show)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import Invalid
 from houseful.tickets.domain.blocks import Block, Claim, SeatsTaken, block_id
 from houseful.tickets.domain.layout import Layout
 
 
 def ordinals_of(layout: Layout, seat_ids: Sequence[str], field: str) -> list[int]:
-    """Raises `ProblemError` (422) naming the seats that the hall does not have."""
+    """Raises `Invalid` naming the seats that the hall does not have."""
     ordinals = [ordinal for id in seat_ids if (ordinal := layout.ordinal_of(id)) is not None]
     if len(ordinals) < len(seat_ids):
         unknown = {
@@ -16,7 +16,7 @@ def ordinals_of(layout: Layout, seat_ids: Sequence[str], field: str) -> list[int
             for i, id in enumerate(seat_ids)
             if layout.ordinal_of(id) is None
         }
-        raise ProblemError(422, "seat_not_found", "Some seats do not exist in this event.", errors=unknown)
+        raise Invalid("seat_not_found", "Some seats do not exist in this event.", errors=unknown)
     return ordinals
 
 

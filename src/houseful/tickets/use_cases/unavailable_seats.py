@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from houseful.kernel.errors import ProblemError
+from houseful.kernel.errors import DomainError, StateConflict
 from houseful.kernel.ports import Reader
 from houseful.tickets.domain.blocks import BLOCKED, Claim, SeatsTaken, SeatState
 from houseful.tickets.domain.holds import Hold
@@ -13,7 +13,7 @@ from houseful.tickets.domain.orders import Order
 _MOST_NAMED = 5
 
 
-async def refused(reader: Reader, user_id: str, layout: Layout, taken: SeatsTaken) -> ProblemError:
+async def refused(reader: Reader, user_id: str, layout: Layout, taken: SeatsTaken) -> DomainError:
     """Reads what one's own seats are held by, and whose the sold ones are; only on the way to a refusal."""
     claims = {ordinal: claim for ordinal, claim in taken.claims.items() if claim is not None}
     held = {n: claim.by for n, claim in claims.items() if claim.by in taken.own_holds}
@@ -38,7 +38,7 @@ async def refused(reader: Reader, user_id: str, layout: Layout, taken: SeatsTake
     order_ids = [*(hold.order_id for hold in holds.values() if hold.order_id), *bought.values()]
     if order_ids:
         extra["order_id"] = order_ids[0]
-    return ProblemError(409, "seats_taken", " ".join(_words(layout, taken, claims, held, bought)), **extra)
+    return StateConflict("seats_taken", " ".join(_words(layout, taken, claims, held, bought)), **extra)
 
 
 def _words(

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import ProblemError, Unavailable, not_found
+from houseful.kernel.errors import LimitReached, NotFound, Unavailable, not_found
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.tickets.domain.emails import (
     KINDS,
@@ -45,7 +45,7 @@ class Undelivered:
 
     async def correct(self, show: Show, order_id: str, email: str, who: str) -> list[QueuedLetter]:
         """The buyer's address is another one, and the order's letters go there: those that have not gone, and
-        the one with the tickets. Raises `ProblemError`: 404, 429.
+        the one with the tickets. Raises `NotFound`, `LimitReached`.
         """
         await self._count(who)
         now = self._clock.now()
@@ -77,16 +77,15 @@ class Undelivered:
         except Unavailable:
             return
         if seconds:
-            raise ProblemError(
-                429,
+            raise LimitReached(
                 "too_many_letters",
                 f"At most {_CORRECTIONS_PER_HOUR} letters an hour can be sent again. Wait a while.",
-                headers={"retry-after": str(max(1, round(seconds)))},
+                retry_after_seconds=max(1, round(seconds)),
             )
 
     async def prove(self, token: str) -> None:
         """The address that a letter with this token went to is its reader's; what waited for that goes. Again
-        is once. Raises `ProblemError` (404).
+        is once. Raises `NotFound`.
         """
         id = self._proofs.recipient(token)
         now = self._clock.now()
@@ -94,8 +93,8 @@ class Undelivered:
         async def work(tx: Transaction) -> None:
             recipient = None if id is None else await tx.get(Recipient, id)
             if recipient is None:
-                raise ProblemError(
-                    404, "proof_unknown", "This link is none of ours. Copy the whole of it from the letter."
+                raise NotFound(
+                    "proof_unknown", "This link is none of ours. Copy the whole of it from the letter."
                 )
             if recipient.proven_at is None:
                 tx.put(replace(recipient, proven_at=now))

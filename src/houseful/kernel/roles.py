@@ -1,0 +1,25 @@
+"""Who asks, and what they may do."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Role(StrEnum):
+    BUYER = "buyer"
+    ORGANIZER = "organizer"
+    GATE = "gate"
+    ADMIN = "admin"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A verified access token's holder."""
+
+    user_id: str
+    session_id: str
+    roles: frozenset[str]
+    expires_at: int
+    version: int = 0
+
+    def has(self, *roles: Role) -> bool:
+        return not self.roles.isdisjoint(roles)
