@@ -92,10 +92,8 @@ async def publish(app: wiring.Running, organizer: Identity, body: bytes) -> tupl
 
 async def serve(settings: Settings, seats: int) -> None:
     measured = replace(tickets.MANIFEST, endpoints=(*tickets.MANIFEST.endpoints, EMPTY))
-    vars(wiring)["MANIFESTS"] = tuple(
-        measured if manifest is tickets.MANIFEST else manifest for manifest in MANIFESTS
-    )
-    async with wiring.running(settings) as app:
+    manifests = [measured if manifest is tickets.MANIFEST else manifest for manifest in MANIFESTS]
+    async with wiring.running(settings, manifests=manifests) as app:
         event_id, rows, _ = await make_event(app, seats)
         freeze_gc()  # as `houseful up` does
         sock = listen(settings.host, settings.port)

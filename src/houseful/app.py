@@ -99,6 +99,7 @@ async def running(
     settings: Settings,
     *,
     parts: Collection[str] = PARTS,
+    manifests: Sequence[Manifest[Any]] = MANIFESTS,
     clock: Clock | None = None,
     ids: Ids | None = None,
     secrets: Secrets | None = None,
@@ -111,13 +112,14 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Start these parts, and stop them in the reverse order: background work, messages, stores.
 
+    `manifests` are the services of the installation. The process runs those among `parts`.
     A `bus`, a `coordination` and `workers` that are given are shared with others, and stay open. Without
     `background` no relay, consumer or job runs: for tests that take each step themselves. Raises
     `FolderInUse`, `SettingsError`, `StoresDiffer`, and `Unavailable` for what can't be opened.
     """
     _refuse_what_can_not_work(settings, parts, has_bus=bus is not None, has_locks=coordination is not None)
     clock, ids = clock or SystemClock(), ids or SystemIds()
-    manifests = [manifest for manifest in MANIFESTS if manifest.name in parts]
+    every, manifests = manifests, [manifest for manifest in manifests if manifest.name in parts]
     async with AsyncExitStack() as stack:
         # Settings to adapters.
         if manifests:
@@ -157,7 +159,7 @@ async def running(
 
         # Services to the way in.
         jobs = BackgroundJobs(clock)
-        offered = {one.name: (apps[one.name], one.endpoints) for one in MANIFESTS if one.name in apps}
+        offered = {one.name: (apps[one.name], one.endpoints) for one in every if one.name in apps}
         management = ManagementEndpoints(
             [(name, endpoints) for name, (_, endpoints) in offered.items()],
             {f"{name} store": store.ready for name, store in stores.items()},

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from houseful.adapters import factory
 from houseful.app import GATEWAY, PARTS, Running, running
 from houseful.kernel.network_addresses import own_address
+from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
 from houseful.settings import SERVICES, Settings
 
@@ -25,16 +26,20 @@ async def serve(
     parts: Collection[str] = PARTS,
     announce: Callable[[str], None],
     fill: Fill | None = None,
+    clock: Clock | None = None,
 ) -> None:
-    """Run these parts until SIGTERM or SIGINT. `announce` gets the URL once requests are answered; `fill`
-    runs in the background from then on. Raises what `running` raises, and `PortTaken`."""
+    """Run these parts until SIGTERM or SIGINT.
+
+    `announce` gets the URL once requests are answered. `fill` runs in the background from then on. `clock` is
+    the machine's by default. Raises the errors of `running`, and `PortTaken`.
+    """
     from houseful.adapters.http.server import listen
     from houseful.adapters.http.server import serve as answer_requests
 
     fresh = fill is not None and not any([await factory.store_exists(settings, name) for name in SERVICES])
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         settings = _with_address(settings, listener.getsockname()[1], parts)
-        async with running(settings, parts=parts) as app:
+        async with running(settings, parts=parts, clock=clock) as app:
 
             def ready() -> None:
                 freeze_gc()

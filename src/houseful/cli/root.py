@@ -2,12 +2,16 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from houseful.cli import messages, plans, server, upkeep
 from houseful.cli.shared import BUG, FOUND, UNUSABLE
 from houseful.settings import SettingsError
+
+if TYPE_CHECKING:
+    from houseful.kernel.ports import Clock
 
 app = typer.Typer(
     name="houseful",
@@ -30,10 +34,13 @@ app.add_typer(plans.app, name="plan")
 app.add_typer(messages.app, name="messages")
 
 
-def main() -> None:
-    """Ends the process. An error is a sentence, never a trace, unless HOUSEFUL_LOG_LEVEL is debug."""
+def main(*, clock: "Clock | None" = None) -> None:
+    """Run a command and end the process. `clock` is the clock of servers, the machine's by default.
+
+    An error is printed as a sentence. A bug is printed with its trace where HOUSEFUL_LOG_LEVEL is debug.
+    """
     try:
-        app()
+        app(obj=clock)
     except Exception as error:
         code, sentence = _explained(error)
         print(sentence, file=sys.stderr)  # noqa: T201

@@ -29,6 +29,7 @@ class Part(StrEnum):
 
 
 def up(
+    context: typer.Context,
     demo: Annotated[
         bool,
         typer.Option(
@@ -48,10 +49,11 @@ def up(
     _log_settings(settings)
     from houseful.serving import serve as serve_parts
 
-    run(serve_parts(settings, announce=_announce, fill=_fill(settings)))
+    run(serve_parts(settings, announce=_announce, fill=_fill(settings), clock=context.obj))
 
 
 def serve(
+    context: typer.Context,
     parts: Annotated[
         list[Part], typer.Argument(help="What this process runs.", metavar="PART…", show_choices=True)
     ],
@@ -71,7 +73,8 @@ def serve(
     _log_settings(settings)
     from houseful.serving import serve as serve_parts
 
-    run(serve_parts(settings, parts={part.value for part in parts}, announce=_announce, fill=_fill(settings)))
+    names = {part.value for part in parts}
+    run(serve_parts(settings, parts=names, announce=_announce, fill=_fill(settings), clock=context.obj))
 
 
 def demo(data: Data = None) -> None:
