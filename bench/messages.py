@@ -112,7 +112,7 @@ async def _send_one(app: wiring.Running, number: int) -> None:
 async def _look(app: wiring.Running, behind: list[float]) -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
-        oldest = (await app.stores["events"].outbox.figures()).oldest_unpublished_at
+        oldest = (await app.stores["events"].outbox.stats()).oldest_unpublished_at
         behind.append(0.0 if oldest is None else max(0, app.clock.now() - oldest) / 1000)
 
 

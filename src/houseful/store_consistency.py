@@ -69,7 +69,7 @@ async def looking(settings: Settings, own: Mapping[str, Store]) -> AsyncIterator
                 exists = store is not None or await factory.store_exists(settings, service)
                 if store is None and exists:
                     store = await stack.enter_async_context(
-                        factory.opened_look(settings, service, VOUCHING_DOCUMENTS, clock=clock, ids=ids)
+                        factory.opened_subset(settings, service, VOUCHING_DOCUMENTS, clock=clock, ids=ids)
                     )
                     if store is not None:
                         others[service] = store
@@ -102,7 +102,7 @@ async def accept(settings: Settings, service: str) -> list[str]:
     for name in SERVICES:
         if name == service or not await factory.store_exists(settings, name):
             continue
-        async with factory.opened_look(
+        async with factory.opened_subset(
             settings, name, VOUCHING_DOCUMENTS, clock=clock, ids=ids, read_only=False
         ) as store:
             if store is not None and await store.transact(lambda tx: _forget(tx, service)):

@@ -311,7 +311,7 @@ class Run:
             opening = opened_store(settings, manifest, clock=SystemClock(), ids=SystemIds(), read_only=True)
             try:
                 async with opening as store:
-                    oldest = (await store.outbox.figures()).oldest_unpublished_at
+                    oldest = (await store.outbox.stats()).oldest_unpublished_at
             except Unavailable:
                 return False
             if oldest is not None and oldest < moment:

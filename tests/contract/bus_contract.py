@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import pytest
 
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import Bus, BusLook, Delivery, Envelope, Subscription
+from houseful.kernel.ports import Bus, BusInspection, Delivery, Envelope, Subscription
 
-OpenBus = Callable[[], Awaitable[BusLook]]
+OpenBus = Callable[[], Awaitable[BusInspection]]
 """Opens the same bus once more, as another start of the program would, and closes what it opened before."""
 
 PATIENCE_SECONDS = 30
@@ -74,7 +74,7 @@ async def receive_all(subscription: Subscription, wanted: Sequence[Envelope]) ->
     return found
 
 
-async def everything(bus: BusLook, topic: str) -> list[Envelope]:
+async def everything(bus: BusInspection, topic: str) -> list[Envelope]:
     return [one async for one in bus.entries(topic)]
 
 
@@ -84,7 +84,7 @@ class BusContract:
         raise NotImplementedError
 
     @pytest.fixture
-    async def bus(self, open_bus: OpenBus) -> BusLook:
+    async def bus(self, open_bus: OpenBus) -> BusInspection:
         return await open_bus()
 
     @pytest.fixture
@@ -271,7 +271,7 @@ class BusContract:
             await bus.ready()
 
     async def test_a_look_shows_what_is_kept_and_changes_nothing(
-        self, bus: BusLook, topic: str, group: str
+        self, bus: BusInspection, topic: str, group: str
     ) -> None:
         traced = envelope(
             "evt_Ω", 1, bytes(range(256)), traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -286,7 +286,7 @@ class BusContract:
             assert by_key(found) == by_key(sent)
         assert len(await receive(subscription, 2_401)) == 2_401
 
-    async def test_a_look_ends_while_others_go_on(self, bus: BusLook, topic: str) -> None:
+    async def test_a_look_ends_while_others_go_on(self, bus: BusInspection, topic: str) -> None:
         first = [envelope(f"evt_{number}") for number in range(100)]
         await bus.publish(topic, first)
         over = asyncio.Event()
@@ -302,17 +302,17 @@ class BusContract:
         await publishing
         assert {one.id for one in first} <= {one.id for one in found}
 
-    async def test_a_look_may_be_broken_off(self, bus: BusLook, topic: str) -> None:
+    async def test_a_look_may_be_broken_off(self, bus: BusInspection, topic: str) -> None:
         await bus.publish(topic, [envelope(seq=seq) for seq in range(1, 11)])
         looking = bus.entries(topic)
         assert (await anext(looking)).seq == 1
         del looking
         assert [one.seq for one in await everything(bus, topic)] == list(range(1, 11))
 
-    async def test_a_look_at_a_topic_that_is_not_there(self, bus: BusLook, topic: str) -> None:
+    async def test_a_look_at_a_topic_that_is_not_there(self, bus: BusInspection, topic: str) -> None:
         assert await everything(bus, topic) == []
 
-    async def test_lags_of_all_groups(self, bus: BusLook, topic: str, group: str) -> None:
+    async def test_lags_of_all_groups(self, bus: BusInspection, topic: str, group: str) -> None:
         assert await bus.lags() == {}
         other = f"{topic}-2"
         await bus.publish(topic, [envelope(f"evt_{number}") for number in range(10)])
@@ -331,7 +331,7 @@ class BusContract:
         lags[f"{group}-1", topic] = lags[f"{group}-2", topic] = 2
         assert await bus.lags() == lags
 
-    async def test_a_closed_bus_shows_nothing(self, bus: BusLook, topic: str) -> None:
+    async def test_a_closed_bus_shows_nothing(self, bus: BusInspection, topic: str) -> None:
         await bus.publish(topic, [envelope()])
         await bus.close()
         with pytest.raises(Unavailable):

@@ -799,16 +799,16 @@ class OutboxContract(StoreContract):
         assert [row.published_at for row in await rows(store)] == [5, None, None, None, 5, None]
 
     async def test_figures(self, store: Store) -> None:
-        figures = await store.outbox.figures()
+        figures = await store.outbox.stats()
         assert (figures.unpublished, figures.oldest_unpublished_at) == (0, None)
         for n in range(2):
             async with store.begin() as tx:
                 tx.send(ready("e", n))
         one, two = await store.outbox.unpublished(9)
-        figures = await store.outbox.figures()
+        figures = await store.outbox.stats()
         assert (figures.unpublished, figures.oldest_unpublished_at) == (2, one.created_at)
         await store.outbox.mark_published([one.id], 5)
-        figures = await store.outbox.figures()
+        figures = await store.outbox.stats()
         assert (figures.unpublished, figures.oldest_unpublished_at) == (1, two.created_at)
 
     async def test_rows_are_all_rows_in_order(self, store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.kernel.errors import DomainError, Unavailable
-from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from houseful.kernel.ports import PaymentIntent, ServiceClient, ServiceResponse
 from houseful.webapi.problems import status_of
 from tests.contract.payment_gateway_contract import PaymentGatewayContract
 from tests.unit.payments.world import API_KEY, World
@@ -22,7 +22,7 @@ class LossyClient:
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         answer = await self._client.request(method, path, body=body, headers=headers)
         if self.lost:
             raise Unavailable("the answer was lost")
@@ -64,11 +64,11 @@ class TestHttpPaymentGateway(PaymentGatewayContract):
 
 class FixedAnswer:
     def __init__(self, status: int, body: bytes) -> None:
-        self._answer = ServiceAnswer(status, {}, body)
+        self._answer = ServiceResponse(status, {}, body)
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         return self._answer
 
 

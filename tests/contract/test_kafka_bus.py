@@ -17,7 +17,7 @@ from houseful.adapters.kafka.bus import KafkaBus
 from houseful.adapters.kafka.member import KafkaMember
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import BusLook, Delivery, Subscription
+from houseful.kernel.ports import BusInspection, Delivery, Subscription
 from tests.contract.bus_contract import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
 
@@ -33,7 +33,7 @@ class TestKafkaBus(BusContract):
         opened: list[KafkaBus] = []
         installation = fresh("contract")
 
-        async def open_again() -> BusLook:
+        async def open_again() -> BusInspection:
             for bus in opened:
                 await bus.close()
             opened.append(

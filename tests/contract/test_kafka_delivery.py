@@ -45,7 +45,7 @@ async def deliver(
             await consumer.retry()
         subscription = consumers[0]._subscription
         assert subscription is not None
-        unpublished = (await world.events.outbox.figures()).unpublished
+        unpublished = (await world.events.outbox.stats()).unpublished
         return not unpublished and not await subscription.lag()
 
     await until(done)
@@ -77,7 +77,7 @@ async def test_a_relay_killed_between_publish_and_mark(world: World, monkeypatch
         patch.setattr(world.events.outbox, "mark_published", killed)
         with pytest.raises(Unavailable, match="killed"):
             await world.relay().step()
-    assert (await world.events.outbox.figures()).unpublished == 3
+    assert (await world.events.outbox.stats()).unpublished == 3
     await world.clock.advance(LEASE_SECONDS)
     await deliver(world, world.relay(), [world.consumer()], {"evt_0": [1, 2, 3]})
     assert len(world.bus.published) == 6

@@ -13,7 +13,7 @@ from houseful.adapters.sqlite.bus import LocalBus
 from houseful.adapters.sqlite.bus_file import PARTITIONS, partition_of
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import BusLook
+from houseful.kernel.ports import BusInspection
 from tests.contract.bus_contract import (
     BusContract,
     OpenBus,
@@ -37,7 +37,7 @@ class TestLocalBus(BusContract):
     async def open_bus(self, path: Path) -> AsyncIterator[OpenBus]:
         opened: list[LocalBus] = []
 
-        async def open_again() -> BusLook:
+        async def open_again() -> BusInspection:
             for bus in opened:
                 await bus.close()
             opened.append(LocalBus.open(path, clock=SystemClock()))

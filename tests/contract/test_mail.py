@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec.structs import replace
 
-from houseful.adapters.processes.pool import WorkerProcesses, WorkHere
+from houseful.adapters.processes.pool import InlineWorkers, WorkerProcesses
 from houseful.adapters.smtp import FolderMailer, SmtpMailer
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import DomainError, Overloaded, Unavailable
@@ -98,13 +98,15 @@ async def sink() -> AsyncIterator[SmtpSink]:
 
 @pytest.fixture
 def smtp(sink: SmtpSink) -> SmtpMailer:
-    return SmtpMailer(f"smtp://127.0.0.1:{sink.port}", sender=SENDER, clock=ManualClock(), workers=WorkHere())
+    return SmtpMailer(
+        f"smtp://127.0.0.1:{sink.port}", sender=SENDER, clock=ManualClock(), workers=InlineWorkers()
+    )
 
 
 class TestFolderMailer(MailerContract):
     @pytest.fixture
     async def mailer(self, tmp_path: Path) -> FolderMailer:
-        return FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=WorkHere())
+        return FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=InlineWorkers())
 
     @pytest.fixture
     def arrived(self, tmp_path: Path) -> Arrived:
@@ -130,7 +132,7 @@ class TestSmtpMailer(MailerContract):
 async def test_another_process_writes_the_message(tmp_path: Path) -> None:
     workers = WorkerProcesses()
     try:
-        for folder, whose in (("here", WorkHere()), ("there", workers)):
+        for folder, whose in (("here", InlineWorkers()), ("there", workers)):
             mailer = FolderMailer(tmp_path / folder, sender=SENDER, clock=ManualClock(), workers=whose)
             await mailer.send(LETTER)
     finally:
@@ -143,7 +145,7 @@ async def test_another_process_writes_the_message(tmp_path: Path) -> None:
 
 
 async def test_a_letter_can_wait_while_the_workers_are_busy(tmp_path: Path) -> None:
-    class Busy(WorkHere):
+    class Busy(InlineWorkers):
         async def run(self, work: object, *arguments: object, whose: str, most: int = 16) -> NoReturn:
             raise Overloaded("too_busy", "Too many ask.")
 
@@ -153,7 +155,7 @@ async def test_a_letter_can_wait_while_the_workers_are_busy(tmp_path: Path) -> N
 
 
 async def test_a_folder_has_a_file_for_each_letter(tmp_path: Path) -> None:
-    mailer = FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=WorkHere())
+    mailer = FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=InlineWorkers())
     await mailer.send(LETTER)
     await mailer.send(LETTER)
     assert [file.name for file in (tmp_path / "mail").iterdir()] == ["let_0198c0ffee.eml"]
@@ -164,7 +166,9 @@ async def test_letters_are_the_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         for folder in (tmp_path / "mail", tmp_path / "new" / "mail"):
-            await FolderMailer(folder, sender=SENDER, clock=ManualClock(), workers=WorkHere()).send(LETTER)
+            await FolderMailer(folder, sender=SENDER, clock=ManualClock(), workers=InlineWorkers()).send(
+                LETTER
+            )
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600]
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
@@ -184,7 +188,7 @@ async def test_the_envelope_is_told_what_the_headers_say(smtp: SmtpMailer, sink:
 
 @pytest.mark.parametrize("id", ["../escape", "a/b", "", ".hidden", "nul\0"])
 async def test_no_letter_leaves_its_folder(tmp_path: Path, id: str) -> None:
-    mailer = FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=WorkHere())
+    mailer = FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=InlineWorkers())
     with pytest.raises(ValueError, match="no file name"):
         await mailer.send(replace(LETTER, id=id))
 
@@ -192,15 +196,15 @@ async def test_no_letter_leaves_its_folder(tmp_path: Path, id: str) -> None:
 async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("a file where the folder should be")
     with pytest.raises(Unavailable):
-        await FolderMailer(tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=WorkHere()).send(
-            LETTER
-        )
+        await FolderMailer(
+            tmp_path / "mail", sender=SENDER, clock=ManualClock(), workers=InlineWorkers()
+        ).send(LETTER)
 
 
 @pytest.mark.parametrize("sender", ["", "Houseful", "Houseful <tickets>"])
 async def test_a_sender_that_is_no_address_is_found_at_once(tmp_path: Path, sender: str) -> None:
     with pytest.raises(ValueError, match=r"@-sign"):
-        FolderMailer(tmp_path, sender=sender, clock=ManualClock(), workers=WorkHere())
+        FolderMailer(tmp_path, sender=sender, clock=ManualClock(), workers=InlineWorkers())
 
 
 @pytest.mark.parametrize(
@@ -254,7 +258,7 @@ async def test_a_server_that_says_nothing(sink: SmtpSink) -> None:
         f"smtp://127.0.0.1:{sink.port}",
         sender=SENDER,
         clock=ManualClock(),
-        workers=WorkHere(),
+        workers=InlineWorkers(),
         timeout_seconds=0.1,
     )
     with pytest.raises(Unavailable):
@@ -264,7 +268,10 @@ async def test_a_server_that_says_nothing(sink: SmtpSink) -> None:
 async def test_a_password_does_not_travel_in_the_open(sink: SmtpSink) -> None:
     sink.offers.append("AUTH PLAIN")
     mailer = SmtpMailer(
-        f"smtp://ada:secret@127.0.0.1:{sink.port}", sender=SENDER, clock=ManualClock(), workers=WorkHere()
+        f"smtp://ada:secret@127.0.0.1:{sink.port}",
+        sender=SENDER,
+        clock=ManualClock(),
+        workers=InlineWorkers(),
     )
     with pytest.raises(Unavailable):
         await mailer.send(LETTER)
@@ -274,7 +281,7 @@ async def test_a_password_does_not_travel_in_the_open(sink: SmtpSink) -> None:
 async def test_a_password_in_the_open_on_demand(sink: SmtpSink) -> None:
     sink.offers.append("AUTH PLAIN")
     url = f"smtp://ada%40example.org:s%3Acret@127.0.0.1:{sink.port}?starttls=no"
-    mailer = SmtpMailer(url, sender=SENDER, clock=ManualClock(), workers=WorkHere())
+    mailer = SmtpMailer(url, sender=SENDER, clock=ManualClock(), workers=InlineWorkers())
     await mailer.send(LETTER)
     assert sink.credentials == ["\0ada@example.org\0s:cret"]
     sink.answers["AUTH"] = "535 wrong"
@@ -316,7 +323,10 @@ async def test_tls_from_the_first_byte(tmp_path: Path, monkeypatch: pytest.Monke
     sink.offers.append("AUTH PLAIN")
     await sink.start(context)
     mailer = SmtpMailer(
-        f"smtps://ada:secret@localhost:{sink.port}", sender=SENDER, clock=ManualClock(), workers=WorkHere()
+        f"smtps://ada:secret@localhost:{sink.port}",
+        sender=SENDER,
+        clock=ManualClock(),
+        workers=InlineWorkers(),
     )
     with pytest.raises(Unavailable, match="certificate"):
         await mailer.send(LETTER)
@@ -333,4 +343,4 @@ async def test_tls_from_the_first_byte(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_a_wrong_url_is_found_at_once(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        SmtpMailer(url, sender=SENDER, clock=ManualClock(), workers=WorkHere())
+        SmtpMailer(url, sender=SENDER, clock=ManualClock(), workers=InlineWorkers())

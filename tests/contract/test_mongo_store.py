@@ -301,7 +301,7 @@ class TestErrorLabels:
         with pytest.raises(Unavailable):
             await store.count(Account, {})
         with pytest.raises(Unavailable):
-            await store.outbox.figures()
+            await store.outbox.stats()
 
     @pytest.mark.parametrize("tuning", [MongoTuning(patience_seconds=0.0, batch_limit=2)])
     async def test_an_outage_is_told_to_all_who_wait(
@@ -592,7 +592,7 @@ class TestBatches:
             nonlocal lost
             lost += 1
             if lost == 1:
-                return mongo_commit._Untrue(0, [(entry, "id") for entry in batch.entries.values()])
+                return mongo_commit._Stale(0, [(entry, "id") for entry in batch.entries.values()])
             return await write(self, session, batch)
 
         monkeypatch.setattr(mongo_commit.Committer, "_write", lose_once)

@@ -49,9 +49,7 @@ async def house(tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[House
         await house.buy(buyer, await house.event(organizer))
 
         async def quiet() -> bool:
-            return not any(
-                [(await store.outbox.figures()).unpublished for store in house.app.stores.values()]
-            )
+            return not any([(await store.outbox.stats()).unpublished for store in house.app.stores.values()])
 
         await house.until(quiet)
         yield house

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from houseful.adapters.memory.coordination import SIGNALS_KEPT
-from houseful.adapters.redis import connection as redis_line
+from houseful.adapters.redis import connection as redis_connection
 from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
@@ -153,14 +153,14 @@ async def test_of_a_crowd_in_one_process_one_asks(open_: Open, monkeypatch: pyte
     coordination = open_(clock)
     assert await coordination.acquire(["a"], "ada", ttl_seconds=60)
     asked = 0
-    ask = coordination._line.ask
+    ask = coordination._connection.request
 
-    async def counted(call: redis_line.Call) -> object:
+    async def counted(call: redis_connection.PendingCommand) -> object:
         nonlocal asked
         asked += 1
         return await ask(call)
 
-    monkeypatch.setattr(coordination._line, "ask", counted)
+    monkeypatch.setattr(coordination._connection, "request", counted)
     waiting = [
         asyncio.create_task(coordination.acquire(["a"], f"owner {n}", ttl_seconds=60, wait_seconds=3600))
         for n in range(100)
@@ -210,7 +210,7 @@ async def test_what_is_asked_in_one_turn_goes_out_at_once(open_: Open, server: R
 
 
 async def test_too_many_waiting_calls_are_refused(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_line, "MOST_WAITING", 10)
+    monkeypatch.setattr(redis_connection, "MOST_WAITING", 10)
     coordination = open_()
     results = await asyncio.gather(
         *(coordination.take("n", per_second=0.001, burst=11) for _ in range(15)), return_exceptions=True

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from engines.valkey import RedisServer
 from houseful.adapters.redis import subscriptions
-from houseful.adapters.redis.connection import Dialler
+from houseful.adapters.redis.connection import ConnectionFactory
 from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
@@ -176,30 +176,30 @@ async def test_a_dead_server_costs_no_attempt_at_it(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While time stands still nobody looks whether it is back, and nobody waits."""
-    dialled = 0
-    dial = Dialler.dial
+    connects = 0
+    connect = ConnectionFactory.connect
 
-    async def counted(self: Dialler) -> object:
-        nonlocal dialled
-        dialled += 1
-        return await dial(self)
+    async def counted(self: ConnectionFactory) -> object:
+        nonlocal connects
+        connects += 1
+        return await connect(self)
 
-    monkeypatch.setattr(Dialler, "dial", counted)
+    monkeypatch.setattr(ConnectionFactory, "connect", counted)
     clock = ManualClock()
     coordination = RedisCoordination.open(own_redis.url, clock=clock, answer_seconds=PATIENT_SECONDS)
     own_redis.kill()
     with pytest.raises(Unavailable):
         await coordination.take("b", per_second=1, burst=1)
-    tried = dialled
+    tried = connects
     for _ in range(1000):
         with pytest.raises(Unavailable):
             await coordination.take("b", per_second=1, burst=1)
-    assert dialled == tried
+    assert connects == tried
     own_redis.start()
     with pytest.raises(Unavailable):
         await coordination.take("b", per_second=1, burst=1)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while dialled == tried:  # the half-open circuit
+        while connects == tried:  # the half-open circuit
             await clock.advance(0.1)
         while True:
             try:
@@ -208,7 +208,7 @@ async def test_a_dead_server_costs_no_attempt_at_it(
                 await asyncio.sleep(0.002)
             else:
                 break
-    assert dialled == tried + 1
+    assert connects == tried + 1
     await coordination.close()
 
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.app import Running, running
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.roles import Role
@@ -216,7 +216,7 @@ async def started(
     """An installation in `data`; settings by their names. Rates are not limited unless `rate_limits="on"`."""
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
     async with running(
-        chosen, clock=clock, workers=WorkHere(), background=background, access_log=False
+        chosen, clock=clock, workers=InlineWorkers(), background=background, access_log=False
     ) as app:
         yield House(app=app)
 

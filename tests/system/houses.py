@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.app import Running, running
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
@@ -215,7 +215,7 @@ async def single_house(
         chosen,
         clock=ManualClock() if manual else None,
         coordination=coordination_that_is(coordination),
-        workers=WorkHere(),
+        workers=InlineWorkers(),
         background=background,
         access_log=False,
     ) as app:

@@ -14,7 +14,7 @@ from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import ServiceAnswer
+from houseful.kernel.ports import ServiceResponse
 from houseful.webapi.asgi import App
 from tests.system.line import Line
 
@@ -98,14 +98,14 @@ class Outside:
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         url = next(self._turns) + path
         try:
             async with self._session.request(method, url, data=body or None, headers=headers) as answer:
                 content = await answer.read()
         except aiohttp.ClientError as error:
             raise Unavailable(f"{method} {url}: {error!r}") from error
-        return ServiceAnswer(
+        return ServiceResponse(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, content
         )
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import BusLook
+from houseful.kernel.ports import BusInspection
 from houseful.kernel.roles import Role
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
@@ -72,7 +72,7 @@ async def is_quiet(house: SystemHouse) -> bool:
     async for webhook in every(stores["payments"], WebhookDelivery):
         if webhook.status is DeliveryStatus.PENDING and _reference_of(webhook) in orders:
             return False
-    return not any([(await store.outbox.figures()).unpublished for store in stores.values()])
+    return not any([(await store.outbox.stats()).unpublished for store in stores.values()])
 
 
 def _reference_of(webhook: WebhookDelivery) -> str:
@@ -94,7 +94,7 @@ async def must_be_sound(house: SystemHouse) -> None:
 async def findings(house: SystemHouse) -> list[str]:
     """What is amiss each time that one looks again: where others have used the installation before, what they
     left behind may be on its way."""
-    bus = cast(BusLook | None, house.app.bus)  # both adapters can be looked at
+    bus = cast(BusInspection | None, house.app.bus)  # both adapters can be looked at
     installation = Installation(house.app.stores, bus, house.app.clock)
     found = await _look(installation)
     deadline = time.monotonic() + house.amiss_seconds

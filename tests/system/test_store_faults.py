@@ -45,7 +45,7 @@ async def sell(house: House, name: str) -> None:
     await house.buy(buyer, await house.event(organizer))
 
     async def quiet() -> bool:
-        return not any([(await one.outbox.figures()).unpublished for one in house.app.stores.values()])
+        return not any([(await one.outbox.stats()).unpublished for one in house.app.stores.values()])
 
     await house.until(quiet)
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from houseful.adapters.factory import bus_file, store_file
 from houseful.adapters.http.server import listen
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.bus import LocalBus
 from houseful.app import GATEWAY, Running, running
 from houseful.kernel.clock import SystemClock
@@ -65,7 +65,8 @@ async def together(
             app = await stack.enter_async_context(
                 running(
                     its_settings, parts={part}, clock=clock, secrets=secrets, bus=bus,
-                    coordination=coordination, workers=WorkHere(), background=background, access_log=False,
+                    coordination=coordination, workers=InlineWorkers(), background=background,
+                    access_log=False,
                 )
             )  # fmt: skip
             await servers.add(app.entry, listeners[part], on_stopping=app.entry.stop)

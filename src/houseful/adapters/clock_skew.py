@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def asked(question: Callable[[], Awaitable[T]]) -> tuple[T, float, float]:
+async def timed(question: Callable[[], Awaitable[T]]) -> tuple[T, float, float]:
     """The answer, and when the question was asked and answered, in seconds of this machine's clock."""
     before = time.time()
     answer = await question()

@@ -102,7 +102,7 @@ async def opened_store(
 
 
 @asynccontextmanager
-async def opened_look(
+async def opened_subset(
     settings: Settings,
     service: str,
     documents: Sequence[type[Document]],

@@ -35,7 +35,7 @@ class FolderMailer:
 
     def _write(self, id: str, content: bytes) -> None:
         private_files.make_folder(self._folder)
-        private_files.close(self._folder)  # the first versions left it open to others
+        private_files.restrict(self._folder)  # the first versions left it open to others
         draft = self._folder / f".{id}.draft"
         with private_files.opened(draft) as output:
             output.write(content)

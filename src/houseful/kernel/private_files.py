@@ -13,7 +13,7 @@ def make_folder(folder: Path) -> None:
         one.mkdir(mode=_FOLDER, exist_ok=True)
 
 
-def close(path: Path) -> None:
+def restrict(path: Path) -> None:
     """Nobody else's any more; what belongs to another account stays as it is."""
     found = path.stat()
     mode = _FOLDER if path.is_dir() else _FILE

@@ -230,7 +230,7 @@ class Relay:
                 log.info("%d published messages of %s were old enough to be forgotten", pruned, self._service)
 
     async def _count(self, now: Millis) -> None:
-        outbox = await self._store.outbox.figures()
+        outbox = await self._store.outbox.stats()
         oldest = outbox.oldest_unpublished_at
         metrics.UNPUBLISHED.labels(self._service).set(outbox.unpublished)
         age = 0 if oldest is None else max(0, now - oldest) / 1000

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from houseful.adapters import factory
 from houseful.adapters.http.gateway_client import AsgiClient
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.app import CALL_SECONDS, GATEWAY, GATEWAY_KEY_HEADER, opened_store, platform_of
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
@@ -25,7 +25,7 @@ async def open_service_offline(settings: Settings, manifest: Manifest[S]) -> Asy
         store = await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
         coordination = factory.open_coordination(settings, clock=clock)
         stack.push_async_callback(coordination.close)
-        workers = WorkHere()
+        workers = InlineWorkers()
         mailer = factory.open_mailer(settings, clock=clock, workers=workers)
         yield manifest.build(
             platform_of(settings, secrets, store, coordination, clock, ids, AsgiClient(), mailer, workers)

@@ -10,7 +10,7 @@ from houseful.seating.warnings import plan_warnings
 from houseful.tools import sample_venues
 
 
-class Beside(msgspec.Struct, frozen=True, kw_only=True):
+class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
     """`FILE.houseful.json`: prices in minor units by category, and standing areas."""
 
     prices: dict[str, int] = {}
@@ -36,32 +36,32 @@ def generated(kind: str, seats: int) -> tuple[bytes, bytes]:
         "stadium": sample_venues.stadium,
     }[kind]
     plan, areas, prices = make(seats)
-    beside = msgspec.json.encode({"prices": prices, "areas": areas})
-    return msgspec.json.encode(plan), msgspec.json.format(beside) + b"\n"
+    sidecar = msgspec.json.encode({"prices": prices, "areas": areas})
+    return msgspec.json.encode(plan), msgspec.json.format(sidecar) + b"\n"
 
 
 def examined(file: Path) -> Report:
-    """Everything that is wrong with the plan and with what lies beside it, and what else its author should
+    """Everything that is wrong with the plan and with its sidecar, and what else its author should
     know. Raises `OSError`."""
     raw = file.read_bytes()
-    sidecar = file.with_name(file.name + ".houseful.json")
+    sidecar_file = file.with_name(file.name + ".houseful.json")
     try:
         plan = parse_plan(raw)
     except PlanError as error:
         return Report(errors=dict(error.errors))
     errors: dict[str, str] = {}
-    beside = Beside()
-    if sidecar.exists():
+    sidecar = Sidecar()
+    if sidecar_file.exists():
         try:
-            beside = msgspec.json.decode(sidecar.read_bytes(), type=Beside)
-            errors = check_prices(plan, beside.prices, beside.areas)
+            sidecar = msgspec.json.decode(sidecar_file.read_bytes(), type=Sidecar)
+            errors = check_prices(plan, sidecar.prices, sidecar.areas)
         except msgspec.MsgspecError as error:
-            errors[sidecar.name] = str(error)
+            errors[sidecar_file.name] = str(error)
     return Report(
         errors=errors,
         warnings=plan_warnings(plan),
         name=plan.name,
         zones=len(plan.zones),
         seats=sum(len(row.seats) for zone in plan.zones for row in zone.rows),
-        standing=sum(area.capacity for area in beside.areas),
+        standing=sum(area.capacity for area in sidecar.areas),
     )

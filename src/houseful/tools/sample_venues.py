@@ -20,20 +20,20 @@ _DEPTH = 28.0
 _AISLE = 50.0  # between the seats on both sides of it
 _MARGIN = 60
 
-_Place = tuple[float, float]
-_Row = tuple[str, list[tuple[str, _Place]]]  # the row's name, and category and place of each seat
+_Point = tuple[float, float]
+_Row = tuple[str, list[tuple[str, _Point]]]  # the row's name, and category and place of each seat
 
 
 class _Line(NamedTuple):
     """One row of one section before it is seated: a curve of some length, and the points along it."""
 
     length: float
-    at: Callable[[float], _Place]
+    at: Callable[[float], _Point]
 
     def holds(self) -> int:
         return max(0, math.floor((self.length - _AISLE) / _SEAT) + 1)
 
-    def seats(self, count: int) -> list[_Place]:
+    def seats(self, count: int) -> list[_Point]:
         """`count` seats in the middle, spread out a little if there is room."""
         usable = self.length - _AISLE
         step = min(usable / (count - 1), _SEAT * _LOOSEST) if count > 1 else 0.0
@@ -153,7 +153,7 @@ def theatre(seats: int = 900) -> Venue:
     return drawing.finish()
 
 
-def _boxes(seats: int, stalls: int, radius: float, half_angle: float, width: float) -> list[list[_Place]]:
+def _boxes(seats: int, stalls: int, radius: float, half_angle: float, width: float) -> list[list[_Point]]:
     """The seats of the boxes on the right hand side, one behind the other along the stalls."""
     if seats < 200:
         return []
@@ -182,7 +182,7 @@ def _tier(drawing: _Drawing, name: str, code: str, count: int, radius: float, ha
         arc = 2 * half_angle * r / parts
 
         def part_line(part: int) -> _Line:
-            def at(s: float) -> _Place:
+            def at(s: float) -> _Point:
                 angle = -half_angle + (part * arc + s) / r
                 return r * math.sin(angle), r * math.cos(angle)
 
@@ -347,7 +347,7 @@ def _sections(inner: tuple[float, float, float], away: float, sides: Sequence[st
 
 
 def _ring_line(
-    start: _Place, radius: float, facing: float, turn: float, length: float, part: int
+    start: _Point, radius: float, facing: float, turn: float, length: float, part: int
 ) -> Callable[[float], _Line]:
     """The rows of one part of a side (`turn` is 0) that is `length` long, or of one of a corner that turns by
     `turn`."""
@@ -355,7 +355,7 @@ def _ring_line(
     def line(away: float) -> _Line:
         r = radius + away
 
-        def at(s: float) -> _Place:
+        def at(s: float) -> _Point:
             angle = facing + turn * part + (s / r if turn else 0.0)
             along = 0.0 if turn else s + length * part
             cos, sin = math.cos(angle), math.sin(angle)
@@ -366,7 +366,7 @@ def _ring_line(
     return line
 
 
-def _fill(count: int, row_lines: Callable[[int], list[_Line]]) -> list[list[list[_Place]]]:
+def _fill(count: int, row_lines: Callable[[int], list[_Line]]) -> list[list[list[_Point]]]:
     """Rows of seats by line, as many rows as `count` seats need; what is too much is left out evenly
     everywhere."""
     rows: list[list[_Line]] = []

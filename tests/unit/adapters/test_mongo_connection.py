@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from houseful.adapters.mongodb.connection import apart
+from houseful.adapters.mongodb.connection import shielded
 from houseful.kernel.errors import Unavailable
 
 
@@ -20,7 +20,7 @@ async def test_what_goes_wrong_after_the_caller_has_left_is_no_bug() -> None:
         over.set()
         raise Unavailable("there is no primary")
 
-    caller = asyncio.create_task(apart(work()))
+    caller = asyncio.create_task(shielded(work()))
     await began.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -38,4 +38,4 @@ async def test_a_caller_that_stays_hears_of_it() -> None:
         raise Unavailable("there is no primary")
 
     with pytest.raises(Unavailable, match="no primary"):
-        await apart(work())
+        await shielded(work())

@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.events import MANIFEST
 from houseful.events.domain import Event, NewEvent, SentPlan
 from houseful.events.service import EventsService
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
-from houseful.kernel.ports import OutboxRow, ServiceAnswer, Workers
+from houseful.kernel.ports import OutboxRow, ServiceResponse, Workers
 from houseful.kernel.roles import Identity
 from houseful.messages import InventoryReady, Message
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
@@ -90,14 +90,14 @@ class _Keys:
         x = base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).rstrip(b"=").decode()
         self._body = msgspec.json.encode({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x}]})
 
-    async def request(self, method: str, path: str, **_: Any) -> ServiceAnswer:
+    async def request(self, method: str, path: str, **_: Any) -> ServiceResponse:
         assert (method, path) == ("GET", "/.well-known/jwks.json")
-        return ServiceAnswer(200, {}, self._body)
+        return ServiceResponse(200, {}, self._body)
 
 
 class World:
     def __init__(self, folder: Path, *, workers: Workers | None = None) -> None:
-        workers = workers or WorkHere()
+        workers = workers or InlineWorkers()
         self.clock = ManualClock(START)
         ids = SeededIds(1, self.clock)
         self.store = SqliteStore.open(folder / "events.db", MANIFEST.documents, clock=self.clock, ids=ids)
@@ -137,7 +137,7 @@ class World:
         content: Any = None,
         who: Identity | None = None,
         headers: dict[str, str] | None = None,
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         """`content` is sent as it is if it is bytes, else as JSON."""
         raw = (
             content

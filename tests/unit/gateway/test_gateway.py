@@ -210,13 +210,13 @@ async def test_an_account_is_limited_in_all_that_needs_one(world: World) -> None
         endpoint("GET", "/api/mine", who=USER), endpoint("GET", "/api/all"), rate_limits="on"
     )
 
-    async def asked(path: str, user_id: str = "usr_1") -> int:
+    async def timed(path: str, user_id: str = "usr_1") -> int:
         headers = {"authorization": f"Bearer {world.token(user_id)}"}
         return (await front.call("GET", path, headers=headers)).status
 
-    assert [await asked("/api/mine") for _ in range(101)] == [200] * 100 + [429]
-    assert await asked("/api/mine", "usr_2") == 200
-    assert [await asked("/api/all") for _ in range(200)] == [200] * 200
+    assert [await timed("/api/mine") for _ in range(101)] == [200] * 100 + [429]
+    assert await timed("/api/mine", "usr_2") == 200
+    assert [await timed("/api/all") for _ in range(200)] == [200] * 200
 
 
 async def test_what_can_wait_is_left_when_the_process_is_late_and_a_sale_is_not(world: World) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.gateway import AccessLog, Gateway, ManagementEndpoints, WebApp
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
@@ -107,7 +107,7 @@ class World:
             clock=self.clock,
             ids=self.ids,
             management=ManagementEndpoints([("things", offered)], checks or {}, watched),
-            web_app=web_app or WebApp(None, WorkHere()),
+            web_app=web_app or WebApp(None, InlineWorkers()),
             access_log=access_log,
         )
         return Front(gateway)

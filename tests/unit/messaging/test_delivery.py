@@ -53,7 +53,7 @@ class TestTheStraightWay:
         assert await world.applied("evt_2") == [10, 11, 20, 21, 30, 31, 40, 41, 50, 51]
         assert await world.known("evt_2") == 10
         assert await world.reported("evt_1") == [1, 2, 3, 4, 5]
-        assert (await world.events.outbox.figures()).unpublished == 0
+        assert (await world.events.outbox.stats()).unpublished == 0
         assert world.bus.committed == 15
 
     async def test_small_batches_change_nothing(self, world: World) -> None:
@@ -125,7 +125,7 @@ class TestCopies:
             patch.setattr(world.events.outbox, "mark_published", killed)
             with pytest.raises(Unavailable, match="killed"):
                 await world.relay().step()
-        assert (await world.events.outbox.figures()).unpublished == 3
+        assert (await world.events.outbox.stats()).unpublished == 3
         world.coordination = NoCoordination()
         await world.deliver(world.relay(), world.consumer())
         assert len(world.bus.published) == 6
@@ -313,7 +313,7 @@ class TestLeases:
 
 
 async def nothing_unpublished(world: World) -> bool:
-    return (await world.events.outbox.figures()).unpublished == 0
+    return (await world.events.outbox.stats()).unpublished == 0
 
 
 class TestOutages:

@@ -181,7 +181,7 @@ async def test_every_message_is_applied_once_and_in_order(tmp_path: Path, seed: 
         assert await world.applied(event) == list(range(count))
         assert await world.reported(event) == list(range(count))
         assert await world.known(event) == count
-    assert (await world.events.outbox.figures()).unpublished == 0
+    assert (await world.events.outbox.stats()).unpublished == 0
     assert await list_parked(world.tickets) == []
     assert await list_dead(world.tickets) == []
     assert await world.tickets.count(ParkedMessage, {}) == 0

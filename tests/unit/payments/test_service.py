@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import ServiceAnswer, Transaction
+from houseful.kernel.ports import ServiceResponse, Transaction
 from houseful.payments import domain, service
 from houseful.payments.domain import DeliveryStatus, Totals, WebhookDelivery
 from houseful.webapi.idempotency import StoredResponse
@@ -138,7 +138,7 @@ async def test_one_slow_answer_does_not_hold_up_the_others(world: World) -> None
     slow, released = asyncio.Event(), asyncio.Event()
     answer = world.receiver.request
 
-    async def request(method: str, path: str, **rest: Any) -> ServiceAnswer:
+    async def request(method: str, path: str, **rest: Any) -> ServiceResponse:
         if not slow.is_set():
             slow.set()
             await released.wait()

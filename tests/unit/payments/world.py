@@ -9,13 +9,13 @@ import msgspec
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel import webhook_signature
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SeededIds
-from houseful.kernel.ports import Mailer, PaymentGateway, ServiceAnswer, ServiceClient
+from houseful.kernel.ports import Mailer, PaymentGateway, ServiceClient, ServiceResponse
 from houseful.payments import MANIFEST
 from houseful.payments.service import Payments
 from houseful.settings import Secrets, Settings
@@ -47,7 +47,7 @@ class Receiver:
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         assert (method, path) == ("POST", "/api/tickets/webhooks/payments")
         assert headers is not None
         webhook_signature.verify(
@@ -56,7 +56,7 @@ class Receiver:
         notice = msgspec.json.decode(body)
         self.got.append(notice)
         self.headers.append(dict(headers))
-        return ServiceAnswer(self.answer(notice), {}, b"")
+        return ServiceResponse(self.answer(notice), {}, b"")
 
     @property
     def types(self) -> list[str]:
@@ -95,7 +95,7 @@ class World:
                 client=self.receiver,
                 payment_gateway=cast(PaymentGateway, None),
                 mailer=cast(Mailer, None),
-                workers=WorkHere(),
+                workers=InlineWorkers(),
             )
         )
         app = ServiceApp(
@@ -106,7 +106,7 @@ class World:
             coordination=coordination,
             clock=self.clock,
             verifier=TokenVerifier(self.receiver, self.clock),
-            workers=WorkHere(),
+            workers=InlineWorkers(),
         )
         self.client: ServiceClient = AsgiClient(app)
         self.gateway = HttpPaymentGateway(self.client, API_KEY)

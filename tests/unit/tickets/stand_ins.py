@@ -11,7 +11,7 @@ import msgspec
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.adapters.sqlite.transaction import SqliteTransaction
 from houseful.kernel.errors import Conflict, Unavailable
-from houseful.kernel.ports import Clock, Ids, Letter, PaymentIntent, ServiceAnswer
+from houseful.kernel.ports import Clock, Ids, Letter, PaymentIntent, ServiceResponse
 from houseful.payments import domain as processor
 from houseful.payments.domain import Intent
 from houseful.seating.parsing import StandingArea, parse_plan, plan_hash
@@ -60,26 +60,26 @@ class EventsService:
         self.down = False
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
-        self.answers: dict[str, ServiceAnswer] = {}
+        self.answers: dict[str, ServiceResponse] = {}
 
     def add(self, event_id: str, plan: dict[str, Any], areas: list[dict[str, Any]]) -> tuple[str, int]:
         """The plan's hash and how many seats it has."""
         raw = msgspec.json.encode(plan)
         body = msgspec.json.encode({"id": event_id, "areas": areas, "state": "publishing", "seats_total": 30})
-        self.answers[f"/api/events/{event_id}"] = ServiceAnswer(200, {}, body)
-        self.answers[f"/api/events/{event_id}/plan"] = ServiceAnswer(200, {}, raw)
+        self.answers[f"/api/events/{event_id}"] = ServiceResponse(200, {}, body)
+        self.answers[f"/api/events/{event_id}/plan"] = ServiceResponse(200, {}, raw)
         parsed, standing = parse_plan(raw), [StandingArea(**area) for area in areas]
         seats = sum(len(row.seats) for zone in parsed.zones for row in zone.rows)
         return plan_hash(parsed, standing), seats + sum(area.capacity for area in standing)
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         self.asked.append(path)
         self.headers.append(headers or {})
         if self.down:
             raise Unavailable("cut by the test")
-        return self.answers.get(path, ServiceAnswer(404, {}, b"{}"))
+        return self.answers.get(path, ServiceResponse(404, {}, b"{}"))
 
 
 class News(NamedTuple):

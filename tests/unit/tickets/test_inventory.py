@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from houseful.kernel.errors import DomainError, Unavailable
-from houseful.kernel.ports import ServiceAnswer
+from houseful.kernel.ports import ServiceResponse
 from houseful.messages import EventCancelled, EventChanged, EventPublished, InventoryFailed, InventoryReady
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.layout import Layout
@@ -162,7 +162,7 @@ async def test_a_missing_block_is_made_before_anything_is_sold(world: World) -> 
 
 async def test_another_plan_than_the_published_one_fails_with_words(world: World) -> None:
     await published(world)
-    answer = ServiceAnswer(200, {}, msgspec.json.encode(plan(rows=ROWS, seats=SEATS + 1)))
+    answer = ServiceResponse(200, {}, msgspec.json.encode(plan(rows=ROWS, seats=SEATS + 1)))
     world.events.answers["/api/events/evt_1/plan"] = answer
     show = await generate(world)
     assert (show.state, show.detail) == (ShowState.FAILED, "The plan is not the one that was published.")
@@ -176,7 +176,7 @@ async def test_another_plan_than_the_published_one_fails_with_words(world: World
 @pytest.mark.parametrize("path", ["/api/events/evt_1", "/api/events/evt_1/plan"])
 async def test_an_answer_that_is_no_plan_fails_with_words(world: World, path: str) -> None:
     await published(world)
-    world.events.answers[path] = ServiceAnswer(200, {}, b"<html>")
+    world.events.answers[path] = ServiceResponse(200, {}, b"<html>")
     show = await generate(world)
     assert show.state is ShowState.FAILED
     assert show.detail is not None
@@ -196,7 +196,7 @@ async def test_an_events_service_that_does_not_answer_is_waited_for(world: World
     good = dict(world.events.answers)
     world.events.down = trouble == "down"
     if trouble != "down":
-        world.events.answers["/api/events/evt_1/plan"] = ServiceAnswer(int(trouble), {}, b"{}")
+        world.events.answers["/api/events/evt_1/plan"] = ServiceResponse(int(trouble), {}, b"{}")
     show = await generate(world)
     assert show.state is ShowState.GENERATING
     assert show.look_at is not None
@@ -235,7 +235,7 @@ async def test_before_the_message_only_the_events_service_knows(world: World) ->
 
 async def test_an_event_that_nobody_publishes_is_not_found(world: World) -> None:
     draft = msgspec.json.encode({"state": "draft", "seats_total": 30})
-    world.events.answers["/api/events/evt_9"] = ServiceAnswer(200, {}, draft)
+    world.events.answers["/api/events/evt_9"] = ServiceResponse(200, {}, draft)
     for event_id in ("evt_8", "evt_9"):
         assert status_of(await refusal(world.tickets.inventory.progress(event_id, None))) == 404
     world.events.down = True

@@ -8,7 +8,7 @@ import icalendar
 import pypdf
 import pytest
 
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.kernel.errors import Invalid, Overloaded, Unavailable
 from houseful.kernel.ports import Letter
 from houseful.messages import OrderConfirmed
@@ -176,7 +176,7 @@ async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> Non
         world.store,
         tickets.inventory,
         world.letterbox,
-        WorkHere(),
+        InlineWorkers(),
         world.coordination,
         tickets.signer,
         Proofs(b"t" * 32),
@@ -225,7 +225,7 @@ async def test_a_letter_waits_where_nobody_has_time_to_draw_its_tickets(
         raise Overloaded("too_busy", "Too many ask at this moment.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(WorkHere, "run", busy)
+        patched.setattr(InlineWorkers, "run", busy)
         assert await send(world) == 1
     letter = await queued(world, order_id)
     assert letter.due_at is not None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.documents import Document
 from houseful.kernel.errors import DomainError
@@ -70,7 +70,7 @@ class World:
                 client=self.events,
                 payment_gateway=self.processor,
                 mailer=self.letterbox,
-                workers=WorkHere(),
+                workers=InlineWorkers(),
             )
         )
 

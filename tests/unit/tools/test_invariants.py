@@ -47,7 +47,7 @@ async def sold(tmp_path: Path) -> AsyncIterator[House]:
 
         async def settled() -> bool:
             order = await house.app.stores["tickets"].get(Order, kept["id"])
-            figures = [await store.outbox.figures() for store in house.app.stores.values()]
+            figures = [await store.outbox.stats() for store in house.app.stores.values()]
             return (
                 order is not None and order.payment is PaymentState.CAPTURED
                 and all(one.unpublished == 0 for one in figures)

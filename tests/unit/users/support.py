@@ -10,12 +10,12 @@ from argon2 import PasswordHasher
 
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import DomainError
 from houseful.kernel.ids import SystemIds
-from houseful.kernel.ports import Reader, ServiceAnswer
+from houseful.kernel.ports import Reader, ServiceResponse
 from houseful.kernel.roles import Identity, Role
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
@@ -66,7 +66,7 @@ class World:
                 coordination=self.coordination,
                 clock=self.clock,
                 verifier=self.verifier,
-                workers=WorkHere(),
+                workers=InlineWorkers(),
             )
         )
 
@@ -87,7 +87,7 @@ class World:
 
     async def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         """Keyword arguments are headers, with underscores for hyphens."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
@@ -108,18 +108,18 @@ class World:
         return signed_in
 
 
-def json(answer: ServiceAnswer) -> Any:
+def json(answer: ServiceResponse) -> Any:
     return msgspec.json.decode(answer.body)
 
 
-def code(answer: ServiceAnswer) -> tuple[int, str]:
+def code(answer: ServiceResponse) -> tuple[int, str]:
     return answer.status, json(answer)["code"]
 
 
 MakeWorld = Callable[..., World]
 
 
-async def cookie_login(world: World) -> tuple[str, ServiceAnswer]:
+async def cookie_login(world: World) -> tuple[str, ServiceResponse]:
     """Name and value of the cookie."""
     await world.users.create_user(ANN, PASSWORD, "Ann")
     answer = await world.call("POST", "/api/auth/login", {"email": ANN, "password": PASSWORD})

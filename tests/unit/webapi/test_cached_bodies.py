@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import brotli
 import pytest
 
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.kernel.errors import Unavailable
 from houseful.webapi.cached_bodies import BROTLI, GZIP, PLAIN, Keeper, Kept, accepted, is_known, takes
 
@@ -103,7 +103,7 @@ def test_what_does_not_shrink_goes_out_as_it_is() -> None:
 
 async def test_what_is_kept_for_long_becomes_as_small_as_it_gets() -> None:
     lines = b"".join(b"%d: row %d, seat %d\n" % (n, n // 30, n % 30) for n in range(3000))
-    kept = await Keeper(WorkHere()).keep(lines, "text/plain")
+    kept = await Keeper(InlineWorkers()).keep(lines, "text/plain")
     quick = {coding: len(kept.body(coding)) for coding in (BROTLI, GZIP)}
     async with asyncio.timeout(30):
         while len(kept.body(BROTLI)) == quick[BROTLI]:  # noqa: ASYNC110 - it is replaced in the background

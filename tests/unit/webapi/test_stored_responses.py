@@ -9,7 +9,7 @@ import pytest
 
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.processes.pool import WorkHere
+from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
@@ -81,7 +81,7 @@ class World:
             coordination=LocalCoordination(self.clock),
             clock=self.clock,
             verifier=verifier,
-            workers=WorkHere(),
+            workers=InlineWorkers(),
         )
         self._client = AsgiClient(app)
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import ServiceAnswer
+from houseful.kernel.ports import ServiceResponse
 from houseful.kernel.telemetry import current_traceparent
 from houseful.webapi.asgi import App
 from houseful.webapi.responses import AbortConnection
@@ -30,16 +30,16 @@ class AsgiClient:
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         if self._app is None:
             raise Unavailable("the gateway is not up yet")
-        exchange = _Exchange(body)
+        call = _InProcessCall(body)
         sent = {**headers, **self._always} if headers else self._always
         try:
-            await self._app(_scope(method, path, len(body), sent), exchange.receive, exchange.send)
+            await self._app(_scope(method, path, len(body), sent), call.receive, call.send)
         except AbortConnection as error:
             raise Unavailable(f"{method} {path}: the connection was cut") from error
-        return exchange.answer()
+        return call.response()
 
 
 def _scope(method: str, target: str, length: int, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _scope(method: str, target: str, length: int, headers: Mapping[str, str]) ->
     }
 
 
-class _Exchange:
+class _InProcessCall:
     __slots__ = ("_asked", "_body", "_headers", "_parts", "_status")
 
     def __init__(self, body: bytes) -> None:
@@ -91,7 +91,7 @@ class _Exchange:
         else:
             self._parts.append(message.get("body", b""))
 
-    def answer(self) -> ServiceAnswer:
+    def response(self) -> ServiceResponse:
         assert self._status, "an ASGI application answers before it returns"
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        return ServiceAnswer(self._status, self._headers, body)
+        return ServiceResponse(self._status, self._headers, body)

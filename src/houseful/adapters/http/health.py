@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from houseful.adapters.clock_skew import ahead_seconds, asked
+from houseful.adapters.clock_skew import ahead_seconds, timed
 from houseful.kernel.errors import Unavailable
 
 _SECONDS = 5.0
@@ -24,13 +24,13 @@ class Health:
     """None where it does not say what time it is."""
 
 
-async def look(url: str, key: str = "") -> Health:
+async def probe(url: str, key: str = "") -> Health:
     """The process at this base URL, which tells what is wrong to who has the installation's key. Raises
     `Unavailable` where nobody answers, or nobody of ours."""
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            response, before, after = await asked(lambda: _get(session, f"{url}/readyz", key))
+            response, before, after = await timed(lambda: _get(session, f"{url}/readyz", key))
     except TimeoutError as error:
         raise Unavailable(f"no answer within {_SECONDS:g} s") from error
     except aiohttp.ClientConnectorError as error:

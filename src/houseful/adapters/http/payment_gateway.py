@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from houseful.kernel.errors import DomainError, Unavailable
-from houseful.kernel.ports import PaymentIntent, ServiceAnswer, ServiceClient
+from houseful.kernel.ports import PaymentIntent, ServiceClient, ServiceResponse
 from houseful.webapi.problems import error_of
 
 _INTENTS = "/api/payments/intents"
@@ -59,14 +59,14 @@ class HttpPaymentGateway:
         raise _error_of(answer, f"{method} {path}")
 
 
-def _intent_of(answer: ServiceAnswer) -> PaymentIntent:
+def _intent_of(answer: ServiceResponse) -> PaymentIntent:
     try:
         return msgspec.json.decode(answer.body, type=PaymentIntent)
     except msgspec.MsgspecError as error:
         raise Unavailable(f"the payment gateway's answer can't be understood: {error}") from error
 
 
-def _error_of(answer: ServiceAnswer, what: str) -> DomainError | Unavailable:
+def _error_of(answer: ServiceResponse, what: str) -> DomainError | Unavailable:
     unclear = Unavailable(f"the payment gateway answered {answer.status} to {what}")
     if not 400 <= answer.status < 500 or answer.status in _SAYS_NOTHING:
         return unclear

@@ -43,7 +43,7 @@ WHOLE_BYTES = 1024 * 1024
 
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 3.0  # a first packet that was lost is sent again after one
-_LOOK_ANSWER_SECONDS = 1.0
+_PROBE_ANSWER_SECONDS = 1.0
 _IDLE_SECONDS = 15.0  # less than a service keeps an idle connection, so that it is not closed under a request
 _HEAD_BYTES = 32 * 1024
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # those that aiohttp would make up
@@ -62,7 +62,7 @@ class _Slow(Exception):
     """No answer in time."""
 
 
-class _Answer:
+class _ClientResponse:
     """What has gone out to the client."""
 
     def __init__(self, client: Client, send: Send) -> None:
@@ -101,7 +101,7 @@ class ServiceProxy:
         """Begin to ask the instances for their health. The first request does it too."""
         if self._session is None:
             self._session = _session()
-            self._watching = asyncio.create_task(self._upstream.watch(self._look))
+            self._watching = asyncio.create_task(self._upstream.watch(self._probe))
 
     async def ready(self) -> None:
         """Raises `Unavailable` where no instance takes requests."""
@@ -120,7 +120,7 @@ class ServiceProxy:
         self.start()
         client = Client(scope, receive)
         try:
-            if not await self._relay(scope, client, _Answer(client, send)):
+            if not await self._relay(scope, client, _ClientResponse(client, send)):
                 raise Unavailable(f"no instance of the {self._name} service answers")
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -132,7 +132,7 @@ class ServiceProxy:
         finally:
             client.leave()
 
-    async def _relay(self, scope: Scope, client: Client, answer: _Answer) -> bool:
+    async def _relay(self, scope: Scope, client: Client, answer: _ClientResponse) -> bool:
         """Whether there was an answer to pass on. Where not, the request was not done, or may be repeated."""
         keyed = any(name == b"idempotency-key" for name, _ in scope["headers"])
         repeatable = keyed or scope["method"] in _REPEATABLE
@@ -163,15 +163,15 @@ class ServiceProxy:
         return False
 
     async def _try(
-        self, instance: Instance, scope: Scope, client: Client, answer: _Answer, *, blame: bool
+        self, instance: Instance, scope: Scope, client: Client, answer: _ClientResponse, *, blame: bool
     ) -> None:
         """With `blame` a failure counts against the instance. A request blames an instance once, so that a
         request that breaks every connection does not open the circuit for the others."""
-        response = await self._sent(instance, scope, client, blame=blame)
+        response = await self._send_request(instance, scope, client, blame=blame)
         instance.answered()
         answers, whole = instance.answers, False
         try:
-            await self._pass_on(scope["method"], response, answer)
+            await self._forward(scope["method"], response, answer)
             whole = client.complete
         except (aiohttp.ClientError, OSError) as error:
             self._failed(instance, client, answers, error, blame=blame)
@@ -182,7 +182,7 @@ class ServiceProxy:
             else:
                 response.close()  # the service would go on sending, or waiting for the rest of the request
 
-    async def _sent(
+    async def _send_request(
         self, instance: Instance, scope: Scope, client: Client, *, blame: bool
     ) -> aiohttp.ClientResponse:
         assert self._session is not None
@@ -228,7 +228,7 @@ class ServiceProxy:
         if blame and client.complete and instance.answers == answers:
             instance.failed(reason)
 
-    async def _pass_on(self, method: str, response: aiohttp.ClientResponse, answer: _Answer) -> None:
+    async def _forward(self, method: str, response: aiohttp.ClientResponse, answer: _ClientResponse) -> None:
         length = response.content_length
         if method == "HEAD" or response.status in (204, 304):
             await answer.begin(response)
@@ -247,11 +247,13 @@ class ServiceProxy:
                 await answer.part(part)
             await answer.end()
 
-    async def _look(self, url: str) -> str | None:
+    async def _probe(self, url: str) -> str | None:
         assert self._session is not None
         try:
-            async with asyncio.timeout(_LOOK_ANSWER_SECONDS), self._session.get(url) as response:
-                return None if response.status == 200 else _said(response.status, await response.read())
+            async with asyncio.timeout(_PROBE_ANSWER_SECONDS), self._session.get(url) as response:
+                return (
+                    None if response.status == 200 else _problem_code(response.status, await response.read())
+                )
         except aiohttp.ClientConnectorError as error:
             raise ConnectionRefusedError(str(error)) from error
         except aiohttp.ClientError as error:
@@ -262,7 +264,7 @@ class _Problem(msgspec.Struct):
     code: str = ""
 
 
-def _said(status: int, body: bytes) -> str:
+def _problem_code(status: int, body: bytes) -> str:
     """Why it is not ready; the status where its answer is no problem document."""
     with contextlib.suppress(msgspec.DecodeError):
         return msgspec.json.decode(body, type=_Problem).code or str(status)

@@ -21,7 +21,7 @@ from houseful.kernel.waiting import Backoff
 
 log = get_logger(__name__)
 
-LOOK_SECONDS = 1.0
+PROBE_SECONDS = 1.0
 FAILURES = 3
 """So many failures in a row open the circuit of an instance."""
 
@@ -34,7 +34,7 @@ _LONGEST_PAUSE_SECONDS = 15.0
 STOPPING = "stopping"
 """The code at `/readyz` of an instance that is about to end."""
 
-Look = Callable[[str], Awaitable[str | None]]
+Probe = Callable[[str], Awaitable[str | None]]
 """GET of a URL: None where the answer is good, else the `code` of the problem, or its status. Raises
 `ConnectionRefusedError` where nobody listens, `OSError` or `TimeoutError` where no answer comes."""
 
@@ -58,11 +58,11 @@ class Instance:
         self._pauses = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
 
     @property
-    def able(self) -> bool:
+    def available(self) -> bool:
         return self.trouble is None and self.outstanding < MOST_AT_ONCE
 
     @property
-    def still_able(self) -> bool:
+    def still_available(self) -> bool:
         """It says that it is about to end, and answers until then."""
         return self._stopping and not self._circuit_open and self.outstanding < MOST_AT_ONCE
 
@@ -122,39 +122,39 @@ class Upstream:
     def choose(self, *, never: Collection[Instance], rather_not: Collection[Instance]) -> Instance | None:
         """The instance with the fewest requests among those that take any."""
         others = [instance for instance in self._all if instance not in never]
-        able = [instance for instance in others if instance.able] or [
-            instance for instance in others if instance.still_able
+        available = [instance for instance in others if instance.available] or [
+            instance for instance in others if instance.still_available
         ]
-        best = [instance for instance in able if instance not in rather_not] or able
+        best = [instance for instance in available if instance not in rather_not] or available
         return min(best, key=lambda instance: (instance.outstanding, self._chance.random()), default=None)
 
     def check(self) -> None:
         """Raises `Unavailable` where no instance takes requests."""
-        if not any(instance.able or instance.still_able for instance in self._all):
+        if not any(instance.available or instance.still_available for instance in self._all):
             raise Unavailable(
                 "; ".join(f"{instance.url}: {instance.trouble or 'is full'}" for instance in self._all)
             )
 
-    async def watch(self, look: Look) -> None:
+    async def watch(self, probe: Probe) -> None:
         """Ask each instance every second, until cancelled."""
         async with asyncio.TaskGroup() as watching:
             for instance in self._all:
-                watching.create_task(self._watch(instance, look))
+                watching.create_task(self._watch(instance, probe))
 
-    async def _watch(self, instance: Instance, look: Look) -> None:
+    async def _watch(self, instance: Instance, probe: Probe) -> None:
         while True:
             try:
-                wrong = await look(f"{instance.url}/readyz")
+                wrong = await probe(f"{instance.url}/readyz")
             except ConnectionRefusedError as error:
                 instance.failed(str(error) or "refused", is_gone=True)
             except (OSError, TimeoutError) as error:
                 instance.failed(str(error) or type(error).__name__)
             except Exception as error:
-                log.exception("bug while looking at an instance", extra={"instance": instance.url})
+                log.exception("bug while probing an instance", extra={"instance": instance.url})
                 instance.failed(type(error).__name__)
             else:
                 if wrong is None:
                     instance.ready()
                 else:
                     instance.not_ready(wrong)
-            await self._clock.sleep(LOOK_SECONDS)
+            await self._clock.sleep(PROBE_SECONDS)

@@ -29,7 +29,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from houseful.adapters.kafka import settings as kafka_settings
-from houseful.adapters.kafka.settings import Cluster, Place, unavailable
+from houseful.adapters.kafka.settings import Cluster, PartitionId, unavailable
 from houseful.kernel.errors import Unavailable
 
 KEPT_MILLIS = 7 * 24 * 3600 * 1000
@@ -59,7 +59,7 @@ class KafkaAdmin:
     async def make_topics(self, topics: Collection[str]) -> None:
         """Those that are missing. One that exists stays as it is: another number of partitions would move
         keys, and so break their order."""
-        missing = [topic for topic, places in (await self.describe(topics)).items() if places is None]
+        missing = [topic for topic, partitions in (await self.describe(topics)).items() if partitions is None]
         if not missing:
             return
         made = self._client.create_topics(
@@ -106,26 +106,28 @@ class KafkaAdmin:
         """How many there are at present."""
         return len((await self._metadata()).brokers)
 
-    async def places(self, topics: Collection[str]) -> list[TopicPartition]:
+    async def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
         """All partitions of those topics that exist."""
         found = await self.describe(topics)
-        return [TopicPartition(topic, one.id) for topic, places in found.items() for one in places or ()]
+        return [
+            TopicPartition(topic, one.id) for topic, partitions in found.items() for one in partitions or ()
+        ]
 
-    async def ends(self, places: Collection[TopicPartition]) -> dict[Place, int]:
+    async def ends(self, partitions: Collection[TopicPartition]) -> dict[PartitionId, int]:
         """The offset that the next message of each partition will have."""
-        return await self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return await self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     async def lags(
-        self, places: Collection[TopicPartition], committed: Mapping[Place, int]
+        self, partitions: Collection[TopicPartition], committed: Mapping[PartitionId, int]
     ) -> dict[str, int]:
         """By topic, how many messages are not committed. A partition to which nothing was is read from its
         beginning."""
-        fresh = [place for place in places if (place.topic, place.partition) not in committed]
+        fresh = [one for one in partitions if (one.topic, one.partition) not in committed]
         starts = await self._offsets(fresh, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         done = {**starts, **committed}
-        lags = dict.fromkeys((place.topic for place in places), 0)
-        for place, end in (await self.ends(places)).items():
-            lags[place[0]] += max(0, end - done[place])
+        lags = dict.fromkeys((one.topic for one in partitions), 0)
+        for partition, end in (await self.ends(partitions)).items():
+            lags[partition[0]] += max(0, end - done[partition])
         return lags
 
     async def topics(self, prefix: str) -> list[str]:
@@ -145,20 +147,21 @@ class KafkaAdmin:
             raise unavailable("Kafka did not answer", listed.errors[0])
         return sorted(one.group_id for one in listed.valid if one.group_id.startswith(prefix))
 
-    async def _offsets(self, places: Iterable[TopicPartition], which: OffsetSpec) -> dict[Place, int]:
-        asked = dict.fromkeys(places, which)
+    async def _offsets(
+        self, partitions: Iterable[TopicPartition], which: OffsetSpec
+    ) -> dict[PartitionId, int]:
+        asked = dict.fromkeys(partitions, which)
         if not asked:
             return {}
         futures = self._client.list_offsets(asked, request_timeout=self._patience_seconds)
         return {
-            (place.topic, place.partition): (await self._answer(future)).offset
-            for place, future in futures.items()
+            (one.topic, one.partition): (await self._answer(future)).offset for one, future in futures.items()
         }
 
     async def _answer(self, future: "Future[Any]", *, fine: frozenset[int] = frozenset()) -> Any:
         """None for an error in `fine`."""
         answer = asyncio.wrap_future(future)
-        answer.add_done_callback(_hear)
+        answer.add_done_callback(_retrieve_exception)
         try:
             # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
             return await asyncio.shield(answer)
@@ -176,7 +179,7 @@ class KafkaAdmin:
         return unavailable("Kafka did not answer", error)
 
 
-def _hear(answer: "asyncio.Future[Any]") -> None:
+def _retrieve_exception(answer: "asyncio.Future[Any]") -> None:
     """Whose caller has left is no bug: without this its error would be logged as one."""
     if not answer.cancelled():
         answer.exception()

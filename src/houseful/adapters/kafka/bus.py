@@ -9,8 +9,8 @@ from typing import Self
 
 from houseful.adapters.kafka.admin import KafkaAdmin
 from houseful.adapters.kafka.member import KafkaMember
-from houseful.adapters.kafka.producer import KafkaSender
-from houseful.adapters.kafka.reader import commits, kept
+from houseful.adapters.kafka.producer import KafkaProducer
+from houseful.adapters.kafka.reader import committed_offsets, retained
 from houseful.adapters.kafka.settings import Cluster
 from houseful.adapters.kafka.subscription import KafkaSubscription
 from houseful.kernel.errors import Unavailable
@@ -34,7 +34,7 @@ class KafkaBus:
         self._prefix = prefix
         self._admin = admin
         self._patience_seconds = patience_seconds
-        self._sender: KafkaSender | None = None
+        self._producer: KafkaProducer | None = None
         self._subscriptions: set[KafkaSubscription] = set()
         self._made: set[str] = set()
         self._closed = False
@@ -64,7 +64,7 @@ class KafkaBus:
             return
         await self._make_topics([topic])
         try:
-            await self._working_sender().send(self._prefix + topic, envelopes)
+            await self._working_producer().send(self._prefix + topic, envelopes)
         except Unavailable:
             self._made.discard(topic)  # it may have been deleted
             raise
@@ -91,8 +91,8 @@ class KafkaBus:
 
     async def length(self, topic: str) -> int:
         self._must_be_open()
-        places = await self._admin.places([self._prefix + topic])
-        return sum((await self._admin.ends(places)).values())
+        partitions = await self._admin.partitions([self._prefix + topic])
+        return sum((await self._admin.ends(partitions)).values())
 
     async def purge_expired(self) -> None:
         """The retention of the topics is the brokers' business."""
@@ -104,18 +104,18 @@ class KafkaBus:
     async def entries(self, topic: str) -> AsyncIterator[Envelope]:
         self._must_be_open()
         name = self._prefix + topic
-        ends = await self._admin.ends(await self._admin.places([name]))
-        async for envelope in kept(self._cluster, ends, self._patience_seconds):
+        ends = await self._admin.ends(await self._admin.partitions([name]))
+        async for envelope in retained(self._cluster, ends, self._patience_seconds):
             yield envelope
 
     async def lags(self) -> dict[tuple[str, str], int]:
         self._must_be_open()
-        places = await self._admin.places(await self._admin.topics(self._prefix))
+        partitions = await self._admin.partitions(await self._admin.topics(self._prefix))
         found: dict[tuple[str, str], int] = {}
         for group in await self._admin.groups(self._prefix):
-            committed = await commits(self._cluster, group, places, self._patience_seconds)
+            committed = await committed_offsets(self._cluster, group, partitions, self._patience_seconds)
             topics = {topic for topic, _ in committed}
-            own = [place for place in places if place.topic in topics]
+            own = [one for one in partitions if one.topic in topics]
             for topic, lag in (await self._admin.lags(own, committed)).items():
                 found[group.removeprefix(self._prefix), topic.removeprefix(self._prefix)] = lag
         return found
@@ -125,7 +125,7 @@ class KafkaBus:
         if self._closed:
             return
         self._closed = True
-        sender = [self._sender.close()] if self._sender is not None else []
+        sender = [self._producer.close()] if self._producer is not None else []
         await asyncio.gather(*sender, *(one.close() for one in self._subscriptions))
 
     async def _make_topics(self, topics: Sequence[str]) -> None:
@@ -134,14 +134,14 @@ class KafkaBus:
             await self._admin.make_topics([self._prefix + topic for topic in missing])
             self._made.update(missing)
 
-    def _working_sender(self) -> KafkaSender:
+    def _working_producer(self) -> KafkaProducer:
         self._must_be_open()
-        if self._sender is not None and self._sender.broken:
-            self._sender.abandon()
-            self._sender = None
-        if self._sender is None:
-            self._sender = KafkaSender(self._cluster, self._patience_seconds)
-        return self._sender
+        if self._producer is not None and self._producer.broken:
+            self._producer.abandon()
+            self._producer = None
+        if self._producer is None:
+            self._producer = KafkaProducer(self._cluster, self._patience_seconds)
+        return self._producer
 
     def _must_be_open(self) -> None:
         if self._closed:

@@ -34,7 +34,7 @@ class Health:
     """By the bus' own names; None for one that does not exist."""
 
 
-async def look(url: str, installation: str, topics: Collection[str]) -> Health:
+async def probe(url: str, installation: str, topics: Collection[str]) -> Health:
     """Raises `Unavailable`, and `ValueError` for a URL that makes no sense."""
     cluster = Cluster.at(url)
     admin = KafkaAdmin(cluster, _PATIENCE_SECONDS)

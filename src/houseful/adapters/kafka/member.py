@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from houseful.adapters.kafka import settings as kafka_settings
 from houseful.adapters.kafka.reader import committed
 from houseful.adapters.kafka.records import delivery_of
-from houseful.adapters.kafka.settings import Cluster, Place, Protocol, unavailable
+from houseful.adapters.kafka.settings import Cluster, PartitionId, Protocol, unavailable
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Delivery
 from houseful.kernel.telemetry import get_logger
@@ -34,9 +34,9 @@ class Poll:
 
     def __init__(self, limit: int, *, patient: bool) -> None:
         self.limit = limit
-        self.cut = threading.Event()
+        self.cancelled = threading.Event()
         if not patient:
-            self.cut.set()
+            self.cancelled.set()
 
 
 class _Assignment:
@@ -70,8 +70,8 @@ class KafkaMember:
         self._cluster = cluster
         self._group = group
         self._topics = dict(topics)
-        self._assignments: dict[Place, _Assignment] = {}
-        self._pending_commits: dict[Place, int] = {}
+        self._assignments: dict[PartitionId, _Assignment] = {}
+        self._pending_commits: dict[PartitionId, int] = {}
         self._must_seek = False
         self._was_assigned = False
         self._protocol: Protocol = "consumer"
@@ -88,22 +88,24 @@ class KafkaMember:
             self._must_seek = True
             raise
 
-    def commit(self, ends: Mapping[Place, int]) -> None:
+    def commit(self, ends: Mapping[PartitionId, int]) -> None:
         """Everything before these offsets is done. Partitions that are not this member's any more are passed
         over; their new owner has received it again."""
-        wanted: dict[Place, int] = {}
-        for place, end in ends.items():
-            assignment = self._assignments.get(place)
+        wanted: dict[PartitionId, int] = {}
+        for partition, end in ends.items():
+            assignment = self._assignments.get(partition)
             if assignment is not None and assignment.start is not None and end > assignment.start:
-                wanted[place] = end
+                wanted[partition] = end
         if wanted:
             self._commit(self._pending_commits | wanted)
-            for place, end in wanted.items():
-                self._assignments[place].done = end
+            for partition, end in wanted.items():
+                self._assignments[partition].done = end
 
-    def committed(self, places: Sequence[TopicPartition], patience_seconds: float) -> dict[Place, int]:
+    def committed(
+        self, partitions: Sequence[TopicPartition], patience_seconds: float
+    ) -> dict[PartitionId, int]:
         """How far the whole group is, in those of them where it has committed something."""
-        return committed(self._consumer, places, patience_seconds)
+        return committed(self._consumer, partitions, patience_seconds)
 
     def rewind(self) -> None:
         """The next `receive` begins behind what was committed."""
@@ -151,7 +153,7 @@ class KafkaMember:
 
     def _find(self, poll: Poll) -> list[Delivery]:
         deliveries = self._take(self._poll(0))
-        while not deliveries and not poll.cut.is_set():
+        while not deliveries and not poll.cancelled.is_set():
             deliveries = self._take(self._poll(_POLL_SECONDS))
         if deliveries and len(deliveries) < poll.limit:
             deliveries += self._take(self._consume(poll.limit - len(deliveries)))
@@ -206,7 +208,7 @@ class KafkaMember:
         if self._pending_commits:
             self._commit(dict(self._pending_commits))
 
-    def _commit(self, ends: dict[Place, int]) -> None:
+    def _commit(self, ends: dict[PartitionId, int]) -> None:
         offsets = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
         try:
             results = self._consumer.commit(offsets=offsets, asynchronous=False)

@@ -54,7 +54,7 @@ class _Batch:
             self.done.set_exception(Unavailable(f"Kafka did not take the messages: {reason}"))
 
 
-class KafkaSender:
+class KafkaProducer:
     """An idempotent producer. `send` belongs to one event loop."""
 
     def __init__(self, cluster: Cluster, patience_seconds: float) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from houseful.adapters.kafka import settings as kafka_settings
 from houseful.adapters.kafka.records import delivery_of
-from houseful.adapters.kafka.settings import Cluster, Place, unavailable
+from houseful.adapters.kafka.settings import Cluster, PartitionId, unavailable
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Envelope
 
@@ -18,8 +18,8 @@ _MESSAGES_AT_ONCE = 1_000
 _WAIT_SECONDS = 0.2
 
 
-async def kept(
-    cluster: Cluster, ends: Mapping[Place, int], patience_seconds: float
+async def retained(
+    cluster: Cluster, ends: Mapping[PartitionId, int], patience_seconds: float
 ) -> AsyncIterator[Envelope]:
     """Everything before these offsets that is still there; in order per key.
 
@@ -46,16 +46,16 @@ async def kept(
         thread.shutdown(wait=False)
 
 
-async def commits(
-    cluster: Cluster, group: str, places: Sequence[TopicPartition], patience_seconds: float
-) -> dict[Place, int]:
+async def committed_offsets(
+    cluster: Cluster, group: str, partitions: Sequence[TopicPartition], patience_seconds: float
+) -> dict[PartitionId, int]:
     """How far a group is, in those partitions where it has committed something. Raises `Unavailable`."""
 
-    def ask() -> dict[Place, int]:
+    def ask() -> dict[PartitionId, int]:
         report = kafka_settings.Reporter(f"looking at {group}")
         consumer = Consumer(kafka_settings.reader(cluster, report, group=group))
         try:
-            return committed(consumer, places, patience_seconds)
+            return committed(consumer, partitions, patience_seconds)
         finally:
             consumer.close()
 
@@ -63,13 +63,13 @@ async def commits(
 
 
 def committed(
-    consumer: Consumer, places: Sequence[TopicPartition], patience_seconds: float
-) -> dict[Place, int]:
+    consumer: Consumer, partitions: Sequence[TopicPartition], patience_seconds: float
+) -> dict[PartitionId, int]:
     """The same, of that consumer's group and for its thread."""
-    if not places:
+    if not partitions:
         return {}
     try:
-        found = consumer.committed(list(places), patience_seconds)
+        found = consumer.committed(list(partitions), patience_seconds)
         refused = [one.error for one in found if one.error is not None]
         if refused:
             raise KafkaException(refused[0])
@@ -81,11 +81,11 @@ def committed(
 class _Reader:
     """For one thread."""
 
-    def __init__(self, cluster: Cluster, ends: Mapping[Place, int]) -> None:
-        self._ends = {place: end for place, end in ends.items() if end > 0}
+    def __init__(self, cluster: Cluster, ends: Mapping[PartitionId, int]) -> None:
+        self._ends = {partition: end for partition, end in ends.items() if end > 0}
         report = kafka_settings.Reporter("reading from Kafka")
         self._consumer = Consumer(kafka_settings.reader(cluster, report))
-        self._consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in self._ends])
+        self._consumer.assign([TopicPartition(*partition, OFFSET_BEGINNING) for partition in self._ends])
 
     @property
     def partitions_left(self) -> int:

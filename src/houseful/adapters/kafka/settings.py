@@ -15,7 +15,7 @@ _QUIET_SECONDS = 30.0
 
 Protocol = Literal["consumer", "classic"]
 Settings = dict[str, Any]
-Place = tuple[str, int]
+PartitionId = tuple[str, int]
 """A topic, with its name in the cluster, and one of its partitions."""
 
 _LIKE = (
@@ -115,7 +115,7 @@ def _number(options: dict[str, str], name: str) -> int | None:
 
 
 def client(cluster: Cluster) -> Settings:
-    return _way_in(cluster) | {
+    return _security_settings(cluster) | {
         "bootstrap.servers": cluster.servers,
         "client.id": "houseful",
         "reconnect.backoff.ms": 50,
@@ -125,7 +125,7 @@ def client(cluster: Cluster) -> Settings:
     }
 
 
-def _way_in(cluster: Cluster) -> Settings:
+def _security_settings(cluster: Cluster) -> Settings:
     """The broker's certificate is checked, and that it is the named host's: librdkafka's own default."""
     settings: Settings = {}
     if cluster.tls:

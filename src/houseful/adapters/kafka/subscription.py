@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from houseful.adapters.kafka.admin import KafkaAdmin
 from houseful.adapters.kafka.member import KafkaMember, Poll
-from houseful.adapters.kafka.settings import Place
+from houseful.adapters.kafka.settings import PartitionId
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Delivery
 from houseful.kernel.telemetry import get_logger
@@ -32,7 +32,7 @@ class _MemberThread:
         self._thread = threading.Thread(target=self._run, name="kafka-subscription", daemon=True)
         self._thread.start()
 
-    def give(self, work: Callable[[KafkaMember], T]) -> asyncio.Future[T]:
+    def submit(self, work: Callable[[KafkaMember], T]) -> asyncio.Future[T]:
         """It is done even if nobody waits for it any more."""
         future: asyncio.Future[T] = self._loop.create_future()
 
@@ -42,9 +42,9 @@ class _MemberThread:
                     self._member = self._make()
                 result = work(self._member)
             except Exception as error:
-                self._tell(_fail, future, error)
+                self._call_on_loop(_fail, future, error)
             else:
-                self._tell(_succeed, future, result)
+                self._call_on_loop(_succeed, future, result)
 
         self._jobs.put(job)
         return future
@@ -60,7 +60,7 @@ class _MemberThread:
         if self._member is not None:
             self._member.close()
 
-    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
+    def _call_on_loop(self, what: Callable[..., None], *arguments: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(what, *arguments)
         except RuntimeError:
@@ -82,12 +82,12 @@ class _Receiving:
 
     def __init__(self, thread: _MemberThread, limit: int, *, patient: bool) -> None:
         self._poll = Poll(limit, patient=patient)
-        self.future = thread.give(lambda member: member.receive(self._poll))
+        self.future = thread.submit(lambda member: member.receive(self._poll))
         self.stale = False
         """Its deliveries are to be forgotten."""
 
-    def cut(self) -> None:
-        self._poll.cut.set()
+    def cancel(self) -> None:
+        self._poll.cancelled.set()
 
 
 class KafkaSubscription:
@@ -113,7 +113,8 @@ class KafkaSubscription:
         self._receiving: _Receiving | None = None
         self._held: list[Delivery] = []
         self.closed = False
-        self._thread.give(lambda member: None).add_done_callback(_note)  # join now, not at the first receive
+        # join now, not at the first receive
+        self._thread.submit(lambda member: None).add_done_callback(_log_failure)
 
     async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
         """Raises `Unavailable` where Kafka refuses, or its client is stuck. For one caller at a time."""
@@ -135,37 +136,37 @@ class KafkaSubscription:
     async def commit(self, deliveries: Sequence[Delivery]) -> None:
         """Those of partitions that are another member's by now are passed over: they come to it again."""
         self._must_be_open()
-        ends: dict[Place, int] = {}
+        ends: dict[PartitionId, int] = {}
         for delivery in deliveries:
-            place = (self._topics[delivery.topic], delivery.partition)
-            ends[place] = max(ends.get(place, 0), delivery.offset + 1)
+            partition = (self._topics[delivery.topic], delivery.partition)
+            ends[partition] = max(ends.get(partition, 0), delivery.offset + 1)
         if ends:
-            await self._ask(self._thread.give(lambda member: member.commit(ends)))
+            await self._ask(self._thread.submit(lambda member: member.commit(ends)))
 
     async def rewind(self) -> None:
         self._must_be_open()
         self._held = []
         if self._receiving is not None:
             self._receiving.stale = True
-            self._receiving.cut()
-        self._thread.give(lambda member: member.rewind())
+            self._receiving.cancel()
+        self._thread.submit(lambda member: member.rewind())
 
     async def lag(self) -> int:
         """Of the whole group, in the topics of this member."""
         self._must_be_open()
-        places = await self._admin.places(self._topics.values())
+        partitions = await self._admin.partitions(self._topics.values())
         patience_seconds = self._thread.patience_seconds
         committed = await self._ask(
-            self._thread.give(lambda member: member.committed(places, patience_seconds))
+            self._thread.submit(lambda member: member.committed(partitions, patience_seconds))
         )
-        return sum((await self._admin.lags(places, committed)).values())
+        return sum((await self._admin.lags(partitions, committed)).values())
 
     async def close(self) -> None:
         if not self.closed:
             self.closed = True
             self._held = []
             if self._receiving is not None:
-                self._receiving.cut()
+                self._receiving.cancel()
             await self._thread.stop()
 
     async def _receive(self, limit: int, timer: asyncio.Future[None] | None) -> None:
@@ -178,7 +179,7 @@ class KafkaSubscription:
                 either: set[asyncio.Future[Any]] = {receiving.future, timer}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            receiving.cut()
+            receiving.cancel()
         try:
             deliveries = await self._ask(receiving.future)
         finally:
@@ -191,7 +192,7 @@ class KafkaSubscription:
         patience_seconds = self._thread.patience_seconds
         await asyncio.wait({future}, timeout=patience_seconds)
         if not future.done():
-            future.add_done_callback(_note)
+            future.add_done_callback(_log_failure)
             raise Unavailable(f"Kafka has not answered for {patience_seconds:.0f} seconds")
         return future.result()
 
@@ -200,7 +201,7 @@ class KafkaSubscription:
             raise Unavailable("the subscription is closed")
 
 
-def _note(future: asyncio.Future[Any]) -> None:
+def _log_failure(future: asyncio.Future[Any]) -> None:
     """For what is done after its caller has left, or at nobody's request. The next call hears of it too."""
     if not future.cancelled() and (error := future.exception()) is not None:
         log.warning("a Kafka subscription: %s", error)

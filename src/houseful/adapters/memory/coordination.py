@@ -154,7 +154,7 @@ class LocalCoordination:
                 if waiter.granted or now >= deadline:
                     return waiter.granted
                 await event_or_timeout(
-                    waiter.event, self._clock, self._next_look(waiter.names, now, deadline) - now
+                    waiter.event, self._clock, self._next_check(waiter.names, now, deadline) - now
                 )
                 self._must_be_open()
         except BaseException:
@@ -164,7 +164,7 @@ class LocalCoordination:
         finally:
             self._leave(waiter)
 
-    def _next_look(self, names: Iterable[str], now: float, deadline: float) -> float:
+    def _next_check(self, names: Iterable[str], now: float, deadline: float) -> float:
         """The deadline, or the earlier moment at which one of these locks expires: nobody else would notice
         that."""
         expiries = (self._locks[name][1] for name in names if name in self._locks)

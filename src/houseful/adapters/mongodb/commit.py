@@ -98,22 +98,22 @@ class Committer:
 
     # Within the transaction
 
-    async def _write(self, session: AsyncClientSession, batch: Batch) -> "_Untrue | None":
+    async def _write(self, session: AsyncClientSession, batch: Batch) -> "_Stale | None":
         """None where all was as it had been seen. Ends at the first command in which something was not."""
         messages = await self._number(session, batch.messages())
         for command in batch.commands():
             reply = await self._database.command(command.row, session=session)
             refused = [_taken(error, command.entries) for error in reply.get("writeErrors", ())]
             if refused:
-                return _Untrue(0, refused)
+                return _Stale(0, refused)
             lost, found = command.untrue(reply)
             if lost or found:
-                return _Untrue(lost, [(entry, "id") for entry in found])
+                return _Stale(lost, [(entry, "id") for entry in found])
         for start in range(0, len(messages), _ROWS_A_COMMAND):
             rows = messages[start : start + _ROWS_A_COMMAND]
             reply = await self._database.command({"insert": OUTBOX, "documents": rows}, session=session)
             if reply.get("writeErrors"):
-                return _Untrue(0, [])  # another process has used the number first
+                return _Stale(0, [])  # another process has used the number first
         return None
 
     async def _number(self, session: AsyncClientSession, messages: list[Row]) -> list[Row]:
@@ -162,7 +162,7 @@ class Committer:
             return Contended(verdicts.changed(error))
         return Mixed(Unavailable(f"the store could not write: {error}"))
 
-    async def _verdict(self, batch: Batch, untrue: "_Untrue") -> Attempt:
+    async def _verdict(self, batch: Batch, untrue: "_Stale") -> Attempt:
         """A duplicate counts only if everything that the transaction relied on still held; otherwise it is to
         be rerun."""
         # Where another process has inserted it first, insert_or_ignore is to look again.
@@ -170,7 +170,7 @@ class Committer:
         if any(len(entry.owners) > 1 and index != "id" for entry, index in taken):
             return Mixed(verdicts.changed())
         try:
-            stale, existing = await self._look(batch)
+            stale, existing = await self._find_changed(batch)
         except ConnectionFailure as error:
             return Lost(error)
         except PyMongoError as error:
@@ -186,7 +186,7 @@ class Committer:
                 refusals[writes] = refused.refusal(refusing[refused])
         return Refused(refusals) if refusals else Contended(verdicts.changed())
 
-    async def _look(self, batch: Batch) -> tuple[set[Entry], list[Entry]]:
+    async def _find_changed(self, batch: Batch) -> tuple[set[Entry], list[Entry]]:
         """The documents that changed since they were seen, and those that exist and should be inserted."""
         stale, existing = set(), []
         for name, entries in batch.relied_on().items():
@@ -205,7 +205,7 @@ class Committer:
         return stale, existing
 
 
-class _Untrue(NamedTuple):
+class _Stale(NamedTuple):
     """How many documents had another version, and those of which the id or a unique index had an entry."""
 
     lost: int

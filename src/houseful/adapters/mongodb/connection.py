@@ -60,24 +60,24 @@ _OUR_FAULT = frozenset(
 """Error codes that say what was wrong with the command. Everything else is the engine's trouble."""
 
 
-_apart: set[asyncio.Task[Any]] = set()
+_shielded: set[asyncio.Task[Any]] = set()
 
 
-async def apart(work: Coroutine[Any, Any, T]) -> T:
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
     """Let the driver work in a task of its own, which goes on when the caller is cancelled.
 
     Otherwise the driver would give up its connection, and with Python 3.11, where `asyncio.wait_for` may
     swallow a cancellation that comes together with the result, the caller would not end.
     """
     task = asyncio.create_task(work)
-    _apart.add(task)
+    _shielded.add(task)
     task.add_done_callback(_over)
     return await asyncio.shield(task)
 
 
 def _over(task: "asyncio.Task[Any]") -> None:
     """Where the caller has left, nobody else would hear of its error, and asyncio would call that a bug."""
-    _apart.discard(task)
+    _shielded.discard(task)
     if not task.cancelled():
         task.exception()
 

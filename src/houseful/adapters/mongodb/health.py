@@ -5,7 +5,7 @@ from datetime import UTC
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from houseful.adapters.clock_skew import ahead_seconds, asked
+from houseful.adapters.clock_skew import ahead_seconds, timed
 from houseful.adapters.mongodb.connection import Client, Row, check_replica_set, connect, hosts, unavailable
 from houseful.adapters.mongodb.outbox import OUTBOX
 
@@ -32,12 +32,12 @@ class Health:
     ahead_seconds: float
 
 
-async def look(url: str) -> Health:
+async def probe(url: str) -> Health:
     """Raises `Unavailable`, in words for the operator, where no transaction can be made."""
     client = connect(url)
     try:
         await check_replica_set(client, url)
-        hello, before, after = await asked(lambda: client.admin.command("hello"))
+        hello, before, after = await timed(lambda: client.admin.command("hello"))
         shown = hello["localTime"].replace(tzinfo=UTC).timestamp()
         return Health(
             where=hosts(url),

@@ -11,10 +11,10 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from houseful.adapters.mongodb.collections import OURS
-from houseful.adapters.mongodb.connection import Database, Row, apart, unavailable
+from houseful.adapters.mongodb.connection import Database, Row, shielded, unavailable
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import Clock, Ids, OutboxFigures, OutboxRow
+from houseful.kernel.ports import Clock, Ids, OutboxRow, OutboxStats
 from houseful.messages import Message
 
 OUTBOX = "outbox"
@@ -88,20 +88,20 @@ class MongoOutbox:
             return
         try:
             marked = {"_id": {"$in": list(ids)}, **_WAITING}
-            await apart(self._rows.update_many(marked, {"$set": {"published_at": at}}))
+            await shielded(self._rows.update_many(marked, {"$set": {"published_at": at}}))
         except PyMongoError as error:
             raise _unwritable(error) from error
 
-    async def figures(self) -> OutboxFigures:
+    async def stats(self) -> OutboxStats:
         summary = [
             {"$match": _WAITING},
             {"$group": {"_id": None, "count": {"$sum": 1}, "oldest": {"$min": "$created_at"}}},
         ]
         try:
-            found = await apart(self._aggregate(summary))
+            found = await shielded(self._aggregate(summary))
         except PyMongoError as error:
             raise _unreadable(error) from error
-        return OutboxFigures(found[0]["count"], found[0]["oldest"]) if found else OutboxFigures(0, None)
+        return OutboxStats(found[0]["count"], found[0]["oldest"]) if found else OutboxStats(0, None)
 
     async def _aggregate(self, summary: list[Row]) -> list[Row]:
         return await (await self._rows.aggregate(summary, hint=_UNPUBLISHED)).to_list()
@@ -132,7 +132,7 @@ class MongoOutbox:
 
     async def _delete(self, ids: Sequence[str]) -> int:
         try:
-            done = await apart(self._rows.delete_many({"_id": {"$in": ids}}))
+            done = await shielded(self._rows.delete_many({"_id": {"$in": ids}}))
         except PyMongoError as error:
             raise _unwritable(error) from error
         return done.deleted_count
@@ -152,7 +152,7 @@ class MongoOutbox:
 
 async def _all(search: AsyncCursor[Row]) -> list[Row]:
     try:
-        return await apart(search.to_list())
+        return await shielded(search.to_list())
     except PyMongoError as error:
         raise _unreadable(error) from error
 

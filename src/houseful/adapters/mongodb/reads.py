@@ -10,7 +10,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from houseful.adapters.mongodb.collections import Collection, Search
-from houseful.adapters.mongodb.connection import Database, Row, apart, unavailable
+from houseful.adapters.mongodb.connection import Database, Row, shielded, unavailable
 from houseful.adapters.optimistic.changes import Key, Versioned
 from houseful.kernel.errors import Unavailable
 
@@ -52,7 +52,7 @@ class Reads:
 
     async def search(self, collection: Collection, search: Search, limit: int) -> list[Versioned]:
         try:
-            rows = await apart(self._search(collection, search, limit))
+            rows = await shielded(self._search(collection, search, limit))
         except PyMongoError as error:
             raise _unreadable(error) from error
         return [(row["_version"], collection.decode(row["_body"])) for row in rows]
@@ -72,7 +72,7 @@ class Reads:
         rows = self._database.get_collection(collection.name, read_concern=_MAJORITY)
         [filter] = search.filters
         try:
-            return await apart(rows.count_documents(filter, hint=search.hint))
+            return await shielded(rows.count_documents(filter, hint=search.hint))
         except PyMongoError as error:
             raise _unreadable(error) from error
 

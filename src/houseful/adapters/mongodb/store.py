@@ -18,10 +18,10 @@ from houseful.adapters.mongodb.commit import Committer
 from houseful.adapters.mongodb.connection import (
     Client,
     Row,
-    apart,
     check_replica_set,
     connect,
     hosts,
+    shielded,
     unavailable,
 )
 from houseful.adapters.mongodb.outbox import OUTBOX, MongoOutbox, stored_message
@@ -187,12 +187,12 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
         """Waits for a majority only if the last commit failed: to find out whether that is over."""
         if self._closed:
             raise Unavailable("the store is closed")
-        await apart(check_replica_set(self._client, self._url))
+        await shielded(check_replica_set(self._client, self._url))
         if self.writer.trouble is None:
             return
         try:
             # Changes nothing, and is answered when a majority has everything that was written before it.
-            await apart(self._database[OUTBOX].update_one({"_id": ""}, {"$set": {"published_at": 0}}))
+            await shielded(self._database[OUTBOX].update_one({"_id": ""}, {"$set": {"published_at": 0}}))
         except PyMongoError as error:
             raise unavailable("MongoDB cannot write", error) from error
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from houseful.adapters.processes.worker import NUMBER_BYTES, Packed, error_of
+from houseful.adapters.processes.worker import NUMBER_BYTES, Pickled, error_of
 from houseful.kernel.errors import LimitReached, Overloaded, Unavailable
 from houseful.kernel.pieces import PIECE_BYTES
 from houseful.kernel.telemetry import get_logger
@@ -56,7 +56,7 @@ class _Process:
     def alive(self) -> bool:
         return not self._killed and self._process.returncode is None
 
-    async def do(self, work: Packed) -> Any:
+    async def do(self, work: Pickled) -> Any:
         """Raises what the work raises, and `Unavailable` where the process ends or takes too long."""
         try:
             async with asyncio.timeout(WORK_SECONDS):
@@ -75,7 +75,7 @@ class _Process:
             raise error_of(result)
         return result
 
-    async def _exchanged(self, work: Packed) -> Packed:
+    async def _exchanged(self, work: Pickled) -> Pickled:
         sink, source = self._process.stdin, self._process.stdout
         assert sink is not None
         assert source is not None
@@ -91,7 +91,7 @@ class _Process:
         size, count = await number(), await number()
         sizes = [await number() for _ in range(count)]
         pickled = await source.readexactly(size)
-        return Packed(pickled, [await source.readexactly(one) for one in sizes])
+        return Pickled(pickled, [await source.readexactly(one) for one in sizes])
 
     def kill(self) -> None:
         if self.alive:
@@ -103,7 +103,7 @@ class _Process:
         await self._process.wait()
 
 
-class _Line:
+class _UserQueue:
     """The work of one user: one piece at a time, in order."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class WorkerProcesses:
         self._idle_seconds = idle_seconds
         self._all: set[_Process] = set()
         self._free: deque[_Process] = deque()
-        self._lines: dict[str, _Line] = {}
+        self._queues: dict[str, _UserQueue] = {}
         self._jobs: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -137,11 +137,11 @@ class WorkerProcesses:
     async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
         if self._closed:
             raise Unavailable("this process is about to end")
-        line = self._lines.get(whose) or _Line()
-        if line.count >= most:
+        queue = self._queues.get(whose) or _UserQueue()
+        if queue.count >= most:
             raise LimitReached(
                 "too_busy",
-                f"Of what you asked for, {line.count} things that take long are not done yet. Wait for them.",
+                f"Of what you asked for, {queue.count} things that take long are not done yet. Wait for them.",
                 retry_after_seconds=_RETRY_SECONDS,
             )
         if len(self._jobs) >= self._most_waiting:
@@ -150,12 +150,12 @@ class WorkerProcesses:
                 "Too many ask at this moment for what takes long. Try again in a few seconds.",
                 retry_after_seconds=_RETRY_SECONDS,
             )
-        self._lines[whose] = line
-        line.count += 1
+        self._queues[whose] = queue
+        queue.count += 1
         begun = asyncio.Event()
-        job = asyncio.create_task(self._in_turn(line, begun, Packed.of((work, arguments))))
+        job = asyncio.create_task(self._in_turn(queue, begun, Pickled.of((work, arguments))))
         self._jobs.add(job)
-        job.add_done_callback(lambda done: self._over(whose, line, done))
+        job.add_done_callback(lambda done: self._over(whose, queue, done))
         try:
             result: T = await asyncio.shield(job)
         except asyncio.CancelledError:
@@ -164,8 +164,8 @@ class WorkerProcesses:
             raise
         return result
 
-    async def _in_turn(self, line: _Line, begun: asyncio.Event, work: Packed) -> Any:
-        async with line.lock, self._places:
+    async def _in_turn(self, queue: _UserQueue, begun: asyncio.Event, work: Pickled) -> Any:
+        async with queue.lock, self._places:
             begun.set()
             process = await self._a_process()
             try:
@@ -173,11 +173,11 @@ class WorkerProcesses:
             finally:
                 self._put_back(process)
 
-    def _over(self, whose: str, line: _Line, job: "asyncio.Task[Any]") -> None:
+    def _over(self, whose: str, queue: _UserQueue, job: "asyncio.Task[Any]") -> None:
         self._jobs.discard(job)
-        line.count -= 1
-        if not line.count:
-            self._lines.pop(whose, None)
+        queue.count -= 1
+        if not queue.count:
+            self._queues.pop(whose, None)
         if not job.cancelled():
             job.exception()  # whoever asked may be gone: then nobody else looks at it
 
@@ -223,7 +223,7 @@ class WorkerProcesses:
         self._all.clear()
 
 
-class WorkHere:
+class InlineWorkers:
     """Does it at once, in this process: for tools, which keep nobody waiting, and for tests."""
 
     async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:

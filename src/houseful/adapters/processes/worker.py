@@ -20,14 +20,14 @@ NUMBER_BYTES = 8
 NICENESS = 10
 
 
-class Packed(NamedTuple):
+class Pickled(NamedTuple):
     """An object on its way."""
 
     pickled: bytes
     buffers: Sequence[bytes | memoryview]
 
     @classmethod
-    def of(cls, thing: Any) -> "Packed":
+    def of(cls, thing: Any) -> "Pickled":
         buffers: list[pickle.PickleBuffer] = []
         pickled = pickle.dumps(thing, 5, buffer_callback=buffers.append)
         return cls(pickled, [buffer.raw() for buffer in buffers])
@@ -44,7 +44,7 @@ class _Ended(Exception):
     pass
 
 
-def read(source: BinaryIO) -> Packed | None:
+def read(source: BinaryIO) -> Pickled | None:
     """None at the end, also in the middle of something."""
 
     def exactly(size: int) -> bytes:
@@ -59,23 +59,23 @@ def read(source: BinaryIO) -> Packed | None:
     try:
         size, count = number(), number()
         sizes = [number() for _ in range(count)]
-        return Packed(exactly(size), [exactly(one) for one in sizes])
+        return Pickled(exactly(size), [exactly(one) for one in sizes])
     except _Ended:
         return None
 
 
-def outcome(work: Packed) -> Packed:
+def outcome(work: Pickled) -> Pickled:
     """Whether the work returned, and what; else an error, in parts that make it again: many can't be pickled
     whole."""
     try:
         function, arguments = work.thing()
-        return Packed.of((True, function(*arguments)))
+        return Pickled.of((True, function(*arguments)))
     except Exception as error:
         told = (type(error), error.args, vars(error), traceback.format_exc())
         try:
-            return Packed.of((False, told))
+            return Pickled.of((False, told))
         except Exception:
-            return Packed.of((False, (RuntimeError, (repr(error),), {}, told[3])))
+            return Pickled.of((False, (RuntimeError, (repr(error),), {}, told[3])))
 
 
 def error_of(told: tuple[type[Exception], tuple[Any, ...], dict[str, Any], str]) -> Exception:

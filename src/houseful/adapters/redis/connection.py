@@ -42,7 +42,7 @@ _LONGEST_PAUSE_SECONDS = 1.0
 TROUBLE = (RedisError, OSError, TimeoutError)
 
 
-class Dialler:
+class ConnectionFactory:
     """Makes connections to one server; `name` says which, without its password. Who does not answer within
     `answer_seconds` is down."""
 
@@ -51,27 +51,27 @@ class Dialler:
         self.name = name
         self.answer_seconds = answer_seconds
 
-    async def dial(self) -> AbstractConnection:
+    async def connect(self) -> AbstractConnection:
         connection = self._make()
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
-            await hang_up(connection)
+            await disconnect(connection)
             raise
         return connection
 
-    def words(self, error: BaseException) -> str:
+    def describe(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
             return f"Redis at {self.name} does not answer within {self.answer_seconds:g} s"
         return f"Redis at {self.name}: {error or type(error).__name__}"
 
 
-async def hang_up(connection: AbstractConnection) -> None:
+async def disconnect(connection: AbstractConnection) -> None:
     with contextlib.suppress(*TROUBLE):  # it is of no use any more, however it ends
         await connection.disconnect(nowait=True)
 
 
-class Call:
+class PendingCommand:
     """A command on its way. `undo` is sent where the answer is 0 and nobody waits for it any more. What is
     `in_order` goes out in full at once: if the server did not know the script, it would be done late."""
 
@@ -83,7 +83,7 @@ class Call:
     def __init__(self, arguments: Sequence[bytes | str | int], *, script: Script | None = None) -> None:
         self.arguments = arguments
         self.script = script
-        self.undo: Call | None = None
+        self.undo: PendingCommand | None = None
         self.in_order = False
 
     def command(self, *, in_full: bool) -> Sequence[bytes | str | int]:
@@ -94,24 +94,24 @@ class Call:
         return (b"EVALSHA", self.script.digest, *self.arguments)
 
 
-def scripted(script: Script, keys: Sequence[str], *arguments: str | int) -> Call:
-    return Call((len(keys), *keys, *arguments), script=script)
+def script_command(script: Script, keys: Sequence[str], *arguments: str | int) -> PendingCommand:
+    return PendingCommand((len(keys), *keys, *arguments), script=script)
 
 
-class RedisLine:
+class PipelinedConnection:
     """Sends commands. For one event loop."""
 
-    def __init__(self, dialler: Dialler, clock: Clock) -> None:
-        self._dialler = dialler
+    def __init__(self, factory: ConnectionFactory, clock: Clock) -> None:
+        self._factory = factory
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._connection: AbstractConnection | None = None
-        self._waiting: deque[Call] = deque()
+        self._waiting: deque[PendingCommand] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._prober: asyncio.Task[None] | None = None
         self._trouble: str | None = None
 
-    async def ask(self, call: Call) -> Any:
+    async def request(self, call: PendingCommand) -> Any:
         """The server's answer. Raises `Unavailable`; then it may or may not have been done."""
         self._enqueue(call)
         try:
@@ -122,7 +122,7 @@ class RedisLine:
                 self._undo(call, reply.result())  # it had its answer, which nobody will read now
             raise
 
-    def tell(self, call: Call, then: Callable[[], None]) -> None:
+    def send_in_order(self, call: PendingCommand, then: Callable[[], None]) -> None:
         """Send it before all that is asked for later, or lose it; `then` when it is over. Nobody waits for
         that."""
         call.in_order = True
@@ -130,11 +130,11 @@ class RedisLine:
             self._enqueue(call)
             call.reply.add_done_callback(lambda _: then())
 
-    def _enqueue(self, call: Call) -> None:
+    def _enqueue(self, call: PendingCommand) -> None:
         if self._trouble is not None:
             raise Unavailable(self._trouble)
         if len(self._waiting) >= MOST_WAITING:
-            raise Unavailable(f"{MOST_WAITING} calls wait for Redis at {self._dialler.name}")
+            raise Unavailable(f"{MOST_WAITING} calls wait for Redis at {self._factory.name}")
         call.reply = self._loop.create_future()
         call.asked_at = self._loop.time()
         self._waiting.append(call)
@@ -146,36 +146,36 @@ class RedisLine:
             while self._waiting and self._trouble is None:
                 batch = self._next_batch()
                 if batch:
-                    await self._send_and_hear(batch)
+                    await self._send_and_receive(batch)
         finally:
             self._sender = None
 
-    def _next_batch(self) -> list[Call]:
-        batch: list[Call] = []
-        oldest = self._loop.time() - self._dialler.answer_seconds
+    def _next_batch(self) -> list[PendingCommand]:
+        batch: list[PendingCommand] = []
+        oldest = self._loop.time() - self._factory.answer_seconds
         while self._waiting and len(batch) < _MOST_AT_ONCE:
             call = self._waiting.popleft()
             if call.reply.done():
                 continue  # nobody waits for it any more
             if call.asked_at < oldest:
-                _fail(call, f"Redis at {self._dialler.name} is behind")
+                _fail(call, f"Redis at {self._factory.name} is behind")
             else:
                 batch.append(call)
         return batch
 
-    async def _send_and_hear(self, batch: list[Call]) -> None:
+    async def _send_and_receive(self, batch: list[PendingCommand]) -> None:
         try:
-            async with asyncio.timeout(self._dialler.answer_seconds):
+            async with asyncio.timeout(self._factory.answer_seconds):
                 unknown = await self._exchange(batch, in_full=False)
                 if unknown:
                     await self._exchange(unknown, in_full=True)
         except TROUBLE as error:
-            await self._open_circuit(self._dialler.words(error))
+            await self._open_circuit(self._factory.describe(error))
         finally:
             for call in batch:
                 self._refuse(call)  # those without an answer
 
-    async def _exchange(self, calls: list[Call], *, in_full: bool) -> list[Call]:
+    async def _exchange(self, calls: list[PendingCommand], *, in_full: bool) -> list[PendingCommand]:
         """Send these and hear them all out; the calls whose script the server does not know, which did
         nothing.
 
@@ -184,48 +184,50 @@ class RedisLine:
         may be done twice.
         """
         kept = self._connection is not None
-        unheard = deque(calls)
+        unanswered = deque(calls)
         try:
-            return await self._over_connection(unheard, in_full)
+            return await self._over_connection(unanswered, in_full)
         except RedisConnectionError:
-            if not kept or len(unheard) < len(calls):
+            if not kept or len(unanswered) < len(calls):
                 raise
-            await self._hang_up()
-            return await self._over_connection(unheard, in_full)
+            await self._disconnect()
+            return await self._over_connection(unanswered, in_full)
 
-    async def _over_connection(self, unheard: deque[Call], in_full: bool) -> list[Call]:
+    async def _over_connection(
+        self, unanswered: deque[PendingCommand], in_full: bool
+    ) -> list[PendingCommand]:
         connection = self._connection
         if connection is None:
-            connection = self._connection = await self._dialler.dial()
-        commands = [call.command(in_full=in_full) for call in unheard]
+            connection = self._connection = await self._factory.connect()
+        commands = [call.command(in_full=in_full) for call in unanswered]
         await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
         unknown = []
-        while unheard:
+        while unanswered:
             try:
                 reply: Any = await connection.read_response()
             except ResponseError as error:
                 reply = error
-            call = unheard.popleft()
+            call = unanswered.popleft()
             if isinstance(reply, NoScriptError) and not in_full:
                 unknown.append(call)
             else:
                 self._give(call, reply)
         return unknown
 
-    def _give(self, call: Call, reply: Any) -> None:
+    def _give(self, call: PendingCommand, reply: Any) -> None:
         if call.reply.done():
             self._undo(call, reply)
         elif isinstance(reply, ResponseError):
-            _fail(call, self._dialler.words(reply))
+            _fail(call, self._factory.describe(reply))
         else:
             call.reply.set_result(reply)
 
-    def _undo(self, call: Call, reply: Any) -> None:
+    def _undo(self, call: PendingCommand, reply: Any) -> None:
         if reply == 0 and call.undo is not None:
             with contextlib.suppress(Unavailable):  # it expires by itself
                 self._enqueue(call.undo)
 
-    def _refuse(self, call: Call) -> None:
+    def _refuse(self, call: PendingCommand) -> None:
         if not call.reply.done():
             _fail(call, self._trouble or "the call was cut short")
 
@@ -235,38 +237,38 @@ class RedisLine:
         while self._waiting:
             self._refuse(self._waiting.popleft())
         self._prober = self._loop.create_task(self._probe())
-        await self._hang_up()
+        await self._disconnect()
 
     async def _probe(self) -> None:
         pauses = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
         while True:
             await self._clock.sleep(pauses.failed())
             try:
-                async with asyncio.timeout(self._dialler.answer_seconds):
+                async with asyncio.timeout(self._factory.answer_seconds):
                     await self._ping()
             except TROUBLE as error:
-                self._trouble = self._dialler.words(error)
-                await self._hang_up()
+                self._trouble = self._factory.describe(error)
+                await self._disconnect()
             else:
                 self._trouble = self._prober = None
-                log.info("coordination is back", extra={"server": self._dialler.name})
+                log.info("coordination is back", extra={"server": self._factory.name})
                 return
 
     async def _ping(self) -> None:
         if self._connection is None:
-            self._connection = await self._dialler.dial()
+            self._connection = await self._factory.connect()
         await self._connection.send_command(b"PING", check_health=False)
         await self._connection.read_response()
 
-    async def _hang_up(self) -> None:
+    async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await hang_up(connection)
+            await disconnect(connection)
 
     async def close(self) -> None:
         """What was asked for has its answer first, or `Unavailable`, as has every later call."""
         if self._sender is not None:
-            await asyncio.wait([self._sender], timeout=self._dialler.answer_seconds)
+            await asyncio.wait([self._sender], timeout=self._factory.answer_seconds)
         self._trouble = "coordination is closed"
         tasks = [task for task in (self._sender, self._prober) if task is not None]
         for task in tasks:
@@ -274,9 +276,9 @@ class RedisLine:
         await asyncio.gather(*tasks, return_exceptions=True)
         while self._waiting:
             self._refuse(self._waiting.popleft())
-        await self._hang_up()
+        await self._disconnect()
 
 
-def _fail(call: Call, words: str) -> None:
+def _fail(call: PendingCommand, words: str) -> None:
     call.reply.set_exception(Unavailable(words))
     call.reply.exception()  # heard, even if nobody waits for it

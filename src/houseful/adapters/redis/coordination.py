@@ -12,9 +12,15 @@ from contextlib import AbstractAsyncContextManager
 
 from redis.asyncio.connection import ConnectionPool, parse_url
 
-from houseful.adapters.redis.connection import ANSWER_SECONDS, Call, Dialler, RedisLine, scripted
+from houseful.adapters.redis.connection import (
+    ANSWER_SECONDS,
+    ConnectionFactory,
+    PendingCommand,
+    PipelinedConnection,
+    script_command,
+)
 from houseful.adapters.redis.scripts import ACQUIRE, RELEASE, TAKE
-from houseful.adapters.redis.subscriptions import RedisSignals
+from houseful.adapters.redis.subscriptions import RedisPubSub
 from houseful.kernel.ports import Clock
 from houseful.kernel.waiting import Backoff, event_or_timeout
 
@@ -41,12 +47,12 @@ class RedisCoordination:
     processes there is no order. Expiry goes by the server's clock.
     """
 
-    def __init__(self, dialler: Dialler, clock: Clock, prefix: str) -> None:
+    def __init__(self, factory: ConnectionFactory, clock: Clock, prefix: str) -> None:
         self._clock = clock
         # In braces, so that a cluster keeps everything of one installation in one slot: a script needs that.
         self._prefix = f"{{{prefix}}}"
-        self._line = RedisLine(dialler, clock)
-        self._signals = RedisSignals(dialler, clock)
+        self._connection = PipelinedConnection(factory, clock)
+        self._signals = RedisPubSub(factory, clock)
         self._queues: dict[str, deque[_Waiter]] = {}
         self._chance = random.Random()  # noqa: S311 - jitter
 
@@ -69,7 +75,7 @@ class RedisCoordination:
             driver_info=None,
         )
         where = named.get("path") or f"{named.get('host', 'localhost')}:{named.get('port', 6379)}"
-        return cls(Dialler(pool.make_connection, str(where), answer_seconds), clock, prefix)
+        return cls(ConnectionFactory(pool.make_connection, str(where), answer_seconds), clock, prefix)
 
     async def acquire(
         self, names: Sequence[str], owner: str, *, ttl_seconds: float, wait_seconds: float = 0
@@ -83,9 +89,9 @@ class RedisCoordination:
 
     async def _taken_for(self, keys: Sequence[str], owner: str, ttl_seconds: float) -> float:
         """0 where the locks are the owner's now, else for how many seconds more one of them is taken."""
-        call = scripted(ACQUIRE, keys, owner, _millis(ttl_seconds))
-        call.undo = scripted(RELEASE, keys, owner)
-        return int(await self._line.ask(call)) / 1000
+        call = script_command(ACQUIRE, keys, owner, _millis(ttl_seconds))
+        call.undo = script_command(RELEASE, keys, owner)
+        return int(await self._connection.request(call)) / 1000
 
     async def _wait(self, waiter: _Waiter, owner: str, ttl_seconds: float, deadline: float) -> bool:
         for key in waiter.keys:
@@ -122,7 +128,7 @@ class RedisCoordination:
 
     def release(self, names: Sequence[str], owner: str) -> None:
         keys = [f"{self._prefix}:lock:{name}" for name in dict.fromkeys(names)]
-        self._line.tell(scripted(RELEASE, keys, owner), then=lambda: self._wake(keys))
+        self._connection.send_in_order(script_command(RELEASE, keys, owner), then=lambda: self._wake(keys))
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
         return await self._ask_bucket(bucket, per_second, burst, taken=1)
@@ -134,11 +140,13 @@ class RedisCoordination:
         if per_second <= 0 or burst < 1:
             raise ValueError(f"a bucket of {burst} tokens, {per_second} a second, never gives one")
         step = max(1, round(1_000_000 / per_second))
-        call = scripted(TAKE, [f"{self._prefix}:bucket:{bucket}"], step, round(step * burst), taken)
-        return int(await self._line.ask(call)) / 1_000_000
+        call = script_command(TAKE, [f"{self._prefix}:bucket:{bucket}"], step, round(step * burst), taken)
+        return int(await self._connection.request(call)) / 1_000_000
 
     async def publish(self, channel: str, payload: bytes) -> None:
-        await self._line.ask(Call((b"PUBLISH", f"{self._prefix}:signal:{channel}", payload)))
+        await self._connection.request(
+            PendingCommand((b"PUBLISH", f"{self._prefix}:signal:{channel}", payload))
+        )
 
     def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Outlives outages. What is said during one is lost; beginning during one raises `Unavailable`."""
@@ -146,11 +154,11 @@ class RedisCoordination:
 
     async def ready(self) -> None:
         """Raises `Unavailable` where nothing can be written, with the server's own words for it."""
-        await self._line.ask(Call((b"SET", f"{self._prefix}:ready", b"1", b"PX", 1000)))
+        await self._connection.request(PendingCommand((b"SET", f"{self._prefix}:ready", b"1", b"PX", 1000)))
 
     async def close(self) -> None:
         """Who waits gets `Unavailable`; who listens comes to the end."""
-        await self._line.close()
+        await self._connection.close()
         for queue in list(self._queues.values()):
             for waiter in queue:
                 waiter.event.set()

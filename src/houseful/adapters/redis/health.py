@@ -6,7 +6,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from houseful.adapters.clock_skew import ahead_seconds, asked
+from houseful.adapters.clock_skew import ahead_seconds, timed
 from houseful.kernel.errors import Unavailable
 
 _SECONDS = 2.0
@@ -29,7 +29,7 @@ class Health:
     ahead_seconds: float
 
 
-async def look(url: str, prefix: str) -> Health:
+async def probe(url: str, prefix: str) -> Health:
     """Raises `Unavailable` with the server's own words where nothing can be written."""
     client: Redis = Redis.from_url(
         url, protocol=2, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, decode_responses=True
@@ -38,7 +38,7 @@ async def look(url: str, prefix: str) -> Health:
     where = str(named.get("path") or f"{named.get('host', 'localhost')}:{named.get('port', 6379)}")
     try:
         await client.set(f"{{{prefix}}}:ready", "1", px=1000)  # as the services do, and gone as soon
-        (seconds, micros), before, after = await asked(client.time)
+        (seconds, micros), before, after = await timed(client.time)
         info = await _permitted(client.info())
         return Health(
             where=where,

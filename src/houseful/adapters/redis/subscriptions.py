@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio.connection import AbstractConnection
 
 from houseful.adapters.memory.coordination import LocalCoordination
-from houseful.adapters.redis.connection import TROUBLE, Dialler, hang_up
+from houseful.adapters.redis.connection import TROUBLE, ConnectionFactory, disconnect
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
@@ -25,15 +25,15 @@ _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
-class RedisSignals:
+class RedisPubSub:
     """Hears on Redis what others say, and hands it to those who listen in this process (through the signals
-    of `LocalCoordination`, which bound what a slow one may leave unheard).
+    of `LocalCoordination`, which bound what a slow one may leave unread).
 
     Who listens when the connection ends goes on listening; what is said until there is a new one is lost.
     """
 
-    def __init__(self, dialler: Dialler, clock: Clock) -> None:
-        self._dialler = dialler
+    def __init__(self, factory: ConnectionFactory, clock: Clock) -> None:
+        self._factory = factory
         self._clock = clock
         self._listeners = LocalCoordination(clock)
         self._wanted: Counter[str] = Counter()
@@ -59,60 +59,60 @@ class RedisSignals:
 
     async def _confirmed(self, channel: str) -> None:
         if self._reader is None:
-            self._reader = asyncio.create_task(self._hear())
+            self._reader = asyncio.create_task(self._receive())
         if channel in self._heard:
             return
         if self._trouble is not None:
             raise Unavailable(self._trouble)
         pending = self._pending.get(channel)
         try:
-            async with asyncio.timeout(self._dialler.answer_seconds):
+            async with asyncio.timeout(self._factory.answer_seconds):
                 if pending is None:
                     pending = self._pending[channel] = asyncio.get_running_loop().create_future()
-                    await self._say(b"SUBSCRIBE", [channel])
+                    await self._send(b"SUBSCRIBE", [channel])
                 await asyncio.shield(pending)
         except TROUBLE as error:
-            raise Unavailable(self._dialler.words(error)) from error
+            raise Unavailable(self._factory.describe(error)) from error
 
     async def _leave(self, channel: str) -> None:
         self._heard.discard(channel)
         self._pending.pop(channel, None)
         with contextlib.suppress(*TROUBLE):  # without a connection there is nothing to leave
-            async with asyncio.timeout(self._dialler.answer_seconds):
-                await self._say(b"UNSUBSCRIBE", [channel])
+            async with asyncio.timeout(self._factory.answer_seconds):
+                await self._send(b"UNSUBSCRIBE", [channel])
 
-    async def _say(self, command: bytes, channels: Sequence[str] = ()) -> None:
+    async def _send(self, command: bytes, channels: Sequence[str] = ()) -> None:
         """Where there is no connection yet, making it says what is wanted."""
         if self._connection is not None:
             await self._connection.send_command(command, *channels, check_health=False)
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         pauses = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
         while True:
             try:
                 await self._connect()
                 pauses.succeeded()
-                await self._hear_connection()
+                await self._receive_until_closed()
             except TROUBLE as error:
-                self._lost(self._dialler.words(error))
+                self._lost(self._factory.describe(error))
             except Exception as error:
                 log.exception("a bug ended the connection for signals; there will be another")
-                self._lost(self._dialler.words(error))
+                self._lost(self._factory.describe(error))
             finally:
-                await self._hang_up()
+                await self._disconnect()
             await self._clock.sleep(pauses.failed())
 
     async def _connect(self) -> None:
-        async with asyncio.timeout(self._dialler.answer_seconds):
-            connection = await self._dialler.dial()
+        async with asyncio.timeout(self._factory.answer_seconds):
+            connection = await self._factory.connect()
             self._connection = connection
             if self._wanted:
-                await self._say(b"SUBSCRIBE", list(self._wanted))
+                await self._send(b"SUBSCRIBE", list(self._wanted))
         if self._trouble is not None:
-            log.info("signals are heard again", extra={"server": self._dialler.name})
+            log.info("signals are heard again", extra={"server": self._factory.name})
             self._trouble = None
 
-    async def _hear_connection(self) -> None:
+    async def _receive_until_closed(self) -> None:
         """Until it ends. Raises what it ended with."""
         assert self._connection is not None
         asked = False
@@ -120,14 +120,14 @@ class RedisSignals:
             reply = await self._connection.read_response(timeout=_QUIET_SECONDS)
             if reply is not None:
                 asked = False
-                await self._understand(reply)
+                await self._handle(reply)
             elif asked:
                 raise TimeoutError
             else:
                 asked = True
-                await self._say(b"PING")
+                await self._send(b"PING")
 
-    async def _understand(self, reply: list[bytes] | bytes) -> None:
+    async def _handle(self, reply: list[bytes] | bytes) -> None:
         if isinstance(reply, bytes):
             return  # the answer to a PING while no channel is subscribed to
         kind, channel = reply[0], reply[1].decode()
@@ -150,10 +150,10 @@ class RedisSignals:
                 pending.exception()  # heard, even if whoever asked has gone
         self._pending.clear()
 
-    async def _hang_up(self) -> None:
+    async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await hang_up(connection)
+            await disconnect(connection)
 
     async def close(self) -> None:
         """Those who listen come to their end."""

@@ -35,8 +35,8 @@ class _Group:
             members = [member for member in self.members if topic in member.topics]
             for partition in range(PARTITIONS):
                 shares[members[partition % len(members)]].append((topic, partition))
-        for member, places in shares.items():
-            member.assign(places)
+        for member, partitions in shares.items():
+            member.assign(partitions)
 
 
 class LocalSubscription:
@@ -52,16 +52,17 @@ class LocalSubscription:
         self._turn = 0
         self._closed = False
 
-    def assign(self, places: Iterable[TopicPartition]) -> None:
+    def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """These are this member's now. It goes on in those that it had, and begins behind the commit in the
         others."""
         self._positions = {
-            place: self._positions.get(place, self._group.committed[place]) for place in places
+            partition: self._positions.get(partition, self._group.committed[partition])
+            for partition in partitions
         }
         self.woken.set()
 
-    def owns(self, place: TopicPartition) -> bool:
-        return place in self._positions
+    def owns(self, partition: TopicPartition) -> bool:
+        return partition in self._positions
 
     async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
         return await poll_on(self.woken, lambda: self._read(limit), self._bus.clock, wait_seconds)
@@ -69,16 +70,20 @@ class LocalSubscription:
     def _read(self, limit: int) -> list[Delivery]:
         """Partition by partition, beginning with another each time, so that a long one starves no other."""
         self._must_be_open()
-        behind = [place for place, position in self._positions.items() if self._bus.end(place) > position]
+        behind = [
+            partition
+            for partition, position in self._positions.items()
+            if self._bus.end(partition) > position
+        ]
         self._turn += 1
         start = self._turn % len(behind) if behind else 0
         found: list[Delivery] = []
-        for place in behind[start:] + behind[:start]:
+        for partition in behind[start:] + behind[:start]:
             if len(found) == limit:
                 break
-            deliveries = self._bus.read(place, self._positions[place], limit - len(found))
+            deliveries = self._bus.read(partition, self._positions[partition], limit - len(found))
             if deliveries:
-                self._positions[place] = deliveries[-1].offset + 1
+                self._positions[partition] = deliveries[-1].offset + 1
                 found += deliveries
         return found
 
@@ -86,22 +91,22 @@ class LocalSubscription:
         self._must_be_open()
         ends: dict[TopicPartition, int] = {}
         for delivery in deliveries:
-            place = (delivery.topic, delivery.partition)
-            ends[place] = max(ends.get(place, 0), delivery.offset + 1)
+            partition = (delivery.topic, delivery.partition)
+            ends[partition] = max(ends.get(partition, 0), delivery.offset + 1)
         if ends:
             await self._bus.commit(self._group, ends)
 
     async def rewind(self) -> None:
         self._must_be_open()
-        self._positions = {place: self._group.committed[place] for place in self._positions}
+        self._positions = {partition: self._group.committed[partition] for partition in self._positions}
 
     async def lag(self) -> int:
         """Of the whole group, in the topics of this member."""
         self._must_be_open()
         return sum(
-            self._bus.end(place) - committed
-            for place, committed in self._group.committed.items()
-            if place[0] in self.topics
+            self._bus.end(partition) - committed
+            for partition, committed in self._group.committed.items()
+            if partition[0] in self.topics
         )
 
     async def close(self) -> None:
@@ -146,8 +151,8 @@ class LocalBus:
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
         self.must_be_open()
-        places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
-        committed = await self._file.join(group, places)
+        partitions = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
+        committed = await self._file.join(group, partitions)
         state = self._groups.setdefault(group, _Group(group))
         state.committed = committed | state.committed  # what is in memory is newer
         subscription = LocalSubscription(self, state, topics)
@@ -205,27 +210,27 @@ class LocalBus:
         """
         self.must_be_open()
         deleted = 0
-        for place in list(self._ends):
-            while count := await self._file.prune(place, published_before):
+        for partition in list(self._ends):
+            while count := await self._file.prune(partition, published_before):
                 deleted += count
         return deleted
 
     # For subscriptions
 
-    def read(self, place: TopicPartition, position: int, limit: int) -> list[Delivery]:
+    def read(self, partition: TopicPartition, position: int, limit: int) -> list[Delivery]:
         self.must_be_open()
-        return self._file.read(place, position, limit)
+        return self._file.read(partition, position, limit)
 
-    def end(self, place: TopicPartition) -> int:
+    def end(self, partition: TopicPartition) -> int:
         """The offset that the next entry of a partition will have."""
-        return self._ends[place]
+        return self._ends[partition]
 
     async def commit(self, group: _Group, ends: dict[TopicPartition, int]) -> None:
         """The group has done everything before these offsets."""
 
         def then(_: None) -> None:
-            for place, end in ends.items():
-                group.committed[place] = max(group.committed[place], end)
+            for partition, end in ends.items():
+                group.committed[partition] = max(group.committed[partition], end)
 
         self.must_be_open()
         await self._file.commit(group.name, ends, then)
@@ -235,13 +240,13 @@ class LocalBus:
             raise Unavailable("the local bus is closed")
 
     def _raise_ends(self, ends: dict[TopicPartition, int]) -> None:
-        for place, end in ends.items():
-            if end > self._ends[place]:
-                self._ends[place] = end
-                self._wake(place)
+        for partition, end in ends.items():
+            if end > self._ends[partition]:
+                self._ends[partition] = end
+                self._wake(partition)
 
-    def _wake(self, place: TopicPartition) -> None:
+    def _wake(self, partition: TopicPartition) -> None:
         for group in self._groups.values():
             for member in group.members:
-                if member.owns(place):
+                if member.owns(partition):
                     member.woken.set()

@@ -169,17 +169,17 @@ class BusFile:
                 rows.append((topic, partition, ends[topic, partition], now, *_columns(envelope)))
                 ends[topic, partition] += 1
             connection.executemany(_INSERT, rows)
-            connection.executemany(_MOVE_END, [(end, *place) for place, end in ends.items()])
+            connection.executemany(_MOVE_END, [(end, *partition) for partition, end in ends.items()])
             return ends
 
         await self._writing.do(work, then)
 
-    async def join(self, group: str, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    async def join(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """How far the group has come, at the beginning where it is new."""
 
         def work(connection: apsw.Connection) -> dict[TopicPartition, int]:
-            connection.executemany(_MAKE_PARTITION, places)
-            connection.executemany(_JOIN, [(group, *place) for place in places])
+            connection.executemany(_MAKE_PARTITION, partitions)
+            connection.executemany(_JOIN, [(group, *partition) for partition in partitions])
             return _ends(connection.execute(_COMMITTED, (group,)))
 
         return await self._writing.do(work)
@@ -188,13 +188,13 @@ class BusFile:
         """The group has done everything before these offsets. It never goes back."""
 
         def work(connection: apsw.Connection) -> None:
-            connection.executemany(_COMMIT, [(end, group, *place) for place, end in ends.items()])
+            connection.executemany(_COMMIT, [(end, group, *partition) for partition, end in ends.items()])
 
         await self._writing.do(work, then)
 
-    async def prune(self, place: TopicPartition, published_before: Millis) -> int:
+    async def prune(self, partition: TopicPartition, published_before: Millis) -> int:
         """Delete some of what is older and done by every group; 0 where nothing is left of that."""
-        return await self._writing.do(lambda connection: _prune(connection, place, published_before))
+        return await self._writing.do(lambda connection: _prune(connection, partition, published_before))
 
     async def check(self, now: Millis) -> None:
         """Raises `Unavailable` where nothing can be written."""
@@ -204,9 +204,9 @@ class BusFile:
 
         await self._writing.do(work)
 
-    def read(self, place: TopicPartition, position: int, limit: int) -> list[Delivery]:
+    def read(self, partition: TopicPartition, position: int, limit: int) -> list[Delivery]:
         """Entries of a partition from that offset on."""
-        return [_delivery(place, row) for row in self._rows(_READ, (*place, position, limit))]
+        return [_delivery(partition, row) for row in self._rows(_READ, (*partition, position, limit))]
 
     def ends(self) -> dict[TopicPartition, int]:
         """The offset that the next entry of each partition will have."""
@@ -241,16 +241,16 @@ def _partition_ends(connection: apsw.Connection, topic: str) -> dict[TopicPartit
     return _ends(connection.execute(_ENDS + " WHERE topic = ?", (topic,)))
 
 
-def _prune(connection: apsw.Connection, place: TopicPartition, published_before: Millis) -> int:
+def _prune(connection: apsw.Connection, partition: TopicPartition, published_before: Millis) -> int:
     """From the beginning of the log to the first entry that stays, and not all at once: publishers wait
     meanwhile."""
-    first = connection.execute(_FIRST, place).get
-    floor = connection.execute(_FLOOR, place).get
+    first = connection.execute(_FIRST, partition).get
+    floor = connection.execute(_FLOOR, partition).get
     if first is None or floor is None:
         return 0
-    first_kept = connection.execute(_FIRST_SINCE, (*place, published_before)).get
+    first_kept = connection.execute(_FIRST_SINCE, (*partition, published_before)).get
     end = min(floor, first + _ROWS_PER_DELETE, floor if first_kept is None else first_kept)
-    connection.execute(_DELETE, (*place, end))
+    connection.execute(_DELETE, (*partition, end))
     return connection.changes()
 
 
@@ -268,7 +268,7 @@ def _columns(envelope: Envelope) -> tuple[Any, ...]:
     )
 
 
-def _delivery(place: TopicPartition, row: tuple[Any, ...]) -> Delivery:
+def _delivery(partition: TopicPartition, row: tuple[Any, ...]) -> Delivery:
     offset, id, source, type, aggregatetype, key, seq, time, traceparent, data = row
     envelope = Envelope(
         id=id,
@@ -281,4 +281,4 @@ def _delivery(place: TopicPartition, row: tuple[Any, ...]) -> Delivery:
         traceparent=traceparent,
         data=data,
     )
-    return Delivery(topic=place[0], partition=place[1], offset=offset, envelope=envelope, raw=data)
+    return Delivery(topic=partition[0], partition=partition[1], offset=offset, envelope=envelope, raw=data)

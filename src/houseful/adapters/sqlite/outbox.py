@@ -9,7 +9,7 @@ import msgspec
 
 from houseful.adapters.sqlite.tables import Binding, Row, Statement
 from houseful.kernel.documents import Millis
-from houseful.kernel.ports import Clock, Ids, OutboxFigures, OutboxRow
+from houseful.kernel.ports import Clock, Ids, OutboxRow, OutboxStats
 from houseful.messages import Message
 
 PAGE_ROWS = 500
@@ -75,9 +75,9 @@ class SqliteOutbox:
         if ids:
             await self._write((_MARK, (at, _encode(list(ids)).decode()), False, None))
 
-    async def figures(self) -> OutboxFigures:
+    async def stats(self) -> OutboxStats:
         [(unpublished, oldest)] = await self._read(_FIGURES, ())
-        return OutboxFigures(unpublished, oldest)
+        return OutboxStats(unpublished, oldest)
 
     async def rows(self) -> AsyncIterator[OutboxRow]:
         position = ("", "", 0)

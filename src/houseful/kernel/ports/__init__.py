@@ -3,19 +3,19 @@
 Each docstring is the contract that every adapter is tested on.
 """
 
-from houseful.kernel.ports.bus import Bus, BusLook, Delivery, Envelope, Subscription
+from houseful.kernel.ports.bus import Bus, BusInspection, Delivery, Envelope, Subscription
 from houseful.kernel.ports.coordination import Coordination
 from houseful.kernel.ports.mail import Attachment, CalendarDate, Letter, Mailer
 from houseful.kernel.ports.payments import PaymentGateway, PaymentIntent
-from houseful.kernel.ports.services import ServiceAnswer, ServiceClient
-from houseful.kernel.ports.store import Outbox, OutboxFigures, OutboxRow, Reader, Store, Transaction
+from houseful.kernel.ports.services import ServiceClient, ServiceResponse
+from houseful.kernel.ports.store import Outbox, OutboxRow, OutboxStats, Reader, Store, Transaction
 from houseful.kernel.ports.time_and_ids import Clock, Ids
 from houseful.kernel.ports.workers import Workers
 
 __all__ = [
     "Attachment",
     "Bus",
-    "BusLook",
+    "BusInspection",
     "CalendarDate",
     "Clock",
     "Coordination",
@@ -25,13 +25,13 @@ __all__ = [
     "Letter",
     "Mailer",
     "Outbox",
-    "OutboxFigures",
     "OutboxRow",
+    "OutboxStats",
     "PaymentGateway",
     "PaymentIntent",
     "Reader",
-    "ServiceAnswer",
     "ServiceClient",
+    "ServiceResponse",
     "Store",
     "Subscription",
     "Transaction",

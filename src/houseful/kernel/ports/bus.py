@@ -88,7 +88,7 @@ class Bus(Protocol):
     async def close(self) -> None: ...
 
 
-class BusLook(Bus, Protocol):
+class BusInspection(Bus, Protocol):
     """A bus as an operator looks at it, from outside and beside those who work with it. Looking leaves no
     trace."""
 

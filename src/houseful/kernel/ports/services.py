@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 
-class ServiceAnswer(msgspec.Struct, frozen=True):
+class ServiceResponse(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
@@ -17,6 +17,6 @@ class ServiceClient(Protocol):
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    ) -> ServiceResponse:
         """Raises `Unavailable` where no answer came. Header names in the answer are lower-case."""
         ...

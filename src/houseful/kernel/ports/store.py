@@ -122,7 +122,7 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     published_at: Millis | None = None
 
 
-class OutboxFigures(msgspec.Struct, frozen=True):
+class OutboxStats(msgspec.Struct, frozen=True):
     unpublished: int
     oldest_unpublished_at: Millis | None
 
@@ -134,7 +134,7 @@ class Outbox(Protocol):
 
     async def mark_published(self, ids: Sequence[str], at: Millis) -> None: ...
 
-    async def figures(self) -> OutboxFigures: ...
+    async def stats(self) -> OutboxStats: ...
 
     def rows(self) -> AsyncIterator[OutboxRow]:
         """All rows, published or not, in order of (aggregatetype, aggregateid, seq)."""

@@ -8,7 +8,7 @@ from houseful.adapters import factory
 from houseful.adapters.sqlite import health as sqlite_health
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import BusLook
+from houseful.kernel.ports import BusInspection
 from houseful.messages import MESSAGES
 from houseful.settings import Settings
 from houseful.tools.doctor.finding import Finding, ok, problem, warning
@@ -66,7 +66,7 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
     async with factory.opened_bus(settings, clock=SystemClock(), read_only=True) as bus:
         try:
             topics = sorted({message.sender for message in MESSAGES.values()})
-            health = await kafka_health.look(settings.bus_url, settings.installation, topics)
+            health = await kafka_health.probe(settings.bus_url, settings.installation, topics)
             lags = await _lags(bus)
         except Unavailable as error:
             fix = "Kafka has to run, and its brokers' advertised addresses have to be reachable from here."
@@ -157,7 +157,7 @@ def _kept(name: str, topic: "Topic") -> Iterator[Finding]:
         )
 
 
-async def _lags(bus: BusLook) -> Finding:
+async def _lags(bus: BusInspection) -> Finding:
     lags = await bus.lags()
     behind = {f"{group} on {topic}": lag for (group, topic), lag in lags.items() if lag > _LAG_MOST}
     if behind:

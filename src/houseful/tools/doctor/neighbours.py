@@ -26,7 +26,7 @@ async def redis(settings: Settings) -> AsyncIterator[Finding]:
         from houseful.adapters.redis import health as redis_health
     await factory.open_coordination(settings, clock=SystemClock()).close()  # complains of the URL itself
     try:
-        health = await redis_health.look(settings.coordination_url, settings.installation)
+        health = await redis_health.probe(settings.coordination_url, settings.installation)
     except Unavailable as error:
         yield problem(
             "Redis",
@@ -96,7 +96,7 @@ async def _process(name: str, url: str, variable: str, key: str) -> list[Finding
     from houseful.adapters.http import health as http_health
 
     try:
-        health = await http_health.look(url, key)
+        health = await http_health.probe(url, key)
     except Unavailable as error:
         return [problem(name, str(error), f"Start it there, or correct {variable}.")]
     log = "The log of that process says more, and so does the doctor where it runs."

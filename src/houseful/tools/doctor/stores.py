@@ -51,7 +51,7 @@ async def mongodb(settings: Settings) -> AsyncIterator[Finding]:
     with factory.driver("store_url"):
         from houseful.adapters.mongodb import health as mongo_health
     try:
-        health = await mongo_health.look(settings.store_url)
+        health = await mongo_health.probe(settings.store_url)
     except Unavailable as error:
         fix = "MongoDB has to run as a replica set that this machine reaches at HOUSEFUL_STORE_URL."
         yield problem("MongoDB", str(error), fix)
@@ -139,7 +139,7 @@ async def _service(settings: Settings, manifest: Manifest[Any], where: str) -> A
 
 
 async def _messages(service: str, store: Store) -> AsyncIterator[Finding]:
-    figures = await store.outbox.figures()
+    figures = await store.outbox.stats()
     if figures.oldest_unpublished_at is not None:
         age_seconds = (SystemClock().now() - figures.oldest_unpublished_at) / 1000
         if age_seconds < -_AHEAD_SECONDS:

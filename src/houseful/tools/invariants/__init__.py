@@ -14,7 +14,7 @@ from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SystemIds
-from houseful.kernel.ports import BusLook, Store
+from houseful.kernel.ports import BusInspection, Store
 from houseful.manifests import MANIFESTS
 from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
@@ -89,7 +89,7 @@ async def opened_installation(settings: Settings) -> AsyncIterator[Installation]
                 f"there is no installation {settings.installation!r} where the settings say; --data names "
                 "another folder, and `houseful config` shows what is looked at"
             )
-        bus: BusLook | None = None
+        bus: BusInspection | None = None
         marks = settings.relay == "on"
         published = any([await _has_published(store, marks=marks) for store in stores.values()])
         if published and factory.bus_exists(settings):

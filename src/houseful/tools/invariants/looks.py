@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from houseful.kernel.documents import Document
-from houseful.kernel.ports import BusLook, Clock, Reader, Store
+from houseful.kernel.ports import BusInspection, Clock, Reader, Store
 
 D = TypeVar("D", bound=Document)
 
@@ -38,7 +38,7 @@ class Installation(NamedTuple):
     published. `marks` says whether relays of ours mark what they publish."""
 
     stores: Mapping[str, Store]
-    bus: BusLook | None
+    bus: BusInspection | None
     clock: Clock
     marks: bool = True
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from houseful.kernel.ports import BusLook
+from houseful.kernel.ports import BusInspection
 from houseful.tools.invariants.looks import Finding, Installation, Look
 
 _ON_ITS_WAY_MILLIS = 30_000
@@ -42,7 +42,9 @@ async def lost_on_bus(installation: Installation) -> list[Finding]:
     return [one for one in (await outbox_and_bus(installation)).findings if one.detail == _NOT_THERE]
 
 
-async def _missing_on_bus(bus: BusLook | None, service: str, published: dict[str, str]) -> Iterable[Finding]:
+async def _missing_on_bus(
+    bus: BusInspection | None, service: str, published: dict[str, str]
+) -> Iterable[Finding]:
     # The bus is read after the outbox: what was marked as published by then was there before.
     if bus is not None and published:
         async for entry in bus.entries(service):
