@@ -26,12 +26,12 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
-from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS
+from houseful.kernel.store_watermarks import WATERMARK_DOCUMENTS
 from houseful.kernel.telemetry import get_logger
 from houseful.manifests import MANIFESTS
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
 from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
-from houseful.store_consistency import Vouching
+from houseful.store_consistency import ConsistencyMonitor
 from houseful.webapi.asgi import App
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
@@ -64,7 +64,7 @@ class Running:
     coordination: Coordination
     entry: Gateway | InternalIngress
     services: dict[str, Any]
-    vouching: Vouching
+    consistency: ConsistencyMonitor
     jobs: BackgroundJobs
     drain_seconds: float = 0
     """For how long it answers and says that it is about to end, before it does."""
@@ -80,7 +80,7 @@ class Running:
 
 
 def documents_of(manifest: Manifest[Any]) -> tuple[type[Document], ...]:
-    return tuple(dict.fromkeys((*manifest.documents, *DELIVERY_DOCUMENTS, *VOUCHING_DOCUMENTS)))
+    return tuple(dict.fromkeys((*manifest.documents, *DELIVERY_DOCUMENTS, *WATERMARK_DOCUMENTS)))
 
 
 @asynccontextmanager
@@ -136,7 +136,7 @@ async def running(
         if coordination is None:
             coordination = factory.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
-        vouching = await _vouching(stack, settings, stores, clock, ids, bus)
+        consistency = await _consistency_monitor(stack, settings, stores, clock, ids, bus)
         proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts)}
 
         # Adapters to services.
@@ -163,7 +163,7 @@ async def running(
         management = ManagementEndpoints(
             [(name, endpoints) for name, (_, endpoints) in offered.items()],
             {f"{name} store": store.ready for name, store in stores.items()},
-            _watched(coordination, vouching, jobs, bus, proxies),
+            _watched(coordination, consistency, jobs, bus, proxies),
         )
         entry: Gateway | InternalIngress
         if GATEWAY in parts:
@@ -187,7 +187,7 @@ async def running(
         # Background work.
         app = Running(
             settings=settings, secrets=secrets, clock=clock, ids=ids, client=client, stores=stores, bus=bus,
-            coordination=coordination, entry=entry, services=services, vouching=vouching, jobs=jobs,
+            coordination=coordination, entry=entry, services=services, consistency=consistency, jobs=jobs,
             drain_seconds=settings.drain_seconds if proxies else 0,
         )  # fmt: skip
         if background:
@@ -198,7 +198,7 @@ async def running(
             if own_bus is not None:
                 app.start("bus", own_bus.purge_expired)
             if stores:
-                app.start("vouching", vouching.run)
+                app.start("vouching", consistency.run)
         stack.push_async_callback(_stop_all, app._work)
         stack.callback(entry.stop)
         yield app
@@ -212,32 +212,32 @@ async def _open_stores(
     own = [manifest.name for manifest in manifests]
     if own:
         await factory.refuse_damaged(settings, own)
-        await store_consistency.refuse_doubtful(settings, own)
+        await store_consistency.refuse_inconsistent(settings, own)
     return {
         manifest.name: await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
         for manifest in manifests
     }
 
 
-async def _vouching(
+async def _consistency_monitor(
     stack: AsyncExitStack,
     settings: Settings,
     stores: Mapping[str, Store],
     clock: Clock,
     ids: Ids,
     bus: Bus | None,
-) -> Vouching:
-    look = await stack.enter_async_context(store_consistency.looking(settings, stores))
-    vouching = Vouching(stores, look, clock, ids, bus=bus)
+) -> ConsistencyMonitor:
+    read_watermarks = await stack.enter_async_context(store_consistency.watermark_reader(settings, stores))
+    consistency = ConsistencyMonitor(stores, read_watermarks, clock, ids, bus=bus)
     if stores:
-        await vouching.begin()
-        stack.push_async_callback(vouching.end)
-    return vouching
+        await consistency.start()
+        stack.push_async_callback(consistency.stop)
+    return consistency
 
 
 def _watched(
     coordination: Coordination,
-    vouching: Vouching,
+    consistency: ConsistencyMonitor,
     jobs: BackgroundJobs,
     bus: Bus | None,
     proxies: Mapping[str, ServiceProxy],
@@ -245,7 +245,7 @@ def _watched(
     """What `/readyz` tells and a process is ready without."""
     watched: dict[str, Check] = {
         "coordination": coordination.ready,
-        "stores": vouching.ready,
+        "stores": consistency.ready,
         "jobs": jobs.check,
     }
     if bus is not None:

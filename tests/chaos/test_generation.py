@@ -22,7 +22,7 @@ from houseful.messaging.documents import Inbox, aggregate_id
 from houseful.settings import load_settings
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tools.invariants import every
+from houseful.tools.invariants import all_documents
 from houseful.tools.sample_venues import stadium
 from tests.chaos.insistent import PASSWORD
 from tests.chaos.ledger import traces
@@ -144,7 +144,7 @@ async def tickets_store(split: Split) -> AsyncIterator[Store]:
 async def every_seat_is_there_once(split: Split, event_id: str) -> None:
     async with tickets_store(split) as store:
         seats: Counter[int] = Counter()
-        async for block in every(store, Block):
+        async for block in all_documents(store, Block):
             if block.event_id == event_id:
                 seats.update(range(block.first, block.first + block.count))
         assert seats == Counter(range(SEATS))

@@ -168,11 +168,11 @@ class TestPublishing:
 
     async def test_a_producer_beyond_repair_is_replaced(self, bus: KafkaBus, topic: str, group: str) -> None:
         await bus.publish(topic, [envelope(seq=1)])
-        broken = bus._sender
+        broken = bus._producer
         assert broken is not None
         broken._report(KafkaError(KafkaError._FATAL, "the log ends before what was acknowledged", fatal=True))
         await bus.publish(topic, [envelope(seq=2)])
-        assert bus._sender is not broken
+        assert bus._producer is not broken
         subscription = await bus.subscribe(group, [topic])
         assert by_key(envelopes_of(await receive(subscription, 2))) == {"evt_1": [1, 2]}
 

@@ -61,7 +61,7 @@ async def house(tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[House
 
 def details(report: Report) -> dict[str, str]:
     """What was found, by check."""
-    found = {one.code: "; ".join(finding.detail for finding in one.findings) for one in report.checks}
+    found = {one.code: "; ".join(finding.detail for finding in one.violations) for one in report.checks}
     assert report.ok == (not any(found.values()))
     return {code: detail for code, detail in found.items() if detail}
 

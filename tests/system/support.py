@@ -11,7 +11,7 @@ from houseful.kernel.ports import BusInspection
 from houseful.kernel.roles import Role
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.tools.invariants import CHECKS, Installation, every
+from houseful.tools.invariants import CHECKS, Installation, all_documents
 from houseful.users.domain import Session, User
 from houseful.users.tokens import AccessTokens
 from tests.system.houses import SystemHouse
@@ -69,7 +69,7 @@ async def is_quiet(house: SystemHouse) -> bool:
         if order.due is not None or order.state in (OrderState.PROCESSING, OrderState.REFUNDING):
             return False
     stores = house.app.stores
-    async for webhook in every(stores["payments"], WebhookDelivery):
+    async for webhook in all_documents(stores["payments"], WebhookDelivery):
         if webhook.status is DeliveryStatus.PENDING and _reference_of(webhook) in orders:
             return False
     return not any([(await store.outbox.stats()).unpublished for store in stores.values()])
@@ -113,14 +113,14 @@ async def _look(installation: Installation) -> dict[tuple[str, str], str]:
                 (found.code, found.subject): found.detail
                 for check in CHECKS
                 if check.code != _ACCOUNTS
-                for found in (await check.look(installation)).findings
+                for found in (await check.take_snapshot(installation)).violations
             }
         except Unavailable:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def orders_of(house: SystemHouse) -> AsyncIterator[Order]:
-    async for order in every(house.app.stores["tickets"], Order):
+    async for order in all_documents(house.app.stores["tickets"], Order):
         if order.event_id in house.events:
             yield order
 
@@ -128,7 +128,9 @@ async def orders_of(house: SystemHouse) -> AsyncIterator[Order]:
 async def intents_of(house: SystemHouse) -> list[Intent]:
     orders = {order.id async for order in orders_of(house)}
     return [
-        intent async for intent in every(house.app.stores["payments"], Intent) if intent.reference in orders
+        intent
+        async for intent in all_documents(house.app.stores["payments"], Intent)
+        if intent.reference in orders
     ]
 
 

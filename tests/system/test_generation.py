@@ -13,7 +13,7 @@ from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.use_cases import inventory
 from houseful.tickets.use_cases.inventory import Inventory
-from houseful.tools.invariants import every
+from houseful.tools.invariants import all_documents
 from houseful.tools.sample_venues import stadium, theatre
 from tests.support.deployment import PASSWORD
 from tests.system.faults import CHUNK_BLOCKS, DeadlyChunks
@@ -96,7 +96,7 @@ async def every_block_once(site: OwnSite, made: list[str]) -> None:
         assert await findings(house) == []
         counts: Counter[str] = Counter()
         spans: set[tuple[str, int]] = set()
-        async for block in every(house.app.stores["tickets"], Block):
+        async for block in all_documents(house.app.stores["tickets"], Block):
             counts[block.event_id] += block.count
             spans.update((block.event_id, block.first + position) for position in range(block.count))
         assert counts == dict.fromkeys(made, SEATS)

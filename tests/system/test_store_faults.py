@@ -120,9 +120,9 @@ async def said_by_check(folder: Path) -> dict[str, str]:
     except Unavailable as error:
         return {"unreadable": str(error)}
     return {
-        one.code: "; ".join(f"{finding.subject} {finding.detail}" for finding in one.findings)
+        one.code: "; ".join(f"{finding.subject} {finding.detail}" for finding in one.violations)
         for one in report.checks
-        if one.findings
+        if one.violations
     }
 
 
@@ -286,10 +286,10 @@ async def test_copies_made_one_after_the_other_go_together(tmp_path: Path) -> No
     """Of a server that goes on selling: by its own rounds nobody remembers what was not there a moment
     before."""
     async with started(tmp_path / "here", background=False) as house:
-        vouch = house.app.vouching
+        vouch = house.app.consistency
         for name in ("payments", "tickets", "events", "users"):
             await house.user(f"buyer-{name}")
-            await vouch.round()
+            await vouch.poll()
             (tmp_path / "copy").mkdir(exist_ok=True)
             put_back(tmp_path / "copy", name, tmp_path / "here")
         users = await house.app.stores["users"].get(StoreIdentity, ITSELF)
@@ -299,33 +299,34 @@ async def test_copies_made_one_after_the_other_go_together(tmp_path: Path) -> No
         assert known is not None
         assert known.age == users.age - 1
     assert [
-        doubt.service for doubt in await store_consistency.doubts_of(settings_of(tmp_path / "copy"))
+        doubt.service
+        for doubt in await store_consistency.find_inconsistencies(settings_of(tmp_path / "copy"))
     ] == []
 
 
 async def test_an_idle_installation_writes_nothing(tmp_path: Path) -> None:
     async with started(tmp_path / "here", background=False) as house:
-        vouch = house.app.vouching
+        vouch = house.app.consistency
         for _ in range(3):
-            await vouch.round()
+            await vouch.poll()
         before = {name: store.changes for name, store in house.app.stores.items()}
         for _ in range(3):
-            await vouch.round()
+            await vouch.poll()
         assert {name: store.changes for name, store in house.app.stores.items()} == before
 
 
 async def test_a_running_server_notices(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the split one service's database may be exchanged under the others."""
     async with started(tmp_path / "here", background=False) as house:
-        vouch, users = house.app.vouching, house.app.stores["users"]
-        await vouch.round()
+        vouch, users = house.app.consistency, house.app.stores["users"]
+        await vouch.poll()
         await vouch.ready()
         async with users.begin() as tx:
             identity = await tx.get(StoreIdentity, ITSELF)
             assert identity is not None
             tx.put(msgspec.structs.replace(identity, store_id="sto_another"))
         for _ in range(3):
-            await vouch.round()
+            await vouch.poll()
         with pytest.raises(Unavailable, match="users store"):
             await vouch.ready()
         assert caplog.text.count("the users store is in doubt") == 1

@@ -115,7 +115,7 @@ def _as_one(
         coordination,
         gateway.entry,
         {name: part.services[name] for name, part in parts.items()},
-        gateway.vouching,
+        gateway.consistency,
         gateway.jobs,
     )
 

@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from houseful.adapters.http import proxy
-from houseful.adapters.redis.connection import RedisLine
+from houseful.adapters.redis.connection import PipelinedConnection
 from houseful.tickets.documents import printing
 
 ROOT = Path(__file__).parents[2]
@@ -228,14 +228,14 @@ def test_uvicorn_server_has_the_steps_that_are_ours() -> None:
 
 
 def test_redis_connection_has_the_steps_that_pipelining_is_made_of() -> None:
-    look_at = f"`{RedisLine.__name__}` in adapters/redis/connection.py"
+    look_at = f"`{PipelinedConnection.__name__}` in adapters/redis/connection.py"
     parts(ConnectionPool, ("make_connection", "from_url"), "`RedisCoordination.open`")
     parts(AbstractConnection, ("connect", "pack_commands"), look_at)
     parameters(AbstractConnection.send_packed_command, ("command", "check_health"), look_at)
-    parameters(AbstractConnection.send_command, ("args", "kwargs"), f"{look_at} and RedisSignals")
+    parameters(AbstractConnection.send_command, ("args", "kwargs"), f"{look_at} and RedisPubSub")
     parameters(AbstractConnection.disconnect, ("nowait",), look_at)
     parameters(
-        AbstractConnection.read_response, ("timeout",), "`RedisSignals` in adapters/redis/subscriptions.py"
+        AbstractConnection.read_response, ("timeout",), "`RedisPubSub` in adapters/redis/subscriptions.py"
     )
 
 

@@ -7,14 +7,14 @@ from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Transaction
-from houseful.kernel.store_watermarks import VOUCHING_DOCUMENTS, KnownStore, KnownTopic
+from houseful.kernel.store_watermarks import WATERMARK_DOCUMENTS, KnownStore, KnownTopic
 from houseful.store_consistency import _put, _put_topic
 
 COPIES = 5
 
 
 async def test_what_several_write_down_first_is_written_once(tmp_path: Path) -> None:
-    store = SqliteStore.open(tmp_path / "one.db", VOUCHING_DOCUMENTS, clock=SystemClock(), ids=SystemIds())
+    store = SqliteStore.open(tmp_path / "one.db", WATERMARK_DOCUMENTS, clock=SystemClock(), ids=SystemIds())
     everybody_has_looked = asyncio.Barrier(COPIES)
     first_try = set(range(COPIES))
     known = KnownStore(id="users", store_id="sto_1", installation="sto_1", created_at=1, age=1, aged_at=1)

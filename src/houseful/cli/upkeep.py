@@ -54,10 +54,12 @@ def check(data: Data = None, as_json: AsJson = False) -> None:
 
         out = console()
         for result in report.checks:
-            mark = "[green]holds[/]" if not result.findings else f"[red]{len(result.findings)} findings[/]"
-            out.print(f"{result.code:3} {mark}  {escape(result.claim)} ({escape(result.looked_at)})")
-            for finding in result.findings:
-                out.print(f"      {escape(finding.subject)}: {escape(finding.detail)}")
+            mark = (
+                "[green]holds[/]" if not result.violations else f"[red]{len(result.violations)} findings[/]"
+            )
+            out.print(f"{result.code:3} {mark}  {escape(result.claim)} ({escape(result.scope)})")
+            for violation in result.violations:
+                out.print(f"      {escape(violation.subject)}: {escape(violation.detail)}")
     if not report.ok:
         raise typer.Exit(FOUND)
 
@@ -73,8 +75,8 @@ def accept_store(
     besides is lost then."""
     from houseful.store_consistency import accept
 
-    forgetful = run(accept(settings_of(data), service))
-    names = ", ".join(forgetful)
+    others = run(accept(settings_of(data), service))
+    names = ", ".join(others)
     console().print(f"The {service} store is accepted as it is; {names} forgot the one before.", markup=False)
 
 

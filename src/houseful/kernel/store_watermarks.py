@@ -1,9 +1,8 @@
-"""Stores vouch for each other: each knows who it is and how old it has become, and what it has seen of the
-others.
+"""Watermarks of stores: each store records its own identity and age, and those of the other stores.
 
-A store that is gone, is another one, or has become younger is recognised by what the others remember of it.
-A store's age is a number that grows while there is something new in it. What others remember of it is always
-what it was a round ago: copies that were made one after the other then still go together.
+The records of the other stores reveal a store that is gone, was replaced, or was restored from an older copy.
+A store's age is a number that grows with its changes. The others record the age of the poll before: backups
+that were made one after the other are still consistent.
 """
 
 from collections.abc import Mapping
@@ -19,8 +18,10 @@ ITSELF = "store"
 
 
 class StoreIdentity(Document, frozen=True, kw_only=True):
-    """Made with the store, or by the first start of a version that knows of it. `installation` is the id of
-    the first store that was made in the installation."""
+    """The identity and age of a store. The first start on a store writes it.
+
+    `installation` is the id of the oldest store of the installation.
+    """
 
     collection = "store_identity"
 
@@ -33,7 +34,7 @@ class StoreIdentity(Document, frozen=True, kw_only=True):
 
 
 class KnownStore(Document, frozen=True, kw_only=True):
-    """What a store remembers of the one of the service with this id."""
+    """The identity and age of another service's store, recorded under the id of the service."""
 
     collection = "known_stores"
 
@@ -45,26 +46,26 @@ class KnownStore(Document, frozen=True, kw_only=True):
 
 
 class KnownTopic(Document, frozen=True, kw_only=True):
-    """How many messages the topic with this id, its own, had when a sender last looked."""
+    """The length of the service's own topic at the poll before, recorded under the id of the topic."""
 
     collection = "known_topics"
 
     length: int
 
 
-VOUCHING_DOCUMENTS: tuple[type[Document], ...] = (StoreIdentity, KnownStore, KnownTopic)
+WATERMARK_DOCUMENTS: tuple[type[Document], ...] = (StoreIdentity, KnownStore, KnownTopic)
 
 
-class Peek(NamedTuple):
-    """What a store says of itself and of others. `exists` is False where nothing was ever stored."""
+class Watermarks(NamedTuple):
+    """The records of one store. `exists` is False for a store that was never written to."""
 
     exists: bool
     identity: StoreIdentity | None
     known: Mapping[str, KnownStore]
 
 
-class Doubt(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a service's store can't be the one that the others have worked with."""
+class Inconsistency(msgspec.Struct, frozen=True, kw_only=True):
+    """The reason why a service's store is not the store that the others have recorded."""
 
     service: str
     kind: Literal["missing", "another", "older"]
@@ -79,7 +80,7 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def known_now(identity: StoreIdentity) -> KnownStore:
+def known_store_of(identity: StoreIdentity) -> KnownStore:
     return KnownStore(
         id=identity.service,
         store_id=identity.store_id,
@@ -90,30 +91,32 @@ def known_now(identity: StoreIdentity) -> KnownStore:
     )
 
 
-def doubts(seen: Mapping[str, Peek]) -> list[Doubt]:
-    """By what these stores remember of each other."""
+def inconsistencies(watermarks: Mapping[str, Watermarks]) -> list[Inconsistency]:
+    """The stores whose identity or age contradicts the records of the others."""
     found = []
-    for service, peek in seen.items():
+    for service, own in watermarks.items():
         witnesses = {
             name: other.known[service]
-            for name, other in seen.items()
+            for name, other in watermarks.items()
             if name != service and service in other.known
         }
-        doubt = _doubt(service, peek, witnesses)
-        if doubt is not None:
-            found.append(doubt)
+        inconsistency = _inconsistency(service, own, witnesses)
+        if inconsistency is not None:
+            found.append(inconsistency)
     return found
 
 
-def _doubt(service: str, peek: Peek, witnesses: Mapping[str, KnownStore]) -> Doubt | None:
-    identity = peek.identity
+def _inconsistency(
+    service: str, own: Watermarks, witnesses: Mapping[str, KnownStore]
+) -> Inconsistency | None:
+    identity = own.identity
     if not witnesses:
         return None
     if identity is None:
         last = max(known.aged_at for known in witnesses.values())
-        state = "is empty" if peek.exists else "is gone"
+        state = "is empty" if own.exists else "is gone"
         detail = f"it {state}, and {_named(witnesses)} had it at {rfc3339(last)}"
-        return Doubt(service=service, kind="missing", detail=detail)
+        return Inconsistency(service=service, kind="missing", detail=detail)
     others = {name: known for name, known in witnesses.items() if known.store_id != identity.store_id}
     if others:
         known = next(iter(others.values()))
@@ -122,7 +125,7 @@ def _doubt(service: str, peek: Peek, witnesses: Mapping[str, KnownStore]) -> Dou
             f"it was made at {rfc3339(identity.created_at)}{whose}; the one that {_named(others)} worked "
             f"with was made at {rfc3339(known.created_at)}"
         )
-        return Doubt(service=service, kind="another", detail=detail)
+        return Inconsistency(service=service, kind="another", detail=detail)
     younger = {name: known for name, known in witnesses.items() if known.age > identity.age}
     if younger:
         last = max(known.aged_at for known in younger.values())
@@ -130,7 +133,7 @@ def _doubt(service: str, peek: Peek, witnesses: Mapping[str, KnownStore]) -> Dou
             f"it is an older copy, of {rfc3339(identity.aged_at)}; {_named(younger)} worked with it as it "
             f"was at {rfc3339(last)}"
         )
-        return Doubt(service=service, kind="older", detail=detail)
+        return Inconsistency(service=service, kind="older", detail=detail)
     return None
 
 

@@ -65,8 +65,10 @@ async def report_of(house: House) -> Report:
 async def found(house: House) -> dict[str, list[str]]:
     """What is found, by check; those that hold are left out."""
     report = await report_of(house)
-    assert report.ok == all(not result.findings for result in report.checks)
-    return {one.code: [finding.detail for finding in one.findings] for one in report.checks if one.findings}
+    assert report.ok == all(not result.violations for result in report.checks)
+    return {
+        one.code: [finding.detail for finding in one.violations] for one in report.checks if one.violations
+    }
 
 
 async def change(
@@ -116,7 +118,7 @@ async def test_after_real_sales_everything_holds(sold: House) -> None:
         "C14",
         "C15",
     ]
-    assert "2 sold seats, 3 tickets, 2 orders" in report.checks[0].looked_at
+    assert "2 sold seats, 3 tickets, 2 orders" in report.checks[0].scope
 
 
 async def test_c1_a_ticket_for_a_seat_that_is_not_sold(sold: House) -> None:
@@ -258,7 +260,7 @@ async def test_c4_where_somebody_else_publishes(sold: House) -> None:
     assert (await check_all(without_relay)).ok
     connection.execute("UPDATE outbox SET id = 'msg_lost' WHERE seq = 1")
     connection.close()
-    [lost] = [one for result in (await check_all(without_relay)).checks for one in result.findings]
+    [lost] = [one for result in (await check_all(without_relay)).checks for one in result.violations]
     assert "is not on the bus" in lost.detail
 
 
@@ -316,11 +318,11 @@ async def test_what_is_mended_meanwhile_is_no_finding(sold: House, monkeypatch: 
     await change(sold, Block, free_a_sold_seat)
     looks: list[Any] = []
 
-    async def mended(installation: Any) -> invariants.Look:
+    async def mended(installation: Any) -> invariants.Snapshot:
         looks.append(installation)
         if len(looks) == 1:
             return await invariants.seats_tickets_orders(installation)
-        return invariants.Look([], "all")
+        return invariants.Snapshot([], "all")
 
     monkeypatch.setattr(invariants, "CHECKS", (invariants.Check("C1", "claim", mended),))
     assert (await report_of(sold)).ok

@@ -141,7 +141,8 @@ class WorkerProcesses:
         if queue.count >= most:
             raise LimitReached(
                 "too_busy",
-                f"Of what you asked for, {queue.count} things that take long are not done yet. Wait for them.",
+                f"Of what you asked for, {queue.count} things that take long are not done yet. "
+                "Wait for them.",
                 retry_after_seconds=_RETRY_SECONDS,
             )
         if len(self._jobs) >= self._most_waiting:

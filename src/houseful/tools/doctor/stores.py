@@ -43,7 +43,7 @@ async def sqlite(settings: Settings) -> AsyncIterator[Finding]:
             async for finding in _service(settings, manifest, size):
                 yield finding
     if not damaged:
-        async for finding in _vouching(settings):
+        async for finding in _consistency(settings):
             yield finding
 
 
@@ -68,7 +68,7 @@ async def mongodb(settings: Settings) -> AsyncIterator[Finding]:
     for manifest in MANIFESTS:
         async for finding in _service(settings, manifest, factory.database_of(settings, manifest.name)):
             yield finding
-    async for finding in _vouching(settings):
+    async for finding in _consistency(settings):
         yield finding
 
 
@@ -101,16 +101,16 @@ def mongo_findings(health: "Health") -> Iterator[Finding]:
     yield clock_of("MongoDB", health.ahead_seconds)
 
 
-async def _vouching(settings: Settings) -> AsyncIterator[Finding]:
+async def _consistency(settings: Settings) -> AsyncIterator[Finding]:
     """Whether they are the stores that the others have worked with."""
     try:
-        doubts = await store_consistency.doubts_of(settings)
+        found = await store_consistency.find_inconsistencies(settings)
     except Unavailable as error:
         yield problem("stores", str(error), "Bring back the store that can't be read, then look again.")
         return
-    for doubt in doubts:
-        yield problem(f"{doubt.service} store", doubt.detail, doubt.fix)
-    if not doubts:
+    for one in found:
+        yield problem(f"{one.service} store", one.detail, one.fix)
+    if not found:
         yield ok("stores", "each is the one that the others know")
 
 

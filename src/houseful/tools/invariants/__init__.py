@@ -1,8 +1,7 @@
-"""What must hold in every installation at every moment, looked at from outside: `houseful check`.
+"""Invariants of an installation, checked from outside: `houseful check`.
 
-Reads only, and beside a running server. Since the documents are read one after the other while it goes on
-selling, a finding counts only if it is there each time that one looks again. A file here is a group of
-claims.
+Checks are read-only, and safe while servers run. Documents are read one after the other while sales go on: a
+violation counts only if every repeated snapshot has it. Each module holds one group of checks.
 """
 
 import asyncio
@@ -19,31 +18,39 @@ from houseful.manifests import MANIFESTS
 from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
 from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines
-from houseful.tools.invariants.looks import Check, Finding, Installation, Look, Report, Result, every
 from houseful.tools.invariants.messages import lost_on_bus, outbox_and_bus
 from houseful.tools.invariants.money import money
 from houseful.tools.invariants.seats import seats_and_plans, seats_tickets_orders
-from houseful.tools.invariants.stores import accounts, applied_messages, halls, known_stores
+from houseful.tools.invariants.snapshot import (
+    Check,
+    Installation,
+    Report,
+    Result,
+    Snapshot,
+    Violation,
+    all_documents,
+)
+from houseful.tools.invariants.stores import accounts, applied_messages, known_stores, published_events
 
 __all__ = [
     "CHECKS",
     "LATE_MILLIS",
     "Check",
-    "Finding",
     "Installation",
-    "Look",
     "Report",
     "Result",
+    "Snapshot",
+    "Violation",
+    "all_documents",
     "check_all",
-    "every",
     "lost_on_bus",
     "opened_installation",
     "seats_tickets_orders",
 ]
 
-_LOOKS = 3
+_SNAPSHOTS = 3
 _PAUSE_SECONDS = 0.7
-_MOST_FINDINGS = 200
+_MOST_VIOLATIONS = 200
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -58,22 +65,21 @@ CHECKS: tuple[Check, ...] = (
     Check("C9", "an event has the seats of its plan", seats_and_plans),
     Check("C10", "a ticket admits at most once", admissions),
     Check("C13", "each store is the one that the others have worked with", known_stores),
-    Check("C14", "a published event has a hall, and the other way round", halls),
+    Check("C14", "a published event has a hall, and the other way round", published_events),
     Check("C15", "whoever made an event or bought something has an account", accounts),
 )
 
 
 async def check_all(settings: Settings) -> Report:
-    """Raises `Unavailable` for a store or a bus that can't be read, and where there is nothing to check: that
-    is no good news."""
+    """Run all checks. Raises `Unavailable` for an unreadable store or bus, and where no store exists."""
     async with opened_installation(settings) as installation:
-        results = [await _persistent(check, installation) for check in CHECKS]
-        return Report(ok=not any(result.findings for result in results), checks=results)
+        results = [await _lasting_violations(check, installation) for check in CHECKS]
+        return Report(ok=not any(result.violations for result in results), checks=results)
 
 
 @asynccontextmanager
 async def opened_installation(settings: Settings) -> AsyncIterator[Installation]:
-    """Raises `Unavailable` for what can't be read, and where there is nothing."""
+    """Open all stores and the bus read-only. Raises `Unavailable` as `check_all` does."""
     clock, ids = SystemClock(), SystemIds()
     await factory.refuse_damaged(settings, [manifest.name for manifest in MANIFESTS])
     async with AsyncExitStack() as stack:
@@ -104,14 +110,14 @@ async def _has_published(store: Store, *, marks: bool) -> bool:
     return False
 
 
-async def _persistent(check: Check, installation: Installation) -> Result:
-    look = await check.look(installation)
-    findings = {(one.code, one.subject): one for one in look.findings}
-    for _ in range(_LOOKS - 1):
-        if not findings:
+async def _lasting_violations(check: Check, installation: Installation) -> Result:
+    snapshot = await check.take_snapshot(installation)
+    violations = {(one.code, one.subject): one for one in snapshot.violations}
+    for _ in range(_SNAPSHOTS - 1):
+        if not violations:
             break
         await asyncio.sleep(_PAUSE_SECONDS)
-        again = {(one.code, one.subject): one for one in (await check.look(installation)).findings}
-        findings = {key: again[key] for key in findings if key in again}
-    kept = list(findings.values())[:_MOST_FINDINGS]
-    return Result(code=check.code, claim=check.claim, looked_at=look.looked_at, findings=kept)
+        again = {(one.code, one.subject): one for one in (await check.take_snapshot(installation)).violations}
+        violations = {key: again[key] for key in violations if key in again}
+    kept = list(violations.values())[:_MOST_VIOLATIONS]
+    return Result(code=check.code, claim=check.claim, scope=snapshot.scope, violations=kept)

@@ -4,28 +4,28 @@ from collections import defaultdict
 
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.tickets import Ticket, TicketState
-from houseful.tools.invariants.looks import Finding, Installation, Look, every
+from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 
 
-async def admissions(installation: Installation) -> Look:
+async def admissions(installation: Installation) -> Snapshot:
     """C10: a ticket admits at most once, and is used exactly where a scan says that it admitted."""
     store = installation.stores.get("tickets")
     if store is None:
-        return Look([], "no tickets yet")
+        return Snapshot([], "no tickets yet")
     admitted: dict[str, list[str]] = defaultdict(list)
     scans = 0
     # Scans first: a ticket that is used while one looks has its scan only in the next look.
-    async for scan in every(store, Scan):
+    async for scan in all_documents(store, Scan):
         scans += 1
         if scan.verdict is Verdict.ADMITTED:
             admitted[scan.ticket_id or "no ticket"].append(scan.id)
-    findings = []
-    async for ticket in every(store, Ticket):
+    violations = []
+    async for ticket in all_documents(store, Ticket):
         wrong = _wrong(ticket, admitted.pop(ticket.id, []))
         if wrong is not None:
-            findings.append(Finding("C10", ticket.id, wrong))
-    findings += [Finding("C10", id, "was admitted and does not exist") for id in admitted]
-    return Look(findings, f"{scans:,} scans")
+            violations.append(Violation("C10", ticket.id, wrong))
+    violations += [Violation("C10", id, "was admitted and does not exist") for id in admitted]
+    return Snapshot(violations, f"{scans:,} scans")
 
 
 def _wrong(ticket: Ticket, scans: list[str]) -> str | None:

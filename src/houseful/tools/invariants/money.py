@@ -4,30 +4,30 @@ from collections import defaultdict
 
 from houseful.payments.domain import Intent, State
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
-from houseful.tools.invariants.looks import Finding, Installation, Look, every
+from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 
 
-async def money(installation: Installation) -> Look:
+async def money(installation: Installation) -> Snapshot:
     """C2: captured − refunded = the totals of confirmed orders; no authorisation stays open that nobody will
     settle, and a cancelled order has nothing that could still be paid."""
     intents: dict[str, list[Intent]] = defaultdict(list)
     orders: dict[str, Order] = {}
     if (store := installation.stores.get("payments")) is not None:
-        async for intent in every(store, Intent):
+        async for intent in all_documents(store, Intent):
             intents[intent.reference].append(intent)
     if (store := installation.stores.get("tickets")) is not None:
-        async for order in every(store, Order):
+        async for order in all_documents(store, Order):
             orders[order.id] = order
-    findings = []
+    violations = []
     kept_minor = 0
     for order_id in orders.keys() | intents.keys():
         own = intents.get(order_id, [])
         kept_minor += sum(intent.captured_minor - intent.refunded_minor for intent in own)
         found = _unknown_payment(own) if order_id not in orders else _payment(orders[order_id], own)
         if found:
-            findings.append(Finding("C2", order_id, "; ".join(found)))
-    return Look(
-        findings,
+            violations.append(Violation("C2", order_id, "; ".join(found)))
+    return Snapshot(
+        violations,
         f"{len(orders):,} orders, {sum(map(len, intents.values())):,} payments, {kept_minor} minor units",
     )
 

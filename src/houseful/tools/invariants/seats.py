@@ -7,51 +7,51 @@ from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import Ticket, TicketState, seat_key
-from houseful.tools.invariants.looks import Finding, Installation, Look, every
+from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 
 
-async def seats_tickets_orders(installation: Installation) -> Look:
+async def seats_tickets_orders(installation: Installation) -> Snapshot:
     """C1, both ways: a sold seat has exactly one living ticket and a confirmed order, and the other way
     round."""
     store = installation.stores.get("tickets")
     if store is None:
-        return Look([], "no seats yet")
+        return Snapshot([], "no seats yet")
     sold: dict[tuple[str, int], str] = {}
-    async for block in every(store, Block):
+    async for block in all_documents(store, Block):
         for position, claim in block.claims.items():
             if claim.state is SeatState.SOLD:
                 sold[block.event_id, block.first + position] = claim.by
     living: dict[tuple[str, int], list[Ticket]] = defaultdict(list)
-    findings = []
+    violations = []
     tickets = 0
-    async for ticket in every(store, Ticket):
+    async for ticket in all_documents(store, Ticket):
         tickets += 1
-        findings += _ticket_by_itself(ticket)
+        violations += _ticket_by_itself(ticket)
         if ticket.state is not TicketState.REFUNDED:
             living[ticket.event_id, ticket.ordinal].append(ticket)
     ordered: dict[tuple[str, int], list[str]] = defaultdict(list)
     orders = 0
-    async for order in every(store, Order):
+    async for order in all_documents(store, Order):
         orders += 1
         if order.state is OrderState.CONFIRMED:
             for ordinal in order.ordinals:
                 ordered[order.event_id, ordinal].append(order.id)
     for seat in sold.keys() | living.keys() | ordered.keys():
-        findings += _seat(seat, sold.get(seat), living.get(seat, []), ordered.get(seat, []))
-    return Look(findings, f"{len(sold):,} sold seats, {tickets:,} tickets, {orders:,} orders")
+        violations += _seat(seat, sold.get(seat), living.get(seat, []), ordered.get(seat, []))
+    return Snapshot(violations, f"{len(sold):,} sold seats, {tickets:,} tickets, {orders:,} orders")
 
 
-def _ticket_by_itself(ticket: Ticket) -> list[Finding]:
+def _ticket_by_itself(ticket: Ticket) -> list[Violation]:
     alive = ticket.state is not TicketState.REFUNDED
     expected = seat_key(ticket.event_id, ticket.ordinal) if alive else None
     if ticket.seat_key == expected:
         return []
-    return [Finding("C1", ticket.id, f"the ticket is {ticket.state} and its seat key is {ticket.seat_key}")]
+    return [Violation("C1", ticket.id, f"the ticket is {ticket.state} and its seat key is {ticket.seat_key}")]
 
 
 def _seat(
     seat: tuple[str, int], sold_to: str | None, tickets: list[Ticket], orders: list[str]
-) -> list[Finding]:
+) -> list[Violation]:
     subject = f"{seat[0]} seat {seat[1]}"
     wrong = []
     if len(tickets) > 1:
@@ -71,49 +71,49 @@ def _seat(
         for one in tickets
         if sold_to and one.order_id != sold_to
     ]
-    return [Finding("C1", subject, "; ".join(wrong))] if wrong else []
+    return [Violation("C1", subject, "; ".join(wrong))] if wrong else []
 
 
-async def seats_and_plans(installation: Installation) -> Look:
+async def seats_and_plans(installation: Installation) -> Snapshot:
     """C9: an event that is ready has exactly the seats of its plan, each once; and the figures by which it is
     sold out count the seats that are blocked."""
     store = installation.stores.get("tickets")
     if store is None:
-        return Look([], "no events yet")
+        return Snapshot([], "no events yet")
     spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    outside: list[Finding] = []
+    outside: list[Violation] = []
     blocked: Counter[str] = Counter()
-    async for block in every(store, Block):
+    async for block in all_documents(store, Block):
         spans[block.event_id].append((block.first, block.count))
         blocked[block.event_id] += block.blocked
         if any(not 0 <= position < block.count for position in block.claims):
-            outside.append(Finding("C9", block.id, "has a claim on a seat that it does not have"))
-    findings = outside
+            outside.append(Violation("C9", block.id, "has a claim on a seat that it does not have"))
+    violations = outside
     shows = 0
-    async for show in every(store, Show):
+    async for show in all_documents(store, Show):
         shows += 1
         own = sorted(spans.pop(show.id, []))
         if show.state is ShowState.READY or (
             show.state is ShowState.CANCELLED and show.generated == show.seats_total
         ):
-            findings += _seats_of(show, own)
-    findings += [Finding("C9", event_id, "has seats and there is no such event") for event_id in spans]
-    async for sales in every(store, Sales):
+            violations += _seats_of(show, own)
+    violations += [Violation("C9", event_id, "has seats and there is no such event") for event_id in spans]
+    async for sales in all_documents(store, Sales):
         if sales.blocked is not None and sales.blocked != blocked[sales.id]:
             detail = f"its figures say that {sales.blocked} seats are blocked, and {blocked[sales.id]} are"
-            findings.append(Finding("C9", sales.id, detail))
-    return Look(findings, f"{shows:,} events")
+            violations.append(Violation("C9", sales.id, detail))
+    return Snapshot(violations, f"{shows:,} events")
 
 
-def _seats_of(show: Show, spans: list[tuple[int, int]]) -> list[Finding]:
+def _seats_of(show: Show, spans: list[tuple[int, int]]) -> list[Violation]:
     expected = 0
     for first, count in spans:
         if first != expected:
             what = "are missing" if first > expected else "exist twice"
             return [
-                Finding("C9", show.id, f"seats {min(first, expected)} to {max(first, expected) - 1} {what}")
+                Violation("C9", show.id, f"seats {min(first, expected)} to {max(first, expected) - 1} {what}")
             ]
         expected = first + count
     if expected != show.seats_total:
-        return [Finding("C9", show.id, f"has {expected} seats, and its plan {show.seats_total}")]
+        return [Violation("C9", show.id, f"has {expected} seats, and its plan {show.seats_total}")]
     return []

@@ -3,15 +3,15 @@ documents and messages is so. An older copy of one is found by any of these."""
 
 from houseful.events.domain import Event
 from houseful.kernel.ports import Reader
-from houseful.kernel.store_watermarks import Peek, doubts
+from houseful.kernel.store_watermarks import Watermarks, inconsistencies
 from houseful.manifests import MANIFESTS
 from houseful.messages import MESSAGES
 from houseful.messaging import DeadLetter, Inbox, Parked, aggregate_id
 from houseful.settings import SERVICES
-from houseful.store_consistency import peek
+from houseful.store_consistency import watermarks_of
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
-from houseful.tools.invariants.looks import Finding, Installation, Look, every
+from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 from houseful.users.domain import User
 
 _ON_ITS_WAY_MILLIS = 30_000
@@ -19,46 +19,49 @@ _AT_ONCE = 500
 _SENDERS = {message.about: message.sender for message in MESSAGES.values()}
 
 
-async def known_stores(installation: Installation) -> Look:
+async def known_stores(installation: Installation) -> Snapshot:
     """C13: each store is the one that the others remember, and not younger."""
-    seen = {
-        service: await peek(installation.stores[service])
+    watermarks = {
+        service: await watermarks_of(installation.stores[service])
         if service in installation.stores
-        else Peek(exists=False, identity=None, known={})
+        else Watermarks(exists=False, identity=None, known={})
         for service in SERVICES
     }
-    findings = [Finding("C13", f"{doubt.service} store", doubt.detail) for doubt in doubts(seen)]
-    ages = ", ".join(f"{name} {one.identity.age}" for name, one in seen.items() if one.identity is not None)
-    return Look(findings, f"ages: {ages or 'none yet'}")
+    violations = [Violation("C13", f"{one.service} store", one.detail) for one in inconsistencies(watermarks)]
+    ages = ", ".join(
+        f"{name} {one.identity.age}" for name, one in watermarks.items() if one.identity is not None
+    )
+    return Snapshot(violations, f"ages: {ages or 'none yet'}")
 
 
-async def applied_messages(installation: Installation) -> Look:
+async def applied_messages(installation: Installation) -> Snapshot:
     """C5: what was sent was applied by whoever handles it, and nothing was applied that was not sent."""
     lags = {} if installation.bus is None else await installation.bus.lags()
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     count = 0
     for manifest in MANIFESTS:
         receiver, store = manifest.name, installation.stores.get(manifest.name)
         senders = {message.sender for message in manifest.handlers}
         if store is None or not senders:
             continue
-        inbox = {one.id: one.seq async for one in every(store, Inbox)}  # before the outboxes, which grow
+        # inboxes before outboxes, which grow
+        inbox = {one.id: one.seq async for one in all_documents(store, Inbox)}
         waiting = await _waiting(store)
         count += len(inbox)
         for sender in sorted(senders):
             idle = installation.bus is not None and not lags.get((receiver, sender))
             sent, due = await _sent(installation, sender)
-            findings += _more_than_sent(receiver, sender, inbox, sent)
+            violations += _more_than_sent(receiver, sender, inbox, sent)
             if idle:
                 late = {about: seq for about, seq in due.items() if about not in waiting}
-                findings += _not_applied(receiver, sender, inbox, late)
-    return Look(findings, f"{count:,} things that messages were about")
+                violations += _not_applied(receiver, sender, inbox, late)
+    return Snapshot(violations, f"{count:,} things that messages were about")
 
 
 async def _waiting(store: Reader) -> set[str]:
     """What waits for a person, which `houseful messages` shows."""
-    waiting = {one.id async for one in every(store, Parked)}
-    async for letter in every(store, DeadLetter):
+    waiting = {one.id async for one in all_documents(store, Parked)}
+    async for letter in all_documents(store, DeadLetter):
         if letter.envelope is not None:
             waiting.add(aggregate_id(letter.envelope.aggregatetype, letter.envelope.key))
     return waiting
@@ -80,10 +83,12 @@ async def _sent(installation: Installation, sender: str) -> tuple[dict[str, int]
     return sent, due
 
 
-def _more_than_sent(receiver: str, sender: str, inbox: dict[str, int], sent: dict[str, int]) -> list[Finding]:
+def _more_than_sent(
+    receiver: str, sender: str, inbox: dict[str, int], sent: dict[str, int]
+) -> list[Violation]:
     """The newest message of each aggregate stays in its outbox for ever."""
     return [
-        Finding(
+        Violation(
             "C5",
             f"{receiver} {about}",
             f"has applied {seq} messages of {sender}, which has sent {sent.get(about, 0)}: the {sender} "
@@ -94,9 +99,9 @@ def _more_than_sent(receiver: str, sender: str, inbox: dict[str, int], sent: dic
     ]
 
 
-def _not_applied(receiver: str, sender: str, inbox: dict[str, int], due: dict[str, int]) -> list[Finding]:
+def _not_applied(receiver: str, sender: str, inbox: dict[str, int], due: dict[str, int]) -> list[Violation]:
     return [
-        Finding(
+        Violation(
             "C5",
             f"{receiver} {about}",
             f"has applied {inbox.get(about, 0)} of {last} messages of {sender}, and no more are under way; "
@@ -107,49 +112,51 @@ def _not_applied(receiver: str, sender: str, inbox: dict[str, int], due: dict[st
     ]
 
 
-async def halls(installation: Installation) -> Look:
+async def published_events(installation: Installation) -> Snapshot:
     """C14: a published event has a hall, and the other way round."""
     events, tickets = installation.stores.get("events"), installation.stores.get("tickets")
     shows: set[str] = set()
     if tickets is not None:
-        shows = {show.id async for show in every(tickets, Show)}
+        shows = {show.id async for show in all_documents(tickets, Show)}
     published: dict[str, Event] = {}
     waiting: set[str] = set()
     if events is not None:
         # After the shows: an event is published before it has one.
-        published = {one.id: one async for one in every(events, Event) if one.published_at is not None}
+        published = {
+            one.id: one async for one in all_documents(events, Event) if one.published_at is not None
+        }
         waiting = {row.aggregateid async for row in events.outbox.rows() if row.published_at is None}
-    findings = [
-        Finding("C14", show_id, "has a hall and orders, and there is no such published event")
+    violations = [
+        Violation("C14", show_id, "has a hall and orders, and there is no such published event")
         for show_id in sorted(shows - published.keys())
     ]
     before = installation.clock.now() - _ON_ITS_WAY_MILLIS
-    findings += [
-        Finding("C14", event.id, "is published, and tickets has no hall of it")
+    violations += [
+        Violation("C14", event.id, "is published, and tickets has no hall of it")
         for event in published.values()
         if event.id not in shows and (event.published_at or 0) < before and event.id not in waiting
     ]
-    return Look(findings, f"{len(published):,} published events, {len(shows):,} halls")
+    return Snapshot(violations, f"{len(published):,} published events, {len(shows):,} halls")
 
 
-async def accounts(installation: Installation) -> Look:
+async def accounts(installation: Installation) -> Snapshot:
     """C15: whoever made an event or bought something has an account."""
     users, events, tickets = (installation.stores.get(name) for name in ("users", "events", "tickets"))
     people: dict[str, str] = {}
     if tickets is not None:
-        async for order in every(tickets, Order):
+        async for order in all_documents(tickets, Order):
             people.setdefault(order.user_id, f"order {order.id}")
     if events is not None:
-        async for event in every(events, Event):
+        async for event in all_documents(events, Event):
             people.setdefault(event.organizer_id, f"event {event.id}")
     ids = list(people)
     known: set[str] = set()
     if users is not None:
         for start in range(0, len(ids), _AT_ONCE):
             known |= (await users.get_many(User, ids[start : start + _AT_ONCE])).keys()
-    findings = [
-        Finding("C15", id, f"is the account of {where}, and does not exist")
+    violations = [
+        Violation("C15", id, f"is the account of {where}, and does not exist")
         for id, where in people.items()
         if id not in known
     ]
-    return Look(findings, f"{len(people):,} accounts")
+    return Snapshot(violations, f"{len(people):,} accounts")

@@ -1,4 +1,4 @@
-"""What a check looks at, and what it says."""
+"""Checks of invariants: their input, a snapshot of the stores, and the violations that they find."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import NamedTuple, TypeVar
@@ -13,8 +13,8 @@ D = TypeVar("D", bound=Document)
 _PAGE = 1000
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """`subject` is what it is about, by id."""
+class Violation(msgspec.Struct, frozen=True):
+    """One broken invariant. `subject` is the id of the object that breaks it."""
 
     code: str
     subject: str
@@ -24,8 +24,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     claim: str
-    looked_at: str
-    findings: list[Finding]
+    scope: str = msgspec.field(name="looked_at")
+    violations: list[Violation] = msgspec.field(name="findings")
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +34,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Installation(NamedTuple):
-    """Stores by service; a service that has stored nothing yet has none. `bus` is None where nothing was ever
-    published. `marks` says whether relays of ours mark what they publish."""
+    """The stores by service, and the bus. Services that have stored nothing have no store.
+
+    `bus` is None where nothing was ever published. `marks` is True where our relays mark published rows.
+    """
 
     stores: Mapping[str, Store]
     bus: BusInspection | None
@@ -43,21 +45,21 @@ class Installation(NamedTuple):
     marks: bool = True
 
 
-class Look(NamedTuple):
-    """One look: what was found, and what was looked at, in words."""
+class Snapshot(NamedTuple):
+    """The violations at one moment. `scope` says in words what was read."""
 
-    findings: list[Finding]
-    looked_at: str
+    violations: list[Violation]
+    scope: str
 
 
 class Check(NamedTuple):
     code: str
     claim: str
-    look: Callable[[Installation], Awaitable[Look]]
+    take_snapshot: Callable[[Installation], Awaitable[Snapshot]]
 
 
-async def every(store: Reader, kind: type[D]) -> AsyncIterator[D]:
-    """All documents of a kind, by id. What is inserted meanwhile may be missed."""
+async def all_documents(store: Reader, kind: type[D]) -> AsyncIterator[D]:
+    """All documents of a kind, by id. Documents inserted meanwhile may be missed."""
     after: tuple[None, str] | None = None
     while True:
         page = await store.find(kind, {}, after=after, limit=_PAGE)
