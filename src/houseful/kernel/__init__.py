@@ -1,1 +1,4 @@
-"""What every other package may import: ports, documents, errors, time, money. Knows no service, no driver."""
+"""The kernel: ports, documents, errors, time, money.
+
+Every package may import it. It imports no service and no driver.
+"""

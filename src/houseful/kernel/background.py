@@ -17,7 +17,7 @@ log = get_logger(__name__)
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
 _GOOD_SECONDS = 20.0
-"""A job that has run for so long goes well again."""
+"""The time without error after which a job counts as recovered."""
 
 FAILURES = Counter(
     "houseful_jobs_failures_total",

@@ -1,4 +1,4 @@
-"""Time: the machine's clocks, and one that stands still until it is advanced, for tests and simulations."""
+"""Clocks: the machine's, and a manual one for tests and simulations."""
 
 import asyncio
 import heapq
@@ -9,7 +9,7 @@ from houseful.kernel.documents import Millis
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's wall clock and monotonic clock."""
 
     def now(self) -> Millis:
         return time.time_ns() // 1_000_000
@@ -22,7 +22,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """Time passes only by `advance`. For one event loop."""
+    """A clock whose time passes only by `advance`. For one event loop."""
 
     def __init__(self, now: Millis = 1_800_000_000_000) -> None:
         self._start = float(now)
@@ -37,7 +37,7 @@ class ManualClock:
         return self._monotonic
 
     async def sleep(self, seconds: float) -> None:
-        """Until `advance` has passed that moment. Sleepers wake in order of their moments."""
+        """Sleep until `advance` has passed the moment. Sleepers wake in order of their moments."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -46,8 +46,10 @@ class ManualClock:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Let that much time pass. What wakes on the way runs before time goes on, as far as it can without
-        real I/O."""
+        """Let `seconds` pass.
+
+        Tasks that wake on the way run before time goes on, as far as they can without real I/O.
+        """
         await self._let_others_run()  # those that are about to sleep do so before time passes
         end = self._monotonic + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -61,13 +63,15 @@ class ManualClock:
         await self._let_others_run()
 
     def jump(self, seconds: float) -> None:
-        """Set the wall clock forward or back, as an operator or NTP does; sleepers and `monotonic` do not
-        notice."""
+        """Set the wall clock forward or back, as an operator or NTP does.
+
+        Sleepers and `monotonic` are not affected.
+        """
         self._start += seconds * 1000
 
     @property
     def sleepers(self) -> int:
-        """How many tasks wait for time to pass."""
+        """The number of sleeping tasks."""
         return sum(not woken.done() for _, _, woken in self._sleepers)
 
     async def _let_others_run(self) -> None:

@@ -1,11 +1,11 @@
-"""What a store keeps: frozen documents, each declaring its collection and its indexes."""
+"""Stored documents: frozen structs that declare their collection and their indexes."""
 
 from typing import ClassVar
 
 import msgspec
 
 Millis = int
-"""A moment: milliseconds since 1970-01-01 UTC. Only the HTTP surface speaks RFC 3339."""
+"""A moment: milliseconds since 1970-01-01 UTC. The HTTP surface alone uses RFC 3339."""
 
 Scalar = str | int | bool | None
 
@@ -13,8 +13,8 @@ Scalar = str | int | bool | None
 class Index(msgspec.Struct, frozen=True):
     """An index over top-level fields.
 
-    A document in which one of the fields is `None` is not in a *unique* index, so that "unique among the
-    living" is a field that becomes `None` when the thing dies.
+    A *unique* index skips documents in which one of its fields is `None`. "Unique among the living" is a
+    field that becomes `None` when the document is retired.
     """
 
     fields: tuple[str, ...]
@@ -26,8 +26,11 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One stored thing. Changed by putting a copy made with `msgspec.structs.replace`; what is in it is never
-    changed in place either, because readers may share it."""
+    """A stored document.
+
+    Change it by putting a copy made with `msgspec.structs.replace`. Its contents are never changed in place,
+    because readers may share them.
+    """
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()

@@ -1,8 +1,8 @@
-"""E-mail addresses: one form of each, wherever it enters and wherever it is written to.
+"""E-mail addresses: one canonical form of each.
 
-The domain is read by UTS 46 and IDNA 2008, as browsers do it: `xn--mnchen-3ya.de` and `MÜNCHEN.de` are one
-domain, `straße.de` and `strasse.de` are two. Of the part before the @-sign only case is ignored, and how its
-letters are composed; what a server there makes of dots or plus signs is its own affair.
+The domain is read by UTS 46 and IDNA 2008, as browsers do: `xn--mnchen-3ya.de` and `MÜNCHEN.de` are one
+domain, `straße.de` and `strasse.de` are two. In the local part, case and Unicode composition are ignored;
+dots and plus signs are significant.
 """
 
 import unicodedata
@@ -13,7 +13,7 @@ import msgspec
 from houseful.kernel.errors import DomainError, invalid
 
 MOST = 320
-"""Characters of an address that is typed; one that is right has fewer."""
+"""The most characters of a typed address. A valid address has fewer."""
 
 # Rehearsals and houses without a domain of their own use addresses such as someone@box-office.local; the
 # library refuses these names unless they are taken out of its list, which is its way of configuring it.
@@ -21,12 +21,12 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = ["arpa", "invalid", "onion"]
 
 
 class NoAddress(ValueError):
-    """The text is no e-mail address that can be written to; why, in plain words."""
+    """The text is no e-mail address. The message says why, in plain words."""
 
 
 class Address(msgspec.Struct, frozen=True):
-    """`email` is shown and kept, `wire` is told to mail servers (the domain in its ASCII form), `key` is
-    compared.
+    """An address in three forms: `email` for display and storage, `wire` for mail servers (ASCII domain),
+    `key` for comparison.
     """
 
     email: str
@@ -35,7 +35,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def parsed(text: str) -> Address:
-    """Raises `NoAddress`."""
+    """Parse an address. Raises `NoAddress`."""
     try:
         found = email_validator.validate_email(
             text.strip(), check_deliverability=False, globally_deliverable=False, strict=True
@@ -63,7 +63,7 @@ def refused(error: NoAddress, field: str) -> DomainError:
 
 
 def searched(text: str) -> str:
-    """The key of an address, or of what may be the beginning of one."""
+    """The key of an address, or of the beginning of one."""
     try:
         return parsed(text).key
     except NoAddress:
@@ -72,7 +72,7 @@ def searched(text: str) -> str:
 
 
 def first_key(key: str) -> str:
-    """What was compared before the domain had a form of its own: it took ß for ss, in domains too."""
+    """The key of earlier versions, which took ß for ss in domains too."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key.strip()).casefold())
 
 

@@ -1,16 +1,16 @@
 """Three kinds of error and no fourth.
 
-    DomainError   the client's doing: it can't be granted as it stands, never logged as an error
+    DomainError   the client's fault: a request that can't be granted as it stands, never logged as an error
       Malformed, Unauthenticated, Forbidden, NotFound, StateConflict, Invalid, LimitReached, Overloaded
-    Transient     the surroundings' doing: tried again, else the service is unavailable
-      Conflict      somebody else changed what this transaction read; run it again
+    Transient     the environment's fault: retried, else the service is unavailable
+      Conflict      another transaction changed a document that this one read; run it again
       Unavailable   an engine or a service does not answer
-    (any other)   a bug: answered as such, or a dead letter, logged with its trace
+    (any other)   a bug: a server error or a dead letter, logged with its trace
 
-What status of HTTP a domain error has is known to `webapi.problems` alone.
+`webapi.problems` alone maps domain errors to HTTP status.
 
-`Duplicate` is what a store says of a unique index; whoever inserts knows what it means and turns it into a
-domain error.
+A store raises `Duplicate` for a unique index. The inserting code knows its meaning and turns it into a domain
+error.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from typing import Any
 class DomainError(Exception):
     """The request cannot be granted as it stands.
 
-    `code` is stable and for programs, `detail` is for people, `errors` maps field paths to what is wrong
-    there, and `extra` members are told beside them. After `retry_after_seconds` it may be tried again.
+    `code` is stable and for programs, `detail` is for people, `errors` maps field paths to messages. `extra`
+    members are added to the problem document. The client may retry after `retry_after_seconds`.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ def invalid(errors: Mapping[str, str], detail: str = "Some fields need a correct
 
 
 class Transient(Exception):
-    """Not now; trying again later may succeed."""
+    """A failure that may pass. A later retry may succeed."""
 
 
 class Conflict(Transient):
-    """What a transaction put or locked had been changed since it was read. Nothing was written."""
+    """A document that a transaction put or locked was changed after its read. Nothing was written."""
 
 
 class Unavailable(Transient):

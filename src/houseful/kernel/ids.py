@@ -11,14 +11,15 @@ from houseful.kernel.ports import Clock
 
 
 class _Uuid7:
-    """Successive UUIDv7s (RFC 9562, 6.2 method 1): the 12 bits behind the milliseconds count within one of
-    them."""
+    """Successive UUIDv7s (RFC 9562, 6.2 method 1): 12 bits behind the milliseconds count within one
+    millisecond.
+    """
 
     def __init__(self) -> None:
         self._last = 0
 
     def hex(self, now: Millis, chance: int) -> str:
-        """`chance` is 62 random bits. Sorts behind all earlier ones, even where the clock was set back."""
+        """`chance` is 62 random bits. The id sorts behind all earlier ids, even after the clock was set back."""
         self._last = max(now << 12, self._last + 1)
         moment, count = self._last >> 12, self._last & 0xFFF
         return f"{moment << 80 | 0x7 << 76 | count << 64 | 0b10 << 62 | chance:032x}"
@@ -28,7 +29,7 @@ _CHANCES_AT_ONCE = 256
 
 
 class SystemIds:
-    """Ids from the operating system's randomness; in order of their making within this process."""
+    """Ids from the operating system's randomness. Ids of one process sort in order of creation."""
 
     def __init__(self) -> None:
         self._uuids = _Uuid7()
@@ -45,7 +46,7 @@ class SystemIds:
 
 
 class SeededIds:
-    """The same ids for the same seed and times. Guessable: for tests and simulations only."""
+    """The same ids for the same seed and times. The ids are guessable: for tests and simulations only."""
 
     def __init__(self, seed: int, clock: Clock) -> None:
         self._random = random.Random(seed)  # noqa: S311 - see above

@@ -1,4 +1,4 @@
-"""Money is an integer of minor units and an ISO 4217 code; nothing here or anywhere else is a float."""
+"""Money: an integer of minor units and an ISO 4217 code, never a float."""
 
 from iso4217 import Currency
 
@@ -25,7 +25,7 @@ UNKNOWN = "is no currency of ISO 4217 in which something has a price, such as EU
 
 
 def decimal(amount_minor: int, currency: str) -> str:
-    """For spreadsheets: `1234.50`, with as many decimals as the currency has."""
+    """An amount for spreadsheets, such as `1234.50`, with the decimals of the currency."""
     places = CURRENCIES[currency]
     if places == 0:
         return str(amount_minor)
@@ -35,7 +35,7 @@ def decimal(amount_minor: int, currency: str) -> str:
 
 
 def written(amount_minor: int, currency: str) -> str:
-    """For documents and mail, as the shop says it: `£1,234.50`."""
+    """An amount for documents and mail, such as `£1,234.50`."""
     from babel.numbers import get_currency_symbol  # it takes a while to import
 
     symbol = get_currency_symbol(currency, "en")

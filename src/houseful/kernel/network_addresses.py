@@ -1,12 +1,11 @@
-"""Network addresses: how proxies write those of clients, which count as one network, and which is our own."""
+"""Network addresses: parsing of proxy headers, grouping into networks, and the own address."""
 
 import ipaddress
 import socket
 from contextlib import suppress
 
 UNKNOWN = "unknown"
-"""What can't be read. All of those are counted as one: an address that nobody understands is no way around a
-limit."""
+"""The network of all unreadable addresses. One limit covers them together."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
@@ -18,8 +17,11 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def network(address: str) -> str:
-    """One household or machine: an IPv4 address, or an IPv6 network of 64 bits, of which one machine can use
-    every address. An IPv4 address that travels inside an IPv6 one counts as itself."""
+    """The network of an address: an IPv4 address, or an IPv6 network of 64 bits.
+
+    One machine can use every address of such a network. An IPv4 address embedded in an IPv6 address counts as
+    itself.
+    """
     found = _read(address)
     if found is None:
         return UNKNOWN
@@ -34,7 +36,9 @@ def network(address: str) -> str:
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Mapped (RFC 4291), translated (RFC 6052), 6to4 (RFC 3056), and the client's of Teredo (RFC 4380)."""
+    """The embedded IPv4 address: mapped (RFC 4291), translated (RFC 6052), 6to4 (RFC 3056), or the client of
+    Teredo (RFC 4380).
+    """
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo
@@ -42,15 +46,19 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether it is a loopback address, which nobody else can send from."""
+    """Whether the address is a loopback address. Other machines cannot send from one."""
     found = _read(address)
     return found is not None and ((found.ipv4_mapped if found.version == 6 else None) or found).is_loopback
 
 
 def forwarded(header: bytes, proxies: int) -> str:
-    """The address that the outermost of so many proxies saw, from X-Forwarded-For or Forwarded (RFC 7239), to
-    which each of them appends: bare, with a port, in brackets, in quotes, or as `for=…`. `UNKNOWN` where
-    that is no address."""
+    """The address that the outermost of `proxies` trusted proxies saw.
+
+    Returns `UNKNOWN` where that is no address.
+
+    `header` is X-Forwarded-For or Forwarded (RFC 7239). Each proxy appends one entry: bare, with a port, in
+    brackets, in quotes, or as `for=…`.
+    """
     hops = header.decode("latin-1").split(",")
     text = hops[-min(proxies, len(hops))]
     for pair in text.split(";"):
@@ -71,8 +79,10 @@ def forwarded(header: bytes, proxies: int) -> str:
 
 
 def own_address() -> str:
-    """This machine's address in its network: the source address of packets to the default route. No packet is
-    sent. Loopback where there is no network."""
+    """This machine's address in its network: the source address of packets to the default route.
+
+    No packet is sent. Returns loopback without a network.
+    """
     for family, elsewhere in _BEHIND_THE_DEFAULT_ROUTE.items():
         with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
             probe.connect(elsewhere)

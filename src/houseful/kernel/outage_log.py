@@ -15,8 +15,10 @@ class WallClock(Protocol):
 
 
 class OutageLog:
-    """Logs the failures of `what`. An error of another class is logged at once. A bug is logged with its
-    traceback. For one event loop."""
+    """Logs the failures of `what`.
+
+    An error of another class is logged at once, a bug with its traceback. For one event loop.
+    """
 
     def __init__(self, log: logging.Logger, clock: WallClock, what: str) -> None:
         self._log = log

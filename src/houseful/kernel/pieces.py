@@ -1,4 +1,4 @@
-"""Large bytes in pieces: never copied in one go, which would keep an event loop for milliseconds."""
+"""Large byte strings in pieces. Copying one in a single call would block an event loop for milliseconds."""
 
 import io
 import pickle
@@ -9,8 +9,7 @@ PIECE_BYTES = 64 * 1024
 
 
 class Pieces:
-    """Bytes in order. Pickled with a `buffer_callback`, as for a worker, the pieces are handed over as they
-    are."""
+    """Bytes in order. Pickling with a `buffer_callback` passes the pieces without a copy."""
 
     __slots__ = ("_pieces",)
 
@@ -22,7 +21,7 @@ class Pieces:
         return cls([whole[start : start + PIECE_BYTES] for start in range(0, len(whole), PIECE_BYTES)])
 
     def __len__(self) -> int:
-        """In bytes."""
+        """The number of bytes."""
         return sum(map(len, self._pieces))
 
     def __iter__(self) -> Iterator[bytes]:
@@ -37,12 +36,12 @@ class Pieces:
         return Pieces, ([pickle.PickleBuffer(piece) for piece in self._pieces],)
 
     def joined(self) -> bytes:
-        """A copy of all. Not for an event loop where it is large."""
+        """All bytes in one copy. Large ones must not be joined on an event loop."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
 
 class Gathered:
-    """Pieces from parts of any size: a client may send a byte at a time."""
+    """Collects parts of any size into pieces. A client may send one byte at a time."""
 
     def __init__(self) -> None:
         self.size = 0

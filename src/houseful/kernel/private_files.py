@@ -1,4 +1,4 @@
-"""Files and folders for the account that Houseful runs under and nobody else, whatever its umask is."""
+"""Files and folders that only Houseful's own account can read, independent of the umask."""
 
 import os
 from pathlib import Path
@@ -8,13 +8,13 @@ _FOLDER, _FILE = 0o700, 0o600
 
 
 def make_folder(folder: Path) -> None:
-    """With its parents; those that are there stay as they are. Raises `OSError`."""
+    """Create a folder and its parents. Existing folders keep their mode. Raises `OSError`."""
     for one in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
         one.mkdir(mode=_FOLDER, exist_ok=True)
 
 
 def restrict(path: Path) -> None:
-    """Nobody else's any more; what belongs to another account stays as it is."""
+    """Remove access by other accounts. A path of another owner stays as it is."""
     found = path.stat()
     mode = _FOLDER if path.is_dir() else _FILE
     if found.st_uid == os.geteuid() and found.st_mode & 0o777 != mode:
@@ -22,7 +22,7 @@ def restrict(path: Path) -> None:
 
 
 def opened(file: Path) -> BinaryIO:
-    """Empty, for writing. Raises `OSError`."""
+    """Open an empty file for writing. Raises `OSError`."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
     os.fchmod(descriptor, _FILE)
     return os.fdopen(descriptor, "wb")

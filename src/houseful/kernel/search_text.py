@@ -1,9 +1,9 @@
-"""Finding by words: what people type finds what is written, whatever their keyboard has.
+"""Full-text search by words, independent of keyboard and accents.
 
-Both sides are *folded*: compatibility forms to plain ones (full width, ligatures), no case, no accents and
-vowel points, Latin letters as ASCII writes them ("Łódź" is "lodz", "Ænima" "aenima", "ışık" "isik"), digits
-of any script as 0-9. Greek, Cyrillic and every other script stay themselves. Words are made of letters, marks
-and digits; one with an apostrophe or a hyphen in it is also found by its parts, and without the mark.
+Query and text are *folded*: compatibility forms to plain ones (full width, ligatures), no case, no accents
+and vowel points, Latin letters as ASCII writes them ("Łódź" is "lodz", "Ænima" "aenima", "ışık" "isik"),
+digits of any script as 0-9. Greek, Cyrillic and every other script are kept. Words consist of letters, marks
+and digits. A word with an apostrophe or a hyphen is also found by its parts, and without the mark.
 """
 
 import re
@@ -36,7 +36,7 @@ _UNSPACED = re.compile(
 
 
 class Text(NamedTuple):
-    """Something to be found: its words with the parts of compound ones, and all of it without blanks."""
+    """A searchable text: its words with the parts of compound words, and the text without blanks."""
 
     words: tuple[str, ...]
     unspaced: str
@@ -61,7 +61,7 @@ def _spelt(character: str) -> str:
 
 @lru_cache(8192)
 def findable(text: str) -> Text:
-    """Kept for what was looked through lately, since most searches look through the same events."""
+    """Fold a text. Recent texts are cached, since most searches cover the same events."""
     found: dict[str, None] = {}
     joined: list[str] = []
     for whole, parts in _compounds(text):
@@ -71,9 +71,10 @@ def findable(text: str) -> Text:
 
 
 def finder(query: str) -> Callable[[str], bool]:
-    """Whether each word of the query begins one of a text's; in scripts without blanks, is anywhere in it.
+    """A predicate: each word of the query begins a word of the text; in scripts without blanks, occurs
+    anywhere.
 
-    An empty query finds everything; one without a letter or a digit ("!!!") finds nothing.
+    An empty query finds everything. A query without letters and digits ("!!!") finds nothing.
     """
     wanted = _compounds(query)
     if not wanted:
@@ -97,7 +98,7 @@ def _has(text: Text, term: str) -> bool:
 
 
 def _compounds(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Each word without the marks in it, and its parts."""
+    """Each word without its marks, and its parts."""
     words = []
     for run in "".join(_kept(character) for character in fold(text)).split():
         parts = tuple(part for part in _SEPARATE.split(run) if part)
@@ -108,7 +109,7 @@ def _compounds(text: str) -> list[tuple[str, tuple[str, ...]]]:
 
 @lru_cache(4096)
 def _kept(character: str) -> str:
-    """Letters, marks, digits and what may stand within a word; a blank for all else."""
+    """Letters, marks, digits and signs within a word. Everything else becomes a blank."""
     if character in _WITHIN or unicodedata.category(character)[0] in "LMN":
         return character
     return " "

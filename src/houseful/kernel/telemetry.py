@@ -1,4 +1,4 @@
-"""Logs, request ids, trace context and metrics: what an operator sees of a process."""
+"""Logs, request ids, trace context and metrics."""
 
 import logging
 import random
@@ -80,7 +80,7 @@ class _ConsoleFormatter(logging.Formatter):
 
 
 def configure_logging(*, level: str, style: str) -> None:
-    """`style` is "json" (one object a line, for machines) or "console" (for a person at a terminal)."""
+    """`style` is "json" (one object a line) or "console" (for terminals)."""
 
     formatter = _JsonFormatter() if style == "json" else _ConsoleFormatter()
     formatter.converter = time.gmtime

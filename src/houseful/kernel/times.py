@@ -9,11 +9,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 USUAL_LENGTH_MILLIS = 3 * 3_600_000
-"""How long an event lasts of which nobody has said when it ends."""
+"""The length of an event without a stated end."""
 
 
 def end_of(starts_at: Millis, ends_at: Millis | None) -> Millis:
-    """When an event is over: until then it is on sale, and in the gate's list."""
+    """The end of an event. Until then the event is on sale and listed at the check-in."""
     return starts_at + USUAL_LENGTH_MILLIS if ends_at is None else ends_at
 
 
@@ -24,7 +24,7 @@ def rfc3339(moment: Millis) -> str:
 
 @lru_cache(4096)
 def _second(seconds: int) -> str:
-    """Most answers name the same few seconds."""
+    """Cached, since most responses name the same few seconds."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 

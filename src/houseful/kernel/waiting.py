@@ -1,4 +1,4 @@
-"""Waiting for an event or for time to pass, whichever comes first, by a clock that may be a manual one."""
+"""Waiting for an event or a timeout, by any clock."""
 
 import asyncio
 import math
@@ -12,8 +12,10 @@ T = TypeVar("T")
 
 
 async def poll_on(event: asyncio.Event, poll: Callable[[], T], clock: Clock, seconds: float) -> T:
-    """What `poll` says as soon as that is truthy; asked now and whenever `event` is set, for so many
-    seconds."""
+    """Poll now and whenever `event` is set, until `poll` returns a truthy value or `seconds` have passed.
+
+    Returns the last value.
+    """
     event.clear()
     answer = poll()
     if answer or seconds <= 0:
@@ -34,7 +36,7 @@ async def poll_on(event: asyncio.Event, poll: Callable[[], T], clock: Clock, sec
 
 
 async def event_or_timeout(event: asyncio.Event, clock: Clock, seconds: float) -> None:
-    """Until the event is set, which stays so; at most that many seconds."""
+    """Wait until the event is set, for at most `seconds`. The event stays set."""
     if event.is_set() or seconds <= 0:
         return
     waiters = {asyncio.ensure_future(event.wait()), asyncio.ensure_future(clock.sleep(seconds))}
@@ -46,14 +48,18 @@ async def event_or_timeout(event: asyncio.Event, clock: Clock, seconds: float) -
 
 
 def later(seconds: float) -> dict[str, str]:
-    """The header by which a client is told to come again, after so long and up to twice that: those who are
-    told at one moment are not to come back at one."""
+    """A Retry-After header with a random delay from `seconds` to twice that, so that clients do not return at
+    once.
+    """
     least = max(1, math.ceil(seconds))
     return {"retry-after": str(random.randint(least, 2 * least))}  # noqa: S311 - jitter
 
 
 class Backoff:
-    """Pauses that double from `first` to `longest` seconds, each shortened by chance so that rivals part."""
+    """Pauses that double from `first` to `longest` seconds.
+
+    Each pause is shortened at random, so that rivals do not collide.
+    """
 
     def __init__(self, first: float, longest: float, chance: random.Random) -> None:
         self._first = first
@@ -65,7 +71,7 @@ class Backoff:
         self.failures = 0
 
     def failed(self) -> float:
-        """Seconds to wait before the next attempt."""
+        """The seconds to wait before the next attempt."""
         pause = min(self._longest, self._first * 2.0 ** min(self.failures, 30))
         self.failures += 1
         return pause * self._chance.uniform(0.5, 1)

@@ -1,7 +1,7 @@
-"""The signature of a webhook: who has the key sent exactly these bytes, and not long ago.
+"""The signature of a webhook: a holder of the key sent exactly these bytes, recently.
 
-The header is `Houseful-Signature: t=<unix seconds>,v1=<hex>[,v1=<hex>]`, where each `v1` is the HMAC-SHA256
-of `<t>.<raw body>` with one key. Pure functions, used by the sender and by the receiver.
+The header is `Houseful-Signature: t=<unix seconds>,v1=<hex>[,v1=<hex>]`. Each `v1` is the HMAC-SHA256 of
+`<t>.<raw body>` with one key. Pure functions, used by the sender and by the receiver.
 """
 
 import hmac
@@ -13,7 +13,7 @@ from houseful.kernel.errors import DomainError, Malformed
 
 HEADER = "houseful-signature"
 TOLERANCE_SECONDS = 300
-"""How far the sender's time may be from the receiver's, either way. What is older may be a recording."""
+"""The largest difference between the sender's and the receiver's time. An older webhook may be a replay."""
 
 _LONGEST_HEADER = 1000
 _FORM = re.compile(r"t=([0-9]{1,12})((?:,v1=[0-9a-f]{64})+)", re.ASCII)
@@ -22,7 +22,7 @@ _FORM = re.compile(r"t=([0-9]{1,12})((?:,v1=[0-9a-f]{64})+)", re.ASCII)
 def keys_of(setting: str) -> tuple[bytes, ...]:
     """The keys in a setting, separated by commas. Raises `ValueError` where there is none.
 
-    The first signs and all are accepted, so that keys can be changed while webhooks are on their way.
+    The first key signs and all keys verify, so that keys can be rotated while webhooks are in flight.
     """
     keys = tuple(key.strip().encode() for key in setting.split(",") if key.strip())
     if not keys:
@@ -31,7 +31,7 @@ def keys_of(setting: str) -> tuple[bytes, ...]:
 
 
 def sign(keys: Sequence[bytes], body: bytes, now: Millis) -> str:
-    """The header's value, with a signature by each key."""
+    """The header's value, with one signature for each key."""
     seconds = now // 1000
     return f"t={seconds}" + "".join(f",v1={_signature(key, seconds, body)}" for key in keys)
 

@@ -9,8 +9,9 @@ from houseful.kernel.documents import Millis
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on the wire: a CloudEvent. `key` is the aggregate's id; `seq` counts the aggregate's messages
-    from 1.
+    """A message on the wire: a CloudEvent.
+
+    `key` is the aggregate's id. `seq` counts the aggregate's messages from 1.
     """
 
     id: str
@@ -25,7 +26,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An envelope as received. `envelope` is None where the bytes could not be understood; `raw` has them."""
+    """An envelope as received. `envelope` is None for unreadable bytes, which `raw` holds."""
 
     topic: str
     partition: int
@@ -35,24 +36,25 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Protocol):
-    """A member of a consumer group. At least once; in order per key; members share the keys between them."""
+    """A member of a consumer group. At-least-once delivery, in order per key. Members share the keys."""
 
     async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
-        """The next deliveries, at least one unless the time runs out. Those not committed come again to a
-        later member.
+        """The next deliveries, at least one unless the time runs out.
+
+        Uncommitted deliveries are redelivered to a later member.
         """
         ...
 
     async def commit(self, deliveries: Sequence[Delivery]) -> None:
-        """These, and all before them in their partitions, are done."""
+        """Mark the deliveries, and all earlier ones of their partitions, as done."""
         ...
 
     async def rewind(self) -> None:
-        """Forget what was received and not committed: `receive` starts again behind the last commit."""
+        """Discard received and uncommitted deliveries. `receive` restarts behind the last commit."""
         ...
 
     async def lag(self) -> int:
-        """How many messages are not committed yet."""
+        """The number of uncommitted messages."""
         ...
 
     async def close(self) -> None: ...
@@ -62,24 +64,24 @@ class Bus(Protocol):
     """Durable topics. A topic is named after the service that sends to it."""
 
     async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
-        """Returns when all are durable; raises `Unavailable`, and then any of them may or may not be
-        there.
-        """
+        """Publish durably. After `Unavailable` any of the envelopes may or may not be published."""
         ...
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
-        """A new group starts at the beginning."""
+        """Join a consumer group. A new group starts at the beginning."""
         ...
 
     async def length(self, topic: str) -> int:
-        """How many messages the topic has ever had, as its offsets say; 0 where there is none. Less than it
-        was means that messages were lost.
+        """The number of messages ever published to the topic, by its offsets; 0 without a topic.
+
+        A decrease means that messages were lost.
         """
         ...
 
     async def purge_expired(self) -> None:
-        """Forget, now and then, what everybody has had for a week, until cancelled; returns at once where the
-        broker does that by itself.
+        """Delete messages that every group committed a week ago, until cancelled.
+
+        Returns at once where the broker does so.
         """
         ...
 
@@ -89,17 +91,18 @@ class Bus(Protocol):
 
 
 class BusInspection(Bus, Protocol):
-    """A bus as an operator looks at it, from outside and beside those who work with it. Looking leaves no
-    trace."""
+    """A bus for operators: read-only, outside of every group, while servers run. Inspection leaves no trace."""
 
     def entries(self, topic: str) -> AsyncIterator[Envelope]:
-        """Everything of a topic that is kept when it begins, copies included, in order per key; nothing where
-        there is no such topic. What can't be understood is passed over.
+        """The messages kept at the start of the iteration, duplicates included, in order per key.
+
+        Empty without a topic. Unreadable messages are skipped.
         """
         ...
 
     async def lags(self) -> dict[tuple[str, str], int]:
-        """How many messages each (group, topic) has not committed. Where a group has committed nothing of a
-        topic yet, the two may be left out.
+        """The number of uncommitted messages of each (group, topic).
+
+        A group that has committed nothing of a topic may be left out.
         """
         ...

@@ -6,40 +6,44 @@ from typing import Protocol
 
 
 class Coordination(Protocol):
-    """Short agreements between processes. Never the truth about a seat: everything holds with it empty, slow
-    or down.
+    """Locks, token buckets and signals between processes.
 
-    Every method but `release` may raise `Unavailable`; callers then go on without.
+    Everything holds while it is empty, slow or down: it is never the truth about a seat.
+
+    Every method but `release` may raise `Unavailable`. Callers then go on without.
     """
 
     async def acquire(
         self, names: Sequence[str], owner: str, *, ttl_seconds: float, wait_seconds: float = 0
     ) -> bool:
-        """Take all of these locks or none; each expires by itself. True where they were free or became so in
-        time.
+        """Acquire all of these locks or none.
+
+        Each lock expires after `ttl_seconds`. Returns True where all were free, or became free within
+        `wait_seconds`.
         """
         ...
 
     def release(self, names: Sequence[str], owner: str) -> None:
-        """Free those of them that are still this owner's, before anything that is asked for later is done.
-        Nobody waits for it; if it gets lost they expire.
+        """Release those locks that are still the owner's, before any later request is done.
+
+        Fire and forget: lost releases expire.
         """
         ...
 
     async def take(self, bucket: str, *, per_second: float, burst: float) -> float:
-        """Take one token. 0 where there was one, else the seconds until there will be."""
+        """Take one token. Returns 0, or the seconds until a token will be available."""
         ...
 
     async def peek(self, bucket: str, *, per_second: float, burst: float) -> float:
-        """What `take` would say. Takes none."""
+        """The result that `take` would return. Takes no token."""
         ...
 
     async def publish(self, channel: str, payload: bytes) -> None:
-        """Signal whoever listens now. A hint: it may be lost."""
+        """Signal the current listeners. A hint: signals may be lost."""
         ...
 
     def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Signals from now on. A slow listener loses the oldest."""
+        """The signals from now on. A slow listener loses the oldest."""
         ...
 
     async def ready(self) -> None: ...

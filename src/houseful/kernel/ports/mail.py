@@ -12,15 +12,17 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarDate(msgspec.Struct, frozen=True, kw_only=True):
-    """An iCalendar object, and its `METHOD`."""
+    """An iCalendar object and its `METHOD`."""
 
     method: str
     content: bytes
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """An e-mail. `id` makes its Message-ID, so that a copy is recognisable as one. `date` is told beside the
-    text, as a version of it for calendars. Texts are UTF-8.
+    """An e-mail. Texts are UTF-8.
+
+    The Message-ID is made of `id`, so that duplicates are recognisable. `date` is an alternative of the text
+    for calendars.
     """
 
     id: str
@@ -35,7 +37,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 class Mailer(Protocol):
     async def send(self, letter: Letter) -> None:
-        """Raises `Unavailable` where it may be tried again, `DomainError` where the address is refused for
-        good.
+        """Send one e-mail.
+
+        Raises `Unavailable` for a failure that may pass, and a `DomainError` for an address that is refused
+        for good.
         """
         ...

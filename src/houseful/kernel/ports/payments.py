@@ -6,9 +6,7 @@ import msgspec
 
 
 class PaymentIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """What the payment gateway says of a payment. `status` is one of the intent's states, see
-    `payments.domain`.
-    """
+    """A payment as the gateway reports it. `status` is a state of the intent, see `payments.domain`."""
 
     id: str
     client_secret: str
@@ -30,7 +28,7 @@ class PaymentGateway(Protocol):
     async def create_intent(
         self, *, key: str, amount_minor: int, currency: str, reference: str
     ) -> PaymentIntent:
-        """An intent for manual capture. `reference` comes back in every webhook; it is the order's id."""
+        """Create an intent for manual capture. Every webhook carries `reference`, the order's id."""
         ...
 
     async def intent(self, intent_id: str) -> PaymentIntent: ...
@@ -38,7 +36,7 @@ class PaymentGateway(Protocol):
     async def capture(self, intent_id: str, *, key: str) -> PaymentIntent: ...
 
     async def cancel(self, intent_id: str, *, key: str) -> PaymentIntent:
-        """End an intent that is not captured; an authorisation is given back (void)."""
+        """End an uncaptured intent. An authorisation is voided."""
         ...
 
     async def refund(self, intent_id: str, *, key: str, amount_minor: int) -> PaymentIntent: ...

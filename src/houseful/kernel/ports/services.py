@@ -13,10 +13,13 @@ class ServiceResponse(msgspec.Struct, frozen=True):
 
 
 class ServiceClient(Protocol):
-    """How services reach each other: HTTP to the gateway's URL, or the same app in this process."""
+    """Calls between services: HTTP to the URL of the gateway, or the same ASGI app in this process."""
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> ServiceResponse:
-        """Raises `Unavailable` where no answer came. Header names in the answer are lower-case."""
+        """Send a request.
+
+        Raises `Unavailable` where no response arrived. Header names of the response are lower-case.
+        """
         ...

@@ -44,72 +44,77 @@ class Reader(Protocol):
         ...
 
     async def count(self, kind: type[Document], equal: Mapping[str, Scalar]) -> int:
-        """How many there are. An index must begin with the fields of `equal`, or `ValueError` is raised."""
+        """The number of documents. Raises `ValueError` unless an index begins with the fields of `equal`."""
         ...
 
 
 class Transaction(Reader, Protocol):
-    """All or nothing.
+    """Reads and writes that commit together or not at all.
 
-    Each read remembers the version that it saw. At the end, what was put, deleted or locked is checked
-    against that version; what was only read is not. A rule that spans documents locks the one that stands for
-    it. `get` and `get_many` see this transaction's own writes, `find` and `count` do not. Nothing is written
-    before the end of the block; an exception in the block writes nothing. A search sees at least what this
-    transaction read before it.
+    Each read records the version of the document. The commit checks the versions of documents that were put,
+    deleted or locked; documents that were only read are not checked. A rule that spans documents locks a
+    document that stands for the rule. `get` and `get_many` see the transaction's own writes, `find` and
+    `count` do not. Nothing is written before the end of the block; an exception in the block writes nothing.
+    A search sees at least the state that the transaction has read before.
 
-    The first version counts: reading again after a rival has changed it does not help. A document that was
-    deleted and inserted again has changed. `Conflict` goes before `Duplicate`: what was decided on a document
-    that has changed is to be decided again.
+    The first recorded version counts: a second read after a rival's change does not help. A document that was
+    deleted and inserted again has changed. `Conflict` takes precedence over `Duplicate`: a decision on a
+    changed document has to be made again.
     """
 
     def expect(self, kind: type[Document], ids: Sequence[str]) -> None:
-        """These will be read next. A hint, by which documents of several kinds come in the time of one; it
-        changes no answer.
+        """Announce documents that will be read next.
+
+        A hint: documents of several kinds arrive in one round trip. Results stay the same.
         """
         ...
 
     def put(self, document: Document) -> None:
         """Replace a document that this transaction has read or inserted.
 
-        Raises `LookupError` for one that it has not, or has deleted. A unique index may raise `Duplicate` at
-        the end, as for `insert`.
+        Raises `LookupError` for any other document, and for a deleted one. The commit may raise `Duplicate`
+        for a unique index, as for `insert`.
         """
         ...
 
     def insert(self, document: Document) -> None:
-        """Add a new one. At the end `Duplicate` is raised if its id or a unique index has an entry."""
+        """Add a document. The commit raises `Duplicate` if the id or a unique index has an entry."""
         ...
 
     def insert_or_ignore(self, document: Document) -> None:
-        """Add it unless a document with this id exists, which then stays as it is. `get` tells which.
+        """Add a document unless its id exists; then the existing document stays.
 
-        Another unique index still raises `Duplicate` at the end.
+        `get` returns the one that counts.
+
+        The commit still raises `Duplicate` for another unique index.
         """
         ...
 
     def absent(self, kind: type[Document], id: str) -> None:
-        """Rely on there being no such document. At the end `Duplicate` is raised where there was one when
-        this transaction began.
+        """Rely on the absence of a document.
+
+        The commit raises `Duplicate` where the document existed when this transaction began.
         """
         ...
 
     def delete(self, document: Document) -> None:
-        """Remove a document that this transaction has read. Raises `LookupError` for one that it has not."""
+        """Remove a document that this transaction has read. Raises `LookupError` for any other."""
         ...
 
     def lock(self, document: Document) -> None:
-        """The pessimistic lock: of two transactions that lock or put the same document, one fails with
-        `Conflict`. Changes nothing else. Raises `LookupError` for one that this transaction has not read.
+        """Make two transactions that lock or put the same document exclude each other: one fails with
+        `Conflict`. Changes nothing else. Raises `LookupError` for a document that this transaction has not
+        read.
         """
         ...
 
     def send(self, message: Message) -> None:
-        """Write the message to the outbox with the next number (`seq`, from 1) of its aggregate."""
+        """Write the message to the outbox, with the next number (`seq`, from 1) of its aggregate."""
         ...
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way, with the field names of Debezium's outbox event router."""
+    """A message in the outbox, with the field names of Debezium's outbox event router."""
 
     id: str
     aggregatetype: str
@@ -129,7 +134,10 @@ class OutboxStats(msgspec.Struct, frozen=True):
 
 class Outbox(Protocol):
     async def unpublished(self, limit: int) -> list[OutboxRow]:
-        """In order of (aggregateid, seq). Scans for what is not marked; never by a position or a time."""
+        """Unpublished rows in order of (aggregateid, seq).
+
+        A scan for unmarked rows, never by a position or a time.
+        """
         ...
 
     async def mark_published(self, ids: Sequence[str], at: Millis) -> None: ...
@@ -141,48 +149,54 @@ class Outbox(Protocol):
         ...
 
     async def prune(self, published_before: Millis) -> int:
-        """Delete published rows older than that, but never the newest of an aggregate; returns how many."""
+        """Delete rows published before `published_before`, except the newest of each aggregate.
+
+        Returns the number of rows.
+        """
         ...
 
 
 class Store(Reader, Protocol):
-    """One service's documents and its outbox. What `begin` acknowledged survives the death of the process and
-    the machine.
-    """
+    """One service's documents and its outbox. Commits survive the death of the process and of the machine."""
 
     @property
     def outbox(self) -> Outbox: ...
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """Leaving the block commits. Raises `Conflict`, `Duplicate`, or `Unavailable` (then the outcome is
-        unknown). Callers that do not handle `Conflict` themselves use `transact`, also to read only: a
-        transaction that saw the writes of one that fails, fails with it.
+        """A transaction that commits at the end of the block.
+
+        Raises `Conflict`, `Duplicate`, or `Unavailable` (the outcome is unknown).
+
+        Callers that do not handle `Conflict` use `transact`, also for reads: a transaction that saw the
+        writes of a failed one fails with it.
         """
         ...
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run `work` in a transaction, again after each `Conflict`, a bounded number of times with jitter."""
+        """Run `work` in a transaction. Each `Conflict` repeats it, a bounded number of times with jitter."""
         ...
 
     @property
     def changes(self) -> int:
-        """How many write sets of this process were committed: for whoever wants to know whether any was."""
+        """The number of write sets that this process has committed."""
         ...
 
     def on_send(self, wake: Callable[[], None]) -> None:
-        """Call `wake` soon after a transaction that sent something has committed. A hint: it may be
-        missed.
+        """Call `wake` soon after the commit of a transaction that sent a message.
+
+        A hint: calls may be missed.
         """
         ...
 
     async def watch_outbox(self) -> None:
-        """Wake also for what other processes send, until cancelled; returns at once where there are none. A
-        hint, faster than looking now and then. Raises `Unavailable`.
+        """Wake also for messages of other processes, until cancelled.
+
+        Returns at once where there are none. A hint, faster than polling. Raises `Unavailable`.
         """
         ...
 
     async def ready(self) -> None:
-        """Raises `Unavailable` with what is wrong, in words for the operator."""
+        """Raises `Unavailable` with the reason, in words for the operator."""
         ...
 
     async def close(self) -> None: ...

@@ -7,21 +7,21 @@ from houseful.kernel.documents import Millis
 
 class Clock(Protocol):
     def now(self) -> Millis:
-        """Wall-clock time. It jumps when an operator or NTP sets the machine's clock."""
+        """The wall-clock time. It jumps when an operator or NTP sets the clock."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary moment. It never jumps: durations and expiry are measured with it."""
+        """Seconds since an arbitrary moment, without jumps. For durations and expiry."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many monotonic seconds."""
+        """Sleep for `seconds` of monotonic time."""
         ...
 
 
 class Ids(Protocol):
     def new(self, prefix: str) -> str:
-        """Unguessable, sortable by time: `prefix` + "_" + a UUIDv7 in hex."""
+        """`prefix` + "_" + a UUIDv7 in hex: unguessable, sortable by time."""
         ...
 
     def secret(self) -> str:

@@ -7,18 +7,17 @@ T = TypeVar("T")
 
 
 class Workers(Protocol):
-    """Where work is done that would keep an event loop or its interpreter from everybody else: reading a
-    large plan, drawing a document.
+    """Runs functions that would block an event loop or its interpreter, such as parsing a large plan or
+    drawing a document.
     """
 
     async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
-        """What `work(*arguments)` returns or raises. It is a function of a module, and everything that goes
-        in or out can be pickled.
+        """Run `work(*arguments)` and return its result, or raise its error.
 
-        Of one `whose` (a user's id, say) one piece of work is done at a time, in order. Raises
-        `LimitReached` where `most` of theirs are not done yet, `Overloaded` where too many of everybody's
-        are; and `Unavailable`
-        where the outcome is not known. Whoever stops waiting for what has not begun takes it back.
+        `work` is a function of a module. Arguments and results can be pickled. Work of one `whose` (a user's
+        id, say) runs one at a time, in order. Raises `LimitReached` where `most` of that user's are
+        unfinished, `Overloaded` where too many are unfinished altogether, and `Unavailable` where the outcome
+        is unknown. Cancelling the caller takes back work that has not begun.
         """
         ...
 
