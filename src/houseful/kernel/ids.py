@@ -19,7 +19,10 @@ class _Uuid7:
         self._last = 0
 
     def hex(self, now: Millis, chance: int) -> str:
-        """`chance` is 62 random bits. The id sorts behind all earlier ids, even after the clock was set back."""
+        """`chance` is 62 random bits.
+
+        The id sorts behind all earlier ids, even after the clock was set back.
+        """
         self._last = max(now << 12, self._last + 1)
         moment, count = self._last >> 12, self._last & 0xFFF
         return f"{moment << 80 | 0x7 << 76 | count << 64 | 0b10 << 62 | chance:032x}"

@@ -1,8 +1,7 @@
 """Locks, token buckets and signals within one process.
 
-Everything here runs on one event loop and none of it waits for anything but a lock, so no step can be
-interrupted by another. What has expired is forgotten when a table has doubled, so that memory stays in
-proportion to what is alive.
+All runs on one event loop. Only `acquire` waits, so that no step is interrupted by another. A table drops
+expired entries when it has doubled, so that memory follows the number of live entries.
 """
 
 import asyncio
@@ -18,13 +17,13 @@ from houseful.kernel.waiting import event_or_timeout
 V = TypeVar("V")
 
 SIGNALS_KEPT = 1000
-"""How many signals a listener may be behind before it loses the oldest."""
+"""The most unread signals of a listener. More discard the oldest."""
 
 _SWEEP_FROM = 1024
 
 
 class _Table(dict[str, V], Generic[V]):
-    """A dictionary that forgets the dead among its values whenever they have doubled its size."""
+    """A dictionary that drops dead values whenever it has doubled in size."""
 
     def __init__(self, dead: Callable[[V, float], bool]) -> None:
         super().__init__()
@@ -40,7 +39,7 @@ class _Table(dict[str, V], Generic[V]):
 
 
 class _Waiter:
-    """Somebody who wants some locks; `granted` once they are its own."""
+    """A request for locks. `granted` is set when all are acquired."""
 
     __slots__ = ("event", "granted", "names", "owner", "ttl_seconds")
 
@@ -72,7 +71,7 @@ class _Bucket:
 
 
 class _Listener:
-    """The signals of one subscriber that it has not taken yet."""
+    """The unread signals of one subscriber."""
 
     def __init__(self) -> None:
         self._signals: deque[bytes] = deque(maxlen=SIGNALS_KEPT)
@@ -99,8 +98,8 @@ class _Listener:
 class LocalCoordination:
     """Coordination within one process, cheap enough for the hottest path. See the port for the contract.
 
-    Those who wait for a lock get it in the order in which they came; who does not wait (`wait_seconds=0`)
-    takes what is free. A lock's owner that acquires it again prolongs it.
+    Waiters get a lock in the order of arrival. A request without `wait_seconds` takes free locks at once.
+    Acquiring a lock again prolongs it.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -165,13 +164,14 @@ class LocalCoordination:
             self._leave(waiter)
 
     def _next_check(self, names: Iterable[str], now: float, deadline: float) -> float:
-        """The deadline, or the earlier moment at which one of these locks expires: nobody else would notice
-        that."""
+        """The deadline, or the earlier moment at which one of these locks expires: nothing else signals
+        expiry.
+        """
         expiries = (self._locks[name][1] for name in names if name in self._locks)
         return min([deadline, *(moment for moment in expiries if moment > now)])
 
     def _serve(self, names: Iterable[str]) -> None:
-        """Give these locks to whoever is first in all of its queues, if all that it wants is free."""
+        """Grant locks to waiters that are first in all of their queues, if all of their locks are free."""
         for name in names:
             while queue := self._queues.get(name):
                 first = queue[0]
@@ -239,7 +239,7 @@ class LocalCoordination:
         self._must_be_open()
 
     async def close(self) -> None:
-        """Those who wait for a lock get `Unavailable`; listeners come to their end."""
+        """Waiters get `Unavailable`. Subscriptions end."""
         self._closed = True
         for listeners in self._listeners.values():
             for listener in listeners:

@@ -21,7 +21,7 @@ _PRUNE_SECONDS = 3600.0
 
 
 class _Group:
-    """The members of a consumer group in this process, and how far it has come."""
+    """The members of a consumer group in this process, and the offsets that the group has committed."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,7 +29,7 @@ class _Group:
         self.committed: dict[TopicPartition, int] = {}
 
     def share(self) -> None:
-        """Divide the partitions of each topic among those who subscribed to it."""
+        """Divide the partitions of each topic among its subscribers."""
         shares: dict[LocalSubscription, list[TopicPartition]] = {member: [] for member in self.members}
         for topic in {topic for member in self.members for topic in member.topics}:
             members = [member for member in self.members if topic in member.topics]
@@ -40,8 +40,10 @@ class _Group:
 
 
 class LocalSubscription:
-    """A member of a group. What another member had received but not committed when this one joined may come
-    to both."""
+    """A member of a consumer group.
+
+    When a member joins, uncommitted deliveries of another member may be delivered again.
+    """
 
     def __init__(self, bus: "LocalBus", group: _Group, topics: Sequence[str]) -> None:
         self.topics = tuple(topics)
@@ -53,8 +55,10 @@ class LocalSubscription:
         self._closed = False
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        """These are this member's now. It goes on in those that it had, and begins behind the commit in the
-        others."""
+        """Set the member's partitions.
+
+        Reading continues in kept partitions, and starts behind the commit in new ones.
+        """
         self._positions = {
             partition: self._positions.get(partition, self._group.committed[partition])
             for partition in partitions
@@ -68,7 +72,7 @@ class LocalSubscription:
         return await poll_on(self.woken, lambda: self._read(limit), self._bus.clock, wait_seconds)
 
     def _read(self, limit: int) -> list[Delivery]:
-        """Partition by partition, beginning with another each time, so that a long one starves no other."""
+        """Read partition by partition. The first partition rotates, so that a long one starves no other."""
         self._must_be_open()
         behind = [
             partition
@@ -101,7 +105,7 @@ class LocalSubscription:
         self._positions = {partition: self._group.committed[partition] for partition in self._positions}
 
     async def lag(self) -> int:
-        """Of the whole group, in the topics of this member."""
+        """The lag of the whole group in the topics of this member."""
         self._must_be_open()
         return sum(
             self._bus.end(partition) - committed
@@ -136,15 +140,16 @@ class LocalBus:
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock, read_only: bool = False) -> Self:
-        """To be called on the event loop that will use it. Raises `Unavailable`, also where the file is in
-        use.
+        """Open the file on the event loop that will use it.
 
-        With `read_only` it may be in use; only `topics`, `entries` and `lags` work.
+        Raises `Unavailable`, also where another process uses the file.
+
+        With `read_only` another process may use the file, and only `topics`, `entries` and `lags` work.
         """
         return cls(BusFile(path, read_only=read_only), clock)
 
     async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
-        """All of them or, where it raises, usually none."""
+        """Publish the envelopes in one transaction. After an error usually none of them is published."""
         self.must_be_open()
         if envelopes:
             await self._file.append(topic, envelopes, self.clock.now(), self._raise_ends)
@@ -169,7 +174,7 @@ class LocalBus:
         await self._file.check(self.clock.now())
 
     async def close(self) -> None:
-        """What was asked for before is still written."""
+        """Write earlier requests, then close."""
         if self._closed:
             return
         self._closed = True
@@ -183,7 +188,7 @@ class LocalBus:
         return self._file.topics()
 
     async def entries(self, topic: str) -> AsyncIterator[Envelope]:
-        """Everything that is kept of a topic, copies included; in order per key."""
+        """All kept messages of a topic, duplicates included, in order per key."""
         for partition in range(PARTITIONS):
             position = 0
             while deliveries := self.read((topic, partition), position, _ROWS_PER_READ):
@@ -194,7 +199,7 @@ class LocalBus:
                 await asyncio.sleep(0)  # a long log is read without holding up everybody else
 
     async def lags(self) -> dict[tuple[str, str], int]:
-        """How many messages each (group, topic) has not committed."""
+        """The number of uncommitted messages of each (group, topic)."""
         self.must_be_open()
         return self._file.lags()
 
@@ -204,9 +209,9 @@ class LocalBus:
             await self.prune(self.clock.now() - _KEPT_MILLIS)
 
     async def prune(self, published_before: Millis) -> int:
-        """Delete what is older and committed by every group of its topic; returns how many.
+        """Delete entries published before `published_before` that every group of the topic has committed.
 
-        A topic without a group is kept whole, for the one that will come.
+        Returns the number of entries. A topic without a group is kept whole for a later group.
         """
         self.must_be_open()
         deleted = 0
@@ -222,11 +227,11 @@ class LocalBus:
         return self._file.read(partition, position, limit)
 
     def end(self, partition: TopicPartition) -> int:
-        """The offset that the next entry of a partition will have."""
+        """The offset of the partition's next entry."""
         return self._ends[partition]
 
     async def commit(self, group: _Group, ends: dict[TopicPartition, int]) -> None:
-        """The group has done everything before these offsets."""
+        """Commit the offsets of a group: entries before them are done."""
 
         def then(_: None) -> None:
             for partition, end in ends.items():

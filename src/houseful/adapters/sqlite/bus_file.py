@@ -1,7 +1,8 @@
-"""The file of the local bus: a log per topic and partition in SQLite, and the position of each group.
+"""The file of the local bus: a log per topic and partition in SQLite, and the committed offsets of each
+group.
 
-`BusWriter` has the only connection that writes. Reads are short, hit pages that were just written, and happen
-on the event loop.
+`BusWriter` has the only writing connection. Reads are short, hit recently written pages, and run on the event
+loop.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,7 @@ TopicPartition = tuple[str, int]
 """A topic and one of its partitions."""
 
 PARTITIONS = 8
-"""More than one process' members will ever need. Part of the file's format: a key stays where it is."""
+"""The partitions of each topic. Part of the file's format: a key keeps its partition."""
 
 _ROWS_PER_DELETE = 5_000
 _SCHEMA_VERSION = 1
@@ -83,7 +84,7 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
 
 
 def _lock_file(path: Path) -> apsw.Connection:
-    """Keep `path` for this process until the connection is closed or the process is gone, however it ends."""
+    """Lock `path` for this process until the connection is closed or the process ends."""
     lock = apsw.Connection(str(path))
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -112,14 +113,14 @@ def _check_version(connection: apsw.Connection, path: Path) -> None:
 
 
 class BusFile:
-    """Reads, and writes that are durable when they return. Belongs to the event loop on which it was made.
+    """Reads, and durable writes. Belongs to the event loop on which it was made.
 
-    Reading and writing raise `Unavailable` where SQLite can't. Of several `then` the ones of earlier writes
-    come first.
+    Reads and writes raise `Unavailable` on failures of SQLite. Callbacks `then` run in the order of the
+    writes.
     """
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
-        """Raises `Unavailable`, also where another process has it open to write."""
+        """Open the file. Raises `Unavailable`, also where another process has the file open for writing."""
         self._path = path
         self._lock: apsw.Connection | None = None
         self._writer: BusWriter | None = None
@@ -144,8 +145,10 @@ class BusFile:
         self._writer = BusWriter(writing)
 
     async def close(self) -> None:
-        """What was asked for before is still written. The writer goes last, because only it can take the log
-        into the database."""
+        """Write earlier requests, then close.
+
+        The writer closes last, because it alone can checkpoint the log.
+        """
         self._reading.close()
         if self._writer is not None:
             await self._writer.stop()
@@ -175,7 +178,7 @@ class BusFile:
         await self._writing.do(work, then)
 
     async def join(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """How far the group has come, at the beginning where it is new."""
+        """The committed offsets of a group. A new group starts at the beginning."""
 
         def work(connection: apsw.Connection) -> dict[TopicPartition, int]:
             connection.executemany(_MAKE_PARTITION, partitions)
@@ -185,7 +188,7 @@ class BusFile:
         return await self._writing.do(work)
 
     async def commit(self, group: str, ends: dict[TopicPartition, int], then: Callable[[None], None]) -> None:
-        """The group has done everything before these offsets. It never goes back."""
+        """Commit the offsets of a group: entries before them are done. Offsets never decrease."""
 
         def work(connection: apsw.Connection) -> None:
             connection.executemany(_COMMIT, [(end, group, *partition) for partition, end in ends.items()])
@@ -193,11 +196,14 @@ class BusFile:
         await self._writing.do(work, then)
 
     async def prune(self, partition: TopicPartition, published_before: Millis) -> int:
-        """Delete some of what is older and done by every group; 0 where nothing is left of that."""
+        """Delete a portion of the old entries that every group has committed.
+
+        Returns 0 where nothing is left to delete.
+        """
         return await self._writing.do(lambda connection: _prune(connection, partition, published_before))
 
     async def check(self, now: Millis) -> None:
-        """Raises `Unavailable` where nothing can be written."""
+        """Raises `Unavailable` where writing fails."""
 
         def work(connection: apsw.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO health VALUES (1, ?)", (now,))
@@ -205,18 +211,18 @@ class BusFile:
         await self._writing.do(work)
 
     def read(self, partition: TopicPartition, position: int, limit: int) -> list[Delivery]:
-        """Entries of a partition from that offset on."""
+        """Entries of a partition from `position` on."""
         return [_delivery(partition, row) for row in self._rows(_READ, (*partition, position, limit))]
 
     def ends(self) -> dict[TopicPartition, int]:
-        """The offset that the next entry of each partition will have."""
+        """The offset of each partition's next entry."""
         return _ends(self._rows(_ENDS))
 
     def topics(self) -> list[str]:
         return [topic for (topic,) in self._rows("SELECT DISTINCT topic FROM partitions ORDER BY topic")]
 
     def lags(self) -> dict[tuple[str, str], int]:
-        """By group and topic."""
+        """The number of uncommitted entries by group and topic."""
         return {(group, topic): lag for group, topic, lag in self._rows(_LAGS)}
 
     def _rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -242,8 +248,7 @@ def _partition_ends(connection: apsw.Connection, topic: str) -> dict[TopicPartit
 
 
 def _prune(connection: apsw.Connection, partition: TopicPartition, published_before: Millis) -> int:
-    """From the beginning of the log to the first entry that stays, and not all at once: publishers wait
-    meanwhile."""
+    """Delete from the beginning of the log, in portions: publishers wait meanwhile."""
     first = connection.execute(_FIRST, partition).get
     floor = connection.execute(_FLOOR, partition).get
     if first is None or floor is None:

@@ -1,6 +1,6 @@
 """The group commit of the local bus: jobs that arrive during a commit share the next one.
 
-The store's group commit is another one, see docs/decisions/0027-the-local-bus-commits-by-itself.md.
+The group commit of the store is separate, see docs/decisions/0027-the-local-bus-commits-by-itself.md.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 
 class Job:
-    """A write. `then` gets the result once it is durable, also where the waiter was cancelled."""
+    """A write. `then` gets the result after the commit, also where the waiter was cancelled."""
 
     __slots__ = ("future", "result", "then", "work")
 
@@ -33,7 +33,7 @@ class Job:
         self.result: Any = None
 
     def finish(self, failure: Exception | None) -> None:
-        """On the event loop."""
+        """Resolve the job. Runs on the event loop."""
         if failure is None and self.then is not None:
             self.then(self.result)
         if self.future.done():
@@ -45,8 +45,7 @@ class Job:
 
 
 class BusWriter:
-    """A thread with the writing connection. Each job is all or nothing, whatever happens to its
-    neighbours."""
+    """A thread with the writing connection. Each job is all or nothing, independent of its neighbours."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -57,14 +56,14 @@ class BusWriter:
         self._thread.start()
 
     async def do(self, work: Callable[[apsw.Connection], T], then: Callable[[T], None] | None = None) -> T:
-        """Raises `Unavailable` where SQLite could not write."""
+        """Run a write and wait for its commit. Raises `Unavailable` where SQLite could not write."""
         job = Job(work, then)
         self._jobs.put(job)
         result: T = await job.future
         return result
 
     async def stop(self) -> None:
-        """Earlier jobs are done first."""
+        """Finish earlier jobs, then end the thread."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -77,7 +76,7 @@ class BusWriter:
         self._connection.close()
 
     def _report(self, outcomes: list[tuple[Job, Exception | None]]) -> bool:
-        """False where the event loop has ended."""
+        """Report outcomes to the event loop. Returns False where the loop has ended."""
         try:
             self._loop.call_soon_threadsafe(_finish, outcomes)
         except RuntimeError:
@@ -86,7 +85,7 @@ class BusWriter:
         return True
 
     def _waiting(self) -> tuple[list[Job], bool]:
-        """All waiting jobs, at least one; and whether the writer stops after them."""
+        """All waiting jobs, at least one, and whether the writer stops after them."""
         jobs: list[Job] = []
         while len(jobs) < _JOBS_PER_COMMIT:
             try:

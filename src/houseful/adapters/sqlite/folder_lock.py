@@ -1,4 +1,4 @@
-"""A data folder belongs to one server at a time."""
+"""The lock of a data folder: one server at a time."""
 
 import fcntl
 import os
@@ -14,22 +14,21 @@ _MOST_BYTES = 1000
 
 
 class Holder(NamedTuple):
-    """The server that works on a folder: its process (0 where that can't be told), and where its links lead
-    to."""
+    """The server that holds a folder: its process id (0 if unknown), and the base of its links."""
 
     process: int
     links: str
 
 
 class FolderInUse(Exception):
-    """Another server works on this folder; the message says which process."""
+    """Another server holds the folder. The message names its process."""
 
 
 @contextmanager
 def hold(folder: Path, *, links: str = "") -> Iterator[None]:
-    """The folder is this process's until the block ends, or until the process does, however that happens.
+    """Hold the folder until the block or the process ends.
 
-    Raises `FolderInUse`. Tools that go through the stores (accounts, checks) work beside the holder.
+    Raises `FolderInUse`. Tools that use the stores (accounts, checks) do not need the lock.
     """
     private_files.make_folder(folder)
     file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
@@ -52,7 +51,7 @@ def hold(folder: Path, *, links: str = "") -> Iterator[None]:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who holds the folder; None where nobody does."""
+    """The server that holds the folder, or None."""
     try:
         file = os.open(folder / _NAME, os.O_RDONLY)
     except FileNotFoundError:

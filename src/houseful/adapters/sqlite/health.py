@@ -1,4 +1,4 @@
-"""What a start and `houseful doctor` ask of SQLite and of the files that it wrote."""
+"""Health of SQLite and its files, for the start and for `houseful doctor`."""
 
 import os
 import time
@@ -12,22 +12,26 @@ _MOST = 5
 _LOOKS = 3
 _PAUSE_SECONDS = 0.05
 _READ_AT_START_BYTES = 64 << 20
-"""A larger file is not read whole before a start: that would take seconds."""
+"""The largest file that a start reads whole. A larger one would take seconds."""
 
 
 def library_version() -> str:
-    """The version that is used, which comes with the driver and not with the system."""
+    """The version of SQLite in use. It comes with the driver, not with the system."""
     return str(apsw.sqlite_lib_version())
 
 
 def faults(file: Path) -> list[str]:
-    """What is wrong with a file and its log; empty where they are sound. Reads all of it; a server may work
-    on it meanwhile. Where the log is damaged the database is not opened, since that forgets what it had."""
+    """Faults of a database file and its log; empty for sound files.
+
+    Reads both whole. A server may work on them meanwhile.
+
+    A database with a damaged log is not opened, since opening it discards the rest of the log.
+    """
     return _in_log(file) or _in_database(file)
 
 
 def faults_at_start(file: Path) -> list[str]:
-    """The same as far as a start can wait for it."""
+    """Faults as far as a start can wait for the check."""
     if not file.exists():
         return []
     in_log = _in_log(file)
@@ -37,7 +41,7 @@ def faults_at_start(file: Path) -> list[str]:
 
 
 def _in_log(file: Path) -> list[str]:
-    """Only what is so each time that one looks: a server may begin the log anew while it is read."""
+    """Faults that every repeated read shows: a server may restart the log during a read."""
     for _ in range(_LOOKS):
         wrong = wal.faults(file)
         if not wrong:
@@ -60,7 +64,7 @@ def _in_database(file: Path) -> list[str]:
 
 
 def damaged(file: Path, wrong: list[str]) -> str:
-    """In words for the operator, with what to do."""
+    """A message for the operator about a damaged file, with the steps to take."""
     return (
         f"{file} is damaged: {'; '.join(wrong)}. Stop the server, keep the file with its -wal and -shm, and "
         "restore the last backup."
@@ -68,7 +72,7 @@ def damaged(file: Path, wrong: list[str]) -> str:
 
 
 def rights(file: Path) -> str:
-    """What to add to an error where it may come of that."""
+    """An addition to an error that missing permissions may cause."""
     if not file.exists() or os.access(file, os.R_OK | os.W_OK):
         return ""
     return f" (this user may not read and write {file}: chown it, or chmod u+rw)"

@@ -1,5 +1,4 @@
-"""The outbox in SQLite. Its rows are written by transactions; this is what the relay and the checks need of
-it."""
+"""The outbox in SQLite, for the relay and the checks. Transactions write its rows."""
 # ruff: noqa: S608 - the only thing put into SQL is a list of columns
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,7 +13,7 @@ from houseful.messages import Message
 
 PAGE_ROWS = 500
 PRUNE_ROWS = 10_000
-"""So many rows are looked at in one go, so that other writers do not wait long."""
+"""The most rows that one deletion scans, so that other writers do not wait long."""
 
 _COLUMNS = "id, aggregatetype, aggregateid, type, payload, seq, traceparent, created_at, published_at"
 
@@ -47,7 +46,10 @@ Write = Callable[[Statement], Awaitable[int]]
 
 
 def append_statement(message: Message, traceparent: str | None, clock: Clock, ids: Ids) -> Statement:
-    """The number of the message is allocated by the writer, where transactions are one after the other."""
+    """The statement that appends a message.
+
+    The writer allocates the message's number, one transaction after the other.
+    """
     bindings: tuple[Binding, ...] = (
         ids.new("msg"),
         message.about,
@@ -61,8 +63,7 @@ def append_statement(message: Message, traceparent: str | None, clock: Clock, id
 
 
 class SqliteOutbox:
-    """Implements `Outbox`. `read` is for committed rows, off the event loop; `write` goes through the
-    writer."""
+    """Implements `Outbox`. `read` runs off the event loop on committed rows; `write` uses the store's writer."""
 
     def __init__(self, read: Read, write: Write) -> None:
         self._read = read

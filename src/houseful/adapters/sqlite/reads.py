@@ -1,7 +1,7 @@
 """Reads of committed documents.
 
-Reads by id run on the event loop's thread, where one takes less than the way to another thread; long searches
-run in a thread of their own. Decoded documents stay in the cache until another process has written.
+Reads by id run on the event loop, where a read takes less time than a switch to another thread. Long searches
+run in a thread of their own. Decoded documents stay cached until another process writes.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class SqliteReads:
-    """Belongs to one event loop. `writer` is None where the store is read only; then nothing is cached."""
+    """Belongs to one event loop. `writer` is None for a read-only store, which caches nothing."""
 
     def __init__(self, path: Path, tuning: SqliteTuning) -> None:
         self.writer: Writer | None = None
@@ -65,7 +65,7 @@ class SqliteReads:
         return await self._aside(lambda connection: _rows(connection, sql, bindings))
 
     def check(self) -> None:
-        """Raises `Unavailable` where nothing can be read."""
+        """Raises `Unavailable` where reads fail."""
         _rows(self.reader, "SELECT 1", ())
 
     async def close(self) -> None:
@@ -75,14 +75,15 @@ class SqliteReads:
         self._searcher.close()
 
     def _connection(self) -> apsw.Connection:
-        """For a short read. The writer's connection, whenever it has nothing uncommitted: its pages are still
-        in its cache, while every other connection reads again from the log what was committed since its
-        last look."""
+        """A connection for a short read: the writer's, while it has nothing uncommitted.
+
+        Its page cache is warm; another connection reads from the log all pages committed since its last read.
+        """
         idle = None if self.writer is None else self.writer.idle_connection
         return self.reader if idle is None else idle
 
     async def _aside(self, read: Callable[[apsw.Connection], T]) -> T:
-        """Off the event loop; one at a time, with a connection of its own."""
+        """Run a read off the event loop, one at a time, on a separate connection."""
         if self._closed:
             raise Unavailable("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._search_thread, read, self._searcher)

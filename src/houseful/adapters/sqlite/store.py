@@ -66,10 +66,10 @@ class SqliteStore(OptimisticStore[Table, Statement, Statement]):
         read_only: bool = False,
         tuning: SqliteTuning = DEFAULT,
     ) -> Self:
-        """Open the file, or make it, and bring it to these documents' tables and indexes.
+        """Open or make the file, and evolve it to the tables and indexes of `documents`.
 
-        With `read_only` nothing is written, not even a missing index; this is for a look at the file of a
-        running server. Raises `Unavailable` with what is wrong, in words for the operator.
+        With `read_only` nothing is written, not even a missing index: for inspection of a running server's
+        file. Raises `Unavailable` with the reason, in words for the operator.
         """
         tables = {kind: Table(kind, tuning) for kind in documents}
         try:
@@ -183,12 +183,15 @@ class SqliteStore(OptimisticStore[Table, Statement, Statement]):
         return await super().transact(work)
 
     async def watch_outbox(self) -> None:
-        """Nobody else sends: a database file has one writer."""
+        """Returns at once: a database file has one writer."""
 
     # Life
 
     async def ready(self) -> None:
-        """Writes for real only if the last commit failed: to find out whether that is over."""
+        """Raises `Unavailable` with the reason.
+
+        Writes only after a failed commit, to find out whether writing works again.
+        """
         self.reads.check()
         if self._writer is None:
             return
@@ -198,7 +201,7 @@ class SqliteStore(OptimisticStore[Table, Statement, Statement]):
         await self._write((probe, (), False, None))
 
     async def close(self) -> None:
-        """What was handed over is committed first. Everything that comes later raises `Unavailable`."""
+        """Commit write sets that were handed over, then close. Later calls raise `Unavailable`."""
         if self._closed:
             return
         self._closed = True
@@ -216,7 +219,7 @@ class SqliteStore(OptimisticStore[Table, Statement, Statement]):
         return append_statement(message, traceparent, self.clock, self.ids)
 
     async def _write(self, statement: Statement) -> int:
-        """How many rows it changed, when that is committed."""
+        """Run a write. Returns the number of changed rows after the commit."""
         writes: SqliteWrites = WriteSet([statement])
         self.writer.put(writes)
         await writes.wait()

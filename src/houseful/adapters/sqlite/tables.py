@@ -1,7 +1,7 @@
-"""How documents lie in SQLite: a table per collection, a column per indexed field, and the SQL for them.
+"""The layout of documents in SQLite: a table per collection, a column per indexed field, and the SQL.
 
-The document itself is the JSON in `_body`; the columns beside it are copies for the indexes. Names with an
-underscore are ours, so that a document may call its fields what it likes.
+`_body` holds the document as JSON. The other columns are copies for the indexes. Names with an underscore are
+reserved for the store, so that documents may name their fields freely.
 """
 # ruff: noqa: S608 - SQL is put together from names that documents declare; values are always bound
 
@@ -21,8 +21,9 @@ Binding = str | int | bytes | None
 Row = tuple[Any, ...]
 
 Statement = tuple[str, tuple[Binding, ...], bool, str | None]
-"""SQL; its bindings; whether it has to change a row (else it is a conflict); and SQL that finds the document
-if it still has its version, to be run with the last two bindings."""
+"""SQL, its bindings, whether it must change a row (otherwise it is a conflict), and SQL that finds the
+document if it still has its version. That SQL takes the last two bindings.
+"""
 
 OUTBOX = (
     """CREATE TABLE outbox (
@@ -39,7 +40,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Table(Collection[Statement]):
-    """One collection: its SQL, its codecs, and the cache of its documents."""
+    """One collection: its SQL, its codecs, and its document cache."""
 
     reserved: ClassVar[str] = "sqlite_"
 
@@ -78,7 +79,7 @@ class Table(Collection[Statement]):
         return self._lock if action == LOCK else self._delete, (document.id, read[0]), True, self._verify
 
     def _put_change(self, document: Document, read: Versioned) -> Statement:
-        """Sets only the columns that change: SQLite rewrites the index entry of every column that is set."""
+        """The update of changed columns only: SQLite rewrites the index entry of every column that is set."""
         body = _encode(document)
         new = self.columns(document)
         old = self.columns(read[1])
@@ -156,7 +157,7 @@ class Table(Collection[Statement]):
         return [f"{_quote(field)} {'IS NULL' if value is None else '= ?'}" for field, value in equal.items()]
 
     def _indexed_by(self, equal: Mapping[str, Scalar], by: str) -> str:
-        """The planner has no statistics and must not guess: it is told the index."""
+        """The INDEXED BY clause. The planner has no statistics and must not guess."""
         if by == "id" and not equal:
             return ""
         order = () if by == "id" else (by,)
@@ -177,7 +178,7 @@ class Table(Collection[Statement]):
         return f"{self.name}:{index.name}"
 
     def index_sql(self) -> dict[str, str]:
-        """What makes the indexes, by name. The id goes along to keep searches in order without sorting."""
+        """The CREATE INDEX statements by name. Each index ends with the id, so that searches need no sort."""
         statements = {}
         for index in self.indexes:
             columns = index.fields if index.unique or "id" in index.fields else (*index.fields, "id")
@@ -216,8 +217,10 @@ def _quote(name: str) -> str:
 
 
 def evolve(connection: apsw.Connection, tables: Sequence[Table]) -> None:
-    """Bring a file of any age to these tables, in one transaction; `Unavailable` if its content forbids
-    it."""
+    """Evolve a file of any version to these tables, in one transaction.
+
+    Raises `Unavailable` if its content forbids it.
+    """
     if not differences(connection, tables):
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -235,7 +238,7 @@ def evolve(connection: apsw.Connection, tables: Sequence[Table]) -> None:
 
 
 def differences(connection: apsw.Connection, tables: Sequence[Table]) -> list[str]:
-    """The collections whose tables or indexes are not yet, or no longer, as they should be."""
+    """The collections whose tables or indexes differ from the declared ones."""
     different = [] if _stored_sql(connection, "outbox") else ["outbox"]
     for table in tables:
         columns = set(_columns(connection, table))
@@ -284,7 +287,10 @@ def _evolve_table(connection: apsw.Connection, table: Table) -> None:
 
 
 def _evolve_columns(connection: apsw.Connection, table: Table, columns: Sequence[str]) -> None:
-    """A column that is no longer indexed goes, because its values would be stale if it came back."""
+    """Add and drop columns.
+
+    A column without an index is dropped, because its values would be stale if it came back.
+    """
     for column in columns:
         if column not in ("id", "_version", "_body", *table.fields):
             connection.execute(f"ALTER TABLE {table.quoted} DROP COLUMN {_quote(column)}")

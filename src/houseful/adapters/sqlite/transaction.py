@@ -1,4 +1,4 @@
-"""A transaction on SQLite."""
+"""The transaction on SQLite."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -12,7 +12,7 @@ from houseful.kernel.documents import Scalar
 
 
 class SqliteTransaction(OptimisticTransaction[Table, Statement, Statement]):
-    """Reads by id do not wait: nothing is read ahead."""
+    """Reads by id run at once, without reading ahead."""
 
     __slots__ = ("_reads",)
 
@@ -40,5 +40,5 @@ class SqliteTransaction(OptimisticTransaction[Table, Statement, Statement]):
         return await self._reads.search(collection, search, limit)
 
     async def _check_absent(self) -> Sequence[tuple[Table, str]]:
-        """The commit checks them, which costs less than a read before it."""
+        """The commit checks absence, which costs less than a read before it."""
         return self._absent

@@ -3,26 +3,26 @@
 import msgspec
 
 LEAST_BYTES = 1024
-"""A cached document counts at least this much: it may grow while it is cached."""
+"""The least size that a cached document counts as: a document may grow in the cache."""
 
 
 class SqliteTuning(msgspec.Struct, frozen=True, kw_only=True):
     batch_limit: int = 128
-    """Write sets in one commit: what the event loop applies in one go, some three milliseconds."""
+    """Write sets in one commit. The event loop applies so many in some three milliseconds."""
     gather_turns: int = 5
-    """Turns of the loop that a batch waits at most for more to come."""
+    """The most turns of the loop that a batch waits for more write sets."""
     busy_timeout_ms: int = 5_000
-    """The wait for another process that writes."""
+    """The longest wait for a writing process."""
     checkpoint_pages: int = 4_000
-    """Pages in the log (16 MB) before they are copied into the database file."""
+    """Pages in the log (16 MB) before a checkpoint."""
     connection_kib: int = 16_384
-    """Pages that a connection keeps, as far as it uses them."""
+    """The page cache of a connection."""
     cache_bytes: int = 8 << 20
-    """Documents that are cached of each collection, counted as JSON at the time of the read."""
+    """The document cache of each collection, counted as JSON at the time of the read."""
     cached_document_bytes: int = 8_192
-    """A longer document is not cached."""
+    """The longest document that is cached."""
     short_search_limit: int = 200
-    """A search for more documents would stop the event loop for too long."""
+    """The most documents that a search on the event loop returns."""
 
 
 DEFAULT = SqliteTuning()

@@ -1,10 +1,10 @@
-"""SQLite's write-ahead log, looked at before SQLite does.
+"""Inspection of SQLite's write-ahead log before SQLite opens it.
 
-When SQLite opens a database it reads the log as far as its checksums agree and forgets the rest, without a
-word: that is right after a crash in the middle of a commit, and loses commits that were acknowledged where
-the file was damaged. What tells the two apart: each commit is synced before the next begins, so that at most
-the last one may be torn; and the index beside the log (`-shm`), which outlives a killed process, says how far
-the log was synced. The formats: https://www.sqlite.org/fileformat2.html#walformat, /walformat.html.
+When SQLite opens a database, it reads the log as far as the checksums match and silently discards the rest.
+That is right after a crash in the middle of a commit, and loses acknowledged commits where the file was
+damaged. Two facts tell the cases apart. Each commit is synced before the next begins, so that at most the
+last one may be torn. The index beside the log (`-shm`), which survives a killed process, records how far the
+log was synced. Formats: https://www.sqlite.org/fileformat2.html#walformat, /walformat.html.
 """
 
 import struct
@@ -14,15 +14,16 @@ from typing import NamedTuple
 _HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
-"""And in which order the bytes of a word are summed up."""
+"""The byte order of the checksums, by magic number."""
 _MASK = 0xFFFFFFFF
 _INDEX_HEADER = struct.Struct("=IIIBBHII8s8s8s")
 _BACKFILLED_AT = 96
 
 
 class _Index(NamedTuple):
-    """What the index says: of the log with these salts, frames up to `last` were synced; those up to
-    `copied` are in the database."""
+    """The index's records: of the log with these salts, frames up to `last` were synced, frames up to
+    `copied` are in the database.
+    """
 
     salts: bytes
     last: int
@@ -30,8 +31,10 @@ class _Index(NamedTuple):
 
 
 class _Log(NamedTuple):
-    """`whole` is the last frame of the last whole commit. `behind` is how many commits come later, as far as
-    their frames still go with the one before each."""
+    """`whole` is the last frame of the last complete commit.
+
+    `behind` counts later commits whose frames chain.
+    """
 
     salts: bytes
     frames: int
@@ -40,8 +43,10 @@ class _Log(NamedTuple):
 
 
 def faults(database: Path) -> list[str]:
-    """Why acknowledged commits would be lost if the database were opened; empty where none would be. A server
-    may work on it meanwhile."""
+    """Reasons why opening the database would lose acknowledged commits; empty where none would be lost.
+
+    A server may work on the file meanwhile.
+    """
     database = database.resolve()  # the log lies beside what a link names
     index = _index(database.with_name(database.name + "-shm"))
     log_file = database.with_name(database.name + "-wal")
@@ -69,7 +74,7 @@ def faults(database: Path) -> list[str]:
 
 
 def _index(file: Path) -> _Index | None:
-    """None where it says nothing: there is none, or it is not in use."""
+    """The index, or None where it is missing or not in use."""
     content = file.read_bytes()[: _BACKFILLED_AT + 4] if file.exists() else b""
     if len(content) < _BACKFILLED_AT + 4:
         return None
@@ -80,7 +85,7 @@ def _index(file: Path) -> _Index | None:
 
 
 def _read(content: bytes) -> _Log | None:
-    """None where its header can't be read."""
+    """The log, or None where its header is unreadable."""
     if len(content) < _HEADER_BYTES:
         return None
     magic, _, page_bytes, _, salts, sums = struct.unpack_from(">IIII8s8s", content)

@@ -1,7 +1,7 @@
-"""The thread of the writer: it waits for the disk and for other processes.
+"""The writer's thread: it waits for the disk and for other processes.
 
-The event loop and the thread use the connection in turns, never at once. The loop gives the connection with
-one of `begin`, `commit` and `checkpoint`, and has it back when the given callback runs.
+The event loop and the thread use the connection in turns. The loop passes the connection with `begin`,
+`commit` or `checkpoint`, and has it back when the callback runs.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from houseful.kernel.telemetry import get_logger
 log = get_logger(__name__)
 
 Then = Callable[[Exception | None], None]
-"""Called on the event loop; the argument is the failure."""
+"""A callback on the event loop. Its argument is the error, or None."""
 
 
 class WriteThread:

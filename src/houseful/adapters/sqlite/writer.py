@@ -1,17 +1,17 @@
-"""The group commit on SQLite: one connection through which everything gets into the file.
+"""The group commit on SQLite: one connection for all writes into the file.
 
-The writer applies each write set in its own savepoint, in the order of the hand-over, and commits them
-together: one disk sync for all of them.
+The writer applies each write set in its own savepoint, in the order of the hand-over, and commits a batch
+together: one disk sync for all.
 
-The statements run on the event loop, where they take a few microseconds each; a thread that ran them would
-fight the loop for the interpreter at every statement, which cost more than the statements did. The thread
-does what waits: COMMIT, checkpoints, and BEGIN while another process writes.
+Statements run on the event loop and take a few microseconds each. A thread would contend with the loop for
+the interpreter at every statement, which costs more than the statements. The thread does blocking work:
+COMMIT, checkpoints, and BEGIN while another process writes.
 
-A write set fails with the ones it depends on. The version check alone would not do: another process may write
-the very version that the failed write set would have written.
+A write set fails with those that it depends on. The version check alone would not do: another process may
+write the very version that the failed write set would have written.
 
-The cache of committed documents is current while this process has the write lock. At other times one look a
-turn of the loop tells whether another process has written.
+The cache of committed documents is current while this process has the write lock. At other times one check
+per turn of the loop tells whether another process has written.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ log = get_logger(__name__)
 
 
 class Writer(GroupCommit[Table, Statement, Statement]):
-    """Everything but the thread's work belongs to one event loop."""
+    """The group commit. Everything but the work of the thread belongs to one event loop."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
 
     @property
     def idle_connection(self) -> apsw.Connection | None:
-        """The connection, while it is the loop's and has nothing uncommitted."""
+        """The connection, while the loop has it and nothing is uncommitted."""
         if self._thread.has_connection or self._closed or self._connection.in_transaction:
             return None
         return self._connection
@@ -84,22 +84,24 @@ class Writer(GroupCommit[Table, Statement, Statement]):
 
     @property
     def cache_is_current(self) -> bool:
-        """Whether the cache is what is on disk, or was so in this turn of the loop."""
+        """Whether the cache matched the file in this turn of the loop."""
         if self._has_looked:
             return True
         if not self._has_lock:
             if self._thread.has_connection or self._closed:
                 return False
             try:
-                self._look()
+                self._check_for_other_writers()
             except ENGINE_ERRORS:
                 return False
         self._has_looked = True
         asyncio.get_running_loop().call_soon(self._end_look)
         return True
 
-    def _look(self) -> None:
-        """Invalidate the cache if another connection has written (https://www.sqlite.org/pragma.html#pragma_data_version)."""
+    def _check_for_other_writers(self) -> None:
+        """Invalidate the cache if another connection has written
+        (https://www.sqlite.org/pragma.html#pragma_data_version).
+        """
         version = self._connection.execute("PRAGMA data_version").get
         if version != self._data_version:
             self._data_version = version
@@ -110,7 +112,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._has_looked = False
 
     def _on_commit(self, writes: SqliteWrites) -> None:
-        """Refresh what is cached. A document that is not cached need not be, before it is read."""
+        """Refresh cached documents. Uncached documents stay uncached until they are read."""
         for table, (_, id), version, document in writes.overlaid:
             if id in table.cache:
                 table.cache[id] = None if document is None else (version, document)
@@ -120,14 +122,16 @@ class Writer(GroupCommit[Table, Statement, Statement]):
     # Batches
 
     def _start(self) -> None:
-        """What comes while the loop is busy is committed together."""
+        """Start gathering. Write sets that arrive while the loop is busy share a commit."""
         if not self._running:
             self._running = True
             asyncio.get_running_loop().call_soon(self._gather)
 
     def _gather(self, had: int = 0, turns: int = 0) -> None:
-        """Begin once a turn of the loop has brought nothing more. The larger a batch, the less each write set
-        in it costs."""
+        """Begin once a turn of the loop has brought no new write set.
+
+        A larger batch costs less per write set.
+        """
         has = len(self._waiting)
         if had < has < self._tuning.batch_limit and turns < self._tuning.gather_turns:
             asyncio.get_running_loop().call_soon(self._gather, has, turns + 1)
@@ -135,7 +139,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
             self._begin()
 
     def _begin(self) -> None:
-        """Begin at once where no other process writes; otherwise the thread waits for it."""
+        """Begin at once where no other process writes. Otherwise the thread waits."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except apsw.BusyError:
@@ -151,7 +155,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         try:
             if error is not None:
                 raise error
-            self._look()
+            self._check_for_other_writers()
             self._has_lock = True
             for writes in self._batch:
                 self._apply(writes)
@@ -161,7 +165,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
             self._thread.commit(self._end)
 
     def _end(self, error: Exception | None) -> None:
-        """The batch is on disk, or has failed."""
+        """Settle the batch after its commit or failure."""
         self._has_lock = False
         if error is None:
             self.trouble = None
@@ -184,7 +188,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
             self._running = False
 
     def _fail(self, error: Exception) -> None:
-        """The whole batch; what was refused was refused in view of writes that are lost now."""
+        """Fail the whole batch. Verdicts within it are void: they relied on writes that are lost."""
         self._report(len(self._batch), f"{type(error).__name__}: {error}", error)
         self._roll_back()
         for writes in self._batch:
@@ -201,7 +205,10 @@ class Writer(GroupCommit[Table, Statement, Statement]):
     # A write set
 
     def _apply(self, writes: SqliteWrites) -> None:
-        """In a savepoint. Raises what ends the whole batch. Any other error is this write set's verdict."""
+        """Apply a write set in a savepoint.
+
+        Raises errors of the engine, which end the batch. Any other error is the verdict of the write set.
+        """
         for earlier in writes.depends_on:
             if earlier.error is not None:
                 writes.error = verdicts.built_on_failure()
@@ -226,8 +233,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         execute("RELEASE one")
 
     def _verdict(self, writes: SqliteWrites, error: Exception) -> Exception:
-        """A duplicate counts only if all that the transaction built on still holds; otherwise the transaction
-        is to be run again."""
+        """A duplicate counts only if all reads of the transaction still hold; otherwise it is a conflict."""
         is_unique = isinstance(error, apsw.ConstraintError) and "UNIQUE" in str(error)
         if not is_unique and not isinstance(error, Duplicate):
             return error

@@ -91,7 +91,10 @@ class Bus(Protocol):
 
 
 class BusInspection(Bus, Protocol):
-    """A bus for operators: read-only, outside of every group, while servers run. Inspection leaves no trace."""
+    """A bus for operators: read-only, outside of every group, while servers run.
+
+    Inspection leaves no trace.
+    """
 
     def entries(self, topic: str) -> AsyncIterator[Envelope]:
         """The messages kept at the start of the iteration, duplicates included, in order per key.
