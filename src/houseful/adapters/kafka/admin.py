@@ -1,10 +1,10 @@
-"""Kafka's topics and groups as an operator sees them: what exists, who is how far. On one event loop.
+"""Inspection and creation of Kafka's topics and groups. For one event loop.
 
-Not everything that librdkafka's admin client can be asked is asked here. What it sends to a group's
-coordinator (`list_consumer_group_offsets`, `describe_consumer_groups`) ends the whole process when the broker
-goes away meanwhile, and `describe_cluster` does when a broker has just come back. Consumers ask for what
-their group has committed, and whether Kafka answers is found out by asking for a topic. Offsets are asked for
-behind a description of their topics: without it they would be asked of leaders of long ago.
+Some requests of librdkafka's admin client are avoided. Requests to a group's coordinator
+(`list_consumer_group_offsets`, `describe_consumer_groups`) abort the whole process when the broker goes away
+meanwhile, and `describe_cluster` does when a broker has just come back. Consumers read the committed offsets
+of a group, and reachability is checked by describing a topic. Topics are described before their offsets are
+read: otherwise the request would go to stale leaders.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from houseful.adapters.kafka.settings import Cluster, PartitionId, unavailable
 from houseful.kernel.errors import Unavailable
 
 KEPT_MILLIS = 7 * 24 * 3600 * 1000
-"""For how long a topic keeps messages, at least: as long as a service may be away."""
+"""The least retention of a topic: as long as a service may be away."""
 
 _CLUSTERS_CHOICE = -1
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
@@ -41,7 +41,7 @@ _NOT_PERMITTED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CL
 
 
 class KafkaAdmin:
-    """Every method raises `Unavailable` where the brokers can't be asked or refuse."""
+    """Every method raises `Unavailable` where the brokers are unreachable or refuse."""
 
     def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
         self._report = kafka_settings.Reporter("asking Kafka")
@@ -50,15 +50,17 @@ class KafkaAdmin:
         self._patience_seconds = patience_seconds
 
     async def check(self, topic: str) -> None:
-        """By asking for a topic, which need not exist."""
+        """Describe a topic, which need not exist."""
         [asked] = self._client.describe_topics(
             TopicCollection([topic]), request_timeout=self._patience_seconds
         ).values()
         await self._answer(asked, fine=_MISSING | _NOT_PERMITTED)
 
     async def make_topics(self, topics: Collection[str]) -> None:
-        """Those that are missing. One that exists stays as it is: another number of partitions would move
-        keys, and so break their order."""
+        """Create missing topics.
+
+        Existing topics stay as they are: another number of partitions would move keys and break their order.
+        """
         missing = [topic for topic, partitions in (await self.describe(topics)).items() if partitions is None]
         if not missing:
             return
@@ -71,7 +73,7 @@ class KafkaAdmin:
             await self._answer(future, fine=frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
 
     def _new(self, topic: str) -> NewTopic:
-        """What the cluster keeps of topics by default is its operator's choice; what we rely on is not."""
+        """A new topic. Cluster defaults stay, except for settings that the bus relies on."""
         replication = self._cluster.replication
         config = {"cleanup.policy": "delete", "retention.ms": str(KEPT_MILLIS)}
         if replication is not None and replication > 2:
@@ -80,7 +82,7 @@ class KafkaAdmin:
         return NewTopic(topic, self._cluster.partitions, every, config=config)
 
     async def describe(self, topics: Collection[str]) -> dict[str, list[TopicPartitionInfo] | None]:
-        """The partitions of each topic; None where there is no such topic."""
+        """The partitions of each topic, None for a missing topic."""
         if not topics:
             return {}
         asked = self._client.describe_topics(
@@ -90,8 +92,9 @@ class KafkaAdmin:
         return {topic: description and description.partitions for topic, description in found.items()}
 
     async def settings(self, topics: Collection[str]) -> dict[str, dict[str, str] | None]:
-        """Of topics that exist, whether they were set or are the cluster's; None where this user may not
-        read them."""
+        """The settings of existing topics, including cluster defaults; None where this user may not read
+        them.
+        """
         if not topics:
             return {}
         resources = {ConfigResource(ResourceType.TOPIC, topic): topic for topic in topics}
@@ -103,25 +106,27 @@ class KafkaAdmin:
         return found
 
     async def brokers(self) -> int:
-        """How many there are at present."""
+        """The number of brokers at present."""
         return len((await self._metadata()).brokers)
 
     async def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
-        """All partitions of those topics that exist."""
+        """All partitions of the existing topics."""
         found = await self.describe(topics)
         return [
             TopicPartition(topic, one.id) for topic, partitions in found.items() for one in partitions or ()
         ]
 
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[PartitionId, int]:
-        """The offset that the next message of each partition will have."""
+        """The offset of each partition's next message."""
         return await self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     async def lags(
         self, partitions: Collection[TopicPartition], committed: Mapping[PartitionId, int]
     ) -> dict[str, int]:
-        """By topic, how many messages are not committed. A partition to which nothing was is read from its
-        beginning."""
+        """The number of uncommitted messages by topic.
+
+        A partition without a commit is read from its beginning.
+        """
         fresh = [one for one in partitions if (one.topic, one.partition) not in committed]
         starts = await self._offsets(fresh, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         done = {**starts, **committed}
@@ -131,7 +136,7 @@ class KafkaAdmin:
         return lags
 
     async def topics(self, prefix: str) -> list[str]:
-        """Those whose names begin with that."""
+        """Topics whose names begin with `prefix`."""
         return sorted(topic for topic in (await self._metadata()).topics if topic.startswith(prefix))
 
     async def _metadata(self) -> ClusterMetadata:
@@ -141,7 +146,10 @@ class KafkaAdmin:
             raise self._unanswered(error) from error
 
     async def groups(self, prefix: str) -> list[str]:
-        """Those whose names begin with that. A broker that is away has none: others have taken them over."""
+        """Groups whose names begin with `prefix`.
+
+        An unreachable broker has none: other brokers have taken its groups over.
+        """
         listed = await self._answer(self._client.list_consumer_groups(request_timeout=self._patience_seconds))
         if listed.errors and not listed.valid:
             raise unavailable("Kafka did not answer", listed.errors[0])
@@ -159,7 +167,7 @@ class KafkaAdmin:
         }
 
     async def _answer(self, future: "Future[Any]", *, fine: frozenset[int] = frozenset()) -> Any:
-        """None for an error in `fine`."""
+        """The result of a request. Returns None for an error in `fine`."""
         answer = asyncio.wrap_future(future)
         answer.add_done_callback(_retrieve_exception)
         try:
@@ -171,7 +179,7 @@ class KafkaAdmin:
             raise self._unanswered(error) from error
 
     def _unanswered(self, error: KafkaException) -> Unavailable:
-        """A time that ran out says nothing: why there is no connection was said to `_report`."""
+        """The error of a request. A timeout carries no reason: `_report` has the connection error."""
         self._client.poll(0)
         last, self._report.last = self._report.last, None
         if error.args[0].code() == KafkaError._TIMED_OUT and last is not None:
@@ -180,6 +188,6 @@ class KafkaAdmin:
 
 
 def _retrieve_exception(answer: "asyncio.Future[Any]") -> None:
-    """Whose caller has left is no bug: without this its error would be logged as one."""
+    """Retrieve the error of a request whose caller was cancelled. Otherwise asyncio logs it as a bug."""
     if not answer.cancelled():
         answer.exception()

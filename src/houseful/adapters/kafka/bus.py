@@ -18,12 +18,11 @@ from houseful.kernel.ports import Clock, Envelope, Subscription
 
 
 class KafkaBus:
-    """`Bus` on a Kafka cluster; see the port for the contract. Make it with `open`.
+    """`Bus` on a Kafka cluster; see the port for the contract. Make it with `open`. For one event loop.
 
-    Messages are CloudEvents (`kafka_events`), in order for each key. What `publish` acknowledged is on all
-    in-sync replicas, which is not on their disks: outbox rows are kept for that reason. Topics are made when
-    they are first used. While the cluster is away, what needs it raises `Unavailable`; the same objects
-    go on when it is back. For one event loop.
+    Messages are CloudEvents (`records`), in order for each key. Acknowledged messages are on all in-sync
+    replicas, not on their disks: outbox rows are kept for that reason. Topics are created at their first use.
+    While the cluster is away, calls raise `Unavailable`; the same objects continue when it is back.
     """
 
     def __init__(
@@ -43,16 +42,15 @@ class KafkaBus:
     def open(
         cls, url: str, *, clock: Clock, installation: str = "houseful", patience_seconds: float = 10
     ) -> Self:
-        """To be called on the event loop that will use it. Asks nobody yet: `ready` does.
+        """Make the bus on the event loop that will use it. Nothing is sent yet; `ready` connects.
 
-        `url` is `kafka://host:port,host:port?replication=3&partitions=12`, or `kafka+ssl://…` for TLS, then
-        with `user:password@` in front of the hosts for SASL (`mechanism=`SCRAM-SHA-512, SCRAM-SHA-256 or
-        PLAIN), and `ca=` for a file of certificates. Raises `ValueError`, in words for the operator, where
-        it makes no sense. `replication` and `partitions` are for topics that do not exist; a topic that
-        exists stays as it is.
+        `url` is `kafka://host:port,host:port?replication=3&partitions=12`, or `kafka+ssl://…` for TLS. With
+        TLS, `user:password@` before the hosts selects SASL (`mechanism=`SCRAM-SHA-512, SCRAM-SHA-256 or
+        PLAIN), and `ca=` names a file of certificates. Raises `ValueError`, in words for the operator, for an
+        invalid URL. `replication` and `partitions` apply to new topics; existing topics stay as they are.
 
-        `installation` begins the names of topics and groups. After `patience_seconds` without an answer, what
-        was asked for counts as unavailable.
+        `installation` is the prefix of the names of topics and groups. A request without an answer for
+        `patience_seconds` raises `Unavailable`.
         """
         cluster = Cluster.at(url)
         admin = KafkaAdmin(cluster, patience_seconds)
@@ -70,7 +68,7 @@ class KafkaBus:
             raise
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
-        """Joins in the background: it may take some seconds until `receive` has a share to take from."""
+        """Join in the background. Some seconds may pass until `receive` has assigned partitions."""
         self._must_be_open()
         await self._make_topics(topics)
         names = {topic: self._prefix + topic for topic in topics}
@@ -95,7 +93,7 @@ class KafkaBus:
         return sum((await self._admin.ends(partitions)).values())
 
     async def purge_expired(self) -> None:
-        """The retention of the topics is the brokers' business."""
+        """Returns at once: brokers apply the retention of topics."""
 
     async def ready(self) -> None:
         self._must_be_open()
@@ -121,7 +119,7 @@ class KafkaBus:
         return found
 
     async def close(self) -> None:
-        """What was asked for before is still sent, where the cluster is there. Subscriptions close too."""
+        """Send earlier messages, if the cluster is reachable, then close. Subscriptions close too."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""What `houseful doctor` asks of Kafka."""
+"""Health of Kafka, for `houseful doctor`."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _PATIENCE_SECONDS = 5.0
 @dataclass(frozen=True, kw_only=True)
 class Topic:
     name: str
-    """In the cluster."""
+    """The name in the cluster."""
     partitions: int
     copies: int
-    """Of the partition that has the fewest."""
+    """The replicas of the partition with the fewest."""
     in_sync: int
-    """How many of those have everything, in the partition where it is the fewest."""
+    """The in-sync replicas of the partition with the fewest."""
     settings: Mapping[str, str] | None
     """None where this user may not read them."""
 
@@ -31,11 +31,11 @@ class Health:
     brokers: int
     wanted_partitions: int
     topics: Mapping[str, Topic | None]
-    """By the bus' own names; None for one that does not exist."""
+    """By the bus' own names; None for a missing topic."""
 
 
 async def probe(url: str, installation: str, topics: Collection[str]) -> Health:
-    """Raises `Unavailable`, and `ValueError` for a URL that makes no sense."""
+    """Raises `Unavailable`, and `ValueError` for an invalid URL."""
     cluster = Cluster.at(url)
     admin = KafkaAdmin(cluster, _PATIENCE_SECONDS)
     names = {topic: f"{installation}.{topic}" for topic in topics}

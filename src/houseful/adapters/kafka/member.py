@@ -1,4 +1,4 @@
-"""A member of a Kafka consumer group, for one thread: librdkafka's consumer and what it has done so far."""
+"""A member of a Kafka consumer group, for one thread: the consumer of librdkafka and its progress."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,10 @@ log = get_logger(__name__)
 
 
 class Poll:
-    """One `receive` of the thread. Any thread may set `cut`; it ends the poll early, with what was found."""
+    """One `receive` of the thread.
+
+    Any thread may set `cancelled`, which ends the poll early with the messages found.
+    """
 
     def __init__(self, limit: int, *, patient: bool) -> None:
         self.limit = limit
@@ -40,33 +43,33 @@ class Poll:
 
 
 class _Assignment:
-    """A partition of this member, and the positions since it was assigned."""
+    """An assigned partition, and its positions since the assignment."""
 
     __slots__ = ("done", "first")
 
     def __init__(self) -> None:
         self.first: int | None = None
-        """Offset of the first message received. Everything before it was committed before the assignment."""
+        """The offset of the first received message. Earlier messages were committed before the assignment."""
         self.done: int | None = None
-        """Everything before this offset was committed by this member."""
+        """Messages before this offset were committed by this member."""
 
     @property
     def start(self) -> int | None:
-        """Offset of the first message that is not committed; None where none was received."""
+        """The offset of the first uncommitted message; None where none was received."""
         return self.first if self.done is None else self.done
 
 
 class KafkaMember:
     """Every method belongs to the same thread, and may raise `Unavailable`.
 
-    Assignments change only inside `receive`, since librdkafka calls back only then: a partition is handed
-    over between two batches of whoever commits before receiving again. Where it was lost all the same,
-    because this process was silent for too long, a late `commit` is passed over, so that it does not undo the
-    new owner's.
+    Assignments change only inside `receive`, since librdkafka calls back only then. A caller that commits
+    before receiving again hands partitions over between two batches. After a silence longer than the session,
+    partitions are lost at once: a late `commit` of such a partition is skipped, so that it does not revert
+    the new owner's.
     """
 
     def __init__(self, cluster: Cluster, group: str, topics: Mapping[str, str]) -> None:
-        """`topics`: from the names in the cluster to the bus' own."""
+        """`topics` maps names in the cluster to the bus' own."""
         self._cluster = cluster
         self._group = group
         self._topics = dict(topics)
@@ -78,7 +81,10 @@ class KafkaMember:
         self._consumer = self._join()
 
     def receive(self, poll: Poll) -> list[Delivery]:
-        """At least one, unless the poll is cut. Where it raises, what it had found comes again."""
+        """Receive at least one message, unless the poll is cancelled.
+
+        After an error its messages are received again.
+        """
         self._flush()
         if self._must_seek:
             self._seek()
@@ -89,8 +95,10 @@ class KafkaMember:
             raise
 
     def commit(self, ends: Mapping[PartitionId, int]) -> None:
-        """Everything before these offsets is done. Partitions that are not this member's any more are passed
-        over; their new owner has received it again."""
+        """Commit offsets: messages before them are done.
+
+        Partitions of other members are skipped; their new owner receives the messages again.
+        """
         wanted: dict[PartitionId, int] = {}
         for partition, end in ends.items():
             assignment = self._assignments.get(partition)
@@ -104,11 +112,11 @@ class KafkaMember:
     def committed(
         self, partitions: Sequence[TopicPartition], patience_seconds: float
     ) -> dict[PartitionId, int]:
-        """How far the whole group is, in those of them where it has committed something."""
+        """The committed offsets of the whole group, for partitions that have one."""
         return committed(self._consumer, partitions, patience_seconds)
 
     def rewind(self) -> None:
-        """The next `receive` begins behind what was committed."""
+        """Restart `receive` behind the committed offsets."""
         self._must_seek = True
 
     def close(self) -> None:
@@ -131,8 +139,10 @@ class KafkaMember:
         return consumer
 
     def _join_anew(self, reason: KafkaError) -> None:
-        """After an error from which the consumer never recovers. At the very beginning that is a broker that
-        does not know the newer group protocol."""
+        """Rejoin after a fatal error of the consumer.
+
+        At the first join, that error is a broker without the newer group protocol.
+        """
         log.warning("%s joins its group anew: %s", self._group, reason.str())
         if not self._was_assigned:
             self._protocol = "classic"
@@ -167,7 +177,10 @@ class KafkaMember:
         return [] if message is None else [message]
 
     def _consume(self, limit: int) -> list[Message]:
-        """What is here already: `consume` with time to wait would use it up to fill the batch."""
+        """Messages that have arrived already.
+
+        `consume` with a timeout would use all of it to fill the batch.
+        """
         try:
             return self._consumer.consume(limit, 0)
         except (KafkaException, RuntimeError) as error:
@@ -204,7 +217,7 @@ class KafkaMember:
         self._must_seek = False
 
     def _flush(self) -> None:
-        """Commit once more what a rebalance kept from being committed."""
+        """Repeat commits that a rebalance prevented."""
         if self._pending_commits:
             self._commit(dict(self._pending_commits))
 

@@ -1,4 +1,4 @@
-"""Publishing to Kafka: a producer, and the thread that hears what became of its records."""
+"""Publishing to Kafka: a producer, and the thread that receives delivery reports."""
 
 import asyncio
 import threading
@@ -19,8 +19,10 @@ log = get_logger(__name__)
 
 
 class _Batch:
-    """Envelopes that were published together. `done` is resolved on the event loop, once, when the fate of
-    all of them is known."""
+    """Envelopes that were published together.
+
+    `done` resolves on the event loop, once, after the last delivery report.
+    """
 
     def __init__(self, count: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -30,7 +32,7 @@ class _Batch:
         self._lock = threading.Lock()
 
     def delivered(self, error: KafkaError | None, _: Message) -> None:
-        """A delivery report; on the sender's thread."""
+        """A delivery report. Runs on the producer's thread."""
         self.settle(1, error)
 
     def settle(self, count: int, failure: object) -> None:
@@ -67,14 +69,16 @@ class KafkaProducer:
 
     @property
     def broken(self) -> bool:
-        """True after an error from which this producer never recovers: make another one."""
+        """True after a fatal error. Make another producer then."""
         return self._report.fatal
 
     async def send(self, topic: str, envelopes: Sequence[Envelope]) -> None:
-        """Returns when the broker has acknowledged all of them. Raises `Unavailable`, when the patience is
-        over at the latest; then any of them may or may not be there.
+        """Publish, and return when the broker has acknowledged all.
 
-        The order of calls is the order on the topic for each key.
+        Raises `Unavailable`, at the latest after the patience; any of the envelopes may or may not be
+        published then.
+
+        For each key, the order on the topic is the order of calls.
         """
         batch = _Batch(len(envelopes))
         for index, envelope in enumerate(envelopes):
@@ -95,11 +99,11 @@ class KafkaProducer:
         await batch.done
 
     def abandon(self) -> None:
-        """Close, without waiting for it."""
+        """Close without waiting."""
         self._stopping = True
 
     async def close(self) -> None:
-        """What was asked for before is still sent, where the broker is there."""
+        """Send earlier messages, if the broker is reachable, then close."""
         self.abandon()
         await asyncio.to_thread(self._thread.join)
 

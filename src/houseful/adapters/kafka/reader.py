@@ -1,5 +1,4 @@
-"""A look from outside at what Kafka keeps of a topic, and at how far a group is: none is joined, and nothing
-is committed."""
+"""Read-only inspection of topics and of the offsets of groups, without joining a group or committing."""
 
 import asyncio
 import time
@@ -21,9 +20,9 @@ _WAIT_SECONDS = 0.2
 async def retained(
     cluster: Cluster, ends: Mapping[PartitionId, int], patience_seconds: float
 ) -> AsyncIterator[Envelope]:
-    """Everything before these offsets that is still there; in order per key.
+    """The retained messages before these offsets, in order per key.
 
-    Raises `Unavailable` where Kafka refuses, or is silent for longer than that.
+    Raises `Unavailable` where Kafka refuses, or sends nothing for `patience_seconds`.
     """
     # One thread, as every client of ours has: a call whose caller was cancelled goes on in it, then the next.
     thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-reader")
@@ -49,7 +48,7 @@ async def retained(
 async def committed_offsets(
     cluster: Cluster, group: str, partitions: Sequence[TopicPartition], patience_seconds: float
 ) -> dict[PartitionId, int]:
-    """How far a group is, in those partitions where it has committed something. Raises `Unavailable`."""
+    """The committed offsets of a group, for partitions that have one. Raises `Unavailable`."""
 
     def ask() -> dict[PartitionId, int]:
         report = kafka_settings.Reporter(f"looking at {group}")
@@ -65,7 +64,7 @@ async def committed_offsets(
 def committed(
     consumer: Consumer, partitions: Sequence[TopicPartition], patience_seconds: float
 ) -> dict[PartitionId, int]:
-    """The same, of that consumer's group and for its thread."""
+    """The committed offsets of a consumer's group. For the thread of the consumer."""
     if not partitions:
         return {}
     try:
@@ -79,7 +78,7 @@ def committed(
 
 
 class _Reader:
-    """For one thread."""
+    """A consumer for one thread."""
 
     def __init__(self, cluster: Cluster, ends: Mapping[PartitionId, int]) -> None:
         self._ends = {partition: end for partition, end in ends.items() if end > 0}
@@ -92,7 +91,7 @@ class _Reader:
         return len(self._ends)
 
     def read(self) -> list[Message] | None:
-        """The next ones; None where Kafka said nothing at all."""
+        """The next messages; None where Kafka sent nothing."""
         try:
             heard = self._consumer.consume(_MESSAGES_AT_ONCE, _WAIT_SECONDS)
         except (KafkaException, RuntimeError) as refused:
@@ -107,7 +106,7 @@ class _Reader:
         return found if heard else None
 
     def _take(self, message: Message, found: list[Message]) -> None:
-        """A message, or the word that its partition has no more."""
+        """A message, or the end of its partition."""
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None
         assert partition is not None

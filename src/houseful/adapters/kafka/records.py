@@ -1,8 +1,8 @@
-"""Envelopes as Kafka records: CloudEvents 1.0 in the binary mode of its Kafka protocol binding.
+"""Envelopes as Kafka records: CloudEvents 1.0 in the binary mode of the Kafka protocol binding.
 
-The body is the record's value as it is, the attributes are headers `ce_…` in UTF-8. The aggregate's id is the
-record's key, by which Kafka orders, and so that others need not know that, `subject` and `partitionkey`.
-Extension attributes: `aggregatetype`, `seq` (decimal), and `traceparent` where there is one.
+The record's value is the body, its headers `ce_…` are the attributes in UTF-8. The record's key, which
+determines the order, is the aggregate's id; `subject` and `partitionkey` repeat it. Extension attributes:
+`aggregatetype`, `seq` (decimal), and `traceparent` if there is one.
 """
 
 from datetime import datetime
@@ -36,7 +36,7 @@ def headers_of(envelope: Envelope) -> Headers:
 
 
 def delivery_of(topic: str, message: Message) -> Delivery:
-    """`topic` is the bus' own name for the message's topic."""
+    """`topic` is the bus' own name of the topic."""
     partition, offset = message.partition(), message.offset()
     assert partition is not None
     assert offset is not None
@@ -50,7 +50,7 @@ def delivery_of(topic: str, message: Message) -> Delivery:
 
 
 def _envelope(message: Message) -> Envelope | None:
-    """None for what is no CloudEvent of ours: an attribute is missing or is not what it should be."""
+    """The envelope, or None for a record that is no valid CloudEvent of ours."""
     headers = {name: _bytes(value) for name, value in _pairs(message)}
     key = message.key()
     if key is None or headers.get("ce_specversion") != _SPECVERSION:

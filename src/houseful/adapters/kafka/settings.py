@@ -1,4 +1,4 @@
-"""What Kafka's client library, librdkafka, is told: by the bus' URL and by us; and what its errors mean."""
+"""Settings of librdkafka from the bus' URL and our own needs, and the meaning of its errors."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _QUIET_SECONDS = 30.0
 Protocol = Literal["consumer", "classic"]
 Settings = dict[str, Any]
 PartitionId = tuple[str, int]
-"""A topic, with its name in the cluster, and one of its partitions."""
+"""The name of a topic in the cluster, and the number of a partition."""
 
 _LIKE = (
     "it should look like kafka://host:9092,host:9092?replication=3&partitions=12, "
@@ -33,24 +33,28 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Which Kafka, and how to get in. Made of the bus' URL by `at`; shows no password when it is printed."""
+    """The address of a cluster and its credentials.
+
+    Made of a URL by `at`. Its representation hides the password.
+    """
 
     servers: str
-    """"host:port", several with commas between."""
+    """"host:port", separated by commas."""
     tls: bool = False
     ca: str | None = None
-    """A file with the certificates that vouch for the brokers; None: those that this machine trusts."""
+    """A file with the brokers' certificate authorities; None for those that this machine trusts."""
     user: str | None = None
     password: str = field(default="", repr=False)
     mechanism: str = _MECHANISMS[0]
     partitions: int = _PARTITIONS
     replication: int | None = None
-    """For topics that do not exist yet; None leaves it to the cluster."""
+    """The replication of new topics; None for the cluster's default."""
 
     @classmethod
     def at(cls, url: str) -> "Cluster":
-        """Raises `ValueError` that says what is wrong with the URL, without what may be a password, and how
-        it should look.
+        """Parse a URL.
+
+        Raises `ValueError` with the fault and a pattern, without parts that may be a password.
         """
         try:
             return _cluster(urlsplit(url))
@@ -87,7 +91,7 @@ def _cluster(url: SplitResult) -> Cluster:
 
 
 def _server(text: str, number: int) -> str:
-    """Errors don't show the text: where an @ was forgotten, it is a password."""
+    """Errors do not show the text: with a forgotten @ it is a password."""
     try:
         parts = urlsplit(f"//{text}")
         port = parts.port or _PORT
@@ -126,7 +130,7 @@ def client(cluster: Cluster) -> Settings:
 
 
 def _security_settings(cluster: Cluster) -> Settings:
-    """The broker's certificate is checked, and that it is the named host's: librdkafka's own default."""
+    """The broker's certificate and host name are verified: librdkafka's default."""
     settings: Settings = {}
     if cluster.tls:
         settings["security.protocol"] = "SSL" if cluster.user is None else "SASL_SSL"
@@ -142,7 +146,7 @@ def _security_settings(cluster: Cluster) -> Settings:
 
 
 def producer(cluster: Cluster, patience_seconds: float, report: Callable[[KafkaError], None]) -> Settings:
-    """Idempotent: what librdkafka itself sends again is neither doubled nor overtaken."""
+    """Idempotent: retries of librdkafka neither duplicate nor reorder."""
     return client(cluster) | {
         "enable.idempotence": True,
         "acks": "all",
@@ -181,7 +185,7 @@ def admin(cluster: Cluster, report: Callable[[KafkaError], None]) -> Settings:
 def reader(
     cluster: Cluster, report: Callable[[KafkaError], None], *, group: str = "houseful-look"
 ) -> Settings:
-    """For a look from outside. It does not join the group, but librdkafka wants a name."""
+    """For inspection. The client does not join the group, but librdkafka requires a name."""
     return client(cluster) | {
         "group.id": group,
         "auto.offset.reset": "earliest",
@@ -193,9 +197,9 @@ def reader(
 
 
 class Reporter:
-    """Logs the errors that librdkafka deals with by itself, such as a connection that it makes again.
+    """Logs errors that librdkafka handles by itself, such as a lost connection.
 
-    There may be hundreds a second: of those that come soon after one that was logged, nothing is said.
+    There may be hundreds a second: after a logged error, later ones are dropped for a while.
     """
 
     def __init__(self, what: str) -> None:
@@ -203,7 +207,7 @@ class Reporter:
         self._quiet_until = 0.0
         self.last: KafkaError | None = None
         self.fatal = False
-        """True after an error from which the client instance never recovers."""
+        """True after an error from which the client never recovers."""
 
     def __call__(self, error: KafkaError) -> None:
         self.last = error
@@ -215,11 +219,11 @@ class Reporter:
 
 
 def unavailable(what: str, error: BaseException) -> Unavailable:
-    """`error` is what confluent_kafka raised."""
+    """`error` is an exception of confluent_kafka."""
     reason = error.args[0] if isinstance(error, KafkaException) and error.args else error
     return Unavailable(f"{what}: {reason.str() if isinstance(reason, KafkaError) else reason}")
 
 
 def is_fatal(error: object) -> bool:
-    """Is the client instance of no use any more?"""
+    """Whether the client instance can never recover."""
     return isinstance(error, KafkaError) and (error.fatal() or error.code() == KafkaError._FATAL)

@@ -1,4 +1,4 @@
-"""A Kafka consumer on an event loop: what is asked for is done by the one thread that owns the consumer."""
+"""A Kafka consumer on an event loop. One thread owns the consumer and does the work."""
 
 import asyncio
 import queue
@@ -21,7 +21,7 @@ log = get_logger(__name__)
 
 
 class _MemberThread:
-    """Does what it is given, in that order, with a member that it makes and closes itself."""
+    """Runs submitted work in order, with a member that it makes and closes."""
 
     def __init__(self, make: Callable[[], KafkaMember], patience_seconds: float) -> None:
         self.patience_seconds = patience_seconds
@@ -33,7 +33,7 @@ class _MemberThread:
         self._thread.start()
 
     def submit(self, work: Callable[[KafkaMember], T]) -> asyncio.Future[T]:
-        """It is done even if nobody waits for it any more."""
+        """Run work in the thread. It runs even if the caller is cancelled."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def job() -> None:
@@ -50,7 +50,7 @@ class _MemberThread:
         return future
 
     async def stop(self) -> None:
-        """After what was asked for before. A consumer that hangs is left to end by itself."""
+        """End the thread after earlier work. A consumer that hangs is left to end by itself."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, self.patience_seconds)
 
@@ -78,13 +78,13 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
 
 
 class _Receiving:
-    """A poll under way. Where its caller is cancelled, its deliveries go to the next `receive`."""
+    """A poll in flight. If its caller is cancelled, its deliveries go to the next `receive`."""
 
     def __init__(self, thread: _MemberThread, limit: int, *, patient: bool) -> None:
         self._poll = Poll(limit, patient=patient)
         self.future = thread.submit(lambda member: member.receive(self._poll))
         self.stale = False
-        """Its deliveries are to be forgotten."""
+        """True after a rewind: its deliveries are discarded."""
 
     def cancel(self) -> None:
         self._poll.cancelled.set()
@@ -93,8 +93,8 @@ class _Receiving:
 class KafkaSubscription:
     """A member of a group; see the port for the contract.
 
-    Copies come to two members where one was silent for longer than its session. While the broker is away
-    `receive` finds nothing, `commit` and `lag` raise `Unavailable`, and all go on when it is back.
+    After a silence longer than its session, two members may receive the same messages. While the broker is
+    away, `receive` finds nothing, and `commit` and `lag` raise `Unavailable`. All continue when it is back.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class KafkaSubscription:
         admin: KafkaAdmin,
         patience_seconds: float,
     ) -> None:
-        """`topics`: from the bus' own names to those in the cluster."""
+        """`topics` maps the bus' own names to those in the cluster."""
         self._clock = clock
         self._topics = dict(topics)
         self._admin = admin
@@ -117,7 +117,7 @@ class KafkaSubscription:
         self._thread.submit(lambda member: None).add_done_callback(_log_failure)
 
     async def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
-        """Raises `Unavailable` where Kafka refuses, or its client is stuck. For one caller at a time."""
+        """Raises `Unavailable` where Kafka refuses or its client hangs. For one caller at a time."""
         self._must_be_open()
         patient = wait_seconds > 0
         timer = asyncio.ensure_future(self._clock.sleep(wait_seconds)) if patient else None
@@ -134,7 +134,9 @@ class KafkaSubscription:
         return found
 
     async def commit(self, deliveries: Sequence[Delivery]) -> None:
-        """Those of partitions that are another member's by now are passed over: they come to it again."""
+        """Deliveries of partitions that another member has by now are skipped: that member receives them
+        again.
+        """
         self._must_be_open()
         ends: dict[PartitionId, int] = {}
         for delivery in deliveries:
@@ -152,7 +154,7 @@ class KafkaSubscription:
         self._thread.submit(lambda member: member.rewind())
 
     async def lag(self) -> int:
-        """Of the whole group, in the topics of this member."""
+        """The lag of the whole group in the topics of this member."""
         self._must_be_open()
         partitions = await self._admin.partitions(self._topics.values())
         patience_seconds = self._thread.patience_seconds
@@ -170,7 +172,7 @@ class KafkaSubscription:
             await self._thread.stop()
 
     async def _receive(self, limit: int, timer: asyncio.Future[None] | None) -> None:
-        """One poll, or the rest of the one under way, until it has deliveries or the timer is done."""
+        """One poll, or the rest of the poll in flight, until it has deliveries or the timer is done."""
         if self._receiving is None:
             self._receiving = _Receiving(self._thread, limit, patient=timer is not None)
         receiving = self._receiving
@@ -202,6 +204,9 @@ class KafkaSubscription:
 
 
 def _log_failure(future: asyncio.Future[Any]) -> None:
-    """For what is done after its caller has left, or at nobody's request. The next call hears of it too."""
+    """Log the failure of work whose caller was cancelled, or that nothing awaits.
+
+    The next call raises it too.
+    """
     if not future.cancelled() and (error := future.exception()) is not None:
         log.warning("a Kafka subscription: %s", error)

@@ -1,9 +1,9 @@
-"""Abandoned transactions of the server: the process that began them was killed.
+"""Abandoned transactions of the server: transactions of killed processes.
 
-The server holds their locks for a minute, whatever becomes of the connection. In that minute each change of
-the same documents conflicts, and the seats that were being held just then could not be sold. So a writer that
-conflicts looks for abandoned transactions, and ends them. A process that lives and is only slow loses nothing
-but time: it runs its transaction again.
+The server holds their locks for a minute, independent of the connection. During that minute each change of
+the same documents conflicts, and seats that were being held could not be sold. So a writer that conflicts
+searches for abandoned transactions and ends them. A slow but living process loses only time: it runs its
+transaction again.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = get_logger(__name__)
 
 
 class AbandonedTransactions:
-    """Of this client's user, and of clients that have this one's application name."""
+    """Abandoned transactions of this client's user, and of clients with the same application name."""
 
     def __init__(self, client: Client, tuning: MongoTuning = DEFAULT) -> None:
         self._client = client
@@ -30,8 +30,10 @@ class AbandonedTransactions:
         self._hindered = False
 
     async def end(self) -> int:
-        """How many; at most one look in half a second. Where the server does not allow it, it ends them
-        itself in time."""
+        """End abandoned transactions, at most once per `abandoned_look_seconds`. Returns their number.
+
+        A server that forbids it ends them itself after its own timeout.
+        """
         now = asyncio.get_running_loop().time()
         if self._name is None or now - self._looked_at < self._tuning.abandoned_look_seconds:
             return 0

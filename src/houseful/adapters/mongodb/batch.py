@@ -1,4 +1,4 @@
-"""Several write sets as one: what each document becomes, and the commands that make it so."""
+"""A batch: several write sets merged into one state per document, and the commands that write it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ MongoOverlay = Overlay[Collection, Change, Row]
 
 _STATEMENTS_A_COMMAND = 5_000
 _CHARACTERS_A_COMMAND = 12_000_000
-"""The wire takes messages of 48 MB; a character has up to four bytes."""
+"""The wire protocol takes messages of 48 MB. A character has up to four bytes."""
 
 
 class Entry:
-    """What becomes of a document by one or several changes, of which each builds on the one before it."""
+    """The merged changes of one document. Each change builds on the one before."""
 
     __slots__ = ("basis", "body", "collection", "fields", "id", "owners", "seen_version", "version")
 
@@ -44,7 +44,7 @@ class Entry:
         return not self._hides(change)
 
     def _hides(self, change: Change) -> bool:
-        """Whether what a unique index forbids could go unnoticed, because it is undone in the same batch."""
+        """Whether a violation of a unique index could be missed, because the same batch reverts it."""
         unique = self.collection.unique_fields
         if not unique or self.fields is None:
             return False
@@ -62,7 +62,7 @@ class Entry:
         self.owners.append(owner)
 
     def refusal(self, index: str) -> Exception:
-        """Of the first of its owners, where that index has an entry already."""
+        """The error of the first write set with an entry in that unique index."""
         if self.basis == CLAIMED and index == "id":
             return Conflict("what a transaction had inserted and read back was inserted by somebody else")
         return Duplicate(self.collection.name, index)
@@ -82,7 +82,7 @@ class Entry:
 
 
 class Command:
-    """One command for one collection, and the entries in the order of its statements."""
+    """One command for one collection, and its entries in the order of the statements."""
 
     __slots__ = ("entries", "row")
 
@@ -91,8 +91,9 @@ class Command:
         self.entries = entries
 
     def untrue(self, reply: Row) -> tuple[int, list[Entry]]:
-        """How many entries did not find what they had seen, and those that found something where nothing
-        should be."""
+        """The number of entries that did not match the document's version, and the entries whose document or
+        unique value exists.
+        """
         inserted = {upsert["index"] for upsert in reply.get("upserted", ())}
         inserts = [(n, entry) for n, entry in enumerate(self.entries) if entry.basis != SEEN]
         lost = len(self.entries) - reply["n"]  # an upsert always counts
@@ -107,8 +108,10 @@ class Batch:
         self.entries: dict[Key, Entry] = {}
 
     def add(self, writes: MongoWrites) -> bool:
-        """False, and nothing added, where it does to a document what can't be put together with what is done
-        before it."""
+        """Add a write set.
+
+        Returns False, and adds nothing, where its changes cannot be merged with earlier ones.
+        """
         keys = [(change.collection.name, change.id) for change in writes.changes]
         for key, change in zip(keys, writes.changes, strict=True):
             entry = self.entries.get(key)
@@ -127,7 +130,7 @@ class Batch:
         return [row for writes in self.writes for row in writes.messages]
 
     def commands(self) -> Iterator[Command]:
-        """Those that change documents. What is freed in a unique index is free for what is inserted."""
+        """The commands that change documents. A unique value that a document frees is free for inserts."""
         by_collection: dict[str, list[Entry]] = {}
         for entry in self.entries.values():
             by_collection.setdefault(entry.collection.name, []).append(entry)
@@ -141,7 +144,7 @@ class Batch:
                 yield Command({"update": name, "updates": [entry.update() for entry in some]}, some)
 
     def relied_on(self) -> dict[str, list[Entry]]:
-        """By collection: the documents that have to have the version that was seen, or not to exist."""
+        """By collection, the entries whose document must have the recorded version, or must not exist."""
         found: dict[str, list[Entry]] = {}
         for entry in self.entries.values():
             if entry.basis != MAYBE:
@@ -149,7 +152,7 @@ class Batch:
         return found
 
     def begun_by(self, writes: MongoWrites) -> list[Entry]:
-        """The documents to which this write set is the first of the batch to do something, in its order."""
+        """The entries that this write set is the first of the batch to change, in its order."""
         entries = [self.entries[change.collection.name, change.id] for change in writes.changes]
         return [entry for entry in entries if entry.owners[0] is writes]
 
@@ -168,8 +171,10 @@ def _portions(entries: list[Entry]) -> Iterator[list[Entry]]:
 
 
 def numbered(messages: Sequence[Row], last: dict[tuple[str, str], int]) -> list[Row]:
-    """The messages with the next numbers of their aggregates. `last` holds the highest number of each that
-    has one."""
+    """The messages with the next numbers of their aggregates.
+
+    `last` holds the highest number of each known aggregate.
+    """
     reached = dict(last)
     rows: list[dict[str, Any]] = []
     for message in messages:

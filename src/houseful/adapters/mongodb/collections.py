@@ -1,8 +1,8 @@
-"""How documents lie in MongoDB, and the searches over them.
+"""The layout of documents in MongoDB, and their searches.
 
-A stored document is `{_id, _version, (the indexed fields), _body}`. The document itself is the JSON in
-`_body`, as in SQLite; the fields beside it are copies for the indexes and for whoever looks with a shell. A
-field that is None is left out: a unique index skips such documents, and a search for null finds them.
+A stored document is `{_id, _version, (the indexed fields), _body}`. `_body` holds the document as JSON, as in
+SQLite. The other fields are copies for the indexes and for inspection with a shell. A field that is None is
+left out: a unique index skips such documents, and a search for null finds them.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from houseful.adapters.optimistic.changes import Versioned
 from houseful.kernel.documents import Document, Index, Scalar
 
 OURS = "houseful:"
-"""What the names of our indexes begin with. Others are the operator's, and are left alone."""
+"""The prefix of our indexes' names. Other indexes are the operator's, and are left alone."""
 
 _ID_INDEX = "_id_"
 
@@ -42,8 +42,10 @@ class Search:
 
 
 class Change:
-    """What a transaction does to a document. `body` is None where it is deleted. `fields` is None, and `body`
-    empty, where only the version changes."""
+    """A change of a document.
+
+    `body` is None for a deletion. `fields` is None and `body` empty where only the version changes.
+    """
 
     __slots__ = ("basis", "body", "collection", "fields", "id", "seen_version", "version")
 
@@ -68,7 +70,7 @@ class Change:
 
 
 class Collection(changes.Collection[Change]):
-    """One kind of document: its codecs and its indexes."""
+    """One collection: its codecs and its indexes."""
 
     reserved: ClassVar[str] = "system."
 
@@ -122,7 +124,10 @@ class Collection(changes.Collection[Change]):
         after: tuple[Scalar, str] | None = None,
         descending: bool = False,
     ) -> Search:
-        """Raises `ValueError` where no index begins with the fields of `equal` and goes on with `by`."""
+        """Build a search.
+
+        Raises `ValueError` unless an index begins with the fields of `equal` and continues with `by`.
+        """
         hint = self._hint(equal, by)
         always: Row = {_name(field): _plain(value) for field, value in equal.items()}
         limits: Row = {}
@@ -143,7 +148,7 @@ class Collection(changes.Collection[Change]):
         return Search(filters, sort, hint)
 
     def _hint(self, equal: Mapping[str, Scalar], by: str) -> str:
-        """The planner must not guess on a sold-out evening: it is told the index."""
+        """The name of the index to use. The planner must not guess under load."""
         if by == "id" and not equal:
             return _ID_INDEX
         order = () if by == "id" else (by,)
@@ -166,11 +171,12 @@ class Collection(changes.Collection[Change]):
         return index.unique and not self._nullable.isdisjoint(index.fields)
 
     def index_models(self) -> dict[str, Row]:
-        """The indexes as `createIndexes` wants them, by name. The id goes along to keep searches in order
-        without sorting.
+        """The indexes for `createIndexes`, by name.
 
-        A unique index over fields that may be None leaves out documents where one is; a second index then
-        serves the searches that must find those too.
+        Each index ends with the id, so that searches need no sort.
+
+        A unique index over nullable fields skips documents with a None. A second index serves searches that
+        must find those too.
         """
         models: dict[str, Row] = {}
         for index in self.indexes:
@@ -198,7 +204,7 @@ def _complete_name(index: Index) -> str:
 
 
 def duplicate_index(key_pattern: Mapping[str, Any]) -> str:
-    """What `Duplicate` calls the index that an error names by its keys."""
+    """The name that `Duplicate` gives to the index of an error's key pattern."""
     return "_".join("id" if field == "_id" else field for field in key_pattern)
 
 
@@ -215,8 +221,10 @@ def _may_be_none(type: msgspec.inspect.Type) -> bool:
 
 
 def _arms(by: str, after: tuple[Scalar, str] | None, descending: bool, *, bounded: bool) -> list[Row]:
-    """Where a search goes on after a position: conditions whose results follow each other, each a single
-    stretch of the index. None comes first."""
+    """The conditions of a search that continues after a position.
+
+    Their results follow each other, each in a single range of the index. None comes first.
+    """
     if after is None:
         return [{}]
     value, id = after
@@ -235,5 +243,5 @@ def _name(field: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """BSON knows no enumerations."""
+    """An enumeration as its value: BSON has no enumerations."""
     return value if type(value) in (str, int, bool, type(None)) else msgspec.to_builtins(value)

@@ -1,4 +1,4 @@
-"""One transaction of the server: a batch goes in, and what became of it comes out."""
+"""One transaction of the server: a batch goes in, its outcome comes out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,44 +24,46 @@ UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 _SNAPSHOT = ReadConcern("snapshot")
 _DURABLE = WriteConcern("majority", j=True, wtimeout=10_000)
 _COMMIT_MILLIS = 5_000
-"""How long the server may work at one commit before it says that it does not know."""
+"""The longest time that the server works at one commit before it answers that the outcome is unknown."""
 _COMMIT_PAUSE_SECONDS = 0.1
 _ROWS_A_COMMAND = 5_000
 _DUPLICATE_KEY = 11000
 
 
 class Refused(NamedTuple):
-    """Nothing was written, because of these; the others may go on without them."""
+    """Nothing was written, because of these write sets. The others may be retried without them."""
 
     refusals: dict[MongoWrites, Exception]
 
 
 class Contended(NamedTuple):
-    """Nothing was written: another process is changing the same things right now."""
+    """Nothing was written: another process is changing the same documents."""
 
     error: Exception
 
 
 class Lost(NamedTuple):
-    """Nothing was written: there is no primary, or no way to it."""
+    """Nothing was written: no primary is reachable."""
 
     error: Exception
 
 
 class Mixed(NamedTuple):
-    """Nothing was written, and it can't be said because of whom."""
+    """Nothing was written, and the write set at fault is unknown."""
 
     error: Exception
 
 
 Attempt = None | Refused | Contended | Lost | Mixed
-"""None: all of it is on the disks of a majority."""
+"""None: the whole batch is on the disks of a majority."""
 
 
 class Committer:
-    """One attempt at a time, all in one session: if the server still has the transaction before it open,
-    because it never heard of its end, the next one ends it. Another session would run into its locks for a
-    minute."""
+    """Runs one attempt at a time, all in one session.
+
+    If the server still has the previous transaction open, the next one ends it; from another session, its
+    locks would block for a minute.
+    """
 
     def __init__(self, client: Client, database: Database, tuning: MongoTuning) -> None:
         self._client = client
@@ -71,7 +73,7 @@ class Committer:
         self._abandoned = AbandonedTransactions(client, tuning)
 
     async def attempt(self, batch: Batch) -> Attempt:
-        """Raises `Unavailable` where it can't be known whether the batch was committed."""
+        """Write a batch in one transaction. Raises `Unavailable` where the outcome is unknown."""
         session = self._session or self._client.start_session(causal_consistency=False)
         self._session = session
         await session.start_transaction(
@@ -89,7 +91,10 @@ class Committer:
         return await self._verdict(batch, untrue)
 
     async def preempt(self) -> None:
-        """After a `Contended`: end the transactions of processes that died, which would hold their locks."""
+        """Call it after `Contended`.
+
+        Ends the transactions of killed processes, which would hold their locks.
+        """
         await self._abandoned.end()
 
     async def close(self) -> None:
@@ -99,7 +104,10 @@ class Committer:
     # Within the transaction
 
     async def _write(self, session: AsyncClientSession, batch: Batch) -> "_Stale | None":
-        """None where all was as it had been seen. Ends at the first command in which something was not."""
+        """Run the commands.
+
+        Returns None where all versions matched. Ends at the first command with a mismatch.
+        """
         messages = await self._number(session, batch.messages())
         for command in batch.commands():
             reply = await self._database.command(command.row, session=session)
@@ -130,7 +138,7 @@ class Committer:
         return numbered(messages, last)
 
     async def _commit(self, session: AsyncClientSession) -> None:
-        """Again and again while it is not known: the server knows a commit that it has already made."""
+        """Commit, and repeat while the outcome is unknown: the server recognises its commits."""
         deadline = asyncio.get_running_loop().time() + self._tuning.commit_patience_seconds
         while True:
             try:
@@ -163,8 +171,9 @@ class Committer:
         return Mixed(Unavailable(f"the store could not write: {error}"))
 
     async def _verdict(self, batch: Batch, untrue: "_Stale") -> Attempt:
-        """A duplicate counts only if everything that the transaction relied on still held; otherwise it is to
-        be rerun."""
+        """A duplicate counts only if all reads of the transaction still hold; otherwise the transaction is
+        run again.
+        """
         # Where another process has inserted it first, insert_or_ignore is to look again.
         taken = [(entry, index) for entry, index in untrue.taken if entry.basis != MAYBE or index != "id"]
         if any(len(entry.owners) > 1 and index != "id" for entry, index in taken):
@@ -187,7 +196,7 @@ class Committer:
         return Refused(refusals) if refusals else Contended(verdicts.changed())
 
     async def _find_changed(self, batch: Batch) -> tuple[set[Entry], list[Entry]]:
-        """The documents that changed since they were seen, and those that exist and should be inserted."""
+        """The entries that changed since their read, and inserts whose document exists."""
         stale, existing = set(), []
         for name, entries in batch.relied_on().items():
             rows = self._database[name].find(
@@ -206,7 +215,7 @@ class Committer:
 
 
 class _Stale(NamedTuple):
-    """How many documents had another version, and those of which the id or a unique index had an entry."""
+    """The number of documents with another version, and the entries whose id or unique value exists."""
 
     lost: int
     taken: list[tuple[Entry, str]]

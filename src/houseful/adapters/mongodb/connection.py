@@ -1,5 +1,4 @@
-"""The way to MongoDB: the client and its limits, what its errors mean, and whether transactions work
-there."""
+"""The MongoDB client: its limits, the meaning of its errors, and the check that transactions work."""
 
 import asyncio
 import logging
@@ -64,10 +63,10 @@ _shielded: set[asyncio.Task[Any]] = set()
 
 
 async def shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Let the driver work in a task of its own, which goes on when the caller is cancelled.
+    """Run the driver's work in a task of its own, which continues when the caller is cancelled.
 
-    Otherwise the driver would give up its connection, and with Python 3.11, where `asyncio.wait_for` may
-    swallow a cancellation that comes together with the result, the caller would not end.
+    A cancelled driver would give up its connection. With Python 3.11, where `asyncio.wait_for` may swallow a
+    cancellation that arrives with the result, the caller would not end.
     """
     task = asyncio.create_task(work)
     _shielded.add(task)
@@ -76,14 +75,14 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _over(task: "asyncio.Task[Any]") -> None:
-    """Where the caller has left, nobody else would hear of its error, and asyncio would call that a bug."""
+    """Retrieve the error of a task whose caller was cancelled. Otherwise asyncio logs it as a bug."""
     _shielded.discard(task)
     if not task.cancelled():
         task.exception()
 
 
 def connect(url: str) -> Client:
-    """Nothing is sent yet. Raises `Unavailable` where the URL makes no sense."""
+    """Make a client. Nothing is sent yet. Raises `Unavailable` for an invalid URL."""
     try:
         chosen = {name.lower() for name in parse_uri(url)["options"]}
         defaults = {name: value for name, value in _CLIENT_OPTIONS.items() if name.lower() not in chosen}
@@ -93,7 +92,7 @@ def connect(url: str) -> Client:
 
 
 async def check_replica_set(client: Client, url: str) -> None:
-    """Raises `Unavailable`, in one sentence for the operator, where no transaction can be made."""
+    """Raises `Unavailable`, in one sentence for the operator, where transactions are impossible."""
     try:
         hello = await client.admin.command("hello")
     except ServerSelectionTimeoutError as error:
@@ -105,8 +104,7 @@ async def check_replica_set(client: Client, url: str) -> None:
 
 
 async def _why_nobody_is_primary(url: str) -> str:
-    """Asks each server by itself, because the driver keeps to itself what does not belong to the replica
-    set."""
+    """Ask each server by itself: the driver hides servers that do not belong to the replica set."""
     for host, port in parse_uri(url)["nodelist"]:
         hello = await _hello(url, host, port)
         if hello is None:
@@ -147,7 +145,7 @@ async def _hello(url: str, host: str, port: int | None) -> Row | None:
 
 
 def hosts(url: str) -> str:
-    """Without the password that a URL may hold."""
+    """The hosts of a URL, without its password."""
     return ", ".join(f"{host}:{port}" for host, port in parse_uri(url)["nodelist"])
 
 
@@ -156,7 +154,7 @@ def unavailable(what: str, error: Exception) -> Unavailable:
 
 
 def is_our_fault(error: Exception) -> bool:
-    """A bug, such as a document that MongoDB can't hold; trying again would not help."""
+    """Whether the error is a bug, such as a document that MongoDB cannot hold. A retry would not help."""
     if isinstance(error, OperationFailure):
         return error.code in _OUR_FAULT
     return not isinstance(error, PyMongoError) or isinstance(error, ConfigurationError)

@@ -1,4 +1,4 @@
-"""What `houseful doctor` asks of MongoDB."""
+"""Health of MongoDB, for `houseful doctor`."""
 
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,10 +15,13 @@ _UNAUTHORIZED = 13
 @dataclass(frozen=True, kw_only=True)
 class Members:
     states: dict[str, str]
-    """By host:port, such as PRIMARY or SECONDARY; of one that does not answer what the others say of it."""
+    """By host:port, such as PRIMARY or SECONDARY.
+
+    The state of an unreachable member is the one that the others report.
+    """
     away: frozenset[str]
     spare: int
-    """How many that hold data may be lost until nothing can be written any more."""
+    """The number of data-bearing members that may fail before writes stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +29,14 @@ class Health:
     where: str
     version: str
     replica_set: str | None
-    """None behind a router to several sets."""
+    """None behind a router of several sets."""
     members: Members | None
-    """None where this user may not look at them, or where a router stands before them."""
+    """None where this user may not read them, and behind a router."""
     ahead_seconds: float
 
 
 async def probe(url: str) -> Health:
-    """Raises `Unavailable`, in words for the operator, where no transaction can be made."""
+    """Raises `Unavailable`, in words for the operator, where transactions are impossible."""
     client = connect(url)
     try:
         await check_replica_set(client, url)
@@ -68,9 +71,9 @@ async def _members(client: Client) -> Members | None:
 
 
 async def check_majority(url: str, database: str) -> None:
-    """Raises `Unavailable` where a majority of the members does not get everything onto its disks.
+    """Raises `Unavailable` where a majority of the members does not write to disk.
 
-    Changes nothing: it is answered when the majority has all that was written before.
+    Changes nothing. The server answers when a majority has all earlier writes.
     """
     client = connect(url)
     try:

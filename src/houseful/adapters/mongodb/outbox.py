@@ -1,5 +1,8 @@
-"""The outbox in MongoDB: a collection as Debezium's MongoDB outbox event router expects it, with the payload
-as JSON text. Its rows are written by transactions; this is what the relay and the checks need of it."""
+"""The outbox in MongoDB, for the relay and the checks. Transactions write its rows.
+
+The collection has the form that Debezium's MongoDB outbox event router expects, with the payload as JSON
+text.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -41,7 +44,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def stored_message(message: Message, traceparent: str | None, clock: Clock, ids: Ids) -> Row:
-    """All but `seq`, which is allocated in the transaction."""
+    """The row of a message without `seq`, which the transaction allocates."""
     return {
         "_id": ids.new("msg"),
         "aggregatetype": message.about,
@@ -56,8 +59,11 @@ def stored_message(message: Message, traceparent: str | None, clock: Clock, ids:
 
 
 def highest_numbers(aggregatetype: str, ids: Sequence[str]) -> Row:
-    """A command for the last `seq` of each of these aggregates. In this form, backwards along the index to
-    the first of each, it costs the same however many messages an aggregate has."""
+    """A command for the last `seq` of each aggregate.
+
+    It reads the index backwards to the first entry of each: the cost does not depend on the number of
+    messages.
+    """
     return {
         "aggregate": OUTBOX,
         "pipeline": [
@@ -112,7 +118,7 @@ class MongoOutbox:
                 yield _row(row)
 
     async def prune(self, published_before: Millis) -> int:
-        """A look at every row; those that go, go in small portions, so that nobody waits long."""
+        """Delete old rows in small portions, so that other writers do not wait. Scans every row."""
         pruned = 0
         last: Row | None = None
         async for page in self._pages({"aggregatetype": 1, "aggregateid": 1, "seq": 1, "published_at": 1}):
@@ -138,7 +144,7 @@ class MongoOutbox:
         return done.deleted_count
 
     async def _pages(self, projection: Row | None = None) -> AsyncIterator[list[Row]]:
-        """In order of (aggregatetype, aggregateid, seq)."""
+        """Pages in order of (aggregatetype, aggregateid, seq)."""
         order = [("aggregatetype", 1), ("aggregateid", 1), ("seq", 1)]
         search = self._rows.find({}, projection).sort(order).hint(BY_AGGREGATE).limit(PAGE_ROWS)
         while page := await _all(search):

@@ -1,6 +1,8 @@
-"""Reads of committed documents. What a call of the driver costs is a hundred times what a document costs, so
-reads by id that come in one turn of the loop, or while the ones before them are on their way, go together, of
-whichever collections they are."""
+"""Reads of committed documents.
+
+A call of the driver costs a hundred times as much as a document. Reads by id of one turn of the loop, or made
+while earlier ones are in flight, share a call, across collections.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,7 +25,7 @@ _IDS_A_CALL = 500
 
 
 class Reads:
-    """Of one database. A read is never answered by a call that began before it was asked for."""
+    """The reads of one database. A read is never answered by a call that began before the read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +34,7 @@ class Reads:
         self._called_soon = False
 
     def ask(self, collection: Collection, ids: Sequence[str]) -> dict[str, Asked]:
-        """Begin to read these. Nobody has to wait for the answers."""
+        """Start reading these documents. The results need not be awaited."""
         asked = {id: self._ask(collection.name, id) for id in ids}
         for future in asked.values():
             future.add_done_callback(_heard)
@@ -115,8 +117,10 @@ class Reads:
                     future.set_result(found.get(key))
 
     async def _fetch(self, wanted: Mapping[str, Sequence[str]]) -> dict[Key, Found]:
-        """`wanted` are ids by collection. As a bare command, which costs half of what the driver's cursor
-        does. Tried twice: after a change of the primary the first attempt on each old connection fails."""
+        """Read documents by collection and ids. A raw command costs half as much as the driver's cursor.
+
+        It is tried twice: after a change of the primary the first attempt on each old connection fails.
+        """
         command = _command(wanted)
         try:
             try:
@@ -136,7 +140,10 @@ class Reads:
 
 
 def _command(wanted: Mapping[str, Sequence[str]]) -> Row:
-    """One collection is found in; several are joined to one answer, which costs less than a call for each."""
+    """A find for one collection.
+
+    Several collections are joined in one aggregate, which costs less than a call for each.
+    """
     (first, ids), *others = wanted.items()
     size = sum(map(len, wanted.values())) + 1
     concern = {"level": "majority"}
@@ -166,7 +173,7 @@ def _fields(name: str) -> Row:
 
 
 def _heard(asked: Asked) -> None:
-    """Otherwise asyncio would complain of an error that nobody waited for."""
+    """Retrieve the error of a read that nothing awaits. Otherwise asyncio logs it as a bug."""
     if not asked.cancelled():
         asked.exception()
 

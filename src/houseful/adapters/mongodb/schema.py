@@ -1,5 +1,4 @@
-"""Brings a database to the collections and indexes that the documents declare. Several processes may do so at
-once."""
+"""Evolution of a database to the declared collections and indexes. Several processes may run it at once."""
 
 from collections.abc import Sequence
 
@@ -20,7 +19,9 @@ _COMPARED = ("key", "unique", "partialFilterExpression")
 
 
 async def evolve(database: Database, collections: Sequence[Collection]) -> None:
-    """`Unavailable` if the content forbids a unique index; a driver's error if the server does not answer."""
+    """Raises `Unavailable` if the content forbids a unique index, and the driver's error if the server does
+    not answer.
+    """
     existing = set(await database.list_collection_names())
     await _bring(database, OUTBOX, OUTBOX_INDEXES, existing)
     for collection in collections:
@@ -51,7 +52,7 @@ async def _bring(database: Database, name: str, wanted: dict[str, Row], existing
 
 
 async def _our_indexes(database: Database, name: str) -> dict[str, Row]:
-    """As they would have to be created."""
+    """The existing indexes of ours, as createIndexes would take them."""
     indexes = await database[name].list_indexes()
     found = {}
     async for index in indexes:
@@ -80,8 +81,7 @@ async def _create(database: Database, name: str, models: list[Row]) -> None:
 
 
 async def _fill(database: Database, collection: Collection, wanted: dict[str, Row]) -> None:
-    """Copies out of the bodies the fields that were not indexed before, so that a new index finds old
-    documents."""
+    """Copy newly indexed fields out of the bodies, so that a new index covers old documents."""
     present = await _our_indexes(database, collection.name)
     known = {field for model in present.values() for field in model["key"]}
     new = {field for model in wanted.values() for field in model["key"]} - known - {"_id"}

@@ -1,7 +1,7 @@
 """The store on MongoDB: one database per service, on a replica set.
 
-Reads see what a majority has committed. All writes go through the writer. Other processes may use the
-database too: between processes the versions of the documents decide.
+Reads see majority-committed documents. All writes go through the writer. Other processes may use the database
+too: the versions of documents decide between processes.
 """
 
 import asyncio
@@ -43,12 +43,11 @@ _WATCH_MILLIS = 1_000
 _VERSIONS = 2**52
 """Versions stay below 2^53, so that every tool shows them exactly."""
 _VERSION_STEP = 0x9E3779B97F4A7
-"""Odd and far from small, so that the versions of two documents that were inserted one after the other never
-meet."""
+"""Odd and large, so that the versions of two documents inserted one after the other never meet."""
 
 
 class MongoStore(OptimisticStore[Collection, Change, Row]):
-    """Implements `Store`. Belongs to the event loop in which it was opened."""
+    """Implements `Store`. Belongs to the event loop on which it was opened."""
 
     def __init__(
         self,
@@ -87,11 +86,10 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
         read_only: bool = False,
         tuning: MongoTuning = DEFAULT,
     ) -> Self:
-        """Connect, and bring the database to these documents' collections and indexes, unless it is only for
-        reading.
+        """Connect, and evolve the database to the collections and indexes of `documents`, unless `read_only`.
 
-        Raises `Unavailable` with what is wrong, in words for the operator: also where the server is not a
-        member of a replica set, because then it has no transactions.
+        Raises `Unavailable` with the reason, in words for the operator. A server outside of a replica set has
+        no transactions, and is refused.
         """
         client = connect(url)
         store = cls(client, url, database, documents, clock, ids, tuning)
@@ -115,7 +113,7 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
 
     @staticmethod
     async def exists(url: str, database: str) -> bool:
-        """Whether anything was ever stored in it. Raises `Unavailable`."""
+        """Whether anything was ever stored in the database. Raises `Unavailable`."""
         client = connect(url)
         try:
             return bool(await client[database].list_collection_names())
@@ -163,10 +161,9 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
         return MongoTransaction(self, self.reads)
 
     async def watch_outbox(self) -> None:
-        """Wake also for what other processes send, until cancelled. Only a hint, faster than looking now and
-        then.
+        """Wake also for messages of other processes, until cancelled. A hint, faster than polling.
 
-        Raises `Unavailable` where the server ends it; what was sent meanwhile is then missed.
+        Raises `Unavailable` where the server ends the stream. Messages sent meanwhile are missed.
         """
         inserted: list[Row] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
         try:
@@ -184,7 +181,10 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
     # Life
 
     async def ready(self) -> None:
-        """Waits for a majority only if the last commit failed: to find out whether that is over."""
+        """Raises `Unavailable` with the reason.
+
+        Waits for a majority only after a failed commit, to find out whether writing works again.
+        """
         if self._closed:
             raise Unavailable("the store is closed")
         await shielded(check_replica_set(self._client, self._url))
@@ -197,7 +197,7 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
             raise unavailable("MongoDB cannot write", error) from error
 
     async def close(self) -> None:
-        """What was handed over is committed first. Everything that comes later raises `Unavailable`."""
+        """Commit write sets that were handed over, then close. Later calls raise `Unavailable`."""
         if self._closed:
             return
         self._closed = True
@@ -215,7 +215,7 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
 
 
 def _heed_cancellation() -> None:
-    """Python 3.11 may have lost one in the driver's `asyncio.wait_for`."""
+    """Raise a cancellation that the driver's `asyncio.wait_for` may have lost (Python 3.11)."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

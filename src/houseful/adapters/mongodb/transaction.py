@@ -1,4 +1,4 @@
-"""A transaction on MongoDB."""
+"""The transaction on MongoDB."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from houseful.kernel.errors import Duplicate
 
 
 class MongoTransaction(OptimisticTransaction[Collection, Change, Row]):
-    """Reads by id share trips to the server, see `Reads`."""
+    """Reads by id share calls of the driver, see `Reads`."""
 
     __slots__ = ("_expected", "_reads")
 
@@ -32,7 +32,9 @@ class MongoTransaction(OptimisticTransaction[Collection, Change, Row]):
         self.expect(kind, [id])
 
     async def _fetch(self, collection: Collection, ids: Sequence[str]) -> Fetched:
-        """Until each is in the overlay or was read: a document may be committed while others are read."""
+        """Read until each id is in the overlay or was read: a document may be committed while others are
+        read.
+        """
         name, overlay = collection.name, self._store.overlay
         fetched: dict[str, Versioned | None] = {}
         while missing := [
@@ -51,7 +53,7 @@ class MongoTransaction(OptimisticTransaction[Collection, Change, Row]):
         return fetched
 
     async def _read_committed(self, collection: Collection, ids: Sequence[str]) -> dict[str, Found]:
-        """What is expected was asked for already; its answer counts once."""
+        """Read documents. Expected documents were requested before; each such result counts once."""
         if not self._expected:
             return await self._reads.get_many(collection, ids)
         found: dict[str, Found] = {}
@@ -82,7 +84,7 @@ class MongoTransaction(OptimisticTransaction[Collection, Change, Row]):
         return await self._reads.search(collection, search, limit)
 
     async def _check_absent(self) -> Sequence[tuple[Collection, str]]:
-        """By reads, which are under way since `absent`; the commit has nothing to check."""
+        """Check by reads, in flight since `absent`. The commit has nothing to check."""
         for collection, id in self._absent:
             if self._get(collection, id, await self._fetch(collection, (id,))) is not None:
                 self._failure = Duplicate(collection.name, "id")

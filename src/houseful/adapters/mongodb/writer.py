@@ -1,8 +1,8 @@
-"""The group commit on MongoDB: all that this process writes into the documents of a database goes through it.
+"""The group commit on MongoDB: all document writes of a process to a database.
 
-All waiting write sets become one transaction of the server: a call of the driver costs a hundred times what a
-document costs, and every commit waits for the disk. Refused write sets are taken out, and the rest is tried
-again without them. A write set is settled when it is on the disks of a majority.
+All waiting write sets become one transaction of the server: a call of the driver costs a hundred times as
+much as a document, and every commit waits for the disk. Refused write sets are removed, and the rest is
+retried. A write set is settled when it is on the disks of a majority.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from houseful.kernel.errors import Conflict, Unavailable
 
 
 class Writer(GroupCommit[Collection, Change, Row]):
-    """Belongs to one event loop. A task commits, and goes on when a waiter is cancelled."""
+    """Belongs to one event loop. A task commits, and continues when a waiter is cancelled."""
 
     def __init__(
         self, committer: Committer, overlay: MongoOverlay, jitter: Callable[[], float], tuning: MongoTuning
@@ -31,12 +31,12 @@ class Writer(GroupCommit[Collection, Change, Row]):
         self._running: asyncio.Task[None] | None = None
 
     def _start(self) -> None:
-        """What comes in one turn of the loop is committed together."""
+        """Start the task. Write sets of one turn of the loop share a commit."""
         if self._running is None:
             self._running = asyncio.create_task(self._run(), name="write")
 
     async def close(self) -> None:
-        """Commit what was handed over."""
+        """Commit write sets that were handed over."""
         self._closed = True
         while self._running is not None:
             await asyncio.wait([self._running])
@@ -72,7 +72,7 @@ class Writer(GroupCommit[Collection, Change, Row]):
         return taken
 
     async def _together(self, batch: list[MongoWrites]) -> None:
-        """In one transaction, without those that turn out to be refused."""
+        """Commit in one transaction, without refused write sets."""
         deadline = asyncio.get_running_loop().time() + self._tuning.patience_seconds
         tries = 0
         while left := self._live(batch):
@@ -103,7 +103,7 @@ class Writer(GroupCommit[Collection, Change, Row]):
                     await self._pause(tries)
 
     def _live(self, batch: list[MongoWrites]) -> list[MongoWrites]:
-        """Those without a verdict, also on the ones that they depend on."""
+        """The write sets without a verdict, whose dependencies have none either."""
         for writes in batch:
             if writes.error is None and any(earlier.error is not None for earlier in writes.depends_on):
                 writes.error = verdicts.built_on_failure()
@@ -116,7 +116,7 @@ class Writer(GroupCommit[Collection, Change, Row]):
         return await self._committer.attempt(batch)
 
     async def _one_by_one(self, left: list[MongoWrites], error: Exception) -> None:
-        """To find out whose trouble it is."""
+        """Commit one by one, to find the write set at fault."""
         if len(left) == 1:
             left[0].error = error
             if isinstance(error, Unavailable):
@@ -130,8 +130,10 @@ class Writer(GroupCommit[Collection, Change, Row]):
         await asyncio.sleep(self._jitter() * min(2**tries, 250) / 1000)
 
     def _fail(self, error: Exception) -> None:
-        """The batch, as far as it has no verdict. An outage fails all that waits too: each batch would wait
-        as long."""
+        """Fail the batch, as far as it has no verdict.
+
+        An outage fails all waiting write sets too: each batch would wait as long.
+        """
         if isinstance(error, Unavailable):
             self._report(len(self._batch), str(error))
             self._batch += self._waiting

@@ -1,12 +1,11 @@
-"""The connection over which all commands of a process go to Redis.
+"""The pipelined connection: all commands of a process go to Redis over it.
 
-A command by itself costs the driver some 100 µs, most of it per round trip. So what is asked for in one turn
-of the event loop, and while the answers to earlier commands are on their way, goes out in one write; each
-answer is given to whoever waits for it.
+A single command costs the driver some 100 µs, most of it per round trip. So commands of one turn of the event
+loop, and commands made while earlier ones are in flight, share one write. Each caller gets its own reply.
 
     closed      commands are sent; the first failure opens the circuit
-    open        every call is refused at once, at the cost of raising an exception
-    half open   one PING is tried after a pause that grows; its answer closes the circuit
+    open        every command is refused at once, at the cost of raising an exception
+    half open   one PING is tried after a growing pause; its reply closes the circuit
 """
 
 import asyncio
@@ -29,11 +28,11 @@ from houseful.kernel.waiting import Backoff
 log = get_logger(__name__)
 
 ANSWER_SECONDS = 0.25
-"""Whoever does not answer within this is down, unless told otherwise. Coordination is a help: waiting longer
-for it is none."""
+"""The default time limit of a reply. Coordination is optional: a longer wait would cost more than it helps.
+"""
 
 MOST_WAITING = 10_000
-"""How many calls may wait to be sent."""
+"""The most commands that may wait to be sent."""
 
 _MOST_AT_ONCE = 256
 _FIRST_PAUSE_SECONDS = 0.05
@@ -43,8 +42,10 @@ TROUBLE = (RedisError, OSError, TimeoutError)
 
 
 class ConnectionFactory:
-    """Makes connections to one server; `name` says which, without its password. Who does not answer within
-    `answer_seconds` is down."""
+    """Makes connections to one server.
+
+    `name` is the server's address without its password. `answer_seconds` is the time limit of a reply.
+    """
 
     def __init__(self, make: Callable[[], AbstractConnection], name: str, answer_seconds: float) -> None:
         self._make = make
@@ -72,8 +73,11 @@ async def disconnect(connection: AbstractConnection) -> None:
 
 
 class PendingCommand:
-    """A command on its way. `undo` is sent where the answer is 0 and nobody waits for it any more. What is
-    `in_order` goes out in full at once: if the server did not know the script, it would be done late."""
+    """A command without a reply yet.
+
+    `undo` is sent if the reply is 0 and the caller was cancelled. With `in_order` the text of a script is
+    sent at once: a server without the script would run it after later commands.
+    """
 
     __slots__ = ("arguments", "asked_at", "in_order", "reply", "script", "undo")
 
@@ -112,7 +116,10 @@ class PipelinedConnection:
         self._trouble: str | None = None
 
     async def request(self, call: PendingCommand) -> Any:
-        """The server's answer. Raises `Unavailable`; then it may or may not have been done."""
+        """Send a command and return its reply.
+
+        Raises `Unavailable`; the command may or may not have run then.
+        """
         self._enqueue(call)
         try:
             return await call.reply
@@ -123,8 +130,10 @@ class PipelinedConnection:
             raise
 
     def send_in_order(self, call: PendingCommand, then: Callable[[], None]) -> None:
-        """Send it before all that is asked for later, or lose it; `then` when it is over. Nobody waits for
-        that."""
+        """Send a command before all later ones, without waiting.
+
+        `then` is called when it has ended. Failures are ignored.
+        """
         call.in_order = True
         with contextlib.suppress(Unavailable):
             self._enqueue(call)
@@ -176,12 +185,12 @@ class PipelinedConnection:
                 self._refuse(call)  # those without an answer
 
     async def _exchange(self, calls: list[PendingCommand], *, in_full: bool) -> list[PendingCommand]:
-        """Send these and hear them all out; the calls whose script the server does not know, which did
-        nothing.
+        """Send commands and read all replies.
 
-        A connection may have been closed by the server (a restart, an idle limit) without our having noticed:
-        where that shows before any answer, all goes out again on a fresh one. Whatever is asked of Redis here
-        may be done twice.
+        Returns the commands whose script the server does not know; those did nothing.
+
+        The server may have closed the connection unnoticed (a restart, an idle limit). If that shows before
+        any reply, all commands are sent again on a new connection. Commands may therefore run twice.
         """
         kept = self._connection is not None
         unanswered = deque(calls)
@@ -266,7 +275,7 @@ class PipelinedConnection:
             await disconnect(connection)
 
     async def close(self) -> None:
-        """What was asked for has its answer first, or `Unavailable`, as has every later call."""
+        """Wait for replies of earlier commands, then close. Later commands raise `Unavailable`."""
         if self._sender is not None:
             await asyncio.wait([self._sender], timeout=self._factory.answer_seconds)
         self._trouble = "coordination is closed"

@@ -1,6 +1,6 @@
 """Locks, token buckets and signals between processes, on Redis 7 or Valkey.
 
-Redis may lose all of this at any moment, and is allowed to: see `docs/decisions/0009-what-redis-is-for.md`.
+Redis may lose all of this at any moment: see `docs/decisions/0009-what-redis-is-for.md`.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _LONGEST_PAUSE_SECONDS = 0.1
 
 
 class _Waiter:
-    """Somebody in this process who wants some locks."""
+    """A request for locks by this process."""
 
     __slots__ = ("event", "keys")
 
@@ -39,12 +39,14 @@ class _Waiter:
 
 
 class RedisCoordination:
-    """Coordination between processes. See the port for the contract; no method waits for Redis longer than
-    `answer_seconds` (twice that under a backlog), and while it is known to be down none waits at all.
+    """Coordination between processes. See the port for the contract.
 
-    Who waits for a lock asks again and again, with pauses that grow to a tenth of a second; of those who wait
-    in one process only the first asks, and is told when the lock is released in this process. Between
-    processes there is no order. Expiry goes by the server's clock.
+    No method waits for Redis longer than `answer_seconds` (twice that under a backlog). While Redis is known
+    to be down, no method waits.
+
+    A waiter for a lock polls with pauses that grow to a tenth of a second. Of several waiters in one process
+    only the first polls, and a release in this process wakes it. Between processes there is no order. Expiry
+    uses the server's clock.
     """
 
     def __init__(self, factory: ConnectionFactory, clock: Clock, prefix: str) -> None:
@@ -60,11 +62,11 @@ class RedisCoordination:
     def open(
         cls, url: str, *, clock: Clock, prefix: str = "houseful", answer_seconds: float = ANSWER_SECONDS
     ) -> "RedisCoordination":
-        """On `redis://[user:password@]host:port/0`, `rediss://…` (TLS) or `unix:///socket`. Called inside a
-        running loop.
+        """Connect to `redis://[user:password@]host:port/0`, `rediss://…` (TLS) or `unix:///socket` at the
+        first use.
 
-        Connects when it is first used: Redis may come later. Raises `ValueError` for what is no such URL.
-        `prefix` keeps installations on one server apart.
+        Call it inside a running loop. Redis may start later. Raises `ValueError` for an invalid URL. `prefix`
+        separates installations on one server.
         """
         named = parse_url(url)
         pool = ConnectionPool.from_url(
@@ -88,7 +90,7 @@ class RedisCoordination:
         return await self._wait(_Waiter(keys), owner, ttl_seconds, self._clock.monotonic() + wait_seconds)
 
     async def _taken_for(self, keys: Sequence[str], owner: str, ttl_seconds: float) -> float:
-        """0 where the locks are the owner's now, else for how many seconds more one of them is taken."""
+        """0 where the owner has acquired the locks, else the seconds until one of them expires."""
         call = script_command(ACQUIRE, keys, owner, _millis(ttl_seconds))
         call.undo = script_command(RELEASE, keys, owner)
         return int(await self._connection.request(call)) / 1000
@@ -149,15 +151,18 @@ class RedisCoordination:
         )
 
     def subscribe(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Outlives outages. What is said during one is lost; beginning during one raises `Unavailable`."""
+        """Subscriptions survive outages.
+
+        Signals sent during an outage are lost. A subscription begun during one raises `Unavailable`.
+        """
         return self._signals.subscribe(f"{self._prefix}:signal:{channel}")
 
     async def ready(self) -> None:
-        """Raises `Unavailable` where nothing can be written, with the server's own words for it."""
+        """Raises `Unavailable` with the server's message where writes fail."""
         await self._connection.request(PendingCommand((b"SET", f"{self._prefix}:ready", b"1", b"PX", 1000)))
 
     async def close(self) -> None:
-        """Who waits gets `Unavailable`; who listens comes to the end."""
+        """Waiters get `Unavailable`. Subscriptions end."""
         await self._connection.close()
         for queue in list(self._queues.values()):
             for waiter in queue:

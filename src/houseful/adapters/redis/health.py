@@ -1,4 +1,4 @@
-"""What `houseful doctor` asks of Redis or Valkey."""
+"""Health of Redis or Valkey, for `houseful doctor`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,23 +14,23 @@ _SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """What this user may not see is None."""
+    """Facts that this user may not read are None."""
 
     where: str
     version: str | None
-    """Of Redis' commands: Valkey says which Redis it is like."""
+    """The version of Redis' commands. Valkey reports the Redis version that it is compatible with."""
     memory_limit: int | None
-    """Bytes; 0 is none."""
+    """Bytes; 0 for none."""
     memory_used: int | None
     eviction: str | None
-    """What goes when memory is full, such as noeviction."""
+    """The eviction policy, such as noeviction."""
     saves: str | None
-    """How it writes to disk; "" where it does not."""
+    """The persistence to disk; "" for none."""
     ahead_seconds: float
 
 
 async def probe(url: str, prefix: str) -> Health:
-    """Raises `Unavailable` with the server's own words where nothing can be written."""
+    """Raises `Unavailable` with the server's message where writes fail."""
     client: Redis = Redis.from_url(
         url, protocol=2, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, decode_responses=True
     )
@@ -65,7 +65,7 @@ async def _saves(client: Redis, info: Any) -> str | None:
 
 
 async def _permitted(asking: Any) -> Any:
-    """None where this user may not ask that, or where the provider took the command away."""
+    """The reply, or None where the user or the provider forbids the command."""
     try:
         return await asking
     except NoPermissionError:

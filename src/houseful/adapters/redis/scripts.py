@@ -1,14 +1,14 @@
-"""What Redis does in one step, as Lua.
+"""Atomic steps in Redis, as Lua scripts.
 
-A script checks everything before it writes anything, and Redis refuses a script's first write or none (out of
-memory, read only): one that fails has changed nothing.
+A script checks everything before its first write. Redis refuses the first write of a script or none (out of
+memory, read only): a failed script has changed nothing.
 """
 
 import hashlib
 
 
 class Script:
-    """Called by its digest; its text is sent only to a server that does not know it."""
+    """A script, called by its digest. Its text is sent only to a server that does not know it."""
 
     def __init__(self, text: str) -> None:
         self.text = text.strip().encode()

@@ -1,4 +1,4 @@
-"""Listening to Redis: one connection for all channels of a process, which is made again after an outage."""
+"""Subscriptions to Redis: one connection for all channels of a process, reconnected after an outage."""
 
 import asyncio
 import contextlib
@@ -19,17 +19,17 @@ from houseful.kernel.waiting import Backoff
 log = get_logger(__name__)
 
 _QUIET_SECONDS = 5.0
-"""After so long without a word the server is asked whether it is still there."""
+"""The silence after which the server is pinged."""
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
 class RedisPubSub:
-    """Hears on Redis what others say, and hands it to those who listen in this process (through the signals
-    of `LocalCoordination`, which bound what a slow one may leave unread).
+    """Receives messages from Redis and passes them to the subscribers of this process, through the signals of
+    `LocalCoordination`, which bound the backlog of a slow one.
 
-    Who listens when the connection ends goes on listening; what is said until there is a new one is lost.
+    Subscriptions outlive the connection. Messages sent while there is none are lost.
     """
 
     def __init__(self, factory: ConnectionFactory, clock: Clock) -> None:
@@ -45,7 +45,7 @@ class RedisPubSub:
 
     @asynccontextmanager
     async def subscribe(self, channel: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Raises `Unavailable` where the server does not confirm it."""
+        """Raises `Unavailable` where the server does not confirm the subscription."""
         async with self._listeners.subscribe(channel) as signals:
             self._wanted[channel] += 1
             try:
@@ -82,7 +82,7 @@ class RedisPubSub:
                 await self._send(b"UNSUBSCRIBE", [channel])
 
     async def _send(self, command: bytes, channels: Sequence[str] = ()) -> None:
-        """Where there is no connection yet, making it says what is wanted."""
+        """Send a command. Without a connection nothing is sent: connecting subscribes to all channels."""
         if self._connection is not None:
             await self._connection.send_command(command, *channels, check_health=False)
 
@@ -113,7 +113,7 @@ class RedisPubSub:
             self._trouble = None
 
     async def _receive_until_closed(self) -> None:
-        """Until it ends. Raises what it ended with."""
+        """Receive until the connection ends. Raises its error."""
         assert self._connection is not None
         asked = False
         while True:
@@ -156,7 +156,7 @@ class RedisPubSub:
             await disconnect(connection)
 
     async def close(self) -> None:
-        """Those who listen come to their end."""
+        """End all subscriptions."""
         self._trouble = "coordination is closed"
         if self._reader is not None:
             self._reader.cancel()

@@ -63,7 +63,10 @@ def append_statement(message: Message, traceparent: str | None, clock: Clock, id
 
 
 class SqliteOutbox:
-    """Implements `Outbox`. `read` runs off the event loop on committed rows; `write` uses the store's writer."""
+    """Implements `Outbox`.
+
+    `read` runs off the event loop on committed rows; `write` uses the store's writer.
+    """
 
     def __init__(self, read: Read, write: Write) -> None:
         self._read = read
