@@ -1,4 +1,4 @@
-"""A process that answers requests: the parts of an installation behind the HTTP server, until a signal."""
+"""The server process: some parts of an installation behind the HTTP server, until a signal."""
 
 import contextlib
 import gc

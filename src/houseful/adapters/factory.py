@@ -1,7 +1,6 @@
-"""Which adapter a URL of the settings names.
+"""The adapters that the URLs of the settings select.
 
-Drivers of engines that an installation does not use are never imported: they take a while, and need not be
-there.
+Drivers of unused engines are never imported: imports take time, and the drivers need not be installed.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ BUS_FIX = (
 
 
 def is_shared(url: str) -> bool:
-    """Whether processes on several machines can use what this URL names."""
+    """Whether processes on several machines can use the engine at this URL."""
     return urlsplit(url).scheme not in ("sqlite", "local")
 
 
@@ -46,7 +45,7 @@ def bus_file(folder: Path) -> Path:
 
 
 def bus_exists(settings: Settings) -> bool:
-    """Whether there is one to look at; of a shared one that is for the bus to say."""
+    """Whether a bus can be opened for inspection. A shared bus reports its own absence."""
     return is_shared(settings.bus_url) or bus_file(settings.data_folder).exists()
 
 
@@ -60,8 +59,9 @@ async def store_exists(settings: Settings, service: str) -> bool:
 
 
 async def refuse_damaged(settings: Settings, services: Sequence[str]) -> None:
-    """What these work on in the data folder, looked at before anything opens it, because opening a damaged
-    log forgets what it had. Raises `Unavailable` with all that is wrong."""
+    """Check the files of these services in the data folder before anything opens them: opening a damaged log
+    discards its rest. Raises `Unavailable` with all faults.
+    """
     files = []
     if not is_shared(settings.store_url):
         files += [store_file(settings.data_folder, service) for service in services]
@@ -87,7 +87,7 @@ async def opened_store(
     ids: Ids,
     read_only: bool = False,
 ) -> "AsyncIterator[SqliteStore | MongoStore]":
-    """Raises `Unavailable`, and `SettingsError` where the driver is not installed."""
+    """Open the store of a service. Raises `Unavailable`, and `SettingsError` without the driver."""
     if is_shared(settings.store_url):
         store: SqliteStore | MongoStore = await _mongo_store(
             settings, service, documents, clock, ids, read_only=read_only
@@ -111,8 +111,10 @@ async def opened_subset(
     ids: Ids,
     read_only: bool = True,
 ) -> "AsyncIterator[SqliteStore | MongoStore | None]":
-    """Some documents of a store that exists, whatever version made the rest of it; None where an older one
-    had none of these yet. Raises `Unavailable`."""
+    """Open some collections of an existing store, of any version.
+
+    Yields None where an older version made none of them. Raises `Unavailable`.
+    """
     if not is_shared(settings.store_url):
         file = store_file(settings.data_folder, service)
         if not SqliteStore.has(file, documents):
@@ -126,7 +128,7 @@ async def opened_subset(
 async def opened_bus(
     settings: Settings, *, clock: Clock, read_only: bool = False
 ) -> "AsyncIterator[LocalBus | KafkaBus]":
-    """Raises `Unavailable`, and `SettingsError` for a URL that makes no sense."""
+    """Open the bus. Raises `Unavailable`, and `SettingsError` for an invalid URL."""
     if is_shared(settings.bus_url):
         bus: LocalBus | KafkaBus = _kafka_bus(settings, clock)
     else:
@@ -138,7 +140,7 @@ async def opened_bus(
 
 
 def open_coordination(settings: Settings, *, clock: Clock) -> Coordination:
-    """To be closed by the caller. Raises `SettingsError` for a URL that makes no sense."""
+    """The caller closes it. Raises `SettingsError` for an invalid URL."""
     if not is_shared(settings.coordination_url):
         return LocalCoordination(clock)
     with driver("coordination_url"):
@@ -148,7 +150,7 @@ def open_coordination(settings: Settings, *, clock: Clock) -> Coordination:
 
 
 def open_mailer(settings: Settings, *, clock: Clock, workers: Workers) -> Mailer:
-    """Raises `SettingsError` for a URL or a sender that makes no sense."""
+    """Raises `SettingsError` for an invalid URL or sender."""
     from houseful.adapters.smtp import FolderMailer, SmtpMailer  # the SMTP library takes a while to import
 
     try:
@@ -163,8 +165,7 @@ def open_mailer(settings: Settings, *, clock: Clock, workers: Workers) -> Mailer
 
 @contextmanager
 def folder_if_needed(settings: Settings) -> Iterator[None]:
-    """The data folder belongs to this process, where it holds what only one may write. Raises
-    `FolderInUse`."""
+    """Hold the data folder, if it has files with a single writer. Raises `FolderInUse`."""
     if is_shared(settings.store_url) and is_shared(settings.bus_url):
         yield
         return
@@ -197,14 +198,13 @@ def _kafka_bus(settings: Settings, clock: Clock) -> "KafkaBus":
 
 
 def database_of(settings: Settings, service: str) -> str:
-    """The name of a service's own, on engines that have names for that."""
+    """The name of a service's database."""
     return f"{settings.installation}_{service}"
 
 
 @contextmanager
 def driver(setting: str) -> Iterator[None]:
-    """Import what a URL needs, and make sense of it, inside this. Raises `SettingsError` where one of the two
-    fails."""
+    """Import a driver and parse its URL inside this block. Raises `SettingsError` where either fails."""
     variable = f"HOUSEFUL_{setting.upper()}"
     try:
         yield

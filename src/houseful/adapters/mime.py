@@ -1,4 +1,4 @@
-"""Letters as MIME messages, written by a worker: that takes as long as some ten holds."""
+"""E-mails as MIME messages, composed by a worker: that takes as long as some ten holds."""
 
 import re
 from email.header import Header
@@ -15,7 +15,7 @@ from houseful.kernel.ports import Clock, Letter, Workers
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+( [A-Za-z0-9'-]+)*")
 _NAME_COLUMNS = 60
 _POLICY = SMTP.clone(cte_type="7bit")
-"""Every server takes it; what is not ASCII is encoded."""
+"""Every server takes 7-bit messages. Non-ASCII text is encoded."""
 _OUR_WORK = "letters"
 
 
@@ -29,9 +29,10 @@ class Mailbox(NamedTuple):
         return cls(one_line(name), parsed(address).wire)
 
     def folded(self, header: str) -> str:
-        """A header with this mailbox and no other. A name of more than letters and blanks goes as encoded
-        words (RFC 2047), never in quotes: they get lost where Python folds a long header (3.11), and a comma
-        then makes two recipients of one.
+        """A header with this mailbox and no other.
+
+        A name of more than letters and blanks becomes encoded words (RFC 2047), never a quoted string: Python
+        3.11 loses quotes when it folds a long header, and a comma then splits the recipient in two.
         """
         if not self.name:
             return f"{header}: {self.wire}"
@@ -42,17 +43,23 @@ class Mailbox(NamedTuple):
 
 
 class Composer:
-    """Turns letters into MIME messages."""
+    """Turns e-mails into MIME messages."""
 
     def __init__(self, sender: str, clock: Clock, workers: Workers) -> None:
-        """`sender` as in `Houseful <tickets@example.org>`. Raises `ValueError` for one that is no address."""
+        """`sender` has the form `Houseful <tickets@example.org>`.
+
+        Raises `ValueError` for an invalid address.
+        """
         self.sender = Mailbox.of(*parseaddr(sender))
         self._clock = clock
         self._workers = workers
 
     async def compose(self, letter: Letter) -> tuple[Mailbox, bytes]:
-        """To whom, and what. Raises `DomainError` for an address that can't be one, and `Unavailable`
-        also where too much is asked of the workers: a letter can wait."""
+        """The recipient and the message.
+
+        Raises a `DomainError` for an invalid address, and `Unavailable`, also where the workers are
+        overloaded: an e-mail can wait.
+        """
         try:
             recipient = Mailbox.of(letter.to_name, letter.to_address)
         except NoAddress as error:
@@ -101,5 +108,5 @@ def refused(letter: Letter, why: str) -> DomainError:
 
 
 def one_line(text: str) -> str:
-    """A header is one line; more of them would be somebody else's headers."""
+    """The text on one line. A line break in a header would inject other headers."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,4 +1,4 @@
-"""Letters: to a folder, for development and demonstrations, or to an SMTP server."""
+"""E-mail: to a folder, for development and demonstrations, or to an SMTP server."""
 
 import asyncio
 import os
@@ -17,8 +17,10 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}")
 
 
 class FolderMailer:
-    """Writes each letter to `<id>.eml` in a folder; a copy replaces its original. `.eml` files open in any
-    mail program."""
+    """Writes each e-mail to `<id>.eml` in a folder; a duplicate replaces its original.
+
+    Any mail program opens `.eml` files.
+    """
 
     def __init__(self, folder: Path, *, sender: str, clock: Clock, workers: Workers) -> None:
         self._folder = folder
@@ -45,7 +47,7 @@ class FolderMailer:
 
 
 class SmtpMailer:
-    """Hands letters to an SMTP server, with a connection for each."""
+    """Sends e-mails to an SMTP server, with a connection for each."""
 
     def __init__(
         self, url: str, *, sender: str, clock: Clock, workers: Workers, timeout_seconds: float = 10
@@ -68,10 +70,9 @@ class SmtpMailer:
         self._timeout_seconds = timeout_seconds
 
     async def send(self, letter: Letter) -> None:
-        """What the server refuses for good about the recipient or the letter is a `DomainError`.
+        """Raises a `DomainError` where the server refuses the recipient or the e-mail for good.
 
-        What it refuses about us, such as our password or our sender address, is not the recipient's fault:
-        `Unavailable`.
+        A refusal of our password or our sender address is not the recipient's fault: it raises `Unavailable`.
         """
         recipient, content = await self._composer.compose(letter)
         sender = self._composer.sender
@@ -101,7 +102,7 @@ class SmtpMailer:
 
 
 def _start_tls(query: str, *, demanded: bool) -> bool | None:
-    """True: must be; None: if it can be."""
+    """True demands STARTTLS, None uses it if the server offers it."""
     match parse_qs(query).get("starttls"):
         case None:
             return True if demanded else None

@@ -1,1 +1,1 @@
-"""What the command line does beyond serving."""
+"""Tools behind the commands that do not serve."""

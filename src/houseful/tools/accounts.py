@@ -1,4 +1,4 @@
-"""Accounts that the operator makes."""
+"""Accounts made by the operator."""
 
 from houseful.kernel.roles import Role
 from houseful.settings import Settings
@@ -8,7 +8,9 @@ from houseful.users.domain import User
 
 
 async def create(settings: Settings, *, email: str, password: str, name: str, role: str) -> User:
-    """An account with this role and password, new or not, beside a running server too. Raises
-    `DomainError`."""
+    """Make an account with this role and password, or change an existing one.
+
+    Safe while the server runs. Raises `DomainError`.
+    """
     async with open_service_offline(settings, MANIFEST) as users:
         return await users.create_user(email, password, name, [Role(role)])

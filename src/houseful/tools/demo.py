@@ -1,8 +1,7 @@
-"""What `--demo` puts into an empty data folder: people, three houses, events to buy, and one that is sold
-out.
+"""Demo content for an empty data folder: people, three venues, events on sale, and a sold-out event.
 
-Everything goes through the public API, as an organizer and buyers would do it, so that the demo's data is as
-sound as any. Killed midway it goes on at the next start: each step looks first at what is there already.
+All of it goes through the public API, as organizers and buyers would do it: demo data are as consistent as
+any. After a kill the next start continues: each step checks first what exists.
 """
 
 import asyncio
@@ -113,7 +112,7 @@ SHOWS = (
 
 
 async def fill(app: Running, fresh: bool, *, say: Say) -> None:
-    """`fresh` says that the data folder was empty at the start. Returns when all is there."""
+    """Fill the installation. `fresh` says that the data folder was empty at the start."""
     pending, done = (app.settings.data_folder / name for name in (_PENDING, _DONE))
     if fresh:
         pending.touch()
@@ -128,7 +127,7 @@ async def fill(app: Running, fresh: bool, *, say: Say) -> None:
 
 
 async def fill_from_outside(settings: Settings, *, say: Say) -> None:
-    """The same for an installation that runs already, by its gateway and beside its users service."""
+    """Fill a running installation, through its gateway and beside its users service."""
     async with open_service_offline(settings, USERS) as users, gateway_client(settings) as client:
         await _Demo(users, client, SystemClock(), SystemIds(), say).make()
     say(_summary(settings.base_url))
@@ -296,7 +295,7 @@ class _Refused(Exception):
 
 
 def _moment(now: int, days: int, at: str, timezone: str) -> str:
-    """So many days from now, at that time of the house's day."""
+    """The moment `days` from now at a local time of the venue."""
     zone = ZoneInfo(timezone)
     hour, minute = at.split(":")
     day = datetime.fromtimestamp(now / 1000, zone) + timedelta(days=days)

@@ -1,4 +1,4 @@
-"""One service without its server, and the way to a running gateway: what commands work with."""
+"""One service without its server, and a client of a running gateway, for commands."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +18,7 @@ S = TypeVar("S")
 
 @asynccontextmanager
 async def open_service_offline(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
-    """One service on its store, whether a server runs or not. It can't call the other services."""
+    """Open one service on its store, whether a server runs or not. It cannot call other services."""
     clock, ids = SystemClock(), SystemIds()
     secrets = load_secrets(settings, make=not factory.is_shared(settings.store_url))
     async with AsyncExitStack() as stack:
@@ -34,7 +34,7 @@ async def open_service_offline(settings: Settings, manifest: Manifest[S]) -> Asy
 
 @asynccontextmanager
 async def gateway_client(settings: Settings) -> AsyncIterator[AsgiClient]:
-    """A client of a running installation's gateway, for a command on a machine that is part of it."""
+    """A client of a running installation's gateway, for a command on a machine of that installation."""
     from houseful.adapters.http.proxy import ServiceProxy
 
     secrets = load_secrets(settings, make=False)

@@ -1,4 +1,4 @@
-"""Seating plans as files: the plan in pretix's format, and beside it what that format has no place for."""
+"""Seating plans as files: the plan in pretix's format, and a sidecar for prices and standing areas."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def generated(kind: str, seats: int) -> tuple[bytes, bytes]:
-    """The bytes of both files. Raises `ValueError` for a number that this kind of house can't have."""
+    """The bytes of the plan and its sidecar.
+
+    Raises `ValueError` for a number of seats that this kind cannot have.
+    """
     make: Any = {
         "theatre": sample_venues.theatre,
         "arena": sample_venues.arena,
@@ -41,8 +44,7 @@ def generated(kind: str, seats: int) -> tuple[bytes, bytes]:
 
 
 def examined(file: Path) -> Report:
-    """Everything that is wrong with the plan and with its sidecar, and what else its author should
-    know. Raises `OSError`."""
+    """All errors and warnings of a plan and its sidecar. Raises `OSError`."""
     raw = file.read_bytes()
     sidecar_file = file.with_name(file.name + ".houseful.json")
     try:

@@ -1,4 +1,4 @@
-"""What of a request goes on to a service, and what of an answer comes back."""
+"""Forwarding of requests to a service, and of responses back: headers, bodies, and the client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -9,7 +9,7 @@ from houseful.kernel.telemetry import current_traceparent, request_id
 from houseful.webapi.asgi import Receive, Scope
 
 KEPT_BYTES = 256 * 1024
-"""So much of a body is remembered, so that it can be sent again."""
+"""The most bytes of a body that are kept for sending it again."""
 
 _HOP_BY_HOP = frozenset(
     {
@@ -48,9 +48,10 @@ def target(scope: Scope) -> str:
 
 
 def sent_headers(scope: Scope) -> list[tuple[str, str]]:
-    """`Host` stays what the client asked for. What the gateway knows about the request, and no client may
-    claim, is in `X-Forwarded-For` (one address; missing where the request comes from within),
-    `X-Forwarded-Proto`, `X-Request-Id` and `traceparent`.
+    """The headers of the forwarded request. `Host` is the client's.
+
+    Facts that the gateway vouches for, and that no client may claim, are in `X-Forwarded-For` (one address;
+    missing for internal requests), `X-Forwarded-Proto`, `X-Request-Id` and `traceparent`.
     """
     pairs = [(_text(name), _text(value)) for name, value in _without(_NOT_PASSED_ON, scope["headers"])]
     if scope["client"] is not None:
@@ -69,7 +70,7 @@ def answered_headers(headers: Iterable[Pair]) -> list[Pair]:
 
 
 def _without(left_out: frozenset[bytes], headers: Iterable[Pair]) -> list[Pair]:
-    """And without what `Connection` names as being for this hop only."""
+    """The headers without `left_out`, and without those that `Connection` names as hop-by-hop."""
     headers = list(headers)
     named = {
         one.strip()
@@ -81,7 +82,10 @@ def _without(left_out: frozenset[bytes], headers: Iterable[Pair]) -> list[Pair]:
 
 
 def _text(raw: bytes) -> str:
-    """So that writing it as UTF-8 gives the same bytes, if it is that; else the same characters."""
+    """The header as text.
+
+    Writing it as UTF-8 gives the same bytes if they are UTF-8, else the same characters.
+    """
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -93,9 +97,11 @@ class ClientDisconnected(Exception):
 
 
 class Client:
-    """The client: its body, and whether it is still there. Lives inside the task that answers it.
+    """The client of a request: its body, and whether it is connected.
 
-    Once the whole body is here, a client that goes cancels that task, and `gone` tells this from other
+    Lives inside the task that answers the client.
+
+    Once the whole body has arrived, a disconnect cancels that task, and `gone` tells it from other
     cancellations.
     """
 
@@ -117,8 +123,9 @@ class Client:
         return not self._forgotten
 
     async def body(self) -> bytes | AsyncIterator[bytes] | None:
-        """The body as far as it is here: None without one, bytes if whole, else a stream. May be asked for
-        again while `can_repeat`. Raises `ClientDisconnected`.
+        """The body as far as it has arrived: None without a body, bytes if complete, else a stream.
+
+        May be called again while `can_repeat`. Raises `ClientDisconnected`.
         """
         if not self.complete and not self._kept:
             await self._next()

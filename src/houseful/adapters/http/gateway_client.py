@@ -1,5 +1,6 @@
-"""Calls between services: the caller's coroutine runs an ASGI application, which is the gateway of this
-process or a proxy to one elsewhere."""
+"""Calls between services: the caller's coroutine runs an ASGI application, the gateway of this process or a
+proxy to a remote one.
+"""
 
 import asyncio
 from collections.abc import Mapping, MutableMapping
@@ -14,11 +15,12 @@ from houseful.webapi.responses import AbortConnection
 
 
 class AsgiClient:
-    """A `ServiceClient` on an ASGI application. The call belongs to the caller's trace, and carries the
-    headers of `always`.
+    """A `ServiceClient` on an ASGI application.
 
-    The gateway needs the services and the services need a way to the gateway, so the application may be given
-    later by `bind`. Bodies are buffered: for an event stream this returns when the stream ends.
+    A call belongs to the caller's trace, and carries the headers of `always`.
+
+    The gateway and the services need each other, so `bind` may set the application later. Bodies are
+    buffered: a call for an event stream returns when the stream ends.
     """
 
     def __init__(self, app: App | None = None, *, always: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What `houseful doctor` asks of the processes of a split installation, over HTTP."""
+"""Health of the processes of a split installation, for `houseful doctor`."""
 
 import os
 from dataclasses import dataclass
@@ -19,14 +19,16 @@ _DATE_SECONDS = 2.0  # it is cut to whole seconds, and servers look at the clock
 class Health:
     ready: bool
     complaint: str
-    """What is wrong in its own words; there may be something while it is ready."""
+    """The process's own report of faults. A ready process may have some."""
     ahead_seconds: float | None
-    """None where it does not say what time it is."""
+    """None where the response has no date."""
 
 
 async def probe(url: str, key: str = "") -> Health:
-    """The process at this base URL, which tells what is wrong to who has the installation's key. Raises
-    `Unavailable` where nobody answers, or nobody of ours."""
+    """Ask the process at this base URL. It reports faults to holders of the installation's key.
+
+    Raises `Unavailable` where nothing answers, or something other than Houseful.
+    """
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session:

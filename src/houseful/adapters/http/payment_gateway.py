@@ -1,4 +1,4 @@
-"""The payment gateway by its HTTP interface, as any card processor's client would be."""
+"""The payment gateway by its HTTP interface, as a client of any card processor would use it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from houseful.webapi.problems import error_of
 _INTENTS = "/api/payments/intents"
 
 _SAYS_NOTHING = frozenset({401, 403, 405, 408, 425, 429})
-"""Refusals that are about our key or our haste. A payment must never be taken for failed because of them."""
+"""Refusals of our key or our rate. They must never count as a failed payment."""
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -21,7 +21,10 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 class HttpPaymentGateway:
-    """Implements `PaymentGateway`. Whatever is not the payment gateway's clear yes or no is `Unavailable`."""
+    """Implements `PaymentGateway`.
+
+    Everything but a clear yes or no of the payment gateway is `Unavailable`.
+    """
 
     def __init__(self, client: ServiceClient, api_key: str) -> None:
         self._client = client

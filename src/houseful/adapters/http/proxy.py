@@ -39,7 +39,7 @@ from houseful.webapi.responses import AbortConnection
 log = get_logger(__name__)
 
 WHOLE_BYTES = 1024 * 1024
-"""An answer of a known length up to this is passed on in one piece, so that the gateway can compress it."""
+"""A response of a known length up to this is forwarded in one piece, so that the gateway can compress it."""
 
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 3.0  # a first packet that was lost is sent again after one
@@ -55,15 +55,15 @@ class _NotSent(Exception):
 
 
 class _Broken(Exception):
-    """The connection ended before the answer did."""
+    """The connection ended before the response did."""
 
 
 class _Slow(Exception):
-    """No answer in time."""
+    """No response in time."""
 
 
 class _ClientResponse:
-    """What has gone out to the client."""
+    """The part of the response that was sent to the client."""
 
     def __init__(self, client: Client, send: Send) -> None:
         self.begun = False
@@ -84,9 +84,9 @@ class _ClientResponse:
 
 
 class ServiceProxy:
-    """The service `name` at `urls`, one for each instance. For one event loop; `close` when done.
+    """The service `name` at `urls`, one URL for each instance. For one event loop; `close` when done.
 
-    `answer_seconds` is for how long a service may be silent before its answer begins, and within one that is
+    `answer_seconds` limits the silence of a service before its response begins, and within a response that is
     not a stream.
     """
 
@@ -98,7 +98,7 @@ class ServiceProxy:
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to ask the instances for their health. The first request does it too."""
+        """Start probing the instances. The first request does it too."""
         if self._session is None:
             self._session = _session()
             self._watching = asyncio.create_task(self._upstream.watch(self._probe))
@@ -108,15 +108,18 @@ class ServiceProxy:
         self._upstream.check()
 
     async def close(self) -> None:
-        """Requests that still run are cut."""
+        """Abort running requests."""
         if self._session is not None and self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
             await self._session.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises `Unavailable` where nothing was done, or may be repeated; `AbortConnection` where the
-        client is not to have an answer, or not the rest of one."""
+        """Forward a request.
+
+        Raises `Unavailable` where nothing was done or a repeat is safe, and `AbortConnection` where the
+        client must not get a response, or not the rest of one.
+        """
         self.start()
         client = Client(scope, receive)
         try:
@@ -133,7 +136,7 @@ class ServiceProxy:
             client.leave()
 
     async def _relay(self, scope: Scope, client: Client, answer: _ClientResponse) -> bool:
-        """Whether there was an answer to pass on. Where not, the request was not done, or may be repeated."""
+        """Returns whether a response was forwarded. Otherwise nothing was done, or a repeat is safe."""
         keyed = any(name == b"idempotency-key" for name, _ in scope["headers"])
         repeatable = keyed or scope["method"] in _REPEATABLE
         not_there: set[Instance] = set()
@@ -165,8 +168,11 @@ class ServiceProxy:
     async def _try(
         self, instance: Instance, scope: Scope, client: Client, answer: _ClientResponse, *, blame: bool
     ) -> None:
-        """With `blame` a failure counts against the instance. A request blames an instance once, so that a
-        request that breaks every connection does not open the circuit for the others."""
+        """With `blame` a failure counts against the instance.
+
+        A request blames an instance once: a request that breaks every connection must not open the circuit
+        for the others.
+        """
         response = await self._send_request(instance, scope, client, blame=blame)
         instance.answered()
         answers, whole = instance.answers, False
@@ -265,7 +271,7 @@ class _Problem(msgspec.Struct):
 
 
 def _problem_code(status: int, body: bytes) -> str:
-    """Why it is not ready; the status where its answer is no problem document."""
+    """The code of a problem document, else the status."""
     with contextlib.suppress(msgspec.DecodeError):
         return msgspec.json.decode(body, type=_Problem).code or str(status)
     return str(status)
@@ -287,7 +293,7 @@ def _session() -> aiohttp.ClientSession:
 
 
 def _socket(address: Any) -> socket.socket:
-    """One whose other end is noticed when its machine is gone, in an event stream that has nothing to say."""
+    """A socket with keep-alive probes: the death of the other machine ends an idle event stream too."""
     family, kind, protocol, _, _ = address
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

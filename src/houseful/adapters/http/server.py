@@ -29,7 +29,7 @@ from houseful.webapi.problems import ProblemError, problem, service_unavailable
 from houseful.webapi.responses import Response
 
 CUT = "houseful.cut"
-"""The key in a scope's `extensions` of a function that ends the connection at once, without an answer."""
+"""The key in a scope's `extensions` of a function that ends the connection at once, without a response."""
 
 HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
@@ -46,7 +46,7 @@ _ACCEPTED_AT_ONCE = 32
 
 
 class PortTaken(Exception):
-    """Nothing can listen there; the message says why and what to do."""
+    """The address can't be bound. The message says why and what to do."""
 
 
 class _HeadTooLarge(Exception):
@@ -54,7 +54,8 @@ class _HeadTooLarge(Exception):
 
 
 Refuse = Callable[[ProblemError], Response]
-"""Makes the answer to what this server refuses itself, with the headers that every answer has."""
+"""Makes the response to a request that this server itself refuses, with the headers that every response has.
+"""
 
 
 class _Config(uvicorn.Config):
@@ -62,8 +63,10 @@ class _Config(uvicorn.Config):
 
 
 class JoinedWrites:
-    """A connection to write to. What is written first in a turn of the event loop waits for what comes next,
-    or for the end of the turn: an answer's head and its body are one system call and one packet.
+    """A connection to write to.
+
+    The first write in a turn of the event loop waits for the next, or for the end of the turn: a response's
+    head and body are one system call and one packet.
 
     Between `request_begins` and `request_ends` a `close` waits for the latter.
     """
@@ -232,7 +235,7 @@ class _Protocol(HttpToolsProtocol):
 
 
 async def _answer_failed(cycle_ref: "weakref.ref[RequestResponseCycle]", refuse: Refuse) -> None:
-    """Where the application has ended without an answer."""
+    """Respond where the application has ended without a response."""
     cycle = cycle_ref()
     assert cycle is not None, "it waits for this"
     if isinstance(sys.exception(), asyncio.CancelledError):
@@ -251,14 +254,14 @@ def _head(answer: Response) -> list[tuple[bytes, bytes]]:
 
 
 def _written(answer: Response, added: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """For a connection that has no request to answer, and ends."""
+    """The bytes of a response on a connection that closes without a request to answer."""
     lines = [b"HTTP/1.1 %d %s" % (answer.status, HTTPStatus(answer.status).phrase.encode())]
     lines += [b"%s: %s" % pair for pair in (*added, *_head(answer))]
     return b"\r\n".join([*lines, b"connection: close", b"", b""]) + answer.body
 
 
 class _Server(uvicorn.Server):
-    """Signals end it without being raised again, since there is more to close after it."""
+    """The server. Signals end it without being raised again, since other resources are closed after it."""
 
     def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
         super().__init__(config)
@@ -275,7 +278,7 @@ class _Server(uvicorn.Server):
         yield
 
     def drain(self, seconds: float, on_draining: Callable[[], None]) -> None:
-        """Go on as before for so long, then stop. The second call stops at once."""
+        """Serve for `seconds` more, then stop. The second call stops at once."""
         if self._draining or seconds <= 0:
             self.stop()
             return
@@ -287,7 +290,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     def stop(self) -> None:
-        """The second call does not wait for anybody any more."""
+        """Stop. The second call does not wait for running requests."""
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
@@ -325,13 +328,13 @@ async def serve(
     on_draining: Callable[[], None] = lambda: None,
     refuse: Refuse = problem,
 ) -> None:
-    """Answer until SIGTERM or SIGINT; then refuse new connections, call `on_stopping` and let what runs come
-    to its end.
+    """Serve until SIGTERM or SIGINT.
 
-    Between SIGTERM and that are `drain_seconds`, which begin with `on_draining`: whoever sends requests here
-    has time to hear that this process is about to end. A second signal ends them.
+    Then refuse new connections, call `on_stopping` and let running requests end.
 
-    `on_ready` is called once connections are answered. What still runs after `shutdown_seconds` is cancelled.
+    `drain_seconds` pass between SIGTERM and that, beginning with `on_draining`: upstream proxies learn
+    meanwhile that this process will end. A second signal cuts the drain short. `on_ready` is called once
+    connections are accepted. Requests that run longer than `shutdown_seconds` are cancelled.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = _Config(

@@ -1,13 +1,13 @@
-"""The instances of one service: which of them takes the next request.
+"""The instances of one service, and the choice of an instance for each request.
 
 Passive health: an instance that refuses connections, or fails three times in a row, gets no requests until a
 pause is over. The pause grows with every failure.
 
-Active health: `/readyz` of every instance is asked every second. An instance that does not say 200 gets no
-new requests, so that one that is about to end can finish what it has. While every other instance is out of
-service, an instance that says "stopping" still gets requests: it answers until it has ended.
+Active health: every instance is probed at `/readyz` every second. An instance whose status is not 200 gets no
+new requests, so that a stopping instance can finish its own. While every other instance is out of service, a
+"stopping" instance still gets requests: it serves until it has ended.
 
-Neither ends a request that an instance already has.
+Neither ends a running request of an instance.
 """
 
 import asyncio
@@ -23,20 +23,23 @@ log = get_logger(__name__)
 
 PROBE_SECONDS = 1.0
 FAILURES = 3
-"""So many failures in a row open the circuit of an instance."""
+"""The failures in a row that open the circuit of an instance."""
 
 MOST_AT_ONCE = 5000
-"""Requests and streams that one instance may have open at once."""
+"""The most requests and streams that one instance has open at once."""
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
 
 STOPPING = "stopping"
-"""The code at `/readyz` of an instance that is about to end."""
+"""The code at `/readyz` of a stopping instance."""
 
 Probe = Callable[[str], Awaitable[str | None]]
-"""GET of a URL: None where the answer is good, else the `code` of the problem, or its status. Raises
-`ConnectionRefusedError` where nobody listens, `OSError` or `TimeoutError` where no answer comes."""
+"""GET a URL.
+
+Returns None for status 200, else the `code` of the problem or the status. Raises `ConnectionRefusedError`
+where nothing listens, `OSError` or `TimeoutError` without a response.
+"""
 
 
 class Instance:
@@ -46,9 +49,9 @@ class Instance:
         self.url = url.rstrip("/")
         self.outstanding = 0
         self.answers = 0
-        """How many requests it has answered, with whatever status."""
+        """The number of responses, of any status."""
         self.trouble: str | None = None
-        """Why it gets no requests, if so."""
+        """The reason why the instance gets no requests, or None."""
         self._stopping = False
         self._service = service
         self._clock = clock
@@ -63,18 +66,18 @@ class Instance:
 
     @property
     def still_available(self) -> bool:
-        """It says that it is about to end, and answers until then."""
+        """Whether the instance is stopping and still serves."""
         return self._stopping and not self._circuit_open and self.outstanding < MOST_AT_ONCE
 
     def answered(self) -> None:
-        """It answered a request, with whatever status."""
+        """Record a response, of any status."""
         self.answers += 1
         if self._failures and not self._circuit_open:
             self._failures = 0
             self._pauses.succeeded()
 
     def failed(self, reason: str, *, is_gone: bool = False) -> None:
-        """A request, or the question at `/readyz`, had no answer."""
+        """Record a request or a probe without a response."""
         if self._circuit_open:
             self._say(reason)
             return
@@ -85,8 +88,10 @@ class Instance:
             self._say(reason)
 
     def ready(self) -> None:
-        """It says 200 at `/readyz`. That closes its circuit once the pause is over; the next failure opens it
-        again."""
+        """Record a probe with status 200.
+
+        It closes the circuit once the pause is over. The next failure opens the circuit again.
+        """
         if self._circuit_open:
             if self._clock.monotonic() < self._not_before:
                 return
@@ -110,7 +115,7 @@ class Instance:
 
 
 class Upstream:
-    """All instances of a service. An instance that was not asked yet is taken to be ready."""
+    """All instances of a service. An instance counts as ready until its first probe."""
 
     def __init__(self, service: str, urls: Sequence[str], clock: Clock) -> None:
         if not urls:
@@ -120,7 +125,7 @@ class Upstream:
         self._chance = random.Random()  # noqa: S311 - which of equals
 
     def choose(self, *, never: Collection[Instance], rather_not: Collection[Instance]) -> Instance | None:
-        """The instance with the fewest requests among those that take any."""
+        """The available instance with the fewest requests, or None."""
         others = [instance for instance in self._all if instance not in never]
         available = [instance for instance in others if instance.available] or [
             instance for instance in others if instance.still_available
@@ -136,7 +141,7 @@ class Upstream:
             )
 
     async def watch(self, probe: Probe) -> None:
-        """Ask each instance every second, until cancelled."""
+        """Probe each instance every second, until cancelled."""
         async with asyncio.TaskGroup() as watching:
             for instance in self._all:
                 watching.create_task(self._watch(instance, probe))

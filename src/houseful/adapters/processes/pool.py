@@ -1,7 +1,7 @@
-"""Work for other processes: started when there is some, of low priority, ended when there is none.
+"""Worker processes: started on demand, of low priority, ended when idle.
 
-A thread would not do: Python's interpreter is held by one thread at a time, and by a library's call for as
-long as that takes, so a large plan in a thread keeps all others waiting.
+Threads would not do: one thread at a time holds Python's interpreter, and a library's call holds it to its
+end, so that a large plan in a thread would block all others.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 PROCESSES = max(2, (os.cpu_count() or 1) // 2)
-"""Two at least, so that a large plan does not hold up a ticket. Their priority is what spares the others."""
+"""At least two, so that a large plan does not delay a ticket. Low priority spares other processes."""
 
 MOST_WAITING = 2000
-"""Of everybody together. A piece of work that waits is a few kilobytes; users take turns."""
+"""The most jobs of all users together. A waiting job takes a few kilobytes; users take turns."""
 
 WORK_SECONDS = 120.0
-"""A process that takes longer is ended: nothing that is given to one is meant to."""
+"""The time limit of a job. Its process is ended then."""
 
 IDLE_SECONDS = 60.0
 _RETRY_SECONDS = 2
 
 
 class _Process:
-    """One of them. It does one piece of work at a time."""
+    """One worker process. It runs one job at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -57,7 +57,10 @@ class _Process:
         return not self._killed and self._process.returncode is None
 
     async def do(self, work: Pickled) -> Any:
-        """Raises what the work raises, and `Unavailable` where the process ends or takes too long."""
+        """Run a job.
+
+        Raises the job's error, and `Unavailable` where the process ends or exceeds the time limit.
+        """
         try:
             async with asyncio.timeout(WORK_SECONDS):
                 done = await self._exchanged(work)
@@ -104,7 +107,7 @@ class _Process:
 
 
 class _UserQueue:
-    """The work of one user: one piece at a time, in order."""
+    """The jobs of one user: one at a time, in order."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -112,7 +115,7 @@ class _UserQueue:
 
 
 class WorkerProcesses:
-    """See `Workers`. For one event loop; costs nothing before the first work."""
+    """Implements `Workers`. For one event loop; nothing is started before the first job."""
 
     def __init__(
         self,
@@ -211,7 +214,7 @@ class WorkerProcesses:
         process.kill()
 
     async def close(self) -> None:
-        """What still runs is given up."""
+        """Abort running jobs and end all processes."""
         self._closed = True
         jobs, processes = list(self._jobs), list(self._all)
         for job in jobs:
@@ -225,7 +228,7 @@ class WorkerProcesses:
 
 
 class InlineWorkers:
-    """Does it at once, in this process: for tools, which keep nobody waiting, and for tests."""
+    """Runs each job at once in this process: for tools, which serve no requests, and for tests."""
 
     async def run(self, work: Callable[..., T], *arguments: Any, whose: str, most: int = 16) -> T:
         return work(*arguments)

@@ -1,11 +1,10 @@
-"""One process of `WorkerProcesses`: it reads a piece of work, does it and writes what came of it, until there
-is no more.
+"""One process of `WorkerProcesses`: it reads jobs and writes their outcomes until its input ends.
 
     python -m houseful.adapters.processes.worker
 
-Both ways go numbers of 8 bytes (the length of a pickle, how many buffers it has, the length of each), the
-pickle and its buffers, which are large bytes that nobody copied into it. The pipe that brings the work ends
-with the process at its other end, however that ends, and so does this one.
+Both directions carry numbers of 8 bytes (the length of a pickle, the number of its buffers, the length of
+each), the pickle, and its buffers, which hold large bytes without a copy. The input pipe ends with the parent
+process, and the worker ends with the pipe.
 """
 
 import os
@@ -21,7 +20,7 @@ NICENESS = 10
 
 
 class Pickled(NamedTuple):
-    """An object on its way."""
+    """A pickled object and its buffers."""
 
     pickled: bytes
     buffers: Sequence[bytes | memoryview]
@@ -45,7 +44,7 @@ class _Ended(Exception):
 
 
 def read(source: BinaryIO) -> Pickled | None:
-    """None at the end, also in the middle of something."""
+    """Read one object. Returns None at the end of the input, also within an object."""
 
     def exactly(size: int) -> bytes:
         found = source.read(size)
@@ -65,8 +64,7 @@ def read(source: BinaryIO) -> Pickled | None:
 
 
 def outcome(work: Pickled) -> Pickled:
-    """Whether the work returned, and what; else an error, in parts that make it again: many can't be pickled
-    whole."""
+    """The result of a job, or its error in parts that reconstruct it: many errors cannot be pickled whole."""
     try:
         function, arguments = work.thing()
         return Pickled.of((True, function(*arguments)))
@@ -79,7 +77,7 @@ def outcome(work: Pickled) -> Pickled:
 
 
 def error_of(told: tuple[type[Exception], tuple[Any, ...], dict[str, Any], str]) -> Exception:
-    """The error again; it was raised elsewhere, and its note says where."""
+    """Reconstruct an error. Its note holds the trace of the worker."""
     kind, arguments, state, trace = told
     error = kind.__new__(kind)
     error.args = arguments
@@ -89,8 +87,9 @@ def error_of(told: tuple[type[Exception], tuple[Any, ...], dict[str, Any], str])
 
 
 def _step_back() -> None:
-    """Whoever else wants a core has it at once, and not at the end of a slice. Where there is a single core
-    that could mean never, so there it is niceness alone.
+    """Lower the priority: other processes preempt this one at once.
+
+    On a single core SCHED_IDLE could starve the worker, so that it gets niceness alone.
     """
     os.nice(NICENESS)
     if sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1:
