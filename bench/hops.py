@@ -27,7 +27,7 @@ from bench.engines import Engines
 from bench.holds import cpu_seconds
 from bench.load import Tokens
 from engines.server import free_port
-from houseful.settings import SERVICES, new_secrets
+from houseful.settings import SERVICES, new_secrets, own_environment
 from houseful.tools.sample_venues import stadium
 
 SEATS = 30_000
@@ -114,7 +114,7 @@ class Installation:
                 self._processes.append(
                     subprocess.Popen(
                         [sys.executable, "-m", "houseful", *command, "--port", str(port)],
-                        env=self._environment,
+                        env=own_environment(self._environment, parts),
                         stdout=subprocess.PIPE,
                         text=True,
                     )

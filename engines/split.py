@@ -22,6 +22,7 @@ from engines.record import Entry, alone, read, write
 from engines.server import free_port, is_free
 from engines.standing import Standing
 from engines.worker import DoesNotStart, Worker
+from houseful.settings import own_environment
 
 COPIES = {"gateway": 2, "users": 1, "events": 1, "tickets": 2, "payments": 1}
 HOUSEFUL = (sys.executable, "-m", "houseful")
@@ -68,9 +69,8 @@ class Split:
             command = [*HOUSEFUL, "serve", part, "--host", "127.0.0.1", "--port", str(port)]
             log = logs / f"{name}.log"
             log.write_text("")
-            self._workers[name] = Worker(
-                name, command, os.environ | environment, log, say=_say, on_change=self._write_record
-            )
+            own = own_environment(os.environ | environment, [part])
+            self._workers[name] = Worker(name, command, own, log, say=_say, on_change=self._write_record)
         _say(f"→ {len(self._workers)} processes of the platform")
         await asyncio.gather(*(worker.start() for worker in self._workers.values()))
         keepers = [worker.keep() for worker in self._workers.values()]

@@ -124,7 +124,7 @@ async def running(
         # Settings to adapters.
         if manifests:
             stack.enter_context(factory.folder_if_needed(settings))
-        secrets = secrets or load_secrets(settings, make=not _elsewhere(parts))
+        secrets = secrets or load_secrets(settings, parts=parts, make=not _elsewhere(parts))
         if workers is None:
             workers = WorkerProcesses()
             stack.push_async_callback(workers.close)

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import secrets as random_secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -128,18 +128,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys of this installation, base64url. A single process makes its own at the first start and keeps them
-    in its data folder.
+    in its data folder. A process of a split installation has those that its parts need (`KEYS_OF`); the
+    others are empty.
     """
 
-    token_key: str
+    token_key: str = ""
     """Ed25519 seed that signs access tokens."""
-    session_key: str
+    session_key: str = ""
     """HMAC key that refresh tokens are derived with."""
-    ticket_key: str
+    ticket_key: str = ""
     """Ed25519 seed that signs tickets."""
-    payments_key: str
+    payments_key: str = ""
     """What the ticket service shows to the payment gateway."""
-    webhook_keys: str
+    webhook_keys: str = ""
     """HMAC keys of payment webhooks, separated by commas: the first signs, all are accepted."""
     gateway_key: str = ""
     """What services in other processes show to the gateway, so that they are not limited as one client
@@ -149,6 +150,9 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What an operator's monitoring shows to the gateway from another machine, as a bearer token. Without
     one, figures and details are for callers on the gateway's own machine.
     """
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
 
     def raw(self, name: str) -> bytes:
         value: str = getattr(self, name)
@@ -251,30 +255,48 @@ def _all_addresses(host: str) -> int:
     return found.version if found.is_unspecified else 0
 
 
+KEYS_OF: Mapping[str, tuple[str, ...]] = {
+    "gateway": ("gateway_key", "metrics_token"),
+    "users": ("token_key", "session_key", "gateway_key"),
+    "events": ("gateway_key",),
+    "tickets": ("ticket_key", "payments_key", "webhook_keys", "gateway_key"),
+    "payments": ("payments_key", "webhook_keys", "gateway_key"),
+}
+"""What each part signs, proves or checks with. Access tokens and ticket codes are checked with public keys,
+which the services publish: nobody else needs what signs them."""
+
 _OPTIONAL = frozenset({"metrics_token"})
+_OF_SEPARATE_PROCESSES = frozenset({"gateway_key", "metrics_token"})
+_SEEDS = ("token_key", "ticket_key", "session_key")
 
 
 def load_secrets(
-    settings: Settings, environment: Mapping[str, str] | None = None, *, make: bool = True
+    settings: Settings,
+    environment: Mapping[str, str] | None = None,
+    *,
+    parts: Collection[str] = tuple(KEYS_OF),
+    make: bool = True,
 ) -> Secrets:
-    """From the environment; what is not there from `keys.toml` in the data folder.
+    """The keys that these parts need, from the environment; what is not there from `keys.toml` in the data
+    folder. Other keys are not read.
 
-    With `make` that file is written at the first start (mode 600). Without, as for a process that shares its
-    keys with others, missing keys raise `SettingsError`.
+    With `make` that file is written at the first start (mode 600), with all keys. Without, as for a process
+    that shares its keys with others, missing keys raise `SettingsError`.
     """
     environment = os.environ if environment is None else environment
-    fields = msgspec.structs.fields(Secrets)
-    needed = [field.name for field in fields if field.required or not (make or field.name in _OPTIONAL)]
-    variables = {field.name: PREFIX + field.name.upper() for field in fields}
+    wanted = [name for name in Secrets.__struct_fields__ if any(name in KEYS_OF[part] for part in parts)]
+    needed = [name for name in wanted if name not in (_OF_SEPARATE_PROCESSES if make else _OPTIONAL)]
+    variables = {name: PREFIX + name.upper() for name in wanted}
     given = {name: environment[variable] for name, variable in variables.items() if variable in environment}
     if any(name not in given for name in needed):
-        given = _kept_secrets(settings.data_folder / "keys.toml", make=make) | given
+        kept = _kept_secrets(settings.data_folder / "keys.toml", make=make)
+        given = {name: key for name, key in kept.items() if name in wanted} | given
     missing = [name for name in needed if not given.get(name)]
     if missing:
-        fix = "is missing; every process needs the same keys, and `houseful keys` makes a set"
+        fix = "is missing; every process that needs it has the same, and `houseful keys` makes a set"
         raise SettingsError({variables[name]: fix for name in missing})
     secrets = Secrets(**given)
-    for name in ("token_key", "ticket_key", "session_key"):
+    for name in (seed for seed in _SEEDS if seed in wanted):
         try:
             length = len(secrets.raw(name))
         except ValueError:
@@ -282,6 +304,13 @@ def load_secrets(
         if length != 32:
             raise SettingsError({PREFIX + name.upper(): "is not 32 bytes in base64url"})
     return secrets
+
+
+def own_environment(environment: Mapping[str, str], parts: Collection[str]) -> dict[str, str]:
+    """`environment` for a process that runs these parts: without the keys that none of them needs."""
+    own = {name for part in parts for name in KEYS_OF[part]}
+    others = {PREFIX + name.upper() for name in Secrets.__struct_fields__ if name not in own}
+    return {name: value for name, value in environment.items() if name not in others}
 
 
 def new_secrets() -> dict[str, str]:
@@ -312,11 +341,13 @@ def _kept_secrets(file: Path, *, make: bool) -> dict[str, str]:
         kept = tomllib.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise SettingsError({str(file): f"can't be read ({error}); restore it from a copy"}) from error
-    fields = msgspec.structs.fields(Secrets)
-    missing = [one.name for one in fields if one.required and not isinstance(kept.get(one.name), str)]
-    if missing:
+    names = Secrets.__struct_fields__
+    missing = [
+        name for name in names if name not in _OF_SEPARATE_PROCESSES and not isinstance(kept.get(name), str)
+    ]
+    if make and missing:
         raise SettingsError({str(file): f"has no {', '.join(missing)}; restore it from a copy"})
-    return {one.name: kept[one.name] for one in fields if one.name in kept}
+    return {name: kept[name] for name in names if isinstance(kept.get(name), str)}
 
 
 def masked(settings: Settings) -> dict[str, Any]:

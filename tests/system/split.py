@@ -14,7 +14,7 @@ from typing import Any, Self
 from engines import ROOT
 from engines.readiness import is_well
 from engines.server import free_port
-from houseful.settings import new_secrets
+from houseful.settings import new_secrets, own_environment
 from tests.support.deployment import PASSWORD
 from tests.system.command_line import clean_environment, run_houseful
 
@@ -64,7 +64,7 @@ class Copy:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
-                env=dict(self._environment),
+                env=own_environment(self._environment, [self.part]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

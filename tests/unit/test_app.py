@@ -92,14 +92,14 @@ async def test_a_service_that_reaches_no_gateway_says_so_and_is_ready(tmp_path: 
     await bus.close()
 
 
-@pytest.mark.parametrize("missing", ["HOUSEFUL_TOKEN_KEY", "HOUSEFUL_GATEWAY_KEY"])
+@pytest.mark.parametrize("missing", ["HOUSEFUL_TICKET_KEY", "HOUSEFUL_GATEWAY_KEY"])
 def test_keys_that_are_missing_are_not_made(tmp_path: Path, missing: str) -> None:
     keys = {f"HOUSEFUL_{name.upper()}": key for name, key in new_secrets().items()}
     del keys[missing]
     said = serve("tickets", tmp_path / "data", **variables(ENGINES | GATEWAYS), **keys)
     assert said == [
         "The configuration can't be used:",
-        f"{missing}: is missing; every process needs the same keys, and `houseful keys` makes a set",
+        f"{missing}: is missing; every process that needs it has the same, and `houseful keys` makes a set",
     ]
     assert not (tmp_path / "data" / "keys.toml").exists()
 

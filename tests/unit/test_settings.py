@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from houseful.settings import Secrets, SettingsError, load_secrets, load_settings, masked
+from houseful.settings import (
+    KEYS_OF,
+    SERVICES,
+    Secrets,
+    SettingsError,
+    load_secrets,
+    load_settings,
+    masked,
+    new_secrets,
+    own_environment,
+)
 
 
 def test_defaults_need_nothing() -> None:
@@ -77,6 +87,52 @@ def test_keys_of_the_environment_win(tmp_path: Path) -> None:
     assert (given.payments_key, given.token_key) == ("mine", kept.token_key)
     with pytest.raises(SettingsError, match="32 bytes"):
         load_secrets(settings, {"HOUSEFUL_TOKEN_KEY": "short"})
+
+
+@pytest.mark.parametrize("part", sorted(KEYS_OF))
+def test_a_part_has_its_own_keys_and_no_other(tmp_path: Path, part: str) -> None:
+    """Whether it is given only those, all of them as before, or a file with all."""
+    settings = load_settings({}, data=str(tmp_path / "none"))
+    every = new_secrets()
+    own = {name: every[name] for name in KEYS_OF[part]}
+    for given in (own, every):
+        environment = {f"HOUSEFUL_{name.upper()}": key for name, key in given.items()}
+        assert load_secrets(settings, environment, parts=[part], make=False) == Secrets(**own)
+    kept = load_settings({}, data=str(tmp_path / "kept"))
+    load_secrets(kept, {})
+    found = load_secrets(kept, {}, parts=[part], make=False)
+    assert {name for name in Secrets.__struct_fields__ if getattr(found, name)} == set(own)
+    for name in set(own) - {"metrics_token"}:
+        less = {f"HOUSEFUL_{one.upper()}": key for one, key in own.items() if one != name}
+        with pytest.raises(SettingsError, match=f"HOUSEFUL_{name.upper()}: is missing"):
+            load_secrets(settings, less, parts=[part], make=False)
+
+
+def test_what_a_process_of_some_parts_is_given() -> None:
+    keys = {f"HOUSEFUL_{name.upper()}": key for name, key in new_secrets().items()}
+    environment = {**keys, "HOUSEFUL_PORT": "8000", "PATH": "/bin"}
+    gateway = own_environment(environment, ["gateway"])
+    assert set(gateway) == {"HOUSEFUL_GATEWAY_KEY", "HOUSEFUL_METRICS_TOKEN", "HOUSEFUL_PORT", "PATH"}
+    assert own_environment(environment, KEYS_OF) == environment
+
+
+def test_a_gateway_has_no_key_that_signs() -> None:
+    assert set(KEYS_OF) == {"gateway", *SERVICES}
+    signers = {
+        name: [part for part in KEYS_OF if name in KEYS_OF[part]]
+        for name in ("token_key", "session_key", "ticket_key")
+    }
+    assert signers == {"token_key": ["users"], "session_key": ["users"], "ticket_key": ["tickets"]}
+    assert set(KEYS_OF["gateway"]) == {"gateway_key", "metrics_token"}
+
+
+def test_keys_of_an_older_version_are_enough(tmp_path: Path) -> None:
+    """A single process of an installation that was made before gateways had keys."""
+    every = new_secrets()
+    names = ("token_key", "session_key", "ticket_key", "payments_key", "webhook_keys")
+    (tmp_path / "keys.toml").write_text("".join(f'{name} = "{every[name]}"\n' for name in names))
+    found = load_secrets(load_settings({}, data=str(tmp_path)), {})
+    assert found == Secrets(**{name: every[name] for name in names})
 
 
 def test_with_all_keys_in_the_environment_nothing_is_written(tmp_path: Path) -> None:

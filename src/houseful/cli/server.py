@@ -87,10 +87,13 @@ def demo(data: Data = None) -> None:
 
 
 def keys() -> None:
-    """Print a fresh set of keys for a split installation, as environment variables."""
-    from houseful.settings import new_secrets
+    """Print a fresh set of keys for a split installation, as environment variables, with the parts that need
+    each."""
+    from houseful.settings import KEYS_OF, new_secrets
 
-    sys.stdout.write("".join(f"HOUSEFUL_{name.upper()}={key}\n" for name, key in new_secrets().items()))
+    for name, key in new_secrets().items():
+        parts = ", ".join(part for part, needed in KEYS_OF.items() if name in needed)
+        sys.stdout.write(f"# for {parts}\nHOUSEFUL_{name.upper()}={key}\n")
 
 
 def _fill(settings: Settings) -> "Fill | None":

@@ -20,7 +20,8 @@ S = TypeVar("S")
 async def open_service_offline(settings: Settings, manifest: Manifest[S]) -> AsyncIterator[S]:
     """Open one service on its store, whether a server runs or not. It cannot call other services."""
     clock, ids = SystemClock(), SystemIds()
-    secrets = load_secrets(settings, make=not factory.is_shared(settings.store_url))
+    shared = factory.is_shared(settings.store_url)
+    secrets = load_secrets(settings, parts=[manifest.name], make=not shared)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings, manifest, clock=clock, ids=ids))
         coordination = factory.open_coordination(settings, clock=clock)
@@ -37,7 +38,7 @@ async def gateway_client(settings: Settings) -> AsyncIterator[AsgiClient]:
     """A client of a running installation's gateway, for a command on a machine of that installation."""
     from houseful.adapters.http.proxy import ServiceProxy
 
-    secrets = load_secrets(settings, make=False)
+    secrets = load_secrets(settings, parts=[GATEWAY], make=False)
     urls = settings.copies(GATEWAY) or [settings.local_url]
     proxy = ServiceProxy(GATEWAY, urls, clock=SystemClock(), answer_seconds=CALL_SECONDS)
     try:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from houseful.cli import root
 from houseful.environment import PREFIX
 from houseful.gateway.management import ManagementEndpoints
-from houseful.settings import Secrets, Settings
+from houseful.settings import KEYS_OF, Secrets, Settings
 
 ROOT = Path(__file__).parents[3]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -25,6 +25,12 @@ SETTINGS = frozenset(PREFIX + field.name.upper() for field in msgspec.structs.fi
 VARIABLES = SETTINGS | SECRETS | {"HOUSEFUL_CONFIG"}
 PAGES = frozenset(ManagementEndpoints([], {}).pages)
 PARTS = ("gateway", "users", "events", "tickets", "payments")
+
+
+def keys_of(part: str) -> set[str]:
+    """The variables of the keys that this part needs, or may have."""
+    return {PREFIX + name.upper() for name in KEYS_OF[part]}
+
 
 INSTALLING = (
     "Dockerfile",

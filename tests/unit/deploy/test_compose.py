@@ -1,5 +1,7 @@
 """compose.yaml: the split on one machine."""
 
+import base64
+import hashlib
 import importlib.resources
 import json
 import re
@@ -9,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema
 import pytest
 
-from houseful.settings import SERVICES, Settings, load_settings
+from houseful.settings import SERVICES, Settings, load_secrets, load_settings
 from tests.unit.deploy.files import (
     OPTIONAL_SECRETS,
     SECRETS,
@@ -17,6 +19,7 @@ from tests.unit.deploy.files import (
     compose_parts,
     composed,
     image_environment,
+    keys_of,
     parse_command,
     seconds,
     stopping_seconds,
@@ -136,10 +139,23 @@ def test_redis_forgets_nothing_while_it_runs_and_everything_when_it_ends() -> No
     assert "volumes" not in services()["redis"]
 
 
+@pytest.mark.parametrize("name", compose_parts())
+def test_a_container_has_the_keys_of_its_parts(name: str) -> None:
+    given = set(services()[name]["environment"]) & SECRETS
+    assert given == {variable for part in compose_parts()[name] for variable in keys_of(part)}
+    example = {variable: _key(environment(name)[variable]) for variable in given}
+    load_secrets(settings(name), example, parts=compose_parts()[name], make=False)
+
+
+def _key(value: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(value.encode()).digest()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize("name", sorted(SECRETS - OPTIONAL_SECRETS))
 def test_it_does_not_start_without_a_key_and_says_how_to_make_them(name: str) -> None:
-    for part in compose_parts():
-        value = services()[part]["environment"][name]
+    keys = [one["environment"][name] for one in services().values() if name in one.get("environment", {})]
+    assert keys
+    for value in keys:
         assert composed(value, KEYS) == KEYS[name]
         with pytest.raises(LookupError, match=r"docker run --rm houseful keys > \.env"):
             composed(value, {})

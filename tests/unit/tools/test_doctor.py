@@ -327,6 +327,16 @@ class TestWhatIsLookedAt:
         assert "HOUSEFUL_TOKEN_KEY is missing" in said(findings, "keys")
         assert not (tmp_path / "data").exists(), "the doctor makes none"
 
+    async def test_keys_of_some_parts_are_enough_for_those(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in new_secrets():
+            monkeypatch.delenv(f"HOUSEFUL_{name.upper()}", raising=False)
+        monkeypatch.setenv("HOUSEFUL_GATEWAY_KEY", new_secrets()["gateway_key"])
+        findings = await all_of(split_settings(tmp_path))
+        assert states(findings)["keys"] == "ok"
+        assert "those of gateway, events are there" in said(findings, "keys")
+
     async def test_a_url_that_makes_no_sense(self, tmp_path: Path) -> None:
         settings = load_settings(
             {}, data=str(tmp_path), bus_url="kafka://one:port", coordination_url="redis://one:port"

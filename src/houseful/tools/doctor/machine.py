@@ -6,14 +6,14 @@ import platform
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from houseful.adapters.sqlite import folder_lock
 from houseful.adapters.sqlite import health as sqlite_health
 from houseful.gateway import find_folder
-from houseful.settings import Settings, SettingsError, load_secrets
+from houseful.settings import KEYS_OF, Settings, SettingsError, load_secrets
 from houseful.tools.doctor.finding import Finding, ok, problem, warning
 
 _SPACE_LEAST = 100 * 2**20
@@ -114,15 +114,24 @@ def own_keys(settings: Settings) -> Finding:
 
 
 def shared_keys(settings: Settings) -> Finding:
-    """Of an installation whose processes have to have the same."""
-    try:
-        load_secrets(settings, make=False)
-    except SettingsError as error:
-        detail = "; ".join(f"{name} {what}" for name, what in error.errors.items())
-        fix = "Give every process the same keys in its environment; `houseful keys` makes a set."
+    """Of an installation whose processes share keys. Each has those of its parts, so that some may be missing
+    here."""
+    wrong: dict[str, Mapping[str, str]] = {}
+    for part in KEYS_OF:
+        try:
+            load_secrets(settings, parts=[part], make=False)
+        except SettingsError as error:
+            wrong[part] = error.errors
+    complete = [part for part in KEYS_OF if part not in wrong]
+    errors = {name: what for found in wrong.values() for name, what in found.items()}
+    unusable = any(not what.startswith("is missing") for what in errors.values())
+    if unusable or not complete:
+        detail = "; ".join(f"{name} {what}" for name, what in errors.items())
+        fix = "Give every process the keys of its parts in its environment; `houseful keys` makes a set."
         return problem("keys", detail, fix)
     file = settings.data_folder / "keys.toml"
-    return (file.exists() and _readable_by_others(file)) or ok("keys", "all are there")
+    which = "all are there" if not wrong else f"those of {', '.join(complete)} are there"
+    return (file.exists() and _readable_by_others(file)) or ok("keys", which)
 
 
 def _readable_by_others(file: Path) -> Finding | None:

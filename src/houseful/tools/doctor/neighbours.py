@@ -76,7 +76,7 @@ async def processes(settings: Settings) -> AsyncIterator[Finding]:
     """Those of other parts, as far as the settings name them. They tell more to who has this installation's
     key."""
     try:
-        key = load_secrets(settings, make=False).gateway_key
+        key = load_secrets(settings, parts=["gateway"], make=False).gateway_key
     except SettingsError:
         key = ""  # which is a finding of its own
     for part in ("gateway", *SERVICES):
