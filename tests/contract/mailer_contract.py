@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.kernel.errors import DomainError
-from houseful.kernel.ports import Attachment, CalendarDate, Letter, Mailer
+from houseful.kernel.ports import Attachment, CalendarDate, Email, Mailer
 
 Arrived = Callable[[], Awaitable[list[EmailMessage]]]
 """What the recipients have, the oldest first."""
 
-LETTER = Letter(
+LETTER = Email(
     id="let_0198c0ffee",
     to_name="Ada Lovelace",
     to_address="ada@example.org",
@@ -64,7 +64,7 @@ class MailerContract:
         assert text_of(message) == "See you there.\n"
 
     async def test_any_script_and_length(self, mailer: Mailer, arrived: Arrived) -> None:
-        letter = Letter(
+        letter = Email(
             id="let_1",
             to_name="Žofia, 小川 ⟨the 2nd⟩",
             to_address="zofia@bücher.example",
@@ -79,7 +79,7 @@ class MailerContract:
         assert text_of(message) == letter.text
 
     async def test_html_and_attachments(self, mailer: Mailer, arrived: Arrived) -> None:
-        letter = Letter(
+        letter = Email(
             id="let_1",
             to_name="Ada",
             to_address="ada@example.org",
@@ -164,7 +164,7 @@ class MailerContract:
 
     async def test_nobody_adds_headers(self, mailer: Mailer, arrived: Arrived) -> None:
         await mailer.send(
-            Letter(
+            Email(
                 id="let_1",
                 to_name="Eve\r\nBcc: all@example.org",
                 to_address="eve@example.org",
@@ -203,6 +203,6 @@ class MailerContract:
     ) -> None:
         with pytest.raises(DomainError):
             await mailer.send(
-                Letter(id="let_1", to_name="Ada", to_address=address, subject="Hello", text="Hello\n")
+                Email(id="let_1", to_name="Ada", to_address=address, subject="Hello", text="Hello\n")
             )
         assert await arrived() == []

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from houseful.kernel.documents import Millis
 from houseful.kernel.email_addresses import NoAddress, parsed
 from houseful.kernel.errors import DomainError, Invalid, Unavailable
-from houseful.kernel.ports import Clock, Letter, Workers
+from houseful.kernel.ports import Clock, Email, Workers
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+( [A-Za-z0-9'-]+)*")
 _NAME_COLUMNS = 60
@@ -54,44 +54,44 @@ class Composer:
         self._clock = clock
         self._workers = workers
 
-    async def compose(self, letter: Letter) -> tuple[Mailbox, bytes]:
+    async def compose(self, email: Email) -> tuple[Mailbox, bytes]:
         """The recipient and the message.
 
         Raises a `DomainError` for an invalid address, and `Unavailable`, also where the workers are
         overloaded: an e-mail can wait.
         """
         try:
-            recipient = Mailbox.of(letter.to_name, letter.to_address)
+            recipient = Mailbox.of(email.to_name, email.to_address)
         except NoAddress as error:
-            raise refused(letter, str(error)) from error
+            raise refused(email, str(error)) from error
         try:
             return recipient, await self._workers.run(
-                written, letter, self.sender, recipient, self._clock.now(), whose=_OUR_WORK
+                written, email, self.sender, recipient, self._clock.now(), whose=_OUR_WORK
             )
         except DomainError as busy:
             raise Unavailable(busy.detail) from busy
 
 
-def written(letter: Letter, sender: Mailbox, recipient: Mailbox, now: Millis) -> bytes:
+def written(email: Email, sender: Mailbox, recipient: Mailbox, now: Millis) -> bytes:
     """The whole message."""
     whom = [sender.folded("From"), recipient.folded("To")]
     domain = sender.wire.rpartition("@")[2]
-    return "\r\n".join(whom).encode() + b"\r\n" + _message(letter, domain, now).as_bytes()
+    return "\r\n".join(whom).encode() + b"\r\n" + _message(email, domain, now).as_bytes()
 
 
-def _message(letter: Letter, domain: str, now: Millis) -> EmailMessage:
+def _message(email: Email, domain: str, now: Millis) -> EmailMessage:
     message = EmailMessage(policy=_POLICY)
-    message["Subject"] = one_line(letter.subject)
+    message["Subject"] = one_line(email.subject)
     message["Date"] = formatdate(now / 1000)
-    message["Message-ID"] = f"<{letter.id}@{domain}>"
+    message["Message-ID"] = f"<{email.id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text)
-    if letter.html is not None:
-        message.add_alternative(letter.html, subtype="html")
-    if letter.date is not None:  # where phones look for it; as a file it comes as well
-        text, method = letter.date.content.decode(), letter.date.method
+    message.set_content(email.text)
+    if email.html is not None:
+        message.add_alternative(email.html, subtype="html")
+    if email.date is not None:  # where phones look for it; as a file it comes as well
+        text, method = email.date.content.decode(), email.date.method
         message.add_alternative(text, subtype="calendar", params={"method": method})
-    for attachment in letter.attachments:
+    for attachment in email.attachments:
         maintype, _, subtype = attachment.media_type.partition("/")
         message.add_attachment(
             attachment.content,
@@ -103,8 +103,8 @@ def _message(letter: Letter, domain: str, now: Millis) -> EmailMessage:
     return message
 
 
-def refused(letter: Letter, why: str) -> DomainError:
-    return Invalid("mail_refused", f"Mail to {letter.to_address!r} is refused: {one_line(why)}")
+def refused(email: Email, why: str) -> DomainError:
+    return Invalid("mail_refused", f"Mail to {email.to_address!r} is refused: {one_line(why)}")
 
 
 def one_line(text: str) -> str:

@@ -11,7 +11,7 @@ import aiosmtplib
 from houseful.adapters.mime import Composer, refused
 from houseful.kernel import private_files
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.ports import Clock, Letter, Workers
+from houseful.kernel.ports import Clock, Email, Workers
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}")
 
@@ -26,14 +26,14 @@ class FolderMailer:
         self._folder = folder
         self._composer = Composer(sender, clock, workers)
 
-    async def send(self, letter: Letter) -> None:
-        if not _SAFE_ID.fullmatch(letter.id):
-            raise ValueError(f"{letter.id!r} is no file name")
-        _, content = await self._composer.compose(letter)
+    async def send(self, email: Email) -> None:
+        if not _SAFE_ID.fullmatch(email.id):
+            raise ValueError(f"{email.id!r} is no file name")
+        _, content = await self._composer.compose(email)
         try:
-            await asyncio.to_thread(self._write, letter.id, content)
+            await asyncio.to_thread(self._write, email.id, content)
         except OSError as error:
-            raise Unavailable(f"the letter can't be written: {error}") from error
+            raise Unavailable(f"the e-mail can't be written: {error}") from error
 
     def _write(self, id: str, content: bytes) -> None:
         private_files.make_folder(self._folder)
@@ -43,7 +43,7 @@ class FolderMailer:
             output.write(content)
             output.flush()
             os.fsync(output.fileno())
-        draft.replace(self._folder / f"{id}.eml")  # nobody sees half a letter
+        draft.replace(self._folder / f"{id}.eml")  # nobody sees half an e-mail
 
 
 class SmtpMailer:
@@ -69,12 +69,12 @@ class SmtpMailer:
         self._start_tls = False if self._tls else _start_tls(parts.query, demanded=self._user is not None)
         self._timeout_seconds = timeout_seconds
 
-    async def send(self, letter: Letter) -> None:
+    async def send(self, email: Email) -> None:
         """Raises a `DomainError` where the server refuses the recipient or the e-mail for good.
 
         A refusal of our password or our sender address is not the recipient's fault: it raises `Unavailable`.
         """
-        recipient, content = await self._composer.compose(letter)
+        recipient, content = await self._composer.compose(email)
         sender = self._composer.sender
         plain = recipient.wire.isascii() and sender.wire.isascii()
         try:
@@ -92,11 +92,11 @@ class SmtpMailer:
                 timeout=self._timeout_seconds,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _outcome(letter, error.recipients[0]) from error
+            raise _outcome(email, error.recipients[0]) from error
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
-            raise _outcome(letter, error) from error
+            raise _outcome(email, error) from error
         except aiosmtplib.SMTPNotSupported as error:
-            raise refused(letter, str(error)) from error
+            raise refused(email, str(error)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Unavailable(f"the mail server {self._host}:{self._port}: {error}") from error
 
@@ -114,7 +114,7 @@ def _start_tls(query: str, *, demanded: bool) -> bool | None:
             raise ValueError(f"starttls is yes or no, not {other}")
 
 
-def _outcome(letter: Letter, error: aiosmtplib.SMTPResponseException) -> Exception:
+def _outcome(email: Email, error: aiosmtplib.SMTPResponseException) -> Exception:
     if 500 <= error.code < 600:
-        return refused(letter, f"{error.code} {error.message}")
-    return Unavailable(f"the mail server wants the letter later: {error.code} {error.message}")
+        return refused(email, f"{error.code} {error.message}")
+    return Unavailable(f"the mail server wants the e-mail later: {error.code} {error.message}")

@@ -1,8 +1,8 @@
-"""Venues of our own making, for demos, tests and measurements: a theatre, an arena and a stadium of any size.
+"""Generated venues for demos, tests and benchmarks: a theatre, an arena and a stadium of any size.
 
-Each function returns `(plan, areas, prices)`: a seating plan in pretix's JSON format as plain dicts, the
-standing areas beside it, and a suggested price in minor units for every category. The number of places is
-exactly the one asked for. The same number always gives the same venue, down to the seat_guids.
+Each function returns `(plan, areas, prices)`: a seating plan in pretix's JSON format as plain dicts, standing
+areas, and a suggested price in minor units for every category. The number of seats and standing places is
+exactly the requested one. The same number always gives the same venue, down to the seat_guids.
 
 One metre is 40 units: a seat is half a metre wide, a pitch 105 metres long.
 """
@@ -25,7 +25,7 @@ _Row = tuple[str, list[tuple[str, _Point]]]  # the row's name, and category and 
 
 
 class _Line(NamedTuple):
-    """One row of one section before it is seated: a curve of some length, and the points along it."""
+    """One row of one section before seats are placed: a curve, its length, and the points along it."""
 
     length: float
     at: Callable[[float], _Point]
@@ -34,7 +34,7 @@ class _Line(NamedTuple):
         return max(0, math.floor((self.length - _AISLE) / _SEAT) + 1)
 
     def seats(self, count: int) -> list[_Point]:
-        """`count` seats in the middle, spread out a little if there is room."""
+        """`count` seats in the middle, spread a little if there is room."""
         usable = self.length - _AISLE
         step = min(usable / (count - 1), _SEAT * _LOOSEST) if count > 1 else 0.0
         start = (self.length - step * (count - 1)) / 2
@@ -42,7 +42,7 @@ class _Line(NamedTuple):
 
 
 class _Drawing:
-    """A plan in the making, in absolute coordinates."""
+    """A plan under construction, in absolute coordinates."""
 
     def __init__(self, name: str, categories: dict[str, int]) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class _Drawing:
         self.shapes: list[tuple[str, float, float, float, float, str]] = []
 
     def zone(self, name: str, code: str, rows: Iterable[_Row]) -> None:
-        """`rows` are (name, [(category, place), …]); seats are numbered from 1. Empty ones are left out."""
+        """`rows` are (name, [(category, point), …]). Seats are numbered from 1. Empty rows are left out."""
         kept = [row for row in rows if row[1]]
         if kept:
             self.zones.append((name, code, kept))
@@ -172,8 +172,11 @@ def _boxes(seats: int, stalls: int, radius: float, half_angle: float, width: flo
 
 
 def _tier(drawing: _Drawing, name: str, code: str, count: int, radius: float, half_angle: float) -> int:
-    """Adds a fan of curved rows from `radius` outwards; returns how many rows it took. The stalls are one
-    zone with aisles in its rows, the circles a zone for each third."""
+    """Add a fan of curved rows from `radius` outwards.
+
+    Returns the number of rows. The stalls are one zone with aisles in its rows; the circles have a zone for
+    each third.
+    """
     wide = 2 * half_angle * radius / _SEAT
     parts = 1 if wide < 12 else 2 if wide < 18 else 3
 
@@ -367,8 +370,7 @@ def _ring_line(
 
 
 def _fill(count: int, row_lines: Callable[[int], list[_Line]]) -> list[list[list[_Point]]]:
-    """Rows of seats by line, as many rows as `count` seats need; what is too much is left out evenly
-    everywhere."""
+    """Rows of seats by line, as many rows as `count` seats need. The surplus is left out evenly."""
     rows: list[list[_Line]] = []
     held = 0
     while held < count:

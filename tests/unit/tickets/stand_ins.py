@@ -11,7 +11,7 @@ import msgspec
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.adapters.sqlite.transaction import SqliteTransaction
 from houseful.kernel.errors import Conflict, Unavailable
-from houseful.kernel.ports import Clock, Ids, Letter, PaymentIntent, ServiceResponse
+from houseful.kernel.ports import Clock, Email, Ids, PaymentIntent, ServiceResponse
 from houseful.payments import domain as processor
 from houseful.payments.domain import Intent
 from houseful.seating.parsing import StandingArea, parse_plan, plan_hash
@@ -181,12 +181,12 @@ def _seen(intent: Intent) -> PaymentIntent:
 
 
 class Letterbox:
-    """A `Mailer`. `answer` may raise for a letter."""
+    """A `Mailer`. `answer` may raise for an e-mail."""
 
     def __init__(self) -> None:
-        self.got: list[Letter] = []
-        self.answer: Callable[[Letter], None] = lambda letter: None
+        self.got: list[Email] = []
+        self.answer: Callable[[Email], None] = lambda email: None
 
-    async def send(self, letter: Letter) -> None:
-        self.answer(letter)
-        self.got.append(copy.copy(letter))
+    async def send(self, email: Email) -> None:
+        self.answer(email)
+        self.got.append(copy.copy(email))

@@ -4,7 +4,7 @@ import pytest
 
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.kernel.errors import Invalid, Unavailable
-from houseful.kernel.ports import Letter
+from houseful.kernel.ports import Email
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.emails import Proofs, QueuedLetter, shown_name
 from houseful.webapi.problems import status_of
@@ -30,7 +30,7 @@ async def send(world: World) -> int:
     return len(world.letterbox.got)
 
 
-def proof_in(letter: Letter) -> str:
+def proof_in(letter: Email) -> str:
     [line] = [line for line in letter.text.splitlines() if "/letters/" in line]
     return line.rpartition("/")[2]
 
@@ -172,7 +172,7 @@ async def test_letters_go_without_limits_that_can_not_be_reached(
 # What does not arrive
 
 
-def no_mailbox(letter: Letter) -> None:
+def no_mailbox(letter: Email) -> None:
     if letter.to_address == "bea@example.org":
         raise Invalid("mail_refused", "There is no such mailbox.")
 

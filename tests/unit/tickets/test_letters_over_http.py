@@ -6,7 +6,7 @@ import icalendar
 import pytest
 
 from houseful.kernel.errors import Invalid
-from houseful.kernel.ports import Letter
+from houseful.kernel.ports import Email
 from houseful.kernel.roles import Role
 from tests.support.deployment import House
 
@@ -96,7 +96,7 @@ async def refuse_letters_to(house: House, address: str) -> None:
     post = house.app.services["tickets"].post
     send = post._mailer.send
 
-    async def picky(letter: Letter) -> None:
+    async def picky(letter: Email) -> None:
         if letter.to_address == address:
             raise Invalid("mail_refused", "There is no such mailbox.")
         await send(letter)

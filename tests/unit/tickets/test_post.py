@@ -10,7 +10,7 @@ import pytest
 
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.kernel.errors import Invalid, Overloaded, Unavailable
-from houseful.kernel.ports import Letter
+from houseful.kernel.ports import Email
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
 from houseful.tickets.documents import email_text
@@ -93,7 +93,7 @@ async def test_a_mailer_that_is_down_is_tried_again_and_later_each_time(world: W
     await world.show()
     order_id = await bought(world, "A-1")
 
-    def down(letter: Letter) -> None:
+    def down(letter: Email) -> None:
         raise Unavailable("no route to the post office")
 
     world.letterbox.answer = down
@@ -119,7 +119,7 @@ async def test_a_refused_address_is_given_up_and_remembered(world: World) -> Non
     await world.show()
     order_id = await bought(world, "A-1")
 
-    def refuse(letter: Letter) -> None:
+    def refuse(letter: Email) -> None:
         raise Invalid("address_refused", "There is no such mailbox.")
 
     world.letterbox.answer = refuse

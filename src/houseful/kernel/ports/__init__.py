@@ -5,7 +5,7 @@ Each docstring is the contract that every adapter is tested on.
 
 from houseful.kernel.ports.bus import Bus, BusInspection, Delivery, Envelope, Subscription
 from houseful.kernel.ports.coordination import Coordination
-from houseful.kernel.ports.mail import Attachment, CalendarDate, Letter, Mailer
+from houseful.kernel.ports.mail import Attachment, CalendarDate, Email, Mailer
 from houseful.kernel.ports.payments import PaymentGateway, PaymentIntent
 from houseful.kernel.ports.services import ServiceClient, ServiceResponse
 from houseful.kernel.ports.store import Outbox, OutboxRow, OutboxStats, Reader, Store, Transaction
@@ -20,9 +20,9 @@ __all__ = [
     "Clock",
     "Coordination",
     "Delivery",
+    "Email",
     "Envelope",
     "Ids",
-    "Letter",
     "Mailer",
     "Outbox",
     "OutboxRow",

@@ -18,7 +18,7 @@ class CalendarDate(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class Email(msgspec.Struct, frozen=True, kw_only=True):
     """An e-mail. Texts are UTF-8.
 
     The Message-ID is made of `id`, so that duplicates are recognisable. `date` is an alternative of the text
@@ -36,7 +36,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mailer(Protocol):
-    async def send(self, letter: Letter) -> None:
+    async def send(self, email: Email) -> None:
         """Send one e-mail.
 
         Raises `Unavailable` for a failure that may pass, and a `DomainError` for an address that is refused

@@ -14,7 +14,7 @@ from houseful.kernel.ports import (
     Attachment,
     Clock,
     Coordination,
-    Letter,
+    Email,
     Mailer,
     Store,
     Transaction,
@@ -204,7 +204,7 @@ class Post:
 
     # What is written
 
-    async def _written(self, claimed: _Claimed) -> Letter:
+    async def _written(self, claimed: _Claimed) -> Email:
         queued, order, recipient = claimed
         show, layout = await self._inventory.hall(order.event_id)
         order_view = schemas.order_view(order, show, layout, self._clock.now())
@@ -232,7 +232,7 @@ class Post:
                 Attachment(filename="tickets.pdf", media_type="application/pdf", content=pdf),
                 Attachment(filename="event.ics", media_type="text/calendar", content=date.content),
             )
-        return Letter(
+        return Email(
             id=queued.id.replace(":", "-"),
             to_name=shown_name(order.buyer_name) if named else "",
             to_address=order.buyer_email,

@@ -1,8 +1,8 @@
-"""Is everything there that this installation needs? Each answer comes with what to do about it. Changes
-nothing, but for a key in Redis that is gone within a second.
+"""The doctor: examines everything that an installation needs. Each finding comes with a fix.
 
-What is looked at follows from the settings' URLs. Beside `app.py` and `adapters/factory.py` this is the one
-place that asks what kind of installation it is: what is not used is not to be looked at.
+Changes nothing, except for a key in Redis that expires within a second. The URLs of the settings select the
+examiners. Beside `app.py` and `adapters/factory.py` this is the one module that asks for the kind of
+installation: unused engines are not examined.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ _COORDINATIONS: Mapping[str, Examiner] = {
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """In the order in which things depend on each other."""
+    """Run the examiners in the order of dependencies."""
     yield machine.python()
     yield machine.clock()
     if not (is_shared(settings.store_url) and is_shared(settings.bus_url)):
@@ -56,7 +56,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _complaining(examiner: Examiner, settings: Settings) -> AsyncIterator[Finding]:
-    """A setting that can't be used is a finding too."""
+    """An invalid setting becomes a finding."""
     try:
         async for finding in examiner(settings):
             yield finding

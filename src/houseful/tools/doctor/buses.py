@@ -1,4 +1,4 @@
-"""The bus: whether it is there, what its topics are like, and who is behind."""
+"""The bus: its reachability, its topics, and the lag of its groups."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LAG_MOST = 1000
 _KEPT_MILLIS = 7 * 24 * 3600 * 1000
-"""As long as an outbox keeps what it has published, and a service may be away."""
+"""The retention of published outbox rows, and the longest outage of a service."""
 
 
 async def local(settings: Settings) -> AsyncIterator[Finding]:
@@ -43,8 +43,10 @@ async def local(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _lost(settings: Settings) -> Finding | None:
-    """Messages that were sent and are not on the bus, by what the outboxes say. Nothing where they can't be
-    read: that is said of the stores."""
+    """Messages that the outboxes have sent and the bus lacks.
+
+    Returns None for unreadable stores, which have findings of their own.
+    """
     try:
         async with opened_installation(settings) as installation:
             lost = await lost_on_bus(installation)

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what to do about it."""
+"""One examined fact, and a fix."""
 
 from typing import Literal
 
@@ -9,8 +9,9 @@ _CLOCK_MOST_SECONDS = 30.0
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` "problem" means that something does not work; "warning" that it will not for long, or is not as
-    it should be."""
+    """`state` "problem" means that something does not work. "warning" means that it will not work for long,
+    or deviates from the recommendation.
+    """
 
     name: str
     state: Literal["ok", "warning", "problem"]
@@ -19,7 +20,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ok(name: str, detail: str, fix: str | None = None) -> Finding:
-    """`fix` is for what might be better still."""
+    """`fix` is a possible improvement."""
     return Finding(name=name, state="ok", detail=detail, fix=fix)
 
 
@@ -32,7 +33,7 @@ def problem(name: str, detail: str, fix: str) -> Finding:
 
 
 def clock_of(whose: str, ahead_seconds: float) -> Finding:
-    """Deadlines of holds and orders are written by one machine and read by others."""
+    """The skew of a clock. One machine writes deadlines of holds and orders, other machines read them."""
     name = f"clock of {whose}"
     apart = abs(ahead_seconds)
     if apart <= _CLOCK_GOOD_SECONDS:

@@ -37,7 +37,7 @@ def clock() -> Finding:
 
 
 def embedded(settings: Settings) -> Iterator[Finding]:
-    """What an installation needs that keeps something in its data folder."""
+    """Requirements of an installation with files in its data folder."""
     yield _sqlite()
     yield from _folder(settings.data_folder)
     yield _server(settings.data_folder)
@@ -83,7 +83,10 @@ def _server(folder: Path) -> Finding:
 
 
 def links(settings: Settings) -> Finding:
-    """Where letters lead. The server that runs may have been told another host than this command."""
+    """The URL that links in e-mails lead to.
+
+    A running server may have another host setting than this command.
+    """
     holder = folder_lock.holder(settings.data_folder)
     url = settings.public_url or (holder.links if holder else "") or settings.base_url
     if settings.public_url:
@@ -106,7 +109,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def own_keys(settings: Settings) -> Finding:
-    """Of an installation that makes its own."""
+    """The keys of an installation that makes its own."""
     file = settings.data_folder / "keys.toml"
     if not file.exists():
         return ok("keys", "will be made at the first start, or come from the environment")
@@ -114,8 +117,10 @@ def own_keys(settings: Settings) -> Finding:
 
 
 def shared_keys(settings: Settings) -> Finding:
-    """Of an installation whose processes share keys. Each has those of its parts, so that some may be missing
-    here."""
+    """The keys of an installation whose processes share keys.
+
+    A process has the keys of its parts, so that some may be missing here.
+    """
     wrong: dict[str, Mapping[str, str]] = {}
     for part in KEYS_OF:
         try:

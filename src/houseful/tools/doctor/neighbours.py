@@ -1,4 +1,4 @@
-"""Who else is asked: Redis, the other processes, the mail server."""
+"""Other servers: Redis, the other processes, the mail server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -73,8 +73,10 @@ def _memory(health: "Health", limit: int) -> Finding:
 
 
 async def processes(settings: Settings) -> AsyncIterator[Finding]:
-    """Those of other parts, as far as the settings name them. They tell more to who has this installation's
-    key."""
+    """The processes of other parts, as far as the settings name them.
+
+    They report more to holders of the installation's key.
+    """
     try:
         key = load_secrets(settings, parts=["gateway"], make=False).gateway_key
     except SettingsError:

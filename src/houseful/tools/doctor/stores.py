@@ -1,4 +1,4 @@
-"""Where the services keep their documents, and which messages are stuck there."""
+"""The stores of the services, and their stuck messages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -102,7 +102,7 @@ def mongo_findings(health: "Health") -> Iterator[Finding]:
 
 
 async def _consistency(settings: Settings) -> AsyncIterator[Finding]:
-    """Whether they are the stores that the others have worked with."""
+    """Whether the stores are consistent with each other."""
     try:
         found = await store_consistency.find_inconsistencies(settings)
     except Unavailable as error:

@@ -1,4 +1,4 @@
-"""Admissions: what the gate has answered, and what became of the tickets."""
+"""Admissions: the verdicts of scans, and the states of their tickets."""
 
 from collections import defaultdict
 
@@ -8,7 +8,7 @@ from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 
 async def admissions(installation: Installation) -> Snapshot:
-    """C10: a ticket admits at most once, and is used exactly where a scan says that it admitted."""
+    """C10: a ticket admits at most once, and is used if and only if a scan admitted it."""
     store = installation.stores.get("tickets")
     if store is None:
         return Snapshot([], "no tickets yet")

@@ -1,4 +1,4 @@
-"""Deadlines of whatever somebody has to finish."""
+"""Deadlines of unfinished work."""
 
 from houseful.kernel.documents import Millis
 from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
@@ -7,15 +7,15 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 LATE_MILLIS = 30_000
-"""How long after its deadline something may still be open."""
+"""The longest time that work may stay open after its deadline."""
 _PAGE = 1000
 
 
 async def deadlines(installation: Installation) -> Snapshot:
-    """C7: nothing that somebody has to finish is open for more than 30 s after its time.
+    """C7: no unfinished work is open for more than 30 s after its deadline.
 
-    What ends by itself is no finding: an unpaid order has expired when its time has passed, whether anybody
-    writes that down or not.
+    States that end by themselves are no violations: an unpaid order has expired at its deadline, whether its
+    document says so or not.
     """
     latest = installation.clock.now() - LATE_MILLIS
     violations = []

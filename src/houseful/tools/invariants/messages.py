@@ -11,7 +11,7 @@ _NOT_THERE = "is not on the bus, where it should be by now"
 
 
 async def outbox_and_bus(installation: Installation) -> Snapshot:
-    """C4: what was sent is numbered without gaps, published, and on the bus."""
+    """C4: sent messages are numbered without gaps, published, and on the bus."""
     violations: list[Violation] = []
     count = 0
     now = installation.clock.now()
@@ -38,7 +38,7 @@ async def outbox_and_bus(installation: Installation) -> Snapshot:
 
 
 async def lost_on_bus(installation: Installation) -> list[Violation]:
-    """Of what C4 finds, the messages that the bus should have and does not."""
+    """The violations of C4 for messages that are missing on the bus."""
     return [one for one in (await outbox_and_bus(installation)).violations if one.detail == _NOT_THERE]
 
 

@@ -1,4 +1,4 @@
-"""Money: what was taken, and what it was taken for."""
+"""Money: payments, and the orders that they pay for."""
 
 from collections import defaultdict
 
@@ -8,8 +8,10 @@ from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 
 async def money(installation: Installation) -> Snapshot:
-    """C2: captured − refunded = the totals of confirmed orders; no authorisation stays open that nobody will
-    settle, and a cancelled order has nothing that could still be paid."""
+    """C2: captured − refunded = the totals of confirmed orders.
+
+    No authorisation stays open unsettled, and no cancelled order has a payment that could still be made.
+    """
     intents: dict[str, list[Intent]] = defaultdict(list)
     orders: dict[str, Order] = {}
     if (store := installation.stores.get("payments")) is not None:
@@ -33,8 +35,7 @@ async def money(installation: Installation) -> Snapshot:
 
 
 def _unknown_payment(intents: list[Intent]) -> list[str]:
-    """Somebody else may use the processor too; but what it took for an order of ours that does not exist is
-    lost."""
+    """Other merchants may use the processor too. A payment for a missing order of ours is lost money."""
     return [
         f"{intent.id} took {intent.captured_minor - intent.refunded_minor} for an order that does not exist"
         for intent in intents

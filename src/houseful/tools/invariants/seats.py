@@ -1,4 +1,4 @@
-"""Seats, their tickets, orders and plans: all of it in one service's store."""
+"""Seats, tickets, orders and plans, all in one service's store."""
 
 from collections import Counter, defaultdict
 
@@ -12,7 +12,8 @@ from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 async def seats_tickets_orders(installation: Installation) -> Snapshot:
     """C1, both ways: a sold seat has exactly one living ticket and a confirmed order, and the other way
-    round."""
+    round.
+    """
     store = installation.stores.get("tickets")
     if store is None:
         return Snapshot([], "no seats yet")
@@ -75,8 +76,10 @@ def _seat(
 
 
 async def seats_and_plans(installation: Installation) -> Snapshot:
-    """C9: an event that is ready has exactly the seats of its plan, each once; and the figures by which it is
-    sold out count the seats that are blocked."""
+    """C9: a ready event has exactly the seats of its plan, each once.
+
+    The counters that decide "sold out" include the blocked seats.
+    """
     store = installation.stores.get("tickets")
     if store is None:
         return Snapshot([], "no events yet")

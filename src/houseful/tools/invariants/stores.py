@@ -1,5 +1,7 @@
-"""Stores: whether they are the ones that have worked together, and whether what they say of each other's
-documents and messages is so. An older copy of one is found by any of these."""
+"""Stores: their watermarks, and the references between their documents and messages.
+
+Any of these checks detects a store restored from an older copy.
+"""
 
 from houseful.events.domain import Event
 from houseful.kernel.ports import Reader
@@ -20,7 +22,7 @@ _SENDERS = {message.about: message.sender for message in MESSAGES.values()}
 
 
 async def known_stores(installation: Installation) -> Snapshot:
-    """C13: each store is the one that the others remember, and not younger."""
+    """C13: each store is the one that the others have recorded, and no older copy."""
     watermarks = {
         service: await watermarks_of(installation.stores[service])
         if service in installation.stores
@@ -35,7 +37,7 @@ async def known_stores(installation: Installation) -> Snapshot:
 
 
 async def applied_messages(installation: Installation) -> Snapshot:
-    """C5: what was sent was applied by whoever handles it, and nothing was applied that was not sent."""
+    """C5: every sent message was applied by its receivers, and no message was applied that was not sent."""
     lags = {} if installation.bus is None else await installation.bus.lags()
     violations: list[Violation] = []
     count = 0
@@ -59,7 +61,7 @@ async def applied_messages(installation: Installation) -> Snapshot:
 
 
 async def _waiting(store: Reader) -> set[str]:
-    """What waits for a person, which `houseful messages` shows."""
+    """The parked keys and dead letters, which wait for an operator."""
     waiting = {one.id async for one in all_documents(store, Parked)}
     async for letter in all_documents(store, DeadLetter):
         if letter.envelope is not None:
@@ -68,7 +70,7 @@ async def _waiting(store: Reader) -> set[str]:
 
 
 async def _sent(installation: Installation, sender: str) -> tuple[dict[str, int], dict[str, int]]:
-    """The last number of each aggregate, and the last that should have been applied by now."""
+    """By aggregate, the last number sent, and the last number that is due to be applied."""
     sent: dict[str, int] = {}
     due: dict[str, int] = {}
     store = installation.stores.get(sender)
@@ -113,7 +115,7 @@ def _not_applied(receiver: str, sender: str, inbox: dict[str, int], due: dict[st
 
 
 async def published_events(installation: Installation) -> Snapshot:
-    """C14: a published event has a hall, and the other way round."""
+    """C14: a published event has a show with seats, and the other way round."""
     events, tickets = installation.stores.get("events"), installation.stores.get("tickets")
     shows: set[str] = set()
     if tickets is not None:
@@ -140,7 +142,7 @@ async def published_events(installation: Installation) -> Snapshot:
 
 
 async def accounts(installation: Installation) -> Snapshot:
-    """C15: whoever made an event or bought something has an account."""
+    """C15: every organizer of an event and every buyer has an account."""
     users, events, tickets = (installation.stores.get(name) for name in ("users", "events", "tickets"))
     people: dict[str, str] = {}
     if tickets is not None:
