@@ -15,7 +15,7 @@ COPIES = 5
 
 async def test_what_several_write_down_first_is_written_once(tmp_path: Path) -> None:
     store = SqliteStore.open(tmp_path / "one.db", WATERMARK_DOCUMENTS, clock=SystemClock(), ids=SystemIds())
-    everybody_has_looked = asyncio.Barrier(COPIES)
+    all_have_read = asyncio.Barrier(COPIES)
     first_try = set(range(COPIES))
     known = KnownStore(id="users", store_id="sto_1", installation="sto_1", created_at=1, age=1, aged_at=1)
     topic = KnownTopic(id="users", length=3)
@@ -26,7 +26,7 @@ async def test_what_several_write_down_first_is_written_once(tmp_path: Path) -> 
             await _put_topic(tx, topic)
             if copy in first_try:
                 first_try.discard(copy)
-                await everybody_has_looked.wait()
+                await all_have_read.wait()
 
         await store.transact(work)
 

@@ -43,7 +43,7 @@ class FolderMailer:
             output.write(content)
             output.flush()
             os.fsync(output.fileno())
-        draft.replace(self._folder / f"{id}.eml")  # nobody sees half an e-mail
+        draft.replace(self._folder / f"{id}.eml")  # readers never see a partial e-mail
 
 
 class SmtpMailer:

@@ -31,7 +31,7 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
 
         table = Table(box=None, show_header=False, pad_edge=False)
         for _ in range(3):
-            table.add_column(overflow="fold")  # a path or a URL that is cut off helps nobody
+            table.add_column(overflow="fold")  # a truncated path or URL is useless
         for finding in findings:
             table.add_row(_MARKS[finding.state], finding.name, escape(finding.detail))
             if finding.fix:

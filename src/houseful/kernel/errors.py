@@ -42,35 +42,35 @@ class DomainError(Exception):
 
 
 class Malformed(DomainError):
-    """What was sent can't be understood, or is not signed by who says to have sent it."""
+    """The request is unreadable, or its signature is not that of the named sender."""
 
 
 class Unauthenticated(DomainError):
-    """Nobody knows who asks."""
+    """The client is not identified."""
 
 
 class Forbidden(DomainError):
-    """It is known who asks, and they may not."""
+    """The client is identified and not permitted."""
 
 
 class NotFound(DomainError):
-    """There is no such thing, or it is somebody else's."""
+    """The object does not exist, or belongs to another account."""
 
 
 class StateConflict(DomainError):
-    """The state of things does not allow it, or not any more."""
+    """The state of the object does not permit the request."""
 
 
 class Invalid(DomainError):
-    """Some field is not as it has to be; `errors` says which."""
+    """A field is invalid; `errors` names it."""
 
 
 class LimitReached(DomainError):
-    """Too much by one client."""
+    """The client has exceeded a limit of its own."""
 
 
 class Overloaded(DomainError):
-    """Too much by all clients together."""
+    """All clients together have exceeded a limit."""
 
 
 def not_found(what: str) -> NotFound:

@@ -2,7 +2,7 @@
 
 from iso4217 import Currency
 
-# Units of account in which nobody is asked a price, though ISO 4217 gives them minor units.
+# Units of account, never used for prices, though ISO 4217 gives them minor units.
 _FUNDS = frozenset({"BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW"})
 # Money of the past in which earlier versions sold; what was sold stays readable.
 _WITHDRAWN = {"BGN": 2}

@@ -242,7 +242,7 @@ class Consumer:
                 seconds = max(0, now - item.envelope.time) / 1000
                 metrics.APPLIED_SECONDS.labels(self._service).observe(seconds)
             elif outcome is Outcome.DUPLICATE:
-                metrics.COPIES.labels(self._service).inc()
+                metrics.DUPLICATES.labels(self._service).inc()
             elif outcome is Outcome.GAP:
                 metrics.GAPS.labels(self._service).inc()
             elif outcome is Outcome.DEAD:

@@ -24,7 +24,7 @@ APPLIED_SECONDS = Histogram(
     ["service"],
     buckets=_SECONDS,
 )
-COPIES = Counter(
+DUPLICATES = Counter(
     "houseful_messages_copies_total", "Messages skipped because they were applied before", ["service"]
 )
 GAPS = Counter(

@@ -78,5 +78,5 @@ def _error_of(answer: ServiceResponse, what: str) -> DomainError | Unavailable:
     except msgspec.MsgspecError:
         return unclear  # it came from something in between
     if answer.status == 404 and said.code != "intent_not_found":
-        return unclear  # somebody else's 404, such as that of a gateway without this service
+        return unclear  # a 404 of another server, such as a gateway without this service
     return error_of(answer.status, said.code, said.detail, said.errors)

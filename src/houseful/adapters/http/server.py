@@ -358,8 +358,8 @@ async def serve(
     loop.add_signal_handler(signal.SIGINT, server.stop)
     watch = asyncio.create_task(_watch(server, on_ready))
     try:
-        # uvloop accepts one connection in each turn of the loop for each socket that listens. While turns are
-        # long, newcomers would be kept out by those who are in.
+        # uvloop accepts one connection per listening socket in each turn of the loop. While turns are long,
+        # open connections would keep new ones waiting.
         more = [listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)]
         await server.serve(sockets=[listener, *more])
         if server.server_state.tasks:  # those that have just been cancelled

@@ -48,7 +48,7 @@ class _Batch:
 
     def _finish(self) -> None:
         if self.done.done():
-            return  # whoever waited was cancelled
+            return  # the caller was cancelled
         if self._failure is None:
             self.done.set_result(None)
         else:
@@ -112,4 +112,4 @@ class KafkaProducer:
             self._producer.poll(_POLL_SECONDS)
         if self._producer.flush(self._patience_seconds):
             self._producer.purge()
-            self._producer.flush(self._patience_seconds)  # reports what was purged to those who wait for it
+            self._producer.flush(self._patience_seconds)  # reports purged records to their callers

@@ -55,7 +55,7 @@ def _envelope(message: Message) -> Envelope | None:
     key = message.key()
     if key is None or headers.get("ce_specversion") != _SPECVERSION:
         return None
-    traceparent = headers.get("ce_traceparent")  # whoever has none may say so with an empty one
+    traceparent = headers.get("ce_traceparent")  # a sender without a trace may send an empty header
     try:
         return Envelope(
             id=headers["ce_id"].decode(),

@@ -98,7 +98,7 @@ async def _fill(database: Database, collection: Collection, wanted: dict[str, Ro
                 change["$set"] = there
             if gone := dict.fromkeys(new - copies.keys(), ""):
                 change["$unset"] = gone
-            # Unless somebody has changed it meanwhile, and with that has written the copies too.
+            # A document changed meanwhile keeps its state: that change has written the copies too.
             updates.append(UpdateOne({"_id": row["_id"], "_version": row["_version"]}, change))
         await rows.bulk_write(updates, ordered=False)
         last = page[-1]["_id"]

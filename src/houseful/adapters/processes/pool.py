@@ -183,7 +183,7 @@ class WorkerProcesses:
         if not queue.count:
             self._queues.pop(whose, None)
         if not job.cancelled():
-            job.exception()  # whoever asked may be gone: then nobody else looks at it
+            job.exception()  # retrieved, in case the caller was cancelled
 
     async def _a_process(self) -> _Process:
         while self._free:

@@ -126,7 +126,7 @@ class PipelinedConnection:
         except asyncio.CancelledError:
             reply = call.reply
             if reply.done() and not reply.cancelled() and reply.exception() is None:
-                self._undo(call, reply.result())  # it had its answer, which nobody will read now
+                self._undo(call, reply.result())  # the reply has arrived, and the caller is cancelled
             raise
 
     def send_in_order(self, call: PendingCommand, then: Callable[[], None]) -> None:
@@ -165,7 +165,7 @@ class PipelinedConnection:
         while self._waiting and len(batch) < _MOST_AT_ONCE:
             call = self._waiting.popleft()
             if call.reply.done():
-                continue  # nobody waits for it any more
+                continue  # the caller was cancelled
             if call.asked_at < oldest:
                 _fail(call, f"Redis at {self._factory.name} is behind")
             else:
@@ -290,4 +290,4 @@ class PipelinedConnection:
 
 def _fail(call: PendingCommand, words: str) -> None:
     call.reply.set_exception(Unavailable(words))
-    call.reply.exception()  # heard, even if nobody waits for it
+    call.reply.exception()  # retrieved, so that asyncio does not log it

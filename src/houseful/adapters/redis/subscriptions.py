@@ -147,7 +147,7 @@ class RedisPubSub:
         for pending in self._pending.values():
             if not pending.done():
                 pending.set_exception(Unavailable(trouble))
-                pending.exception()  # heard, even if whoever asked has gone
+                pending.exception()  # retrieved, so that asyncio does not log it
         self._pending.clear()
 
     async def _disconnect(self) -> None:

@@ -196,7 +196,7 @@ class LocalBus:
                     if delivery.envelope is not None:
                         yield delivery.envelope
                 position = deliveries[-1].offset + 1
-                await asyncio.sleep(0)  # a long log is read without holding up everybody else
+                await asyncio.sleep(0)  # a long log must not block the event loop
 
     async def lags(self) -> dict[tuple[str, str], int]:
         """The number of uncommitted messages of each (group, topic)."""

@@ -177,8 +177,8 @@ class SqliteStore(OptimisticStore[Table, Statement, Statement]):
         return SqliteTransaction(self, self.reads)
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        # Others who have come in this turn of the loop come this far first. That one transaction follows the
-        # other keeps their code and their pages in the processor's cache, and takes a twentieth off each.
+        # Other callers of this turn of the loop come this far first. Transactions that run one after
+        # another keep their code and pages in the processor's cache, which takes a twentieth off each.
         await asyncio.sleep(0)
         return await super().transact(work)
 

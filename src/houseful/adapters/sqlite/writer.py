@@ -54,7 +54,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._tables = tables
         self._tuning = tuning
         self._data_version: int | None = None
-        self._has_looked = False
+        self._has_checked = False
         self._has_lock = False
         self._running = False
         connection.set_busy_timeout(0)  # the loop never waits; the thread does
@@ -85,7 +85,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
     @property
     def cache_is_current(self) -> bool:
         """Whether the cache matched the file in this turn of the loop."""
-        if self._has_looked:
+        if self._has_checked:
             return True
         if not self._has_lock:
             if self._thread.has_connection or self._closed:
@@ -94,8 +94,8 @@ class Writer(GroupCommit[Table, Statement, Statement]):
                 self._check_for_other_writers()
             except ENGINE_ERRORS:
                 return False
-        self._has_looked = True
-        asyncio.get_running_loop().call_soon(self._end_look)
+        self._has_checked = True
+        asyncio.get_running_loop().call_soon(self._expire_check)
         return True
 
     def _check_for_other_writers(self) -> None:
@@ -108,8 +108,8 @@ class Writer(GroupCommit[Table, Statement, Statement]):
             for table in self._tables:
                 table.cache.invalidate()
 
-    def _end_look(self) -> None:
-        self._has_looked = False
+    def _expire_check(self) -> None:
+        self._has_checked = False
 
     def _on_commit(self, writes: SqliteWrites) -> None:
         """Refresh cached documents. Uncached documents stay uncached until they are read."""

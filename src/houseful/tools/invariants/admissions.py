@@ -14,7 +14,7 @@ async def admissions(installation: Installation) -> Snapshot:
         return Snapshot([], "no tickets yet")
     admitted: dict[str, list[str]] = defaultdict(list)
     scans = 0
-    # Scans first: a ticket that is used while one looks has its scan only in the next look.
+    # Scans first: the scan of a ticket used during the snapshot is only in the next snapshot.
     async for scan in all_documents(store, Scan):
         scans += 1
         if scan.verdict is Verdict.ADMITTED:
