@@ -19,7 +19,16 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.processes.pool import WorkerProcesses
-from houseful.gateway import AccessLog, Gateway, InternalIngress, ManagementEndpoints, WebApp, find_folder
+from houseful.gateway import (
+    AccessLog,
+    Gateway,
+    InternalIngress,
+    ManagementEndpoints,
+    RouteRenewal,
+    Routing,
+    WebApp,
+    find_folder,
+)
 from houseful.gateway.management import Check
 from houseful.kernel.background import BackgroundJobs
 from houseful.kernel.clock import SystemClock
@@ -159,16 +168,18 @@ async def running(
 
         # Services to the way in.
         jobs = BackgroundJobs(clock)
-        offered = {one.name: (apps[one.name], one.endpoints) for one in every if one.name in apps}
+        offered = {one.name: (apps[one.name], one.routes) for one in every if one.name in apps}
         management = ManagementEndpoints(
-            [(name, endpoints) for name, (_, endpoints) in offered.items()],
+            [(one.name, one.endpoints) for one in every if one.name in apps],
             {f"{name} store": store.ready for name, store in stores.items()},
             _watched(coordination, consistency, jobs, bus, proxies),
         )
         entry: Gateway | InternalIngress
+        renewal: RouteRenewal | None = None
         if GATEWAY in parts:
+            routing = Routing(offered)
             entry = Gateway(
-                offered,
+                routing,
                 settings=settings,
                 key=secrets.gateway_key,
                 metrics_token=secrets.metrics_token,
@@ -181,6 +192,9 @@ async def running(
                 access_log=_access_log(settings, stack) if access_log else None,
             )
             client.bind(entry)
+            if proxies:
+                asked = {name: AsgiClient(proxy) for name, proxy in proxies.items()}
+                renewal = RouteRenewal(routing, asked, clock)
         else:
             entry = InternalIngress(offered, settings=settings, management=management)
 
@@ -195,6 +209,8 @@ async def running(
             app.start("ended tokens watch", ended.watch)
             app.start("ended tokens listen", ended.listen)
             app.start("load", entry.load.watch)
+            if renewal is not None:
+                app.start("routes", renewal.run)
             if own_bus is not None:
                 app.start("bus", own_bus.purge_expired)
             if stores:

@@ -43,7 +43,8 @@ class Copy:
         self.name = f"{part}-{number}"
         self.url = url
         self.log = log
-        self._command = [sys.executable, "-m", program, "serve", part, "--port", url.rpartition(":")[2]]
+        self.program = program
+        """What it runs from its next start on."""
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._begin = 0
@@ -59,10 +60,12 @@ class Copy:
 
     def spawn(self) -> None:
         assert not self.running, f"{self.name} runs already"
+        port = self.url.rpartition(":")[2]
+        command = [sys.executable, "-m", self.program, "serve", self.part, "--port", port]
         with self.log.open("ab") as log:
             self._begin = log.tell()
             self._process = subprocess.Popen(
-                self._command,
+                command,
                 cwd=ROOT,
                 env=own_environment(self._environment, [self.part]),
                 stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ import pytest
 
 from houseful.app import PARTS
 from tests.support.deployment import PASSWORD, Reply
+from tests.system import one_more_endpoint
 from tests.system.fixtures import in_processes
 from tests.system.houses import HouseOfParts, house_on
 from tests.system.outside_client import Answer, Client, Cut, Roamer
@@ -175,6 +176,22 @@ def test_started_anew_one_after_the_other(split: Split) -> None:
     assert seen() == everything
     checked = split.houseful("check", "--json")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_new_endpoint_needs_no_new_gateway(split: Split) -> None:
+    gateways = [Client(url) for url in split.urls]
+    assert [gateway.call("POST", one_more_endpoint.PATH).status for gateway in gateways] == [405, 405]
+    for copy in split.of("events"):
+        copy.stop()
+        copy.program = one_more_endpoint.__name__
+        copy.start()
+    split.wait_until_well()
+
+    def reached() -> bool:
+        return all(gateway.call("POST", one_more_endpoint.PATH).status == 204 for gateway in gateways)
+
+    gateways[0].until(reached)
+    assert [gateway.call("GET", "/api/events").status for gateway in gateways] == [200, 200]
 
 
 # Who calls

@@ -31,6 +31,7 @@ from houseful.webapi.endpoint import ORGANIZER, PLAN_BYTES, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request
 from houseful.webapi.responses import Page, Response, View
+from houseful.webapi.routes import Rate
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
 Description = Annotated[str, Meta(extra_json_schema={"maxLength": domain.DESCRIPTION_LENGTH})]
@@ -337,6 +338,7 @@ ENDPOINTS = (
         "POST",
         "/api/events",
         create_event,
+        rate=Rate(per_second=2, burst=20),
         prepare=_new_event,
         status=201,
         who=ORGANIZER,

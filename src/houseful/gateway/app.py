@@ -11,7 +11,7 @@ known here.
 import hmac
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -28,8 +28,9 @@ from houseful.gateway.headers import (
 from houseful.gateway.load_shedding import Load
 from houseful.gateway.management import Asked, ManagementEndpoints
 from houseful.gateway.pacing import Pace
-from houseful.gateway.rate_limits import Limit, Limits, limit_of
+from houseful.gateway.rate_limits import Limits
 from houseful.gateway.response_middleware import ResponseMiddleware, cut
+from houseful.gateway.routing import SERVICE_PREFIXES, Routing, Target
 from houseful.gateway.web_app import WebApp
 from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.network_addresses import forwarded, is_this_machine, network
@@ -43,19 +44,17 @@ from houseful.kernel.telemetry import (
     trace,
 )
 from houseful.settings import Settings
-from houseful.webapi.asgi import App, Receive, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.cached_bodies import GZIP, takes
 from houseful.webapi.delayed_responses import DelayedResponses
-from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.problems import ProblemError, problem, service_unavailable
-from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response
-from houseful.webapi.routing import RouteTable
+from houseful.webapi.responses import AbortConnection, Response
+from houseful.webapi.routes import Route
 
 log = get_logger(__name__)
 
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_SERVICE_PREFIXES = ("/api/", "/.well-known/")
 _FOR_OPERATORS = frozenset({"/healthz", "/readyz", "/metrics"})
 _PAGES_PER_SECOND = 20
 _MOST_WAITING = 50
@@ -65,13 +64,6 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 Page = Callable[[Asked], Awaitable[Response]]
-
-
-class _Route(NamedTuple):
-    service: str
-    endpoint: Endpoint
-    app: App
-    limit: Limit | None
 
 
 class _Head(NamedTuple):
@@ -99,7 +91,7 @@ class Gateway:
 
     def __init__(
         self,
-        services: Mapping[str, tuple[App, Sequence[Endpoint]]],
+        routing: Routing,
         *,
         settings: Settings,
         key: str = "",
@@ -112,12 +104,7 @@ class Gateway:
         web_app: WebApp,
         access_log: AccessLog | None,
     ) -> None:
-        self._routes: RouteTable[_Route] = RouteTable()
-        for name, (app, endpoints) in services.items():
-            for endpoint in endpoints:
-                limit = limit_of(endpoint.method, endpoint.path, needs_account=endpoint.who is not None)
-                route = _Route(name, endpoint, app, limit)
-                self._routes.add(endpoint.method, endpoint.path, route)
+        self._routing = routing
         self._verifier = verifier
         self._ids = ids
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
@@ -208,7 +195,7 @@ class Gateway:
         page = self._management.pages.get(path)
         if page is not None:
             await self._own_page(page, scope, receive, response, head)
-        elif path.startswith(_SERVICE_PREFIXES):
+        elif path.startswith(SERVICE_PREFIXES):
             await self._to_service(path, scope, receive, response, head)
         else:
             response.route = "web"
@@ -254,40 +241,39 @@ class Gateway:
         limits = self._limits if address is not None else None
         if limits is not None:
             response.before_refusal = partial(self._late, scope)
-        found = self._routes.find(path)
-        if found is None:
+        methods = self._routing.find(path)
+        if methods is None:
             raise ProblemError(404, "no_such_path", f"There is nothing at {path}.")
-        methods = found[0]
-        route = methods.get("GET" if method == "HEAD" else method)
-        if route is None or (method == "HEAD" and route.endpoint.media_type == EVENT_STREAM):
+        target = methods.get("GET" if method == "HEAD" else method)
+        if target is None or (method == "HEAD" and target.route.streams):
             await self._other_method(method, methods, scope, receive, response)
             return
-        endpoint = route.endpoint
-        response.belongs_to(route.service, endpoint.path, compressible=head.gzip and method == "GET")
+        route = target.route
+        response.belongs_to(target.service, route.path, compressible=head.gzip and method == "GET")
         if limits is not None:
-            self.load.admit(endpoint)
-            await self._give_way(scope, endpoint)
-        if endpoint.public and head.authorization is not None:
+            self.load.admit(route)
+            await self._give_way(scope, route)
+        if route.public and head.authorization is not None:
             token = bearer(head.authorization)
             who = await self._verifier.identity(token) if token is not None else None
             if who is not None:
                 scope["houseful.user_id"] = who.user_id
-                if limits is not None and route.limit is not None:
-                    await limits.admit(who.user_id, route.limit)
-        if endpoint.media_type == EVENT_STREAM and address is not None:
-            await self._streams.send(route.app, scope, receive, response)
-        elif endpoint.method == "GET":
-            await route.app(scope, receive, response.send)
+                if limits is not None and target.limit is not None:
+                    await limits.admit(who.user_id, target.limit)
+        if route.streams and address is not None:
+            await self._streams.send(target.app, scope, receive, response)
+        elif route.method == "GET":
+            await target.app(scope, receive, response.send)
         else:
             self._writes += 1
             try:
-                await route.app(scope, receive, response.send)
+                await target.app(scope, receive, response.send)
             finally:
                 self._writes -= 1
 
-    async def _give_way(self, scope: Scope, endpoint: Endpoint) -> None:
+    async def _give_way(self, scope: Scope, route: Route) -> None:
         """While somebody signs in or buys, a network that reads without a pause is answered late."""
-        if self._writes and endpoint.method == "GET" and endpoint.who is None:
+        if self._writes and route.method == "GET" and not route.needs_account:
             await self._reads.turn(network(scope["client"][0]))
 
     async def _late(self, scope: Scope) -> None:
@@ -312,13 +298,13 @@ class Gateway:
     async def _other_method(
         self,
         method: str,
-        methods: Mapping[str, _Route],
+        methods: Mapping[str, Target],
         scope: Scope,
         receive: Receive,
         response: ResponseMiddleware,
     ) -> None:
         known = set(methods) | {"OPTIONS"}
-        if "GET" in methods and methods["GET"].endpoint.media_type != EVENT_STREAM:
+        if "GET" in methods and not methods["GET"].route.streams:
             known.add("HEAD")
         allowed = ", ".join(sorted(known))
         if method != "OPTIONS":

@@ -6,6 +6,8 @@ within). So nobody else may reach this port, but for whoever collects figures.
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from houseful.gateway.event_streams import Streams
 from houseful.gateway.headers import CLOSE
 from houseful.gateway.load_shedding import Load
@@ -15,9 +17,9 @@ from houseful.kernel.errors import DomainError
 from houseful.kernel.telemetry import request_id, trace
 from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
-from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.problems import ProblemError, problem
-from houseful.webapi.responses import EVENT_STREAM, AbortConnection, Response
+from houseful.webapi.responses import AbortConnection, Response
+from houseful.webapi.routes import FORMAT, ROUTES_PATH, Route, RouteOffer
 from houseful.webapi.routing import RouteTable
 
 
@@ -26,15 +28,17 @@ class InternalIngress:
 
     def __init__(
         self,
-        services: Mapping[str, tuple[App, Sequence[Endpoint]]],
+        services: Mapping[str, tuple[App, Sequence[Route]]],
         *,
         settings: Settings,
         management: ManagementEndpoints,
     ) -> None:
-        self._routes: RouteTable[tuple[App, Endpoint]] = RouteTable()
-        for app, endpoints in services.values():
-            for endpoint in endpoints:
-                self._routes.add(endpoint.method, endpoint.path, (app, endpoint))
+        self._routes: RouteTable[tuple[App, Route]] = RouteTable()
+        for app, routes in services.values():
+            for route in routes:
+                self._routes.add(route.method, route.path, (app, route))
+        offer = RouteOffer(FORMAT, {name: tuple(routes) for name, (_, routes) in services.items()})
+        self._offer = Response(msgspec.json.encode(offer), headers=[("cache-control", "no-store")])
         self._management = management
         self._limited = settings.rate_limits == "on"
         self.load = Load()
@@ -76,15 +80,18 @@ class InternalIngress:
         if page is not None:
             await (await page(Asked())).send(scope, receive, response.send)
             return
+        if path == ROUTES_PATH:
+            await self._offer.send(scope, receive, response.send)
+            return
         found = self._routes.find(path)
         if found is None:
             raise ProblemError(404, "no_such_path", f"There is nothing at {path}.")
         targets = found[0]
         target = targets.get("GET" if scope["method"] == "HEAD" else scope["method"])
-        app, endpoint = target or next(iter(targets.values()))  # the service itself refuses other methods
+        app, route = target or next(iter(targets.values()))  # the service itself refuses other methods
         if self._limited and scope["client"] is not None:
-            self.load.admit(endpoint)
-        if endpoint.media_type == EVENT_STREAM:
+            self.load.admit(route)
+        if route.streams:
             await self._streams.send(app, scope, receive, response)
         else:
             await app(scope, receive, response.send)

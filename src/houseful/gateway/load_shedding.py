@@ -6,9 +6,8 @@ import random
 from collections import deque
 
 from houseful.kernel.waiting import later
-from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.problems import ProblemError
-from houseful.webapi.responses import EVENT_STREAM
+from houseful.webapi.routes import Route
 
 _LOOK_SECONDS = 0.1
 _LOOKS = 3
@@ -37,12 +36,12 @@ class Load:
             self._last.append(loop.time() - asked_at - _LOOK_SECONDS)
             self.late_seconds = min(self._last)
 
-    def admit(self, endpoint: Endpoint) -> None:
+    def admit(self, route: Route) -> None:
         """Raises `ProblemError` (503) for a share of what anybody may read, the greater the later it is.
         Event streams go first: who has none asks now and then."""
-        if self.late_seconds <= STREAMS_LATE_SECONDS or not _can_wait(endpoint):
+        if self.late_seconds <= STREAMS_LATE_SECONDS or not _can_wait(route):
             return
-        good = STREAMS_LATE_SECONDS if endpoint.media_type == EVENT_STREAM else READS_LATE_SECONDS
+        good = STREAMS_LATE_SECONDS if route.streams else READS_LATE_SECONDS
         if self._chance.random() < min(_MOST_SHED, self.late_seconds / good - 1):
             raise ProblemError(
                 503,
@@ -52,5 +51,5 @@ class Load:
             )
 
 
-def _can_wait(endpoint: Endpoint) -> bool:
-    return endpoint.method == "GET" and endpoint.who is None and endpoint.public
+def _can_wait(route: Route) -> bool:
+    return route.method == "GET" and not route.needs_account and route.public

@@ -8,24 +8,13 @@ from houseful.kernel.ports import Coordination
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import later
 from houseful.webapi.problems import ProblemError
+from houseful.webapi.routes import Rate, Route
 
 log = get_logger(__name__)
 
 
-class Rate(NamedTuple):
-    per_second: float
-    burst: float
-
-
 PER_ACCOUNT = Rate(25, 100)
 """Of all that needs an account, together; what has a limit of its own is not counted here."""
-
-# What takes a write transaction on contended seats, by method and path with the names of parameters left out.
-OF_THEIR_OWN = {
-    ("POST", "/api/events/{}/holds"): Rate(5, 20),
-    ("POST", "/api/orders"): Rate(5, 20),
-    ("POST", "/api/events"): Rate(2, 20),
-}
 
 
 class Limit(NamedTuple):
@@ -35,13 +24,11 @@ class Limit(NamedTuple):
     rate: Rate
 
 
-def limit_of(method: str, path: str, *, needs_account: bool) -> Limit | None:
-    """The limit of a route such as `/api/events/{event_id}/holds`; None where anybody may call it."""
-    nameless = "/".join("{}" if segment.startswith("{") else segment for segment in path.split("/"))
-    own = OF_THEIR_OWN.get((method, nameless))
-    if own is not None:
-        return Limit(path, own)
-    return Limit("any", PER_ACCOUNT) if needs_account else None
+def limit_of(route: Route) -> Limit | None:
+    """None where anybody may call it."""
+    if route.rate is not None:
+        return Limit(route.path, route.rate)
+    return Limit("any", PER_ACCOUNT) if route.needs_account else None
 
 
 class Limits:

@@ -23,6 +23,7 @@ from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request, decode
 from houseful.webapi.responses import EVENT_STREAM, Page, Response, Stream, View, server_sent
+from houseful.webapi.routes import Rate
 from houseful.webapi.validation import ONE_LINE
 
 SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
@@ -401,6 +402,8 @@ async def _messages(event: str, shown: AsyncGenerator[View, None]) -> AsyncItera
 
 _EVENT = "/api/events/{event_id}"
 _BINARY = "application/octet-stream"
+_RATE = Rate(per_second=5, burst=20)
+"""Of what takes a write transaction on contended seats."""
 
 ENDPOINTS = (
     Endpoint("GET", f"{_EVENT}/inventory", inventory),
@@ -410,11 +413,11 @@ ENDPOINTS = (
     Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=EVENT_STREAM),
-    Endpoint("POST", f"{_EVENT}/holds", hold, status=201, who=USER, idempotent=True, replay=held),
+    Endpoint("POST", f"{_EVENT}/holds", hold, rate=_RATE, status=201, who=USER, idempotent=True, replay=held),
     Endpoint("GET", "/api/holds", running_holds, who=USER),
     Endpoint("GET", "/api/holds/{hold_id}", get_hold, who=USER),
     Endpoint("DELETE", "/api/holds/{hold_id}", release, who=USER),
-    Endpoint("POST", "/api/orders", order, status=201, who=USER, idempotent=True),
+    Endpoint("POST", "/api/orders", order, rate=_RATE, status=201, who=USER, idempotent=True),
     Endpoint("GET", "/api/orders", orders, who=USER),
     Endpoint("GET", "/api/orders/{order_id}", get_order, who=USER),
     Endpoint("GET", "/api/orders/{order_id}/stream", watch_order, who=USER, media_type=EVENT_STREAM),

@@ -12,6 +12,8 @@ from typing import Any
 from houseful.kernel.ports import Transaction
 from houseful.kernel.roles import Role
 from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.responses import EVENT_STREAM
+from houseful.webapi.routes import Rate, Route
 from houseful.webapi.signatures import EndpointError, Signature, check_context, check_replay, read_signature
 
 BODY_BYTES = 256 * 1024
@@ -42,6 +44,8 @@ class Endpoint:
     `idempotent` wants an `Idempotency-Key`; `repeatable` honours one that is sent. The handler stores its
     outcome with the context that it is given, in the transaction of its work, and returns it.
 
+    `rate` limits an account at this endpoint alone; without one it counts with the account's other calls.
+
     `replay(service, transaction, context)` is for an idempotent endpoint whose answer can be told from what
     it made, and is not stored besides: the first answer, or None where nothing was made.
     """
@@ -59,6 +63,7 @@ class Endpoint:
     media_type: str = JSON
     public: bool = True
     reads_token: bool = True
+    rate: Rate | None = None
     signature: Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +90,18 @@ class Endpoint:
                 raise EndpointError("has a replay, and the endpoint is not declared idempotent")
             check_replay(signature, self.replay)
         return signature
+
+    @property
+    def route(self) -> Route:
+        """What a gateway has to know."""
+        return Route(
+            method=self.method,
+            path=self.path,
+            needs_account=self.who is not None,
+            public=self.public,
+            streams=self.media_type == EVENT_STREAM,
+            rate=self.rate,
+        )
 
     @property
     def summary(self) -> str:

@@ -19,6 +19,7 @@ from houseful.kernel.ports import (
 from houseful.messages import Message
 from houseful.settings import Secrets, Settings
 from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.routes import Route
 
 S = TypeVar("S")
 
@@ -53,3 +54,8 @@ class Manifest(Generic[S]):
     endpoints: tuple[Endpoint, ...]
     handlers: Mapping[type[Message], Callable[[S, Transaction, Any], Awaitable[None]]]
     jobs: tuple[Callable[[S], Awaitable[None]], ...]
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What a gateway has to know of the endpoints."""
+        return tuple(endpoint.route for endpoint in self.endpoints)

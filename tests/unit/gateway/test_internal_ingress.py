@@ -53,7 +53,9 @@ def things() -> Things:
 @pytest.fixture
 def ingress(things: App) -> InternalIngress:
     return InternalIngress(
-        {"things": (things, ENDPOINTS)}, settings=Settings(), management=ManagementEndpoints([], {})
+        {"things": (things, [one.route for one in ENDPOINTS])},
+        settings=Settings(),
+        management=ManagementEndpoints([], {}),
     )
 
 

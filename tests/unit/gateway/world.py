@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import InlineWorkers
-from houseful.gateway import AccessLog, Gateway, ManagementEndpoints, WebApp
+from houseful.gateway import AccessLog, Gateway, ManagementEndpoints, Routing, WebApp
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds
 from houseful.settings import Settings
@@ -21,6 +21,7 @@ from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.responses import EVENT_STREAM, Response, Stream
+from houseful.webapi.routes import Rate, Route
 from houseful.webapi.signatures import path_parameters
 from tests.support.deployment import Reply
 
@@ -42,6 +43,10 @@ def endpoint(method: str, path: str, **declared: Any) -> Endpoint:
     streams = declared.get("media_type") == EVENT_STREAM
     handle.__annotations__ = dict.fromkeys(names, str) | {"return": Stream if streams else type(None)}
     return Endpoint(method, path, handle, **declared)
+
+
+def routes(endpoints: Sequence[Endpoint]) -> tuple[Route, ...]:
+    return tuple(one.route for one in endpoints)
 
 
 class Recorder:
@@ -95,10 +100,13 @@ class World:
             endpoint("POST", "/api/things"),
             endpoint("GET", "/api/things/{thing_id}/stream", media_type="text/event-stream"),
             endpoint("POST", "/api/internal", public=False),
-            endpoint("POST", "/api/events/{event_id}/holds"),
+            endpoint("POST", "/api/events/{event_id}/holds", rate=Rate(5, 20)),
+        )
+        self.routing = Routing(
+            {"things": (app or self.recorder, routes(offered)), "keys": (self._keys, routes(_KEYS))}
         )
         gateway = Gateway(
-            {"things": (app or self.recorder, offered), "keys": (self._keys, _KEYS)},
+            self.routing,
             settings=Settings(**({"rate_limits": "off"} | settings)),
             key=key,
             metrics_token=metrics_token,
