@@ -45,7 +45,7 @@ from houseful.webapi.asgi import App
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.manifest import Manifest, Platform
-from houseful.webapi.revoked_tokens import EndedTokens
+from houseful.webapi.revoked_tokens import RevokedTokens
 
 log = get_logger(__name__)
 
@@ -152,7 +152,7 @@ async def running(
         client = AsgiClient()
         if GATEWAY in proxies:
             client = AsgiClient(proxies[GATEWAY], always={GATEWAY_KEY_HEADER: secrets.gateway_key})
-        ended = EndedTokens(client, coordination, clock)
+        ended = RevokedTokens(client, coordination, clock)
         verifier = TokenVerifier(client, clock, ended)
         services: dict[str, Any] = {}
         apps: dict[str, App] = dict(proxies)

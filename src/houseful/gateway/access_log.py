@@ -1,7 +1,6 @@
-"""One line a request, at a cost that a hot path can bear: lines are gathered and written together, at most a
-moment late.
+"""The access log: one line a request. Lines are buffered and written together after 50 ms.
 
-Never in a line: query strings (payment links carry secrets there), tokens, bodies.
+A line never has a query string (payment links carry secrets there), a token or a body.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ class _Line(msgspec.Struct):
 
 
 class AccessLog:
-    """`style` as for the other logs: "json" or "console". For one event loop."""
+    """`style` is that of the other logs: "json" or "console". For one event loop."""
 
     def __init__(self, style: str, *, output: TextIO | None = None) -> None:
         self._json = style == "json"
@@ -41,7 +40,7 @@ class AccessLog:
     def add(
         self, method: str, path: str, status: int, seconds: float, request_id: str, user_id: str | None
     ) -> None:
-        """`status` 0 is a connection that ended without an answer."""
+        """`status` 0 is a connection that ended without a response."""
         now = time.time()
         ms = round(seconds * 1000, 2)
         if self._json:

@@ -1,11 +1,10 @@
 """The single entry point, in one pass over each request.
 
-    name it (request id, trace) → take off what it may not claim → find its service → is there time for it
-    → check its token → limit the account's rate → hand it over → put on every answer's headers
-    → count it, log it
+    request id, trace → strip identity headers → find the route → shed load → verify the token
+    → limit the account's rate → call the service → add response headers → metrics, access log
 
-A service is an ASGI application by name; whether that runs in this process or is a proxy to another is not
-known here.
+A service is an ASGI application with a name. It may run in this process or be a proxy to another: the gateway
+does not know.
 """
 
 import hmac
@@ -67,7 +66,7 @@ Page = Callable[[Asked], Awaitable[Response]]
 
 
 class _Head(NamedTuple):
-    """What the gateway itself reads of a request's headers."""
+    """The request headers that the gateway itself reads."""
 
     authorization: str | None
     traceparent: str
@@ -85,8 +84,9 @@ class _Head(NamedTuple):
 class Gateway:
     """The ASGI application of a whole installation.
 
-    `key` is what a service in another process shows so that its calls are not taken for a client's; without
-    one nobody can. `metrics_token` is what an operator shows who asks from elsewhere.
+    A service in another process sends `key` with its calls, so that they are not limited as a client's.
+    An operator's monitoring on another machine sends `metrics_token`. Without a key or a token nobody is
+    recognized by it.
     """
 
     def __init__(
@@ -124,21 +124,19 @@ class Gateway:
         self._seconds: dict[tuple[str, str, str, int], Callable[[float], None]] = {}
 
     def drain(self) -> None:
-        """From now on this process says that it is not ready, and that every connection ends with its
-        answer. It answers as before."""
+        """Report not ready, and close every connection after its response. Requests are still answered."""
         if not self._management.stopping:
             self._management.stopping = True
             self._added += CLOSE
 
     def stop(self) -> None:
-        """Event streams end, and their clients connect again elsewhere; other requests come to their own
-        end."""
+        """End event streams; their clients reconnect to another process. Other requests run to their end."""
         self.drain()
         self._streams.stop()
 
     def refuse_unread(self, refusal: ProblemError) -> Response:
-        """The answer to what came to no request: as every answer has a name, headers and a line in the
-        log."""
+        """The response to input that is no valid HTTP request. It has a request id, headers and a log line
+        as every response."""
         name = self._ids.new("req")
         token = request_id.set(name)
         answer = problem(refusal)
@@ -223,8 +221,8 @@ class Gateway:
         await answer.send(scope, receive, response.send)
 
     def _is_insider(self, scope: Scope, head: _Head) -> bool:
-        """Who asks from this process, or from this machine without a proxy that would do so for anybody;
-        another process of this installation; who shows the token."""
+        """Whether the client belongs to the installation: a caller in this process, a client on this machine
+        without a proxy in between, another process with the key, a client with the metrics token."""
         client = scope["client"]
         if client is None or (self._key and hmac.compare_digest(head.key, self._key)):
             return True
@@ -272,18 +270,17 @@ class Gateway:
                 self._writes -= 1
 
     async def _give_way(self, scope: Scope, route: Route) -> None:
-        """While somebody signs in or buys, a network that reads without a pause is answered late."""
+        """While a write is in progress, delay public reads of a network that sends them without a pause."""
         if self._writes and route.method == "GET" and not route.needs_account:
             await self._reads.turn(network(scope["client"][0]))
 
     async def _late(self, scope: Scope) -> None:
-        """Who sends much that is refused hears of it late: an account by itself, all others by their
-        network."""
+        """Delay refusals of a client that causes many. Clients are counted by account, else by network."""
         await self._refusals.turn(scope.get("houseful.user_id") or network(scope["client"][0]))
 
     def _client_address(self, scope: Scope, head: _Head) -> str | None:
-        """None for a call from a service, which nothing limits. Behind proxies it is what the outermost of
-        ours saw."""
+        """None for a call from a service, which is not limited. Behind proxies: the address that the
+        outermost trusted proxy saw."""
         client = scope["client"]
         if client is None:
             return None
@@ -337,8 +334,8 @@ class Gateway:
 
 
 def _read_head(scope: Scope) -> _Head:
-    """Reads what the gateway needs and takes off what clients may not claim. Of several with one name the
-    last counts."""
+    """Read what the gateway needs and remove headers that clients may not set. Of several headers with one
+    name the last counts."""
     kept: list[tuple[bytes, bytes]] = []
     authorization = if_none_match = forwarded_for = None
     traceparent = key = other_hops = b""

@@ -1,5 +1,5 @@
-"""Event streams, which never end by themselves: at the end of a process they are ended, so that their clients
-connect again elsewhere."""
+"""Event streams never end by themselves. A process that stops ends them, so that clients reconnect to
+another."""
 
 import asyncio
 from typing import Any
@@ -10,20 +10,20 @@ from houseful.webapi.problems import service_unavailable
 
 
 class Streams:
-    """The streams that this process sends just now."""
+    """The open streams of this process."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
     def stop(self) -> None:
-        """End them, and let none begin."""
+        """End all streams, and begin no other."""
         self._stopping = True
         for task in list(self._tasks):
             task.cancel()
 
     async def send(self, app: App, scope: Scope, receive: Receive, response: ResponseMiddleware) -> None:
-        """Raises `ProblemError` (503) instead of beginning one that would end at once."""
+        """Raises `ProblemError` (503) where this process stops."""
         if self._stopping:
             raise _ends_soon()
         response.timed = False

@@ -1,10 +1,10 @@
-"""What the gateway takes off requests and puts on answers."""
+"""Headers that the gateway removes from requests, and headers that it adds to responses."""
 
 import re
 from collections.abc import Sequence
 
-# Headers by which proxies tell applications who the user is. Nobody in front of the gateway may say that, and
-# whoever behind it believed one of them by mistake shall never see a client's.
+# Headers by which proxies tell applications who the user is. A client must not set them: a service that
+# trusted one by mistake would trust the client.
 IDENTITY_PREFIXES = (b"x-user", b"x-auth", b"x-forwarded-", b"x-remote-", b"x-internal-", b"x-identity")
 IDENTITY_HEADERS = frozenset(
     {
@@ -31,14 +31,14 @@ IDENTITY_HEADERS = frozenset(
 
 
 KEY_HEADER = b"x-internal-key"
-"""By which a service in another process says that it is one."""
+"""A service in another process sends the gateway key in it."""
 
 CLOSE = ((b"connection", b"close"),)
-"""For answers of a process that is about to end: whoever has a connection to it makes another elsewhere."""
+"""For responses of a process that drains: clients reconnect to another process."""
 
 
 def names_somebody(header: bytes) -> bool:
-    """Whether a request's header claims an identity, or anything else that only the gateway may say. Lower
+    """Whether a header claims an identity, or sets what only the gateway may set. `header` is in lower
     case."""
     return header in IDENTITY_HEADERS or header.startswith(IDENTITY_PREFIXES)
 
@@ -48,13 +48,13 @@ _THIS_MACHINE = re.compile(rb"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,
 
 
 def says_proxy(header: bytes) -> bool:
-    """Whether it is one by which a proxy says for whom it asks. Lower case."""
+    """Whether a proxy names its client in this header. `header` is in lower case."""
     return header in _PROXY_HEADERS or header.startswith(b"x-forwarded-")
 
 
 def is_asked_directly(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether a request names this machine as its host and no way by which it came: else a proxy here, or a
-    page in a browser here, asks for somebody else."""
+    """Whether a request names this machine as its host, and neither a proxy nor a web page as its source. A
+    proxy or a browser on this machine would ask for somebody else."""
     host = b""
     for name, value in headers:
         if name == b"host":
@@ -82,7 +82,7 @@ _CONTENT = "; ".join(
 
 
 def security_headers(*, https: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """On every answer."""
+    """The headers of every response."""
     headers = [
         (b"content-security-policy", _CONTENT.encode()),
         (b"x-content-type-options", b"nosniff"),

@@ -1,7 +1,7 @@
-"""The way into a process that runs services and no gateway: for gateways alone.
+"""The entry of a process that runs services and no gateway.
 
-What they say of a request is believed: its name, its trace, and the client's address (none for a call from
-within). So nobody else may reach this port, but for whoever collects figures.
+The ingress trusts the gateway's headers: request id, trace, the client's address (none for a call from a
+service). Only gateways may reach this port, and whoever collects metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class InternalIngress:
         self._streams.stop()
 
     def refuse_unread(self, refusal: ProblemError) -> Response:
-        """The answer to what came to no request."""
+        """The response to input that is no valid HTTP request."""
         return problem(refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

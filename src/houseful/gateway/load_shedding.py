@@ -1,5 +1,4 @@
-"""How busy this process is, and what it leaves undone when it is too busy: reads that a client can do
-without for a moment, and never a step of a sale."""
+"""Load shedding: an overloaded process refuses a share of public reads, and never a step of a sale."""
 
 import asyncio
 import random
@@ -19,8 +18,8 @@ _COME_AGAIN_SECONDS = 3
 
 
 class Load:
-    """`late_seconds` is how long what is ready to run waits for its turn of the event loop: the shortest wait
-    of the last few, so that one long turn is no load."""
+    """`late_seconds` is the event loop's delay: the shortest of the last three measurements, so that one long
+    turn is no load."""
 
     def __init__(self, chance: random.Random | None = None) -> None:
         self.late_seconds = 0.0
@@ -37,8 +36,8 @@ class Load:
             self.late_seconds = min(self._last)
 
     def admit(self, route: Route) -> None:
-        """Raises `ProblemError` (503) for a share of what anybody may read, the greater the later it is.
-        Event streams go first: who has none asks now and then."""
+        """Raises `ProblemError` (503) for a share of public reads. The share grows with the delay. Event
+        streams are refused first: a client without one polls."""
         if self.late_seconds <= STREAMS_LATE_SECONDS or not _can_wait(route):
             return
         good = STREAMS_LATE_SECONDS if route.streams else READS_LATE_SECONDS

@@ -1,7 +1,7 @@
-"""What operators and developers ask a process: is it alive, is it ready, its figures, its API.
+"""Management endpoints of a process: liveness, readiness, metrics, the API document.
 
-Whoever asks, and however often: an engine is asked once a second, figures are written once a second, and the
-rest is kept. What an engine says of itself is for insiders.
+However often they are called, engines are asked once a second, metrics are rendered once a second, and the
+rest is cached. Details of engines are for insiders.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from houseful.gateway.single_flight import Shared
+from houseful.gateway.single_flight import SingleFlight
 from houseful.webapi.cached_bodies import Kept
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.openapi import document
@@ -21,8 +21,7 @@ from houseful.webapi.responses import Response
 
 _READY_SECONDS = 3.0
 _WATCHED_SECONDS = 0.5
-"""What is not needed must not make those wait who ask whether this process is ready: they take a late answer
-for none."""
+"""A check that readiness does not need must not delay the response: probes take a late response for none."""
 
 _READY = "ready"
 _NOT_READY = "not_ready"
@@ -36,8 +35,8 @@ Check = Callable[[], Awaitable[None]]
 
 
 class Asked(NamedTuple):
-    """Who asks for a page, and how. An insider belongs to the installation: its operator, its monitoring, one
-    of its processes."""
+    """The client of a page, and its conditional headers. An insider belongs to the installation: its
+    operator, its monitoring, one of its processes."""
 
     insider: bool = True
     accept_encoding: str | None = None
@@ -50,10 +49,10 @@ class Asked(NamedTuple):
 
 
 class ManagementEndpoints:
-    """The pages that every process has of its own.
+    """The pages of a process, by path.
 
-    `checks` are what it needs to be ready, by name. `watched` is looked at too and only told: what this
-    process can do without, or what no other copy of it would have either.
+    `checks` decide readiness, by name. `watched` checks are reported only: the process can work without them,
+    or no other instance would have them either.
     """
 
     def __init__(
@@ -65,8 +64,8 @@ class ManagementEndpoints:
         self._services = services
         self._checks = {**checks, **(watched or {})}
         self._needed = frozenset(checks)
-        self._outcomes = Shared(self._looked)
-        self._figures = Shared(self._written)
+        self._outcomes = SingleFlight(self._check_all)
+        self._metrics = SingleFlight(self._render_metrics)
         self._openapi: asyncio.Future[Kept] | None = None
         self._docs = {name: _page(name, kind) for name, kind in (("index.html", _HTML), ("page.js", _SCRIPT))}
         self.stopping = False
@@ -95,7 +94,7 @@ class ManagementEndpoints:
             return problem(ProblemError(503, "not_ready", detail, headers={"retry-after": "1"}, checks=shown))
         return Response(msgspec.json.encode({"status": _READY, "checks": shown}), headers=[_NO_STORE])
 
-    async def _looked(self) -> dict[str, str]:
+    async def _check_all(self) -> dict[str, str]:
         results = await asyncio.gather(*(self._outcome(name) for name in self._checks))
         return dict(zip(self._checks, results, strict=True))
 
@@ -113,19 +112,19 @@ class ManagementEndpoints:
     async def metrics(self, asked: Asked) -> Response:
         if not asked.insider:
             raise ProblemError(404, "no_such_path", "There is nothing at /metrics.")
-        return asked.take(await self._figures.get(), _NO_STORE)
+        return asked.take(await self._metrics.get(), _NO_STORE)
 
-    async def _written(self) -> Kept:
+    async def _render_metrics(self) -> Kept:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
         return Kept(await asyncio.to_thread(generate_latest), CONTENT_TYPE_LATEST)
 
     async def openapi(self, asked: Asked) -> Response:
         if self._openapi is None:  # writing it takes as long as many requests
-            self._openapi = asyncio.ensure_future(asyncio.to_thread(self._described))
+            self._openapi = asyncio.ensure_future(asyncio.to_thread(self._render_openapi))
         return asked.take(await asyncio.shield(self._openapi), _ASK_AGAIN)
 
-    def _described(self) -> Kept:
+    def _render_openapi(self) -> Kept:
         body = msgspec.json.encode(document(self._services, version=version("houseful")))
         return Kept(body, "application/json")
 

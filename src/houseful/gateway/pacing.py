@@ -1,8 +1,7 @@
-"""Answers at a walking pace for who asks without a pause: the first few in a second at once, the others when
-it is over.
+"""Pacing: the first requests of a client in a second are answered at once, the others in the next second.
 
-Refusing alone would not do: who does not wait between requests sends the next one as soon as the last is
-refused, and thousands of refusals cost as much as answers.
+Refusals are not enough. A client that does not wait sends its next request as soon as the last one is
+refused, and thousands of refusals cost as much as responses.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ _SPREAD_SECONDS = 0.2
 
 
 class Pace:
-    """For one event loop, and by its own clock, whatever the time is said to be: this is about its load."""
+    """For one event loop, by the loop's own clock."""
 
     def __init__(self, *, per_second: int, most_waiting: int) -> None:
         self._per_second = per_second
@@ -24,8 +23,8 @@ class Pace:
         self._chance = random.Random()  # noqa: S311 - so that those who wait do not go on all at once
 
     async def turn(self, whose: str) -> bool:
-        """At once for this address' first few in a second, for others later. False, at once, where so many of
-        theirs wait that one more had better go away."""
+        """Wait for the turn of `whose`, an address. False, at once, where `most_waiting` requests of that
+        address wait already."""
         now = asyncio.get_running_loop().time()
         if int(now) != self._second:
             self._second = int(now)

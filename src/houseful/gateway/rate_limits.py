@@ -1,5 +1,5 @@
-"""Rate limits of the gateway: one account can't take the whole server, and nobody is refused for what others
-behind the same address do. Comfort for the others, never correctness. docs/operations.md has the rules."""
+"""Rate limits by account, never by address. They protect other users' response times; correctness does not
+depend on them. docs/operations.md has the rules."""
 
 from typing import NamedTuple
 
@@ -14,26 +14,26 @@ log = get_logger(__name__)
 
 
 PER_ACCOUNT = Rate(25, 100)
-"""Of all that needs an account, together; what has a limit of its own is not counted here."""
+"""Of all routes that need an account and have no rate of their own, together."""
 
 
 class Limit(NamedTuple):
-    """The bucket that a call takes from, but for the account's id, and its rate."""
+    """A bucket's name, without the account's id, and its rate."""
 
     bucket: str
     rate: Rate
 
 
 def limit_of(route: Route) -> Limit | None:
-    """None where anybody may call it."""
+    """None for a route that needs no account."""
     if route.rate is not None:
         return Limit(route.path, route.rate)
     return Limit("any", PER_ACCOUNT) if route.needs_account else None
 
 
 class Limits:
-    """Token buckets in Coordination. While that is unavailable nothing is limited: a sale does not stop for a
-    throttle."""
+    """Token buckets in Coordination. While it is unavailable nothing is limited: a sale goes on without
+    limits."""
 
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination

@@ -1,5 +1,4 @@
-"""One answer on its way out: headers that every answer has, compression, and what the log wants to know of
-it."""
+"""The way out of a response: common headers, compression, and what metrics and the access log record."""
 
 import asyncio
 import zlib
@@ -34,8 +33,8 @@ _TEXT_TYPES = (
 class ResponseMiddleware:
     """Stands between an application and the server's `send`.
 
-    Compressed are whole answers to GET that are text. Streams, small answers, answers to writes and what is
-    compressed already go out as they are.
+    Text responses to GET are compressed when their length is known. Streams, small responses, responses to
+    writes and compressed bodies are sent as they are.
     """
 
     __slots__ = (
@@ -68,7 +67,7 @@ class ResponseMiddleware:
         self.timed = True
 
     def belongs_to(self, service: str, route: str, *, compressible: bool) -> None:
-        """A service's answer: unless it says otherwise, nobody may keep it."""
+        """Mark it as a service's response: `no-store`, unless the service sets a cache-control header."""
         self.service = service
         self.route = route
         self.compressible = compressible
@@ -85,7 +84,7 @@ class ResponseMiddleware:
             await self._send(message)
 
     async def end(self) -> None:
-        """Of an answer that has begun: nothing more comes."""
+        """End a response that has begun."""
         await self.send({"type": "http.response.body", "body": b""})
 
     async def _start(self, message: MutableMapping[str, Any]) -> None:
@@ -140,7 +139,7 @@ async def compressed(body: bytes) -> bytes:
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
-    """End the client's connection without an answer; a caller in this process gets the `AbortConnection`
+    """Close the client's connection without a response. A caller in this process gets the `AbortConnection`
     itself."""
     end = scope.get("extensions", {}).get(_CUT)
     if end is None:

@@ -1,4 +1,4 @@
-"""What takes a while and is the same for everybody: done for one, and told to all."""
+"""Work that takes a while and whose result is the same for every caller."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,9 +9,9 @@ T = TypeVar("T")
 FRESH_SECONDS = 1.0
 
 
-class Shared(Generic[T]):
-    """`make` runs once at a time, and not before a second has passed since it began; who asks meanwhile gets
-    the same. It goes on when who asked first goes away. For one event loop."""
+class SingleFlight(Generic[T]):
+    """Runs `make` at most once a second and once at a time. Callers in between get the same result. `make`
+    continues when its first caller is cancelled. For one event loop."""
 
     def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
         self._make = make

@@ -12,7 +12,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, ServiceClient
 from houseful.kernel.roles import Identity
 from houseful.webapi.problems import ProblemError
-from houseful.webapi.revoked_tokens import EndedTokens
+from houseful.webapi.revoked_tokens import RevokedTokens
 
 ISSUER = "houseful"
 AUDIENCE = "houseful"
@@ -72,7 +72,7 @@ class TokenVerifier:
     A verified token is remembered until it expires, since a signature check costs as much as a hold.
     """
 
-    def __init__(self, client: ServiceClient, clock: Clock, ended: EndedTokens | None = None) -> None:
+    def __init__(self, client: ServiceClient, clock: Clock, ended: RevokedTokens | None = None) -> None:
         self._client = client
         self._clock = clock
         self._ended = ended

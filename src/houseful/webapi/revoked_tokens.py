@@ -1,8 +1,8 @@
-"""Access tokens that ended before their time: a logout, a new password, other roles, a stolen refresh token.
+"""Access tokens that ended before they expire: a logout, a new password, other roles, a stolen refresh token.
 
-An access token is verified without asking anybody. So every process keeps what has ended for as long as such
-a token could still hold, and looks in memory. It hears of each by a signal, at once; since a signal may be
-lost, it also asks the users service every second for what is new.
+An access token is verified without a call. Every process keeps revocations in memory until the tokens would
+have expired. A signal tells of each at once. Signals may be lost, so every process also asks the users
+service for new ones every second.
 """
 
 import msgspec
@@ -18,11 +18,11 @@ log = get_logger(__name__)
 CHANNEL = "ended-tokens"
 PATH = "/api/auth/ended-tokens"
 KEPT_MILLIS = 660_000
-"""As long as the longest access token, and a minute. Both ends are told by the users service's clock."""
+"""The lifetime of the longest access token, and a minute, by the users service's clock."""
 
 _LOOK_SECONDS = 1.0
 _OVERLAP_MILLIS = 60_000
-"""What is asked for again each time: a transaction may commit later than it was begun, and clocks differ."""
+"""Each query overlaps the last one: a transaction commits later than it begins, and clocks differ."""
 
 
 class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,8 +48,8 @@ def signal(ending: Ending) -> bytes:
     return msgspec.json.encode(ending)
 
 
-class EndedTokens:
-    """What this process knows of it. `has` is on the path of every request, and costs two look-ups."""
+class RevokedTokens:
+    """The revocations that this process knows. `has` is on the path of every request: two look-ups."""
 
     def __init__(self, client: ServiceClient, coordination: Coordination, clock: Clock) -> None:
         self._client = client
@@ -76,13 +76,12 @@ class EndedTokens:
             self._users.setdefault(ending.user_id, {})[ending] = None
 
     async def ready(self) -> None:
-        """Before the first token is believed: a process that has just begun knows nothing. Raises
-        `Unavailable`."""
+        """Fetch all revocations once, before the first token is trusted. Raises `Unavailable`."""
         if self._newest is None:
             await self.look()
 
     async def look(self) -> None:
-        """Ask for what is new. Raises `Unavailable`."""
+        """Fetch new revocations. Raises `Unavailable`."""
         since = max(0, (self._newest or 0) - _OVERLAP_MILLIS)
         answer = await self._client.request("GET", f"{PATH}?since={since}")
         if answer.status != 200:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from houseful.gateway.pacing import Pace
-from houseful.gateway.single_flight import Shared
+from houseful.gateway.single_flight import SingleFlight
 from houseful.kernel.errors import Unavailable
 from tests.unit.gateway.world import HERE, Front, World
 
@@ -117,10 +117,10 @@ async def test_what_is_shared_is_made_again_when_a_second_is_over(monkeypatch: p
             raise ValueError("once")
         return made
 
-    shared = Shared(make)
+    shared = SingleFlight(make)
     assert [await shared.get(), await shared.get()] == [1, 1]
     monkeypatch.setattr("houseful.gateway.single_flight.FRESH_SECONDS", 0.0)
-    shared = Shared(make)
+    shared = SingleFlight(make)
     with pytest.raises(ValueError, match="once"):
         await shared.get()
     assert await shared.get() == 3, "a failure is not kept"

@@ -24,7 +24,7 @@ from houseful.users.passwords import Passwords
 from houseful.users.service import SignedIn, Users
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
-from houseful.webapi.revoked_tokens import EndedTokens
+from houseful.webapi.revoked_tokens import RevokedTokens
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SECRETS = Secrets(
@@ -70,9 +70,9 @@ class World:
             )
         )
 
-    def what_another_knows(self) -> EndedTokens:
+    def what_another_knows(self) -> RevokedTokens:
         """A process that has just begun."""
-        return EndedTokens(self.client, self.coordination, self.clock)
+        return RevokedTokens(self.client, self.coordination, self.clock)
 
     def another_process(self, passwords: Passwords | None = None) -> Users:
         return Users(
