@@ -58,6 +58,8 @@ def starts_processes(item: pytest.Item) -> bool:
 
 
 def is_long(item: pytest.Item) -> bool:
+    if item.get_closest_marker("split") and item.get_closest_marker("long_when_split"):
+        return True
     return item.get_closest_marker("together") is not None and item.path.name not in TOGETHER_KEPT
 
 

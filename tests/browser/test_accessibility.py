@@ -56,8 +56,15 @@ def place(front: World) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param(PHONE, "light", id="phone-light"),
+        pytest.param(PHONE, "dark", id="phone-dark", marks=pytest.mark.long),
+        pytest.param(DESKTOP, "light", id="desktop-light", marks=pytest.mark.long),
+        pytest.param(DESKTOP, "dark", id="desktop-dark"),
+    ],
+)
 async def test_every_screen_is_clean(
     front: World, visit: Visit, place: dict[str, str], size: dict[str, int], scheme: str
 ) -> None:

@@ -41,6 +41,7 @@ def test_the_engines_and_each_part_break_while_it_sells(engines: Engines, tmp_pa
         assert verdict.counts.get(what, 0) > 0, f"no {what}: nothing was broken"
 
 
+@pytest.mark.long
 def test_without_its_guards_it_goes_red(engines: Engines, tmp_path: Path) -> None:
     """The negative control: seats are sold twice, which clients and `houseful check` see; and messages that
     Kafka has not taken are forgotten."""

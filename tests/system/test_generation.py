@@ -38,6 +38,7 @@ def big_event() -> dict[str, Any]:
 MOMENTS: tuple[int, ...] = (0, 1, SEATS // 2, SEATS - 5000)
 
 
+@pytest.mark.long_when_split
 def test_a_stadium_made_by_a_server_that_is_killed_again_and_again(
     open_site: OpenSite, big_event: dict[str, Any]
 ) -> None:

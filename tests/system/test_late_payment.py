@@ -25,6 +25,7 @@ both = pytest.mark.parametrize("sweepers", ["on", "off"])
 # Time runs out
 
 
+@pytest.mark.long_when_split
 @both
 async def test_a_hold_ends_by_the_clock_alone(start: StartSale, sweepers: str) -> None:
     async with start(sweepers=sweepers) as sale:
@@ -40,6 +41,7 @@ async def test_a_hold_ends_by_the_clock_alone(start: StartSale, sweepers: str) -
         assert shown.ok()["status"] == "expired"
 
 
+@pytest.mark.long_when_split
 @both
 async def test_an_expired_hold_orders_nothing_even_if_its_seats_are_free(
     start: StartSale, sweepers: str
@@ -52,6 +54,7 @@ async def test_an_expired_hold_orders_nothing_even_if_its_seats_are_free(
         await sale.seats_are(hold, "available")
 
 
+@pytest.mark.long_when_split
 @both
 async def test_an_unpaid_order_gives_its_seats_back(start: StartSale, sweepers: str) -> None:
     async with start(sweepers=sweepers) as sale:
@@ -68,6 +71,7 @@ async def test_an_unpaid_order_gives_its_seats_back(start: StartSale, sweepers: 
 # Money that comes too late
 
 
+@pytest.mark.long_when_split
 @both
 async def test_late_and_the_seats_still_free(start: StartSale, sweepers: str) -> None:
     async with start(sweepers=sweepers) as sale:
@@ -104,6 +108,7 @@ async def test_late_and_the_seats_gone(start: StartSale, sweepers: str, bought: 
             assert "Payment returned" in await sale.letter("returned", order)
 
 
+@pytest.mark.long_when_split
 @both
 async def test_late_and_cancelled_before(start: StartSale, sweepers: str) -> None:
     """Its deadline has passed and its seats are free; but the buyer has said that it is over."""
@@ -126,6 +131,7 @@ async def test_late_and_cancelled_before(start: StartSale, sweepers: str) -> Non
         assert (await kept_minor(sale.house), await reserved_minor(sale.house)) == (0, 0)
 
 
+@pytest.mark.long_when_split
 async def test_one_of_two_seats_gone_is_all_gone(sale: Sale) -> None:
     order = await sale.placed()
     await sale.clock.advance(AFTER_THE_DEADLINE)
@@ -137,6 +143,7 @@ async def test_one_of_two_seats_gone_is_all_gone(sale: Sale) -> None:
     assert await kept_minor(sale.house) == 0
 
 
+@pytest.mark.long_when_split
 async def test_the_bank_is_slower_than_the_deadline(start: StartSale) -> None:
     """Its answer decides, not our clock; and meanwhile somebody else may have the seats."""
     async with start(payments_delay_seconds=AFTER_THE_DEADLINE + 30.0) as sale:
@@ -151,6 +158,7 @@ async def test_the_bank_is_slower_than_the_deadline(start: StartSale) -> None:
         assert await kept_minor(sale.house) == 0
 
 
+@pytest.mark.long_when_split
 async def test_much_too_late_is_refused_by_the_gateway(sale: Sale) -> None:
     order = await sale.placed()
     await sale.becomes(order, "expired", step_seconds=HOLD_SECONDS)
@@ -167,6 +175,7 @@ async def test_much_too_late_is_refused_by_the_gateway(sale: Sale) -> None:
 # The gateway is away
 
 
+@pytest.mark.long_when_split
 async def test_the_gateway_is_down_when_one_orders(sale: Sale) -> None:
     hold = await sale.house.hold(sale.bea, sale.event_id, 2)
     body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
@@ -211,6 +220,7 @@ async def test_the_answer_about_a_new_payment_is_lost(sale: Sale) -> None:
     await must_be_sound(sale.house)
 
 
+@pytest.mark.long_when_split
 @pytest.mark.parametrize("lost", [False, True], ids=["nothing gets through", "answers are lost"])
 async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> None:
     """Paid just before, cancelled just before, paid too late: all of it is settled once it is back."""
@@ -244,6 +254,7 @@ async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> No
 # The event is cancelled
 
 
+@pytest.mark.long_when_split
 async def test_a_cancelled_event_gives_everything_back(sale: Sale) -> None:
     dee, eli = token_of(sale.house, "dee"), token_of(sale.house, "eli")
     paid = await sale.placed()
@@ -272,6 +283,7 @@ async def test_a_cancelled_event_gives_everything_back(sale: Sale) -> None:
     (await sale.house.call("POST", path, hold, token=sale.bea)).refused(409, "event_cancelled")
 
 
+@pytest.mark.long_when_split
 @pytest.mark.parametrize("jump_seconds", [600, -600])
 async def test_a_clock_that_jumps_may_cost_a_refund_and_never_a_seat(sale: Sale, jump_seconds: int) -> None:
     order = await sale.placed()

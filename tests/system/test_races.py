@@ -132,6 +132,7 @@ async def _told_again(
 # Overlapping wishes
 
 
+@pytest.mark.long_when_split
 @pytest.mark.parametrize("rows", [3, 20], ids=["in one row", "over three rows"])
 async def test_overlapping_pairs_never_share_and_always_go_on(house: SystemHouse, rows: int) -> None:
     """{1,2}, {2,3}, {3,1} at once: any two overlap, so exactly one is served, and wholly."""
@@ -278,6 +279,7 @@ async def test_admitting_and_cancelling_at_one_instant(house: SystemHouse) -> No
 # Webhook, cancel and deadline at one instant
 
 
+@pytest.mark.long_when_split
 async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse) -> None:
     """In any order: either the seats are sold and paid for, or neither."""
     async with open_house(manual=True) as house:
@@ -364,6 +366,7 @@ async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(open_ho
         assert await findings(house) == []
 
 
+@pytest.mark.long_when_split
 async def test_paid_late_while_the_event_is_cancelled(
     open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
