@@ -6,17 +6,17 @@ python -m bench paper
 import time
 from collections.abc import Callable
 
-from houseful.tickets.documents import printing
-from tests.unit.tickets.test_paper import CODE, order, show, ticket
+from houseful.tickets.documents import ticket_pdf
+from tests.unit.tickets.test_documents import CODE, order, show, ticket
 
 _TIMES = 40
 
 
 def main(_arguments: list[str]) -> None:
     tickets = [ticket(1), ticket(2)]
-    pdf = millis(lambda: printing.tickets_pdf(show(), order(*tickets), tickets))
+    pdf = millis(lambda: ticket_pdf.tickets_pdf(show(), order(*tickets), tickets))
     print(f"a PDF with two tickets: {pdf:.1f} ms", flush=True)
-    code = millis(lambda: printing.qr_svg(CODE))
+    code = millis(lambda: ticket_pdf.qr_svg(CODE))
     print(f"a QR code: {code:.1f} ms", flush=True)
 
 

@@ -312,7 +312,7 @@ async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse)
             async def deadline(turns: int) -> None:
                 await a_few_turns(turns)
                 await clock.advance(0.2)
-                await house.app.services["tickets"].settlement.reconcile_due()
+                await house.app.services["tickets"].reconciliation.reconcile_due()
 
             first, second, third = (place * apart[turn % 4] for place in next(orders_of_turns))
             await asyncio.gather(webhook(first), cancel(second), deadline(third))

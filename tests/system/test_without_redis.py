@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from tests.system.houses import Down, OpenHouse, SystemHouse
 from tests.system.support import must_be_sound, organizer_of, token_of
 
@@ -104,6 +104,6 @@ async def test_who_watches_an_order_sees_it_change_without_a_signal(house: Syste
 
 async def test_who_watches_an_order_goes_on_without_signals() -> None:
     """A beat at once, as for everybody else; the next ones by the clock."""
-    watching = OrderSignals(Down()).watch("ord_1")
+    watching = OrderNotifications(Down()).watch("ord_1")
     await anext(watching)
     await watching.aclose()  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ from uvicorn.server import ServerState
 
 from houseful.adapters.http import proxy
 from houseful.adapters.redis.connection import PipelinedConnection
-from houseful.tickets.documents import printing
+from houseful.tickets.documents import ticket_pdf
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs/internals/private-parts.md"
@@ -260,12 +260,12 @@ def test_kafka_errors_are_numbered_as_librdkafka_does(name: str) -> None:
 def test_reportlab_says_which_characters_a_font_has() -> None:
     from reportlab.pdfbase.pdfmetrics import getFont
 
-    printing._register_fonts()
-    face = cast(Any, getFont(printing._BOLD)).face
+    ticket_pdf._register_fonts()
+    face = cast(Any, getFont(ticket_pdf._BOLD)).face
     known = getattr(face, "charToGlyph", {})
     assert {ord(one) in known for one in "é漢"} == {True, False}, (
         "ReportLab's font face does not say in `charToGlyph` what it can show: look at `_face` and "
-        "`_printable` in tickets/documents/printing.py, or a ticket shows boxes"
+        "`_printable` in tickets/documents/ticket_pdf.py, or a ticket shows boxes"
     )
 
 

@@ -11,9 +11,9 @@ from houseful.messages import (
 )
 from houseful.tickets import api, check_in_api, emails_api
 from houseful.tickets.domain.blocks import Block
-from houseful.tickets.domain.emails import QueuedLetter, Recipient
+from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.gate_staff import GateStaff
-from houseful.tickets.domain.holds import Allowance, Hold
+from houseful.tickets.domain.holds import Hold, HoldQuota
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan
@@ -26,13 +26,13 @@ from houseful.webapi.manifest import Manifest
 
 
 async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed) -> None:
-    await tickets.figures.on_confirmed(tx, message)
-    await tickets.post.on_confirmed(tx, message)
+    await tickets.sales_report.on_confirmed(tx, message)
+    await tickets.email_outbox.on_confirmed(tx, message)
 
 
 async def _refunded(tickets: Tickets, tx: Transaction, message: OrderRefunded) -> None:
-    await tickets.figures.on_refunded(tx, message)
-    await tickets.post.on_refunded(tx, message)
+    await tickets.sales_report.on_refunded(tx, message)
+    await tickets.email_outbox.on_refunded(tx, message)
 
 
 MANIFEST = Manifest(
@@ -42,13 +42,13 @@ MANIFEST = Manifest(
         Show,
         Block,
         Hold,
-        Allowance,
+        HoldQuota,
         Order,
         Ticket,
         Scan,
         GateStaff,
         Sales,
-        QueuedLetter,
+        QueuedEmail,
         Recipient,
         WebhookReceived,
         StoredResponse,
@@ -61,16 +61,16 @@ MANIFEST = Manifest(
         EventCancelled: lambda tickets, tx, message: tickets.inventory.on_cancelled(tx, message),
         OrderConfirmed: _confirmed,
         OrderRefunded: _refunded,
-        PaymentReturned: lambda tickets, tx, message: tickets.post.on_returned(tx, message),
+        PaymentReturned: lambda tickets, tx, message: tickets.email_outbox.on_returned(tx, message),
     },
     jobs=(
-        Tickets.generate,
-        Tickets.show_changes,
-        Tickets.hear_of_changes,
-        Tickets.settle,
+        Tickets.generate_inventories,
+        Tickets.publish_availability,
+        Tickets.follow_availability,
+        Tickets.perform_expedited,
         Tickets.reconcile,
         Tickets.refund_cancelled,
-        Tickets.send_post,
+        Tickets.send_emails,
         Tickets.purge_expired,
     ),
 )

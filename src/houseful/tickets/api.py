@@ -14,10 +14,11 @@ from houseful.kernel.errors import NotFound, invalid, not_found
 from houseful.kernel.ports import PaymentIntent, Transaction
 from houseful.kernel.roles import Role
 from houseful.tickets import schemas
-from houseful.tickets.documents import printing
+from houseful.tickets.documents import calendar_entry
+from houseful.tickets.documents.ticket_pdf import qr_svg, tickets_pdf
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
-from houseful.tickets.use_cases.availability import HallView, SeatsUpdate
+from houseful.tickets.use_cases.availability import AvailabilityView, SeatsUpdate
 from houseful.webapi.cached_bodies import Kept, is_known
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
@@ -116,7 +117,7 @@ async def inventory(tickets: Tickets, request: Request, event_id: str) -> schema
     return await tickets.inventory.progress(event_id, request.headers.get("authorization"))
 
 
-async def _hall(tickets: Tickets, event_id: str) -> tuple[Show, HallView]:
+async def _hall(tickets: Tickets, event_id: str) -> tuple[Show, AvailabilityView]:
     show, layout = await tickets.inventory.hall(event_id)
     return show, await tickets.availability.view(show.id, layout)
 
@@ -299,9 +300,7 @@ async def order_tickets(tickets: Tickets, request: Request, order_id: str) -> Pa
 async def ticket_qr(tickets: Tickets, request: Request, ticket_id: str) -> Response:
     """A ticket's QR code."""
     _, _, ticket = await tickets.ordering.own_ticket(request.user.user_id, ticket_id)
-    return Response(
-        printing.qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")]
-    )
+    return Response(qr_svg(ticket.code), 200, "image/svg+xml", [("cache-control", "private, max-age=86400")])
 
 
 async def ticket_pdf(tickets: Tickets, request: Request, ticket_id: str) -> Response:
@@ -309,7 +308,7 @@ async def ticket_pdf(tickets: Tickets, request: Request, ticket_id: str) -> Resp
     show, its_order, ticket = await tickets.ordering.own_ticket(request.user.user_id, ticket_id)
     name = f'attachment; filename="{ticket.id}.pdf"'
     printed = await tickets.workers.run(
-        printing.tickets_pdf, show, its_order, [ticket], whose=request.user.user_id, most=_MOST_DRAWN
+        tickets_pdf, show, its_order, [ticket], whose=request.user.user_id, most=_MOST_DRAWN
     )
     return Response(printed, 200, "application/pdf", [("content-disposition", name)])
 
@@ -319,7 +318,9 @@ async def order_calendar(tickets: Tickets, request: Request, order_id: str) -> R
     show, its_order, found = await tickets.ordering.tickets_of(request.user.user_id, order_id)
     if not found:
         raise NotFound("no_tickets", "This order has no tickets, so there is no date to keep for it.")
-    date = printing.calendar_date(show, its_order.id, found, tickets.post.sender, tickets.clock.now())
+    date = calendar_entry.calendar_entry(
+        show, its_order.id, found, tickets.email_outbox.sender, tickets.clock.now()
+    )
     return Response(
         date.content,
         200,
@@ -344,7 +345,7 @@ async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Web
     )
     news: Webhook = decode(Webhook, body)
     intent = news.data.intent
-    await tickets.settlement.on_webhook(
+    await tickets.reconciliation.on_webhook(
         news.id,
         news.type,
         intent.reference,
@@ -375,14 +376,16 @@ async def set_blocked(tickets: Tickets, request: Request, event_id: str, body: B
 
 async def sales(tickets: Tickets, request: Request, event_id: str) -> schemas.SalesView:
     """Sales figures of one of my events."""
-    return await tickets.figures.sales(await own_show(tickets, request, event_id))
+    return await tickets.sales_report.sales(await own_show(tickets, request, event_id))
 
 
 async def watch_sales(
     tickets: Tickets, request: Request, event_id: str
 ) -> Annotated[Stream, schemas.SalesView]:
     """Sales figures whenever they change."""
-    return Stream(_messages("sales", tickets.figures.watch_sales(await own_show(tickets, request, event_id))))
+    return Stream(
+        _messages("sales", tickets.sales_report.watch_sales(await own_show(tickets, request, event_id)))
+    )
 
 
 async def orders_csv(tickets: Tickets, request: Request, event_id: str) -> Stream:
@@ -390,7 +393,7 @@ async def orders_csv(tickets: Tickets, request: Request, event_id: str) -> Strea
     show = await own_show(tickets, request, event_id)
     name = f'attachment; filename="{show.id}-orders.csv"'
     return Stream(
-        tickets.figures.orders_csv(show), "text/csv; charset=utf-8", [("content-disposition", name)]
+        tickets.sales_report.orders_csv(show), "text/csv; charset=utf-8", [("content-disposition", name)]
     )
 
 

@@ -75,7 +75,7 @@ async def check_in(
         context.store(tx, view)
         return view
 
-    return await tickets.gate.check_in(request.user, requests, keep)
+    return await tickets.check_in.check_in(request.user, requests, keep)
 
 
 async def check_in_batch(
@@ -99,7 +99,7 @@ async def check_in_batch(
         context.store(tx, view)
         return view
 
-    return await tickets.gate.check_in(request.user, requests, keep)
+    return await tickets.check_in.check_in(request.user, requests, keep)
 
 
 def _read(raw: bytes) -> ScanRequest | CheckinView:

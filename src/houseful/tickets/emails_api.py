@@ -1,4 +1,4 @@
-"""Letters over HTTP: what has not arrived and why, an address corrected, an address proven."""
+"""Emails over HTTP: what has not arrived and why, an address corrected, an address proven."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from houseful.kernel import email_addresses
 from houseful.kernel.errors import invalid
 from houseful.kernel.times import rfc3339
 from houseful.tickets.api import PageQuery, after_cursor, own_show
-from houseful.tickets.domain.emails import LetterState, QueuedLetter
+from houseful.tickets.domain.emails import EmailState, QueuedEmail
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.schemas import BuyerView
 from houseful.tickets.use_cases import Tickets
@@ -27,15 +27,15 @@ class ProofInput(Input, frozen=True, kw_only=True):
     token: Annotated[str, Meta(max_length=_MOST_TOKEN)]
 
 
-class LetterView(View, frozen=True, kw_only=True):
+class EmailView(View, frozen=True, kw_only=True):
     """`kind` is `confirmed`, `refunded` or `returned`; `reason` says why it has not gone."""
 
     kind: str
-    state: LetterState
+    state: EmailState
     reason: str | None
 
 
-class UndeliveredView(LetterView, frozen=True, kw_only=True):
+class UndeliveredView(EmailView, frozen=True, kw_only=True):
     order_id: str
     buyer: BuyerView
     since: str
@@ -47,60 +47,60 @@ _WAITS = (
 )
 
 
-def _reason(letter: QueuedLetter) -> str | None:
-    return _WAITS if letter.waits_for is not None else letter.error
+def _reason(email: QueuedEmail) -> str | None:
+    return _WAITS if email.waits_for is not None else email.error
 
 
-def letter_view(letter: QueuedLetter) -> LetterView:
-    return LetterView(kind=letter.kind, state=letter.state, reason=_reason(letter))
+def email_view(email: QueuedEmail) -> EmailView:
+    return EmailView(kind=email.kind, state=email.state, reason=_reason(email))
 
 
-def undelivered_view(letter: QueuedLetter, order: Order) -> UndeliveredView:
+def undelivered_view(email: QueuedEmail, order: Order) -> UndeliveredView:
     return UndeliveredView(
-        kind=letter.kind,
-        state=letter.state,
-        reason=_reason(letter),
+        kind=email.kind,
+        state=email.state,
+        reason=_reason(email),
         order_id=order.id,
         buyer=BuyerView(name=order.buyer_name, email=order.buyer_email),
-        since=rfc3339(letter.failed_at or 0),
-        tries=letter.tries,
+        since=rfc3339(email.failed_at or 0),
+        tries=email.tries,
     )
 
 
-async def order_letters(tickets: Tickets, request: Request, order_id: str) -> Page[LetterView]:
-    """The letters about one of my orders, and what became of them."""
+async def order_letters(tickets: Tickets, request: Request, order_id: str) -> Page[EmailView]:
+    """The emails about one of my orders, and what became of them."""
     order = await tickets.ordering.own_order(request.user.user_id, order_id)
-    return Page([letter_view(letter) for letter in await tickets.undelivered.of_order(order)])
+    return Page([email_view(email) for email in await tickets.undelivered_emails.of_order(order)])
 
 
 async def undelivered(
     tickets: Tickets, request: Request, event_id: str, query: PageQuery
 ) -> Page[UndeliveredView]:
-    """Letters about orders of one of my events that have not arrived, the longest waiting first."""
+    """Emails about orders of one of my events that have not arrived, the longest waiting first."""
     show = await own_show(tickets, request, event_id)
-    found = await tickets.undelivered.page(show, after_cursor(query.cursor), query.limit)
+    found = await tickets.undelivered_emails.page(show, after_cursor(query.cursor), query.limit)
     cursor = None
     if len(found) == query.limit:
         last = found[-1][0]
         cursor = f"{last.failed_at}:{last.id}"
-    return Page([undelivered_view(letter, order) for letter, order in found], cursor)
+    return Page([undelivered_view(email, order) for email, order in found], cursor)
 
 
 async def correct(
     tickets: Tickets, request: Request, event_id: str, order_id: str, body: EmailInput
-) -> Page[LetterView]:
-    """Correct the address of an order's buyer, and send the order's letters there."""
+) -> Page[EmailView]:
+    """Correct the address of an order's buyer, and send the order's emails there."""
     show = await own_show(tickets, request, event_id)
-    email = email_addresses.address(body.email).email
-    letters = await tickets.undelivered.correct(show, order_id, email, request.user.user_id)
-    return Page([letter_view(letter) for letter in letters])
+    address = email_addresses.address(body.email).email
+    emails = await tickets.undelivered_emails.correct(show, order_id, address, request.user.user_id)
+    return Page([email_view(email) for email in emails])
 
 
 async def prove(tickets: Tickets, body: ProofInput) -> None:
-    """Say that an address is mine, with the token of a letter to it; what waits for that is sent."""
+    """Say that an address is mine, with the token of an email to it; what waits for that is sent."""
     if not body.token.isascii():
         raise invalid({"token": "is not the one of a letter; copy the whole link"})
-    await tickets.undelivered.prove(body.token)
+    await tickets.undelivered_emails.prove(body.token)
 
 
 ENDPOINTS = (

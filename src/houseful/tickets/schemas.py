@@ -18,7 +18,7 @@ from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.webapi.responses import View
 
 if TYPE_CHECKING:
-    from houseful.tickets.use_cases.availability import HallView
+    from houseful.tickets.use_cases.availability import AvailabilityView
 
 _STATUS = (SeatState.AVAILABLE, SeatState.HELD, SeatState.SOLD, SeatState.BLOCKED)  # by the map's codes
 
@@ -207,7 +207,7 @@ def announced_view(event_id: str, seats_total: int) -> InventoryView:
     return InventoryView(event_id=event_id, state="generating", generated=0, total=seats_total, detail=None)
 
 
-def category_views(show: Show, hall: "HallView") -> list[CategoryView]:
+def category_views(show: Show, hall: "AvailabilityView") -> list[CategoryView]:
     return [
         CategoryView(
             name=category.name,
@@ -222,7 +222,7 @@ def category_views(show: Show, hall: "HallView") -> list[CategoryView]:
     ]
 
 
-def section_views(show: Show, hall: "HallView", category: int | None) -> list[SectionView]:
+def section_views(show: Show, hall: "AvailabilityView", category: int | None) -> list[SectionView]:
     return [
         _section_view(show, hall, section, category)
         for section in hall.layout.sections
@@ -230,7 +230,9 @@ def section_views(show: Show, hall: "HallView", category: int | None) -> list[Se
     ]
 
 
-def _section_view(show: Show, hall: "HallView", section: Section, category: int | None) -> SectionView:
+def _section_view(
+    show: Show, hall: "AvailabilityView", section: Section, category: int | None
+) -> SectionView:
     names = [hall.layout.categories[index].name for index in section.categories]
     prices = [show.prices[name] for name in names]
     return SectionView(
@@ -246,7 +248,7 @@ def _section_view(show: Show, hall: "HallView", section: Section, category: int 
     )
 
 
-def seat_views(hall: "HallView", section: Section) -> list[SeatView]:
+def seat_views(hall: "AvailabilityView", section: Section) -> list[SeatView]:
     layout, statuses = hall.layout, hall.statuses
     return [
         SeatView(
@@ -378,7 +380,7 @@ def ticket_view(ticket: Ticket, layout: Layout, signer: CodeSigner) -> TicketVie
 def sales_view(
     show: Show,
     sales: Sales,
-    hall: "HallView | None",
+    hall: "AvailabilityView | None",
     admitted: int,
     minutes: Sequence[tuple[Millis, Tally]],
 ) -> SalesView:

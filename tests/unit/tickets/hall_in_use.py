@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD
 from houseful.tickets.domain.blocks import SeatState
-from houseful.tickets.use_cases.availability import HallView
+from houseful.tickets.use_cases.availability import AvailabilityView
 from tests.unit.tickets.test_seatmap import decode_snapshot
 from tests.unit.tickets.world import World
 
@@ -17,7 +17,7 @@ CODES = {SeatState.HELD: HELD, SeatState.SOLD: SOLD, SeatState.BLOCKED: BLOCKED}
 TOTAL = 50
 
 
-async def view_of(world: World) -> HallView:
+async def view_of(world: World) -> AvailabilityView:
     _, layout = await world.tickets.inventory.hall("evt_1")
     return await world.tickets.availability.view("evt_1", layout)
 
@@ -104,5 +104,5 @@ class Change:
 
     async def time(self) -> None:
         await self.world.clock.advance(self.chance.choice([1, 59, 300, 599.9]))
-        while await self.world.tickets.settlement.reconcile_due():
+        while await self.world.tickets.reconciliation.reconcile_due():
             pass

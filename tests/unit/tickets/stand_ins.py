@@ -180,7 +180,7 @@ def _seen(intent: Intent) -> PaymentIntent:
     return msgspec.convert(intent, PaymentIntent, from_attributes=True)
 
 
-class Letterbox:
+class Mailbox:
     """A `Mailer`. `answer` may raise for an e-mail."""
 
     def __init__(self) -> None:

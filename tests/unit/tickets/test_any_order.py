@@ -66,15 +66,15 @@ class Life:
                 case "bank", _:
                     world.processor.settle(self.order_id)
                 case "webhook", int(number) if self.sent:
-                    await tickets.settlement.on_webhook(*self.sent[number % len(self.sent)])
+                    await tickets.reconciliation.on_webhook(*self.sent[number % len(self.sent)])
                 case "wait", int(seconds):
                     await world.clock.advance(seconds)
                 case "jump", int(seconds):
                     world.clock.jump(seconds)
                 case "reconcile", _:
-                    await tickets.settlement.reconcile_due()
+                    await tickets.reconciliation.reconcile_due()
                 case "look", _:
-                    await tickets.settlement.look_at(self.order_id)
+                    await tickets.reconciliation.look_at(self.order_id)
                 case "cancel", _:
                     await world.cancel(self.order_id)
                 case "rival", _:

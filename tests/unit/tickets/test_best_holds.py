@@ -9,7 +9,7 @@ from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.holds import MOST_HOLDS
 from houseful.tickets.schemas import HoldView
-from houseful.tickets.use_cases.availability import HallView
+from houseful.tickets.use_cases.availability import AvailabilityView
 from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import World, refusal, until
 
@@ -113,14 +113,14 @@ async def test_a_crowd_in_one_process_is_offered_different_seats(
 ) -> None:
     """Nobody loses anything and has to ask again."""
     await world.show()
-    offer, offered = HallView.offer, 0
+    offer, offered = AvailabilityView.offer, 0
 
     def counted(*arguments: Any, **named: Any) -> list[int] | None:
         nonlocal offered
         offered += 1
         return offer(*arguments, **named)
 
-    monkeypatch.setattr(HallView, "offer", counted)
+    monkeypatch.setattr(AvailabilityView, "offer", counted)
     holds = await asyncio.gather(*(world.best(2, user=f"usr_{n}") for n in range(15)))
     assert len({id for hold in holds for id in ids(hold)}) == 30
     assert offered == 15

@@ -45,7 +45,7 @@ async def test_one_order_that_can_not_be_taken_back_does_not_stop_the_others(
 
     monkeypatch.setattr(world.tickets.ordering, "take_back", with_a_bug)
     for _ in range(3):
-        await world.tickets.settlement.refund_cancelled()
+        await world.tickets.reconciliation.refund_cancelled()
         await world.clock.advance(CANCEL_WATCH_MILLIS / 1000)
     assert [(await world.order_of(id)).state for id in orders] == [S.CONFIRMED, S.REFUNDING, S.REFUNDING]
     assert (await world.show_of()).look_at is not None  # not forgotten, however long it takes
@@ -59,7 +59,7 @@ async def test_an_order_confirmed_in_the_instant_of_the_cancellation_is_found(wo
     await world.show()
     show = await world.show_of()
     await world.receive(EventCancelled(event_id="evt_1"))
-    await world.tickets.settlement.refund_cancelled()
+    await world.tickets.reconciliation.refund_cancelled()
     async with world.store.begin() as tx:  # whoever confirmed had read the show before
         current = await world.show_of()
         await tx.get(type(show), show.id)
@@ -79,7 +79,7 @@ async def test_a_cancelled_event_is_looked_after_for_an_hour(world: World) -> No
     await world.receive(EventCancelled(event_id="evt_1"))
     looks = 0
     while (await world.show_of()).look_at is not None:
-        await world.tickets.settlement.refund_cancelled()
+        await world.tickets.reconciliation.refund_cancelled()
         await world.clock.advance(60)
         looks += 1
     assert looks == 62

@@ -22,7 +22,7 @@ async def expired(world: World, *seats: str) -> str:
     """An order that nobody paid in time; its intent can still be paid."""
     order_id = await world.placed(*seats)
     await world.clock.advance(60)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert (await world.order_of(order_id)).state is S.EXPIRED
     return order_id
 
@@ -43,7 +43,7 @@ async def test_cancelling_an_expired_order_ends_its_payment(world: World) -> Non
     order_id = await expired(world, "A-1")
     assert (await world.cancel(order_id)).status is S.CANCELLED
     assert (await world.order_of(order_id)).due is Due.CANCEL
-    await world.tickets.settlement.look_at(order_id)
+    await world.tickets.reconciliation.look_at(order_id)
     with pytest.raises(DomainError) as refused:  # a second tab
         world.processor.pay(order_id)
     assert refused.value.code == "intent_not_payable"
@@ -101,10 +101,10 @@ async def test_a_webhook_from_before_the_cancellation_confirms_nothing(world: Wo
     [late] = world.processor.news
     world.processor.news.clear()
     await world.cancel(order_id)
-    await world.tickets.settlement.look_at(order_id)
+    await world.tickets.reconciliation.look_at(order_id)
     assert world.processor.of(order_id).voided
     await world.clock.advance(3_600)
-    await world.tickets.settlement.on_webhook(*late)
+    await world.tickets.reconciliation.on_webhook(*late)
     await nothing_was_taken(world, order_id, S.CANCELLED)
 
 
@@ -132,7 +132,7 @@ async def test_a_cancellation_that_races_news_of_the_payment(world: World, news:
     order_id = await expired(world, "A-1")
     world.processor.pay(order_id)
     intent = await world.processor.intent(world.processor.of(order_id).id)
-    settlement = world.tickets.settlement
+    settlement = world.tickets.reconciliation
     told: dict[str, Callable[[], Awaitable[None]]] = {
         "webhook": lambda: settlement.on_webhook(*world.processor.news[0]),
         "poll": lambda: settlement.learn(order_id, intent),
@@ -159,9 +159,9 @@ async def test_a_cancelled_event_ends_the_payments_of_expired_orders_too(world: 
     await world.show(hold_seconds=60)
     order_id = await expired(world, "A-1")
     await world.receive(EventCancelled(event_id="evt_1"))
-    await world.tickets.settlement.refund_cancelled()
-    await world.tickets.settlement.reconcile_due()
-    await world.tickets.settlement.look_at(order_id)
+    await world.tickets.reconciliation.refund_cancelled()
+    await world.tickets.reconciliation.reconcile_due()
+    await world.tickets.reconciliation.look_at(order_id)
     with pytest.raises(DomainError):
         world.processor.pay(order_id)
     await nothing_was_taken(world, order_id, S.CANCELLED)
@@ -195,7 +195,7 @@ async def stopped_while_ordering(world: World, seconds: float, when: str) -> str
         if (call, this_when) == ("create", when) and not stopped:
             stopped = True
             await world.clock.advance(seconds)
-            await world.tickets.settlement.reconcile_due()
+            await world.tickets.reconciliation.reconcile_due()
 
     world.processor.trouble = stand_still
     return (await world.order(hold.hold_id)).id
@@ -238,7 +238,7 @@ async def test_much_too_late_is_said_as_such(world: World) -> None:
     await world.show(hold_seconds=60)
     order_id = await expired(world, "A-1")
     await world.clock.advance(3_600)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     world.processor.pay(order_id)
     await world.webhooks()
     order = await world.order_of(order_id)
@@ -266,7 +266,7 @@ async def test_a_declined_card_is_not_why_an_order_expired(world: World) -> None
     await world.webhooks()
     assert (await world.order_of(order_id)).detail == "card_declined"
     await world.clock.advance(60)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert ((await world.order_of(order_id)).state, (await world.order_of(order_id)).detail) == (
         S.EXPIRED,
         None,

@@ -7,9 +7,9 @@ import pytest
 
 from houseful.kernel.errors import DomainError, Duplicate, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
-from houseful.tickets.domain.emails import QueuedLetter
+from houseful.tickets.domain.emails import QueuedEmail
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.tickets.use_cases.sales_report import Figures
+from houseful.tickets.use_cases.sales_report import SalesReport
 from houseful.webapi.idempotency import AlreadyAnswered
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World
@@ -41,15 +41,15 @@ class Sale:
             world.processor.pay(order.id)
             self.paid = True
         await world.webhooks()
-        await world.tickets.settlement.look_at(order.id)
+        await world.tickets.reconciliation.look_at(order.id)
         if self.cancels:
             with suppress(Duplicate, AlreadyAnswered):
                 await ordering.cancel("usr_1", order.id, world.use("usr_1", "cancel"))
-            await world.tickets.settlement.look_at(order.id)
+            await world.tickets.reconciliation.look_at(order.id)
         if self.event_cancelled:
             await world.receive(EventCancelled(event_id="evt_1"))
-            await world.tickets.settlement.refund_cancelled()
-            await world.tickets.settlement.look_at(order.id)
+            await world.tickets.reconciliation.refund_cancelled()
+            await world.tickets.reconciliation.look_at(order.id)
 
 
 async def end_of(world: World) -> Order:
@@ -57,15 +57,15 @@ async def end_of(world: World) -> Order:
     await world.deliver()
     await world.verify()
     [order] = await world.every(Order)
-    sales = await world.tickets.figures.sales(await world.show_of())
-    assert isinstance(world.tickets.figures, Figures)
+    sales = await world.tickets.sales_report.sales(await world.show_of())
+    assert isinstance(world.tickets.sales_report, SalesReport)
     confirmed = len(await world.sent(OrderConfirmed))
     refunded = len(await world.sent(OrderRefunded))
     assert (confirmed, refunded) == (1, order.state is S.REFUNDED)
     assert (sales.orders, sales.sold) == (1, 2 * (confirmed - refunded))
     assert sales.gross_minor - sales.refunded_minor == 8000 * (confirmed - refunded)
-    letters = {one.kind for one in await world.every(QueuedLetter)}
-    assert letters == {"confirmed", "refunded"} if refunded else {"confirmed"}
+    emails = {one.kind for one in await world.every(QueuedEmail)}
+    assert emails == {"confirmed", "refunded"} if refunded else {"confirmed"}
     return order
 
 
@@ -155,10 +155,10 @@ async def test_the_gateway_is_down_for_ten_minutes(world: World, call: str) -> N
     try:
         await sale.go(world)
     except Unavailable:
-        await world.tickets.settlement.reconcile_due()
+        await world.tickets.reconciliation.reconcile_due()
     while world.clock.now() < until:
         await world.clock.advance(30)
-        await world.tickets.settlement.reconcile_due()
+        await world.tickets.reconciliation.reconcile_due()
     await world.quiet()
     await world.verify()
     [order] = await world.every(Order)

@@ -9,7 +9,7 @@ from houseful.kernel.errors import DomainError, Duplicate, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
-from houseful.tickets.domain.holds import MOST_HOLDS, Allowance, Hold
+from houseful.tickets.domain.holds import MOST_HOLDS, Hold, HoldQuota
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.schemas import HoldView
 from houseful.webapi.idempotency import AlreadyAnswered, context_of, digest, is_copy
@@ -206,7 +206,7 @@ async def test_no_buyer_has_more_running_holds_than_the_limit(world: World) -> N
 async def test_a_buyers_very_first_holds_may_come_together(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both processes find no allowance and begin one; the slower one then counts itself into the other's."""
+    """Both processes find no quota and begin one; the slower one then counts itself into the other's."""
     await world.show()
     other = world.beside()
     count = world.tickets.holding.count
@@ -219,8 +219,8 @@ async def test_a_buyers_very_first_holds_may_come_together(
 
     monkeypatch.setattr(world.tickets.holding, "count", overtaken)
     slower = await world.hold("A-1")
-    [allowance] = await world.every(Allowance)
-    assert {one.hold_id for one in allowance.running} == {slower.hold_id, quicker[0].hold_id}
+    [quota] = await world.every(HoldQuota)
+    assert {one.hold_id for one in quota.running} == {slower.hold_id, quicker[0].hold_id}
 
 
 async def test_the_same_request_twice_at_once_holds_once(world: World) -> None:
@@ -249,7 +249,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
     await world.order(first.hold_id)
     assert (await holding.hold("usr_1", first.hold_id)).expires_at > first.expires_at
     await world.clock.advance(3600)
-    await world.tickets.settlement.look_at((await world.every(Order))[0].id)
+    await world.tickets.reconciliation.look_at((await world.every(Order))[0].id)
     assert not await held(world)
     with pytest.raises(AlreadyAnswered):
         await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from houseful.kernel.errors import DomainError
 from houseful.tickets.domain import holds
-from houseful.tickets.domain.holds import MOST_HOLDS, TRANSITIONS, Allowance, Hold, HoldState
+from houseful.tickets.domain.holds import MOST_HOLDS, TRANSITIONS, Hold, HoldQuota, HoldState
 from houseful.webapi.problems import status_of
 
 S = HoldState
@@ -27,8 +27,8 @@ def hold(id: str = "hold_1", *, until: int = 1_000, state: HoldState = S.ACTIVE)
     )
 
 
-def allowance(*running: tuple[str, int]) -> Allowance:
-    found = Allowance(id=holds.allowance_id("evt_1", "usr_1"), user_id="usr_1")
+def quota(*running: tuple[str, int]) -> HoldQuota:
+    found = HoldQuota(id=holds.quota_id("evt_1", "usr_1"), user_id="usr_1")
     for id, until in running:
         found = holds.counted(found, hold(id, until=until), 0)
     return found
@@ -39,7 +39,7 @@ def test_the_total_is_the_sum_of_the_frozen_prices() -> None:
 
 
 def test_the_limit_is_reached_and_not_passed() -> None:
-    full = allowance(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
+    full = quota(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
     with pytest.raises(DomainError) as refusal:
         holds.counted(full, hold("one_more"), 999)
     assert (status_of(refusal.value), refusal.value.code) == (409, "hold_limit")
@@ -47,14 +47,14 @@ def test_the_limit_is_reached_and_not_passed() -> None:
 
 
 def test_an_expired_hold_makes_room_at_the_very_moment() -> None:
-    full = allowance(*((f"hold_{n}", 1_000 + n) for n in range(MOST_HOLDS)))
+    full = quota(*((f"hold_{n}", 1_000 + n) for n in range(MOST_HOLDS)))
     after = holds.counted(full, hold("one_more", until=5_000), 1_000)
     assert len(after.running) == MOST_HOLDS
     assert "hold_0" not in {one.hold_id for one in after.running}
 
 
 def test_a_released_hold_makes_room() -> None:
-    full = allowance(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
+    full = quota(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
     after = holds.counted(holds.uncounted(full, "hold_3"), hold("one_more"), 0)
     assert {one.hold_id for one in after.running} == {
         "one_more",
@@ -63,14 +63,14 @@ def test_a_released_hold_makes_room() -> None:
 
 
 def test_an_extended_hold_counts_once_even_at_the_limit() -> None:
-    full = allowance(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
+    full = quota(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
     after = holds.counted(full, hold("hold_3", until=2_000), 0)
     assert len(after.running) == MOST_HOLDS
     assert {one.until for one in after.running if one.hold_id == "hold_3"} == {2_000}
 
 
 def test_giving_back_what_is_not_counted_changes_nothing() -> None:
-    some = allowance(("hold_1", 1_000))
+    some = quota(("hold_1", 1_000))
     assert holds.uncounted(some, "hold_2") == some
 
 
@@ -87,7 +87,7 @@ def test_giving_back_what_is_not_counted_changes_nothing() -> None:
 )
 def test_never_more_running_holds_than_the_limit(steps: list[tuple[str, int, int, int]]) -> None:
     """Against a dict of hold → until; also with a clock that goes back."""
-    counted = Allowance(id="evt_1:usr_1", user_id="usr_1")
+    counted = HoldQuota(id="evt_1:usr_1", user_id="usr_1")
     model: dict[str, int] = {}
     for what, number, now, lasts in steps:
         id = f"hold_{number}"

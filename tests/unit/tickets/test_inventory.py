@@ -114,7 +114,7 @@ async def test_an_event_cancelled_in_the_middle_is_not_finished(world: World) ->
     assert show.state is ShowState.CANCELLED
     assert len(await blocks_of(world)) == 4
     assert await world.sent(InventoryReady) == []
-    await world.tickets.settlement.refund_cancelled()  # finds nothing to refund and no fault
+    await world.tickets.reconciliation.refund_cancelled()  # finds nothing to refund and no fault
 
 
 @pytest.mark.parametrize("turns", [0, 3, 6, 9, 12, 15, 20, 30])
@@ -210,7 +210,7 @@ async def test_an_events_service_that_does_not_answer_is_waited_for(world: World
 async def test_one_events_trouble_is_not_anothers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await published(world)
     await world.receive(world.published("evt_2"))
-    halls = world.tickets.halls
+    halls = world.tickets.layouts
     fetch = halls.fetch
 
     async def broken_for_the_first(event_id: str, wanted_hash: str) -> Layout:

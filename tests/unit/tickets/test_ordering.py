@@ -7,7 +7,7 @@ import pytest
 from houseful.kernel.errors import DomainError, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded
 from houseful.tickets.domain.blocks import SeatState
-from houseful.tickets.domain.holds import Allowance, Hold
+from houseful.tickets.domain.holds import Hold, HoldQuota
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.tickets import Ticket, TicketState
@@ -121,7 +121,7 @@ async def test_nobody_who_asks_again_for_a_lost_answer_opens_two_payments(world:
     world.processor.trouble = normal
     [order] = await world.every(Order)
     await world.clock.advance(5)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     view = await world.order(hold.hold_id, key="key")
     assert len(world.processor.intents) == 1
     assert view.payment.client_secret == world.processor.of(order.id).client_secret
@@ -144,13 +144,13 @@ async def test_a_free_order_is_confirmed_at_once_and_gets_its_tickets(world: Wor
 async def test_an_ordered_hold_keeps_its_one_place_in_the_allowance(world: World) -> None:
     await world.show()
     order_id = await world.placed("A-1")
-    [allowance] = await world.every(Allowance)
+    [quota] = await world.every(HoldQuota)
     order = await world.order_of(order_id)
-    assert [(one.hold_id, one.until) for one in allowance.running] == [(order.hold_id, order.expires_at)]
+    assert [(one.hold_id, one.until) for one in quota.running] == [(order.hold_id, order.expires_at)]
     world.processor.pay(order_id)
     await world.webhooks()
-    [allowance] = await world.every(Allowance)
-    assert allowance.running == ()  # what is bought is no longer held
+    [quota] = await world.every(HoldQuota)
+    assert quota.running == ()  # what is bought is no longer held
 
 
 async def test_a_bought_order_has_a_ticket_a_seat_in_the_seats_order(world: World) -> None:

@@ -14,7 +14,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 async def raw(world: World) -> bytes:
-    return b"".join([part async for part in world.tickets.figures.orders_csv(await world.show_of())])
+    return b"".join([part async for part in world.tickets.sales_report.orders_csv(await world.show_of())])
 
 
 async def rows(world: World) -> list[dict[str, str]]:
@@ -134,7 +134,7 @@ async def test_what_a_plan_calls_its_seats_is_no_formula_either(world: World) ->
     hold = (await world.tickets.holding.running_holds("usr_1"))[0]
     await world.order(hold.hold_id)
     exported = b"".join(
-        [part async for part in world.tickets.figures.orders_csv(await world.show_of("evt_3"))]
+        [part async for part in world.tickets.sales_report.orders_csv(await world.show_of("evt_3"))]
     ).decode("utf-8-sig")
     [row] = csv.DictReader(io.StringIO(exported, newline=""))
     assert row["places"].startswith("'=Stalls")

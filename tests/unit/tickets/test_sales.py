@@ -1,4 +1,4 @@
-"""Figures: a fold that does not depend on the order of orders, and does not grow for ever."""
+"""SalesReport: a fold that does not depend on the order of orders, and does not grow for ever."""
 
 from collections import Counter
 

@@ -142,7 +142,7 @@ async def test_figures_of_the_version_before_are_counted_once(world: World, then
     if then == "a sale":
         await world.bought("A-3")
     elif then == "a start":
-        await world.tickets.figures.count_blocked()
+        await world.tickets.sales_report.count_blocked()
     else:
         await set_blocked(world, ["A-3"])
     assert (await told(world))[already:] == [True]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from houseful.kernel.errors import DomainError
-from houseful.tickets.domain.holds import Allowance, RunningHold
+from houseful.tickets.domain.holds import HoldQuota, RunningHold
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.schemas import HoldView
@@ -115,4 +115,4 @@ async def test_the_first_hold_of_a_buyer_reads_no_orders(
 
 async def test_running_holds_of_the_version_before_can_be_read(world: World) -> None:
     raw = b'{"id": "evt_1:usr_1", "user_id": "usr_1", "running": [["hold_1", 5]]}'
-    assert msgspec.json.decode(raw, type=Allowance).running == (RunningHold("hold_1", 5, 0),)
+    assert msgspec.json.decode(raw, type=HoldQuota).running == (RunningHold("hold_1", 5, 0),)

@@ -17,7 +17,7 @@ from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.ticket_codes import CodeSigner, event_mark, read_code
-from houseful.tickets.use_cases.availability import HallView
+from houseful.tickets.use_cases.availability import AvailabilityView
 from houseful.tickets.use_cases.check_in import Place, Scanned
 from tests.support.deployment import PRICES, plan
 from tests.unit.tickets.world import AREA
@@ -82,9 +82,9 @@ def order(state: OrderState = OrderState.CONFIRMED) -> Order:
     )
 
 
-def hall(**claims: Claim) -> HallView:
+def hall(**claims: Claim) -> AvailabilityView:
     """Claims by ordinal: `s3=…` is seat 3 of the first row."""
-    view = HallView("evt_1", LAYOUT, 5, NOW)
+    view = AvailabilityView("evt_1", LAYOUT, 5, NOW)
     its = {int(name[1:]): claim for name, claim in claims.items()}
     view.apply(Block(id=block_id("evt_1", 0), event_id="evt_1", first=0, count=10, claims=its), NOW)
     return view
@@ -199,7 +199,7 @@ def test_a_category_that_has_no_seats_is_not_offered() -> None:
     obj: dict[str, Any] = plan()
     obj["categories"].append({"name": "Unused", "color": "#000000"})
     layout = compile_layout(plan_from_obj(obj))
-    found = schemas.category_views(show(), HallView("evt_1", layout, 5, NOW))
+    found = schemas.category_views(show(), AvailabilityView("evt_1", layout, 5, NOW))
     assert [one.name for one in found] == ["Premium", "Standard"]
 
 

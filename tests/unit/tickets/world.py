@@ -31,7 +31,7 @@ from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.idempotency import IdempotencyContext, context_of, digest
 from houseful.webapi.manifest import Platform
 from tests.support.deployment import PATIENCE_SECONDS, PRICES, plan
-from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Letterbox, MortalStore
+from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Mailbox, MortalStore
 
 D = TypeVar("D", bound=Document)
 
@@ -52,7 +52,7 @@ class World:
         self.ids: SeededIds = before.ids if before else SeededIds(1, self.clock)
         self.processor: CardProcessor = before.processor if before else CardProcessor(self.clock, self.ids)
         self.events: EventsService = before.events if before else EventsService()
-        self.letterbox: Letterbox = before.letterbox if before else Letterbox()
+        self.mailbox: Mailbox = before.mailbox if before else Mailbox()
         self.keys: itertools.count[int] = before.keys if before else itertools.count()
         self.coordination: Coordination = before.coordination if before else LocalCoordination(self.clock)
         self.store = MortalStore.open(path, MANIFEST.documents, clock=self.clock, ids=self.ids)
@@ -69,7 +69,7 @@ class World:
                 ids=self.ids,
                 client=self.events,
                 payment_gateway=self.processor,
-                mailer=self.letterbox,
+                mailer=self.mailbox,
                 workers=InlineWorkers(),
             )
         )
@@ -115,7 +115,7 @@ class World:
         """All that the processor has to say arrives; what was not acknowledged comes again."""
         news = self.processor.news
         while news:
-            await self.tickets.settlement.on_webhook(*news[0])
+            await self.tickets.reconciliation.on_webhook(*news[0])
             del news[0]
 
     # A sale
@@ -174,13 +174,13 @@ class World:
         order_id = await self.placed(*seats, user=user)
         self.processor.pay(order_id)
         await self.webhooks()
-        await self.tickets.settlement.look_at(order_id)
+        await self.tickets.reconciliation.look_at(order_id)
         return order_id
 
     async def scans(self, *requests: ScanRequest, staff: str = "usr_gate") -> list[Scan]:
         """What the gate says to a batch of scans of a gate account."""
         who = Identity(staff, "ses_1", frozenset({"buyer", "gate"}), 0)
-        found = await self.tickets.gate.check_in(who, requests, lambda _, outcomes: outcomes)
+        found = await self.tickets.check_in.check_in(who, requests, lambda _, outcomes: outcomes)
         return [outcome.scan for outcome in found if isinstance(outcome, Scanned)]
 
     async def cancel(self, order_id: str, user: str = "usr_1") -> OrderView:
@@ -220,8 +220,8 @@ class World:
         for _ in range(60):
             await self.webhooks()
             await self.deliver()
-            await self.tickets.settlement.refund_cancelled()
-            while await self.tickets.settlement.reconcile_due():
+            await self.tickets.reconciliation.refund_cancelled()
+            while await self.tickets.reconciliation.reconcile_due():
                 pass
             open_orders = [one.look_at for one in await self.every(Order) if one.look_at is not None]
             if not open_orders and not self.processor.news:

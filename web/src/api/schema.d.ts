@@ -774,7 +774,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The letters about one of my orders, and what became of them. */
+        /** The emails about one of my orders, and what became of them. */
         get: operations["tickets_order_letters"];
         put?: never;
         post?: never;
@@ -791,7 +791,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Letters about orders of one of my events that have not arrived, the longest waiting first. */
+        /** Emails about orders of one of my events that have not arrived, the longest waiting first. */
         get: operations["tickets_undelivered"];
         put?: never;
         post?: never;
@@ -810,7 +810,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Correct the address of an order's buyer, and send the order's letters there. */
+        /** Correct the address of an order's buyer, and send the order's emails there. */
         post: operations["tickets_correct"];
         delete?: never;
         options?: never;
@@ -827,7 +827,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say that an address is mine, with the token of a letter to it; what waits for that is sent. */
+        /** Say that an address is mine, with the token of an email to it; what waits for that is sent. */
         post: operations["tickets_prove"];
         delete?: never;
         options?: never;
@@ -1811,19 +1811,19 @@ export interface components {
             email: string;
         };
         /**
-         * Page[LetterView]
+         * Page[EmailView]
          * @description A list: `next_cursor` asks for the rest.
          */
-        LetterPage: {
-            items: components["schemas"]["LetterView"][];
+        EmailPage: {
+            items: components["schemas"]["EmailView"][];
             /** @default null */
             next_cursor?: string | null;
         };
         /**
-         * LetterView
+         * EmailView
          * @description `kind` is `confirmed`, `refunded` or `returned`; `reason` says why it has not gone.
          */
-        LetterView: {
+        EmailView: {
             kind: string;
             /** @enum {unknown} */
             state: "delayed" | "due" | "refused" | "sent" | "waiting_for_proof";
@@ -3470,7 +3470,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LetterPage"];
+                    "application/json": components["schemas"]["EmailPage"];
                 };
             };
             401: components["responses"]["Problem"];
@@ -3536,7 +3536,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LetterPage"];
+                    "application/json": components["schemas"]["EmailPage"];
                 };
             };
             400: components["responses"]["Problem"];

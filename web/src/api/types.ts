@@ -45,5 +45,5 @@ export type StaffMember = Schemas['StaffMemberView'];
 export type TicketKey =
   paths['/api/tickets/keys']['get']['responses'][200]['content']['application/json']['items'][number];
 export type Sales = Schemas['SalesView'];
-export type OrderEmail = Schemas['LetterView'];
+export type OrderEmail = Schemas['EmailView'];
 export type UndeliveredEmail = Schemas['UndeliveredView'];

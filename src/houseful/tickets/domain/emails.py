@@ -1,7 +1,7 @@
-"""Letters to buyers: which are owed, who may be written to, and what of a name goes into one.
+"""Emails to buyers: which are owed, who may be written to, and what of a name goes into one.
 
-An address is proven when its owner has followed the link in a letter to it. To one that is not, orders that
-cost nothing bring a single letter: strangers are not to be written to by whoever types their addresses.
+An address is proven when its owner has followed the link in an email to it. To one that is not, orders that
+cost nothing bring a single email: strangers are not to be written to by whoever types their addresses.
 """
 
 import hashlib
@@ -10,24 +10,26 @@ import re
 import unicodedata
 from typing import Literal
 
+import msgspec
+
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.refund_reasons import Reason
 
 KINDS = ("confirmed", "refunded", "returned")
-LetterState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
+EmailState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
 
 _NAME_MOST = 60
 _ID_BYTES = 16
-_MAC_LETTERS = 32
+_MAC_DIGITS = 32
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+|\bwww[.．。｡]", re.IGNORECASE)
 _JOINED = re.compile(r"(?<=\w)[.．。｡]+(?=\w)")
 _MARKS_OF_LINKS = re.compile(r"[/\\@]+")
 
 
-class QueuedLetter(Document, frozen=True, kw_only=True):
-    """`id` is the letter's kind and the order's id, so that each is queued once. `due_at` is None when it is
+class QueuedEmail(Document, frozen=True, kw_only=True):
+    """`id` is the email's kind and the order's id, so that each is queued once. `due_at` is None when it is
     gone, given up, or waits for `waits_for`, a recipient, to prove the address. `failed_at` is since when
     something is in its way; those of the first version have none, and no `event_id`.
     """
@@ -45,7 +47,7 @@ class QueuedLetter(Document, frozen=True, kw_only=True):
     waits_for: str | None = None
 
     @property
-    def state(self) -> LetterState:
+    def state(self) -> EmailState:
         if self.waits_for is not None:
             return "waiting_for_proof"
         if self.due_at is None:
@@ -54,17 +56,17 @@ class QueuedLetter(Document, frozen=True, kw_only=True):
 
 
 class Recipient(Document, frozen=True, kw_only=True):
-    """An address that was written to. `id` is made of it and does not tell it; `first_letter` is the first
+    """An address that was written to. `id` is made of it and does not tell it; `first_email` is the first
     one's id.
     """
 
     collection = "recipients"
 
-    first_letter: str
+    first_email: str = msgspec.field(name="first_letter")
     proven_at: Millis | None = None
 
 
-def letter_id(kind: str, order_id: str) -> str:
+def email_id(kind: str, order_id: str) -> str:
     return f"{kind}:{order_id}"
 
 
@@ -72,15 +74,15 @@ def recipient_id(email: str) -> str:
     return hashlib.blake2b(email_addresses.searched(email).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
-def may_go(letter: QueuedLetter, order: Order, recipient: Recipient) -> bool:
-    """A letter about money always goes; it cost its sender some. So does one about an event that was
+def may_go(email: QueuedEmail, order: Order, recipient: Recipient) -> bool:
+    """An email about money always goes; it cost its sender some. So does one about an event that was
     cancelled, which no buyer can bring about. Others go to proven addresses, and the first one to anybody.
     """
     return (
         costs(order)
         or order.reason is Reason.EVENT_CANCELLED
         or recipient.proven_at is not None
-        or recipient.first_letter == letter.id
+        or recipient.first_email == email.id
     )
 
 
@@ -89,7 +91,7 @@ def costs(order: Order) -> bool:
 
 
 class Proofs:
-    """What the link in a letter has to show, so that the address it went to is proven. It can be followed any
+    """What the link in an email has to show, so that the address it went to is proven. It can be followed any
     number of times.
     """
 
@@ -106,11 +108,11 @@ class Proofs:
         return recipient if good else None
 
     def _mac(self, recipient: str) -> str:
-        return hmac.new(self._key, recipient.encode(), "sha256").hexdigest()[:_MAC_LETTERS]
+        return hmac.new(self._key, recipient.encode(), "sha256").hexdigest()[:_MAC_DIGITS]
 
 
 def shown_name(name: str) -> str:
-    """What of a buyer's name goes into a letter: no line, no link and nothing that a mail program makes one
+    """What of a buyer's name goes into an email: no line, no link and nothing that a mail program makes one
     of, and no more than a name's length.
     """
     text = "".join(one if one.isprintable() else " " for one in unicodedata.normalize("NFC", name))

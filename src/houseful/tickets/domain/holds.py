@@ -61,7 +61,7 @@ class RunningHold(msgspec.Struct, frozen=True, array_like=True):
     seats: int = 0
 
 
-class Allowance(Document, frozen=True, kw_only=True):
+class HoldQuota(Document, frozen=True, kw_only=True):
     """A buyer's running holds of one event: the document that stands for the limit, so that two requests
     can't both pass it.
     """
@@ -73,19 +73,19 @@ class Allowance(Document, frozen=True, kw_only=True):
     running: tuple[RunningHold, ...] = ()
 
 
-def hold_ids(allowance: Allowance | None) -> frozenset[str]:
-    return frozenset() if allowance is None else frozenset(one.hold_id for one in allowance.running)
+def hold_ids(quota: HoldQuota | None) -> frozenset[str]:
+    return frozenset() if quota is None else frozenset(one.hold_id for one in quota.running)
 
 
-def allowance_id(event_id: str, user_id: str) -> str:
+def quota_id(event_id: str, user_id: str) -> str:
     return f"{event_id}:{user_id}"
 
 
-def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
+def counted(quota: HoldQuota, hold: Hold, now: Millis) -> HoldQuota:
     """With this hold among the running ones, in its place if it is there. Raises `DomainError` where that
     is one too many.
     """
-    others = tuple(one for one in allowance.running if one.until > now and one.hold_id != hold.id)
+    others = tuple(one for one in quota.running if one.until > now and one.hold_id != hold.id)
     if len(others) >= MOST_HOLDS:
         raise StateConflict(
             HOLD_LIMIT,
@@ -93,11 +93,11 @@ def counted(allowance: Allowance, hold: Hold, now: Millis) -> Allowance:
             limit=MOST_HOLDS,
         )
     running = RunningHold(hold.id, hold.until, len(hold.seats))
-    return msgspec.structs.replace(allowance, running=(*others, running))
+    return msgspec.structs.replace(quota, running=(*others, running))
 
 
-def seats_running(allowance: Allowance | None, now: Millis) -> int:
-    return 0 if allowance is None else sum(one.seats for one in allowance.running if one.until > now)
+def seats_running(quota: HoldQuota | None, now: Millis) -> int:
+    return 0 if quota is None else sum(one.seats for one in quota.running if one.until > now)
 
 
 def too_many_unproven(most: int, held: int) -> DomainError:
@@ -112,9 +112,9 @@ def too_many_unproven(most: int, held: int) -> DomainError:
     )
 
 
-def uncounted(allowance: Allowance, hold_id: str) -> Allowance:
+def uncounted(quota: HoldQuota, hold_id: str) -> HoldQuota:
     return msgspec.structs.replace(
-        allowance, running=tuple(one for one in allowance.running if one.hold_id != hold_id)
+        quota, running=tuple(one for one in quota.running if one.hold_id != hold_id)
     )
 
 

@@ -11,17 +11,17 @@ from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
-from houseful.tickets.use_cases.check_in import Gate
-from houseful.tickets.use_cases.email_outbox import LETTERS_AT_ONCE, Post
+from houseful.tickets.use_cases.check_in import CheckIn
+from houseful.tickets.use_cases.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.tickets.use_cases.gate_staff import Staff
 from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.inventory import Inventory
-from houseful.tickets.use_cases.layout_cache import Halls
-from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.layout_cache import LayoutCache
+from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
-from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, Settlement
-from houseful.tickets.use_cases.sales_report import Figures
-from houseful.tickets.use_cases.undelivered_emails import Undelivered
+from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, PaymentReconciliation
+from houseful.tickets.use_cases.sales_report import SalesReport
+from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
 from houseful.webapi.idempotency import purge_expired
 from houseful.webapi.manifest import Platform
 
@@ -37,22 +37,24 @@ class Tickets:
         self.workers = platform.workers
         self.signer = CodeSigner(platform.secrets.raw("ticket_key"))
         self.webhook_keys = keys_of(platform.secrets.webhook_keys)
-        signals = OrderSignals(platform.coordination)
-        self.halls = Halls(store, platform.client, platform.workers)
+        notifications = OrderNotifications(platform.coordination)
+        self.layouts = LayoutCache(store, platform.client, platform.workers)
         self.availability = Availability(store, platform.coordination, clock, ids)
-        self.inventory = Inventory(store, platform.client, self.halls, self.availability, clock)
+        self.inventory = Inventory(store, platform.client, self.layouts, self.availability, clock)
         locks = BlockLocks(platform.coordination, ids.new("tickets"))
         self.holding = Holding(store, self.inventory, self.availability, locks, clock)
         gateway = platform.payment_gateway
         self.ordering = Ordering(
-            store, self.inventory, self.holding, gateway, signals, self.signer, clock, ids
+            store, self.inventory, self.holding, gateway, notifications, self.signer, clock, ids
         )
-        self.settlement = Settlement(store, self.holding, self.ordering, gateway, signals, clock)
-        self.gate = Gate(store, self.inventory, clock, [self.signer.public_key])
+        self.reconciliation = PaymentReconciliation(
+            store, self.holding, self.ordering, gateway, notifications, clock
+        )
+        self.check_in = CheckIn(store, self.inventory, clock, [self.signer.public_key])
         self.staff = Staff(store, platform.client, clock)
-        self.figures = Figures(store, self.inventory, self.availability, clock)
+        self.sales_report = SalesReport(store, self.inventory, self.availability, clock)
         proofs = Proofs(platform.secrets.raw("ticket_key"))
-        self.post = Post(
+        self.email_outbox = EmailOutbox(
             store,
             self.inventory,
             platform.mailer,
@@ -64,7 +66,9 @@ class Tickets:
             platform.settings,
         )
         limited = platform.settings.rate_limits == "on"
-        self.undelivered = Undelivered(store, platform.coordination, proofs, clock, limited=limited)
+        self.undelivered_emails = UndeliveredEmails(
+            store, platform.coordination, proofs, clock, limited=limited
+        )
 
     async def hold(self, user_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
         """`hold`, and once more where it is refused to somebody who may have paid by now: what the gateway
@@ -73,13 +77,13 @@ class Tickets:
         try:
             return await hold()
         except DomainError as refusal:
-            if refusal.code != HOLD_LIMIT or not await self.settlement.ask_for_payments(user_id):
+            if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
                 raise
         return await hold()
 
     # Jobs
 
-    async def generate(self) -> None:
+    async def generate_inventories(self) -> None:
         """Make inventories, at once when an event was published, and whatever was left unfinished."""
         while True:
             self.inventory.wake.clear()
@@ -93,30 +97,30 @@ class Tickets:
                 waking.cancel()
             await self.clock.sleep(_COMMIT_SECONDS)  # it is woken just before the commit that has the work
 
-    async def show_changes(self) -> None:
+    async def publish_availability(self) -> None:
         """Send what changes of seats to those who watch."""
         await self.availability.run()
 
-    async def hear_of_changes(self) -> None:
+    async def follow_availability(self) -> None:
         """Of those that other processes make."""
         await self.availability.listen()
 
-    async def settle(self) -> None:
+    async def perform_expedited(self) -> None:
         """Work off what was heard of payments."""
-        await self.settlement.work_off()
+        await self.reconciliation.work_off()
 
     async def reconcile(self) -> None:
-        await self._sweep(self.settlement.reconcile_due, many=RECONCILED_AT_ONCE)
+        await self._sweep(self.reconciliation.reconcile_due, many=RECONCILED_AT_ONCE)
 
     async def refund_cancelled(self) -> None:
-        await self._sweep(self.settlement.refund_cancelled)
+        await self._sweep(self.reconciliation.refund_cancelled)
 
-    async def send_post(self) -> None:
-        await self._sweep(self.post.send_due, many=LETTERS_AT_ONCE)
+    async def send_emails(self) -> None:
+        await self._sweep(self.email_outbox.send_due, many=EMAILS_AT_ONCE)
 
     async def purge_expired(self) -> None:
         """Count what an older version did not; forget kept answers after their 48 hours."""
-        await self.figures.count_blocked()
+        await self.sales_report.count_blocked()
         while True:
             while await purge_expired(self.platform.store, self.clock):
                 pass

@@ -58,7 +58,7 @@ class SeatsUpdate(NamedTuple):
     version: int
 
 
-class HallView:
+class AvailabilityView:
     """The seats of one event: one status byte a seat, counts, and who watches."""
 
     def __init__(self, event_id: str, layout: Layout, nonce: int, now: Millis) -> None:
@@ -215,12 +215,12 @@ class Availability:
         self._clock = clock
         self._origin = ids.new("view")
         self._nonce = int.from_bytes(self._origin[-8:].encode(), "little") & _NONCES
-        self._views: dict[str, HallView] = {}
+        self._views: dict[str, AvailabilityView] = {}
         self._untold: dict[str, set[int]] = {}
         self._views_made = 0
         self._refreshing: dict[str, asyncio.Lock] = {}
 
-    async def view(self, event_id: str, layout: Layout) -> HallView:
+    async def view(self, event_id: str, layout: Layout) -> AvailabilityView:
         """The picture of an event, with everything in it that this process has changed."""
         view = self._views.get(event_id)
         if view is None:
@@ -228,7 +228,7 @@ class Availability:
             # to be this one.
             nonce = (self._nonce + self._views_made) & _NONCES
             self._views_made += 1
-            view = self._views[event_id] = HallView(event_id, layout, nonce, self._clock.now())
+            view = self._views[event_id] = AvailabilityView(event_id, layout, nonce, self._clock.now())
         view.used_at = self._clock.now()
         await self._refresh(view)
         return view
@@ -254,7 +254,7 @@ class Availability:
         if view is not None:
             view.dirty.update(indexes)
 
-    async def _refresh(self, view: HallView) -> None:
+    async def _refresh(self, view: AvailabilityView) -> None:
         view.expire(self._clock.now())
         if not view.dirty and not self._is_refreshing(view):
             return
@@ -264,11 +264,11 @@ class Availability:
                 view.dirty.difference_update(page)
                 await self._read(view, page)
 
-    def _is_refreshing(self, view: HallView) -> bool:
+    def _is_refreshing(self, view: AvailabilityView) -> bool:
         lock = self._refreshing.get(view.event_id)
         return lock is not None and lock.locked()
 
-    async def _read(self, view: HallView, indexes: Sequence[int]) -> None:
+    async def _read(self, view: AvailabilityView, indexes: Sequence[int]) -> None:
         try:
             found = await self._store.get_many(Block, [block_id(view.event_id, index) for index in indexes])
         except BaseException:
@@ -290,7 +290,7 @@ class Availability:
             for view in list(self._views.values()):
                 await self._tick(view)
 
-    async def _tick(self, view: HallView) -> None:
+    async def _tick(self, view: AvailabilityView) -> None:
         now = self._clock.now()
         if not view.watchers and now - view.used_at > _IDLE_MILLIS:
             del self._views[view.event_id]

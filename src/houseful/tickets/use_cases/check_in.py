@@ -44,7 +44,7 @@ Outcome = Scanned | NotStaff
 Keep = Callable[[Transaction, list[Outcome]], T]
 
 
-class Gate:
+class CheckIn:
     def __init__(self, store: Store, inventory: Inventory, clock: Clock, keys: Sequence[bytes]) -> None:
         self._store = store
         self._inventory = inventory

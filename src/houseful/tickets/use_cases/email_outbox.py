@@ -1,6 +1,4 @@
-"""Post: the letters to buyers, written down with the message that asks for them and sent until they are
-gone.
-"""
+"""The email outbox: an email is stored with the message that asks for it, and sent until it has gone."""
 
 from email.utils import parseaddr
 from typing import NamedTuple
@@ -24,13 +22,13 @@ from houseful.kernel.telemetry import get_logger
 from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.settings import Settings
 from houseful.tickets import schemas
-from houseful.tickets.documents import email_text, printing
+from houseful.tickets.documents import calendar_entry, order_email, ticket_pdf
 from houseful.tickets.domain.emails import (
     Proofs,
-    QueuedLetter,
+    QueuedEmail,
     Recipient,
     costs,
-    letter_id,
+    email_id,
     may_go,
     recipient_id,
     shown_name,
@@ -43,27 +41,27 @@ from houseful.tickets.use_cases.inventory import Inventory
 
 log = get_logger(__name__)
 
-LETTERS_AT_ONCE = 20
+EMAILS_AT_ONCE = 20
 _MOST_TICKETS = 1000
 _FIRST_PAUSE_MILLIS = 10_000
 _LONGEST_PAUSE_MILLIS = 3_600_000
 _SENDING_MILLIS = 60_000
-"""After so long a letter whose sender has not said what became of it is taken up again."""
+"""After so long an email whose sender has not said what became of it is taken up again."""
 
 _HOUR_SECONDS = 3600
 PER_ACCOUNT, PER_ADDRESS, PER_ACCOUNT_TO_STRANGERS = 60, 20, 5
-"""Letters in an hour, and at once: about the orders of one account, to one address, and about an account's
+"""Emails in an hour, and at once: about the orders of one account, to one address, and about an account's
 orders that cost nothing to addresses that are not proven.
 """
 
 
 class _Claimed(NamedTuple):
-    letter: QueuedLetter
+    email: QueuedEmail
     order: Order
     recipient: Recipient
 
 
-class Post:
+class EmailOutbox:
     def __init__(
         self,
         store: Store,
@@ -99,8 +97,8 @@ class Post:
 
     def _queue(self, tx: Transaction, kind: str, order_id: str, event_id: str) -> None:
         tx.insert_or_ignore(
-            QueuedLetter(
-                id=letter_id(kind, order_id),
+            QueuedEmail(
+                id=email_id(kind, order_id),
                 kind=kind,
                 order_id=order_id,
                 event_id=event_id,
@@ -109,12 +107,12 @@ class Post:
         )
 
     async def send_due(self) -> int:
-        """Send what is due; how many were. Of several copies of this service one sends a letter. It may
+        """Send what is due; how many were. Of several copies of this service one sends an email. It may
         arrive twice after a crash, with the same Message-ID.
         """
         now = self._clock.now()
         due = await self._store.find(
-            QueuedLetter, {}, by="due_at", since=0, until=now + 1, limit=LETTERS_AT_ONCE
+            QueuedEmail, {}, by="due_at", since=0, until=now + 1, limit=EMAILS_AT_ONCE
         )
         for queued in due:
             claimed = await self._claim(queued)
@@ -122,35 +120,35 @@ class Post:
                 await self._send(claimed)
         return len(due)
 
-    async def _claim(self, queued: QueuedLetter) -> _Claimed | None:
-        """The letter, if it is ours to send: for a while nobody else takes it up. One that may not go yet is
+    async def _claim(self, queued: QueuedEmail) -> _Claimed | None:
+        """The email, if it is ours to send: for a while nobody else takes it up. One that may not go yet is
         put aside until its address is proven.
         """
         now = self._clock.now()
         try:
             async with self._store.begin() as tx:
-                letter = await tx.get(QueuedLetter, queued.id)
-                if letter is None or letter.due_at != queued.due_at:
+                email = await tx.get(QueuedEmail, queued.id)
+                if email is None or email.due_at != queued.due_at:
                     return None
-                order = await tx.get(Order, letter.order_id)
+                order = await tx.get(Order, email.order_id)
                 assert order is not None, "orders are never deleted"
                 id = recipient_id(order.buyer_email)
                 recipient = await tx.get(Recipient, id)
                 if recipient is None:
-                    recipient = Recipient(id=id, first_letter=letter.id)
+                    recipient = Recipient(id=id, first_email=email.id)
                     tx.insert(recipient)
-                if may_go(letter, order, recipient):
-                    letter = replace(letter, due_at=now + _SENDING_MILLIS)
-                    tx.put(letter)
-                    return _Claimed(letter, order, recipient)
-                tx.lock(recipient)  # a proof at this moment finds the letter, or the letter the proof
-                tx.put(replace(letter, due_at=None, waits_for=id, failed_at=now))
+                if may_go(email, order, recipient):
+                    email = replace(email, due_at=now + _SENDING_MILLIS)
+                    tx.put(email)
+                    return _Claimed(email, order, recipient)
+                tx.lock(recipient)  # a proof at this moment finds the email, or the email the proof
+                tx.put(replace(email, due_at=None, waits_for=id, failed_at=now))
         except (Conflict, Duplicate):
             pass  # somebody else was at it; what is still due comes up again
         return None
 
     async def _send(self, claimed: _Claimed) -> None:
-        now, queued = self._clock.now(), claimed.letter
+        now, queued = self._clock.now(), claimed.email
         try:
             pause_seconds = 0.0 if queued.tries else await self._pause(claimed)
             if pause_seconds:
@@ -161,30 +159,30 @@ class Post:
             pause = min(_FIRST_PAUSE_MILLIS * 2**queued.tries, _LONGEST_PAUSE_MILLIS)
             await self._failed(queued, now + pause, str(error))
         except DomainError as refusal:
-            log.warning("letter refused", extra={"letter": queued.id, "error": refusal.detail})
+            log.warning("email refused", extra={"email": queued.id, "error": refusal.detail})
             await self._failed(queued, None, refusal.detail)
-        except Exception as error:  # a bug with one letter must not keep the others from going out
-            log.exception("letter can't be written", extra={"letter": queued.id})
+        except Exception as error:  # a bug with one email must not keep the others from going out
+            log.exception("email can't be written", extra={"email": queued.id})
             await self._failed(queued, now + _LONGEST_PAUSE_MILLIS, repr(error))
         else:
             await self._mark(queued, due_at=None, tries=queued.tries + 1, error=None, failed_at=None)
 
-    async def _failed(self, queued: QueuedLetter, due_at: Millis | None, why: str) -> None:
+    async def _failed(self, queued: QueuedEmail, due_at: Millis | None, why: str) -> None:
         since = self._clock.now() if queued.failed_at is None else queued.failed_at
         await self._mark(queued, due_at=due_at, tries=queued.tries + 1, error=why, failed_at=since)
 
-    async def _mark(self, claimed: QueuedLetter, **changes: object) -> None:
+    async def _mark(self, claimed: QueuedEmail, **changes: object) -> None:
         """Nothing where somebody has put it on its way again in between."""
 
         async def work(tx: Transaction) -> None:
-            current = await tx.get(QueuedLetter, claimed.id)
+            current = await tx.get(QueuedEmail, claimed.id)
             if current == claimed:
                 tx.put(replace(current, **changes))
 
         await self._store.transact(work)
 
     async def _pause(self, claimed: _Claimed) -> float:
-        """How many seconds a letter has to wait so that nobody sends, or gets, too many."""
+        """How many seconds an email has to wait so that nobody sends, or gets, too many."""
         if not self._limited:
             return 0.0
         _, order, recipient = claimed
@@ -199,7 +197,7 @@ class Post:
                 if seconds:
                     return seconds
         except Unavailable:
-            log.warning("letters go unlimited: the limits are not to be reached")
+            log.warning("emails go unlimited: the limits are not to be reached")
         return 0.0
 
     # What is written
@@ -213,11 +211,11 @@ class Post:
         tickets = [schemas.ticket_view(ticket, layout, self._signer) for ticket in found]
         proven = recipient.proven_at is not None
         named = proven or costs(order)
-        words = email_text.letter(
+        words = order_email.compose(
             queued.kind,
             show,
             order_view,
-            [printing.place(ticket) for ticket in tickets],
+            [ticket.seat.label for ticket in tickets],
             f"{self._base_url}/orders/{order.id}",
             named=named,
             proof=None if proven else f"{self._base_url}/letters/{self._proofs.token(recipient.id)}",
@@ -225,7 +223,7 @@ class Post:
         date = None
         attachments: tuple[Attachment, ...] = ()
         if tickets:
-            date = printing.calendar_date(show, order.id, tickets, self.sender, self._clock.now())
+            date = calendar_entry.calendar_entry(show, order.id, tickets, self.sender, self._clock.now())
         if date is not None and queued.kind == "confirmed":
             pdf = await self._drawn(show, order_view, tickets)
             attachments = (
@@ -244,8 +242,8 @@ class Post:
         )
 
     async def _drawn(self, show: Show, order: schemas.OrderView, tickets: list[schemas.TicketView]) -> bytes:
-        """Raises `Unavailable` also where too much is asked of the workers: a letter can wait."""
+        """Raises `Unavailable` also where too much is asked of the workers: an email can wait."""
         try:
-            return await self._workers.run(printing.tickets_pdf, show, order, tickets, whose="post")
+            return await self._workers.run(ticket_pdf.tickets_pdf, show, order, tickets, whose="post")
         except DomainError as busy:
             raise Unavailable(busy.detail) from busy

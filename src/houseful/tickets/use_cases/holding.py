@@ -17,7 +17,7 @@ from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
-from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
+from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, check_on_sale
@@ -33,7 +33,7 @@ T = TypeVar("T")
 _LOCK_WAIT_SECONDS = 0.5
 _BEST_LOOKS = 100
 _POLITE_LOOKS = 20
-_FIRST_ALLOWANCE_TRIES = 3
+_FIRST_QUOTA_TRIES = 3
 _ORDERS_LOOKED_AT = 100
 
 
@@ -132,7 +132,7 @@ class Holding:
             now = self._clock.now()
             context.must_be_first(tx)
             tx.expect(Block, block_ids)
-            tx.expect(Allowance, [allowance_id(event_id, user_id)])
+            tx.expect(HoldQuota, [quota_id(event_id, user_id)])
             show = check_on_sale(await tx.get(Show, event_id), now)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
@@ -150,17 +150,17 @@ class Holding:
                 first_until=until,
             )
             found = await tx.get_many(Block, block_ids)
-            allowance = await tx.get(Allowance, allowance_id(event_id, user_id))
+            quota = await tx.get(HoldQuota, quota_id(event_id, user_id))
             try:
                 changes = each_block(
                     wanted, found, event_id, lambda block, its: blocks.hold(block, its, hold_id, until, now)
                 )
             except SeatsTaken as error:
-                error.own_holds = holds.hold_ids(allowance)
+                error.own_holds = holds.hold_ids(quota)
                 raise
             for changed in changes:
                 tx.put(changed)
-            held = holds.seats_running(allowance, now)
+            held = holds.seats_running(quota, now)
             if held + len(ordinals) > show.max_seats_per_order and not await _has_paid(tx, user_id):
                 raise holds.too_many_unproven(show.max_seats_per_order, held)
             await self.count(tx, hold, now)
@@ -192,23 +192,23 @@ class Holding:
         return schemas.hold_view(holds.as_made(hold), layout, hold.made_at)
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
-        """Put the hold into the buyer's allowance. Raises `DomainError` where it is one too many."""
-        id = allowance_id(hold.event_id, hold.user_id)
-        allowance = await tx.get(Allowance, id)
-        if allowance is None:
-            tx.insert(holds.counted(Allowance(id=id, user_id=hold.user_id), hold, now))
+        """Put the hold into the buyer's quota. Raises `DomainError` where it is one too many."""
+        id = quota_id(hold.event_id, hold.user_id)
+        quota = await tx.get(HoldQuota, id)
+        if quota is None:
+            tx.insert(holds.counted(HoldQuota(id=id, user_id=hold.user_id), hold, now))
         else:
-            tx.put(holds.counted(allowance, hold, now))
+            tx.put(holds.counted(quota, hold, now))
 
     async def first_or_next(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """A buyer's first two holds of an event may both try to begin the allowance; the later one then finds
+        """A buyer's first two holds of an event may both try to begin the quota; the later one then finds
         it.
         """
-        for _ in range(_FIRST_ALLOWANCE_TRIES):
+        for _ in range(_FIRST_QUOTA_TRIES):
             try:
                 return await self._store.transact(work)
             except Duplicate as error:
-                if error.collection != Allowance.collection:
+                if error.collection != HoldQuota.collection:
                     raise
         return await self._store.transact(work)
 
@@ -227,7 +227,7 @@ class Holding:
         if not claims:
             return Unavailable("these seats are too busy")
         lost = SeatsTaken(claims)
-        lost.own_holds = holds.hold_ids(await self._store.get(Allowance, allowance_id(event_id, user_id)))
+        lost.own_holds = holds.hold_ids(await self._store.get(HoldQuota, quota_id(event_id, user_id)))
         return lost
 
     async def hold(self, user_id: str, hold_id: str) -> schemas.HoldView:
@@ -240,8 +240,8 @@ class Holding:
     async def running_holds(self, user_id: str) -> list[schemas.HoldView]:
         """What the buyer holds now, over all events."""
         now = self._clock.now()
-        allowances = await self._store.find(Allowance, {"user_id": user_id}, limit=100)
-        ids = [one.hold_id for allowance in allowances for one in allowance.running if one.until > now]
+        quotas = await self._store.find(HoldQuota, {"user_id": user_id}, limit=100)
+        ids = [one.hold_id for quota in quotas for one in quota.running if one.until > now]
         found = await self._store.get_many(Hold, ids)
         shown: list[schemas.HoldView] = []
         for hold in found.values():
@@ -271,7 +271,7 @@ class Holding:
         self, tx: Transaction, event_id: str, user_id: str, ordinals: Sequence[int], by: str, hold_id: str
     ) -> None:
         """Give back the seats that are still claimed by this hold or order, and the hold's place in the
-        allowance.
+        quota.
         """
         layout = await self._inventory.layout(event_id)
         wanted = by_block(layout, list(ordinals))
@@ -281,9 +281,9 @@ class Holding:
             freed = blocks.release(block, its, by)
             if freed is not block:
                 tx.put(freed)
-        allowance = await tx.get(Allowance, allowance_id(event_id, user_id))
-        if allowance is not None and any(one.hold_id == hold_id for one in allowance.running):
-            tx.put(holds.uncounted(allowance, hold_id))
+        quota = await tx.get(HoldQuota, quota_id(event_id, user_id))
+        if quota is not None and any(one.hold_id == hold_id for one in quota.running):
+            tx.put(holds.uncounted(quota, hold_id))
 
     async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
         """Whoever shows these seats looks at them again."""

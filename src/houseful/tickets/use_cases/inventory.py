@@ -18,7 +18,7 @@ from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.use_cases import sold_out
 from houseful.tickets.use_cases.availability import Availability
-from houseful.tickets.use_cases.layout_cache import Halls, PlanUnusable
+from houseful.tickets.use_cases.layout_cache import LayoutCache, PlanUnusable
 from houseful.tickets.use_cases.seats import by_block, ordinals_of
 from houseful.tickets.use_cases.unavailable_seats import named
 from houseful.webapi.cached_bodies import Kept
@@ -38,11 +38,16 @@ class _Announced(msgspec.Struct):
 
 class Inventory:
     def __init__(
-        self, store: Store, client: ServiceClient, halls: Halls, availability: Availability, clock: Clock
+        self,
+        store: Store,
+        client: ServiceClient,
+        layouts: LayoutCache,
+        availability: Availability,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._client = client
-        self._halls = halls
+        self._layouts = layouts
         self._availability = availability
         self._clock = clock
         self.wake = asyncio.Event()
@@ -83,7 +88,7 @@ class Inventory:
         Which plan an event has never changes, so it is asked for once.
         """
         try:
-            return await self._halls.layout(await self._plan(event_id))
+            return await self._layouts.layout(await self._plan(event_id))
         except LookupError:
             raise shows.not_ready() from None
 
@@ -100,7 +105,7 @@ class Inventory:
         """Which plan an event has, and its seat map. Raises like `layout`."""
         plan_hash = await self._plan(event_id)
         try:
-            return plan_hash, await self._halls.geometry(plan_hash)
+            return plan_hash, await self._layouts.geometry(plan_hash)
         except LookupError:
             raise shows.not_ready() from None
 
@@ -135,7 +140,7 @@ class Inventory:
 
     async def _generate(self, show: Show) -> None:
         try:
-            layout = await self._halls.fetch(show.id, show.plan_hash)
+            layout = await self._layouts.fetch(show.id, show.plan_hash)
             if layout.seats_total != show.seats_total:
                 raise PlanUnusable(
                     f"The plan has {layout.seats_total} seats where {show.seats_total} were published."

@@ -1,4 +1,4 @@
-"""Halls: seating plans fetched once, kept, and compiled for this process."""
+"""LayoutCache: seating plans fetched once, kept, and compiled for this process."""
 
 import asyncio
 from collections import OrderedDict
@@ -28,7 +28,7 @@ class _EventAreas(msgspec.Struct):
     areas: list[StandingArea]
 
 
-class Halls:
+class LayoutCache:
     """Layouts by plan hash. A layout never changes, so it is compiled once and shared by every event in that
     hall.
     """

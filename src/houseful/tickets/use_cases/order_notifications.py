@@ -13,7 +13,7 @@ _LOOK_SECONDS = 2.0
 _QUEUE = 10_000
 
 
-class OrderSignals:
+class OrderNotifications:
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination
         self._due: asyncio.Queue[str] = asyncio.Queue(_QUEUE)

@@ -10,7 +10,7 @@ from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds, orders
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
-from houseful.tickets.domain.holds import Allowance, Hold, HoldState, allowance_id
+from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Due, Order, OrderedSeat, OrderState
 from houseful.tickets.domain.refund_reasons import Reason
@@ -19,7 +19,7 @@ from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, issued, refunded
 from houseful.tickets.use_cases.holding import Holding, already_ordered, hold_expired
 from houseful.tickets.use_cases.inventory import Inventory
-from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.seats import by_block, each_block
 from houseful.webapi.idempotency import IdempotencyContext
 
@@ -33,7 +33,7 @@ class Ordering:
         inventory: Inventory,
         holding: Holding,
         gateway: PaymentGateway,
-        signals: OrderSignals,
+        notifications: OrderNotifications,
         signer: CodeSigner,
         clock: Clock,
         ids: Ids,
@@ -42,7 +42,7 @@ class Ordering:
         self._inventory = inventory
         self._holding = holding
         self._gateway = gateway
-        self._signals = signals
+        self._notifications = notifications
         self._signer = signer
         self._clock = clock
         self._ids = ids
@@ -80,7 +80,7 @@ class Ordering:
 
         placed, view = await self._store.transact(work)
         await self._holding.tell(order.event_id, order.ordinals)
-        self._signals.hurry(placed)
+        self._notifications.hurry(placed)
         return view
 
     async def _place(
@@ -179,9 +179,9 @@ class Ordering:
             tx.put(changed)
         for ordinal in order.ordinals:
             tx.insert(issued(self._ids.new("tkt"), order.event_id, order.id, order.user_id, ordinal))
-        allowance = await tx.get(Allowance, allowance_id(order.event_id, order.user_id))
-        if allowance is not None:
-            tx.put(holds.uncounted(allowance, order.hold_id))
+        quota = await tx.get(HoldQuota, quota_id(order.event_id, order.user_id))
+        if quota is not None:
+            tx.put(holds.uncounted(quota, order.hold_id))
         tx.send(orders.confirmation(order, now))
 
     async def own_order(self, user_id: str, order_id: str) -> Order:
@@ -211,7 +211,7 @@ class Ordering:
     async def watch_order(self, user_id: str, order_id: str) -> AsyncGenerator[schemas.OrderView, None]:
         """The order now and whenever it has changed."""
         before: schemas.OrderView | None = None
-        async for _ in self._signals.watch(order_id):
+        async for _ in self._notifications.watch(order_id):
             view = await self.order_view(user_id, order_id)
             if before is None or msgspec.structs.replace(view, server_time=before.server_time) != before:
                 before = view
@@ -231,8 +231,8 @@ class Ordering:
 
         cancelled, view = await self._store.transact(work)
         await self._holding.tell(order.event_id, order.ordinals)
-        await self._signals.changed(order_id)
-        self._signals.hurry(cancelled)
+        await self._notifications.changed(order_id)
+        self._notifications.hurry(cancelled)
         return view
 
     async def take_back(self, tx: Transaction, order_id: str, show: Show, *, by_buyer: bool) -> Order:

@@ -1,4 +1,4 @@
-"""Settlement: what the payment gateway says, what has to be asked of it, and every deadline.
+"""PaymentReconciliation: what the payment gateway says, what has to be asked of it, and every deadline.
 
 Three things bring news of a payment: a webhook, the answer to something asked, a poll. All go through
 `learn`, which gives the same result in any order and however often. Nothing open is without a `look_at`, so
@@ -21,7 +21,7 @@ from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS, Show, ShowState
 from houseful.tickets.use_cases.holding import Holding
-from houseful.tickets.use_cases.order_notifications import OrderSignals
+from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
 
 log = get_logger(__name__)
@@ -44,21 +44,21 @@ class WebhookReceived(Document, frozen=True, kw_only=True):
     received_at: Millis
 
 
-class Settlement:
+class PaymentReconciliation:
     def __init__(
         self,
         store: Store,
         holding: Holding,
         ordering: Ordering,
         gateway: PaymentGateway,
-        signals: OrderSignals,
+        notifications: OrderNotifications,
         clock: Clock,
     ) -> None:
         self._store = store
         self._holding = holding
         self._ordering = ordering
         self._gateway = gateway
-        self._signals = signals
+        self._notifications = notifications
         self._clock = clock
 
     # News
@@ -155,8 +155,8 @@ class Settlement:
         it.
         """
         await self._holding.tell(order.event_id, order.ordinals)
-        await self._signals.changed(order.id)
-        self._signals.hurry(order)
+        await self._notifications.changed(order.id)
+        self._notifications.hurry(order)
 
     # What is due
 
@@ -166,7 +166,7 @@ class Settlement:
 
     async def _worker(self) -> None:
         while True:
-            await self._safely(await self._signals.next_due())
+            await self._safely(await self._notifications.next_due())
 
     async def reconcile_due(self) -> int:
         """Look at every order whose time has come; of how many something came. Raises `Unavailable` where not

@@ -1,4 +1,4 @@
-"""Figures for the organizer: what is sold, per category and per minute, and every order as CSV."""
+"""SalesReport for the organizer: what is sold, per category and per minute, and every order as CSV."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
@@ -21,7 +21,7 @@ _MINUTES = 60
 _LOOK_SECONDS = 1.0
 
 
-class Figures:
+class SalesReport:
     def __init__(self, store: Store, inventory: Inventory, availability: Availability, clock: Clock) -> None:
         self._store = store
         self._inventory = inventory

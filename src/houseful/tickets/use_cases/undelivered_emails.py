@@ -1,4 +1,4 @@
-"""Letters that have not arrived: shown to the organizer and the buyer, corrected, and proofs of addresses."""
+"""Emails that have not arrived: shown to the organizer and the buyer, corrected, and proofs of addresses."""
 
 from msgspec.structs import replace
 
@@ -8,9 +8,9 @@ from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.tickets.domain.emails import (
     KINDS,
     Proofs,
-    QueuedLetter,
+    QueuedEmail,
     Recipient,
-    letter_id,
+    email_id,
 )
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
@@ -19,7 +19,7 @@ _PAGE = 100
 _CORRECTIONS_PER_HOUR = 60
 
 
-class Undelivered:
+class UndeliveredEmails:
     def __init__(
         self, store: Store, coordination: Coordination, proofs: Proofs, clock: Clock, *, limited: bool
     ) -> None:
@@ -31,46 +31,46 @@ class Undelivered:
 
     async def page(
         self, show: Show, after: tuple[Millis, str] | None, limit: int
-    ) -> list[tuple[QueuedLetter, Order]]:
-        """Letters about orders of this event that something is in the way of, the oldest first."""
-        letters = await self._store.find(
-            QueuedLetter, {"event_id": show.id}, by="failed_at", since=0, after=after, limit=limit
+    ) -> list[tuple[QueuedEmail, Order]]:
+        """Emails about orders of this event that something is in the way of, the oldest first."""
+        emails = await self._store.find(
+            QueuedEmail, {"event_id": show.id}, by="failed_at", since=0, after=after, limit=limit
         )
-        orders = await self._store.get_many(Order, [letter.order_id for letter in letters])
-        return [(letter, orders[letter.order_id]) for letter in letters]
+        orders = await self._store.get_many(Order, [email.order_id for email in emails])
+        return [(email, orders[email.order_id]) for email in emails]
 
-    async def of_order(self, order: Order) -> list[QueuedLetter]:
-        found = await self._store.get_many(QueuedLetter, [letter_id(kind, order.id) for kind in KINDS])
+    async def of_order(self, order: Order) -> list[QueuedEmail]:
+        found = await self._store.get_many(QueuedEmail, [email_id(kind, order.id) for kind in KINDS])
         return list(found.values())
 
-    async def correct(self, show: Show, order_id: str, email: str, who: str) -> list[QueuedLetter]:
-        """The buyer's address is another one, and the order's letters go there: those that have not gone, and
+    async def correct(self, show: Show, order_id: str, address: str, user_id: str) -> list[QueuedEmail]:
+        """The buyer's address is another one, and the order's emails go there: those that have not gone, and
         the one with the tickets. Raises `NotFound`, `LimitReached`.
         """
-        await self._count(who)
+        await self._count(user_id)
         now = self._clock.now()
 
-        async def work(tx: Transaction) -> list[QueuedLetter]:
+        async def work(tx: Transaction) -> list[QueuedEmail]:
             order = await tx.get(Order, order_id)
             if order is None or order.event_id != show.id:
                 raise not_found("order")
-            if order.buyer_email != email:
-                tx.put(replace(order, buyer_email=email))
-            letters = await tx.get_many(QueuedLetter, [letter_id(kind, order_id) for kind in KINDS])
-            again = [one for one in letters.values() if one.state != "sent" or _has_tickets(one, order)]
+            if order.buyer_email != address:
+                tx.put(replace(order, buyer_email=address))
+            emails = await tx.get_many(QueuedEmail, [email_id(kind, order_id) for kind in KINDS])
+            again = [one for one in emails.values() if one.state != "sent" or _has_tickets(one, order)]
             queued = [_due(one, show.id, now) for one in again]
-            for letter in queued:
-                tx.put(letter)
+            for email in queued:
+                tx.put(email)
             return queued
 
         return await self._store.transact(work)
 
-    async def _count(self, who: str) -> None:
+    async def _count(self, user_id: str) -> None:
         if not self._limited:
             return
         try:
             seconds = await self._coordination.take(
-                f"letters:corrections:{who}",
+                f"letters:corrections:{user_id}",
                 per_second=_CORRECTIONS_PER_HOUR / 3600,
                 burst=_CORRECTIONS_PER_HOUR,
             )
@@ -84,7 +84,7 @@ class Undelivered:
             )
 
     async def prove(self, token: str) -> None:
-        """The address that a letter with this token went to is its reader's; what waited for that goes. Again
+        """The address that an email with this token went to is its reader's; what waited for that goes. Again
         is once. Raises `NotFound`.
         """
         id = self._proofs.recipient(token)
@@ -105,21 +105,21 @@ class Undelivered:
             pass
 
     async def _release(self, recipient: str, now: Millis) -> int:
-        waiting = await self._store.find(QueuedLetter, {"waits_for": recipient}, limit=_PAGE)
+        waiting = await self._store.find(QueuedEmail, {"waits_for": recipient}, limit=_PAGE)
 
         async def work(tx: Transaction) -> int:
-            letters = await tx.get_many(QueuedLetter, [letter.id for letter in waiting])
-            for letter in letters.values():
-                if letter.waits_for == recipient:
-                    tx.put(_due(letter, letter.event_id, now))
-            return len(letters)
+            emails = await tx.get_many(QueuedEmail, [email.id for email in waiting])
+            for email in emails.values():
+                if email.waits_for == recipient:
+                    tx.put(_due(email, email.event_id, now))
+            return len(emails)
 
         return await self._store.transact(work) if waiting else 0
 
 
-def _has_tickets(letter: QueuedLetter, order: Order) -> bool:
-    return letter.kind == "confirmed" and order.state is OrderState.CONFIRMED
+def _has_tickets(email: QueuedEmail, order: Order) -> bool:
+    return email.kind == "confirmed" and order.state is OrderState.CONFIRMED
 
 
-def _due(letter: QueuedLetter, event_id: str, now: Millis) -> QueuedLetter:
-    return replace(letter, event_id=event_id, due_at=now, tries=0, error=None, failed_at=None, waits_for=None)
+def _due(email: QueuedEmail, event_id: str, now: Millis) -> QueuedEmail:
+    return replace(email, event_id=event_id, due_at=now, tries=0, error=None, failed_at=None, waits_for=None)

@@ -1,4 +1,4 @@
-"""Halls: a plan is fetched once, compiled once, and a failure is not for ever."""
+"""LayoutCache: a plan is fetched once, compiled once, and a failure is not for ever."""
 
 import asyncio
 
@@ -28,30 +28,30 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def fetched(world: World, event_id: str = "evt_1", rows: int = 3) -> str:
     """The hash of a plan that is here."""
     message = world.published(event_id, rows=rows)
-    await world.tickets.halls.fetch(event_id, message.plan_hash)
+    await world.tickets.layouts.fetch(event_id, message.plan_hash)
     return message.plan_hash
 
 
 async def test_a_hall_that_was_never_fetched_is_not_here(world: World) -> None:
     with pytest.raises(LookupError):
-        await world.tickets.halls.layout("no such plan")
+        await world.tickets.layouts.layout("no such plan")
 
 
 async def test_a_hall_that_comes_later_is_found(world: World) -> None:
     message = world.published()
     with pytest.raises(LookupError):
-        await world.tickets.halls.layout(message.plan_hash)
+        await world.tickets.layouts.layout(message.plan_hash)
     await fetched(world)
-    assert (await world.tickets.halls.layout(message.plan_hash)).seats_total == 30
+    assert (await world.tickets.layouts.layout(message.plan_hash)).seats_total == 30
 
 
 async def test_a_hall_is_compiled_once_for_all_who_ask_at_once(world: World, compiled: list[str]) -> None:
     hash_ = await fetched(world)
     other = world.beside()
     compiled.clear()
-    found = await asyncio.gather(*(other.tickets.halls.layout(hash_) for _ in range(10)))
+    found = await asyncio.gather(*(other.tickets.layouts.layout(hash_) for _ in range(10)))
     assert all(one is found[0] for one in found)
-    assert await other.tickets.halls.layout(hash_) is found[0]
+    assert await other.tickets.layouts.layout(hash_) is found[0]
     assert len(compiled) == 1
 
 
@@ -59,7 +59,7 @@ async def test_a_plan_is_asked_for_once_for_all_events_in_that_hall(world: World
     hash_ = await fetched(world, "evt_1")
     asked = len(world.events.asked)
     world.events.down = True
-    assert await world.tickets.halls.fetch("evt_2", hash_) is await world.tickets.halls.layout(hash_)
+    assert await world.tickets.layouts.fetch("evt_2", hash_) is await world.tickets.layouts.layout(hash_)
     assert len(world.events.asked) == asked
 
 
@@ -70,7 +70,7 @@ async def test_a_large_plan_is_kept_in_pieces(world: World, monkeypatch: pytest.
     assert len(parts) > 3
     assert {part.parts for part in parts} == {len(parts)}
     again = await world.again()
-    assert (await again.tickets.halls.layout(hash_)).seats_total == 30
+    assert (await again.tickets.layouts.layout(hash_)).seats_total == 30
 
 
 async def test_the_halls_used_last_are_kept(
@@ -80,12 +80,12 @@ async def test_the_halls_used_last_are_kept(
     first, second, third = [await fetched(world, f"evt_{rows}", rows) for rows in (3, 4, 5)]
     compiled.clear()
     for hash_ in (second, third, second, third):
-        await world.tickets.halls.layout(hash_)
+        await world.tickets.layouts.layout(hash_)
     assert compiled == []
-    await world.tickets.halls.layout(first)
-    await world.tickets.halls.layout(third)
+    await world.tickets.layouts.layout(first)
+    await world.tickets.layouts.layout(third)
     assert compiled == ["Hall of 3 by 10"]
-    await world.tickets.halls.layout(second)  # it was the one that had to go
+    await world.tickets.layouts.layout(second)  # it was the one that had to go
     assert compiled == ["Hall of 3 by 10", "Hall of 4 by 10"]
 
 
@@ -100,9 +100,9 @@ async def test_a_failed_load_is_tried_again(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(other.store, "get_many", broken)
     for _ in range(2):
         with pytest.raises(Unavailable):
-            await other.tickets.halls.layout(hash_)
+            await other.tickets.layouts.layout(hash_)
     monkeypatch.setattr(other.store, "get_many", get_many)
-    assert (await other.tickets.halls.layout(hash_)).seats_total == 30
+    assert (await other.tickets.layouts.layout(hash_)).seats_total == 30
 
 
 async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
@@ -120,7 +120,7 @@ async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
         raise Unavailable("the engine is down")
 
     monkeypatch.setattr(other.store, "get_many", slow_and_broken)
-    asking = asyncio.create_task(other.tickets.halls.layout(hash_))
+    asking = asyncio.create_task(other.tickets.layouts.layout(hash_))
     await hangs_up.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -128,14 +128,14 @@ async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
     gives_up.set()
     await asyncio.sleep(0)
     monkeypatch.setattr(other.store, "get_many", get_many)
-    assert (await other.tickets.halls.layout(hash_)).seats_total == 30
+    assert (await other.tickets.layouts.layout(hash_)).seats_total == 30
 
 
 async def test_one_who_hangs_up_does_not_stop_the_others(world: World) -> None:
     hash_ = await fetched(world)
     other = world.beside()
-    first = asyncio.create_task(other.tickets.halls.layout(hash_))
-    second = asyncio.create_task(other.tickets.halls.layout(hash_))
+    first = asyncio.create_task(other.tickets.layouts.layout(hash_))
+    second = asyncio.create_task(other.tickets.layouts.layout(hash_))
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).seats_total == 30

@@ -1,24 +1,20 @@
-"""What a buyer takes along: the ticket as PDF and QR code, and the date for a calendar."""
+"""The ticket as a PDF to print, and its QR code."""
 
 import io
 import threading
 import unicodedata
-from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from zoneinfo import ZoneInfo
 
 import segno
 
-from houseful.kernel.documents import Millis
 from houseful.kernel.money import written
-from houseful.kernel.ports import CalendarDate
+from houseful.tickets.documents.event_time import local_time
 from houseful.tickets.documents.poster import PosterStyle, draw_art, poster_style
-from houseful.tickets.domain.shows import Show, ShowState
-from houseful.tickets.domain.tickets import TicketState
+from houseful.tickets.domain.shows import Show
 from houseful.tickets.schemas import OrderView, TicketView
 
 if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
@@ -59,27 +55,6 @@ def qr_svg(code: str) -> bytes:
 
 def _qr(code: str) -> segno.QRCode:
     return segno.make_qr(code, error="m", mask=_MASK)
-
-
-def local_time(show: Show) -> str:
-    """The venue's time with its zone named: `Saturday 12 December 2026, 20:00 (Europe/Berlin)`. In the night
-    in which the clocks go back also the offset, as there are two of each time.
-    """
-    moment = datetime.fromtimestamp(show.starts_at / 1000, ZoneInfo(show.timezone))
-    zone = show.timezone
-    if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
-        zone = f"{zone}, {_offset(moment)}"
-    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} ({zone})"
-
-
-def _offset(moment: datetime) -> str:
-    sign, digits = f"{moment:%z}"[0], f"{moment:%z}"[1:]
-    hours, minutes = int(digits[:2]), int(digits[2:4])
-    return f"UTC{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
-
-
-def place(ticket: TicketView) -> str:
-    return ticket.seat.label
 
 
 @cache
@@ -161,7 +136,7 @@ def _draw_page(page: "_Page", show: Show, order: OrderView, ticket: TicketView) 
     """As on the screen: the event's poster, the place in large letters, the code behind a perforation."""
     _draw_poster(page, show, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
     page.column(_MARGIN_MM + _INSET_MM, _MARGIN_MM + _POSTER_MM + _INSET_MM, _CARD_MM - 2 * _INSET_MM)
-    page.write(place(ticket), _face(place(ticket)), (40, 28, 20, 14, 11, 8), 30, whole=20)
+    page.write(ticket.seat.label, _face(ticket.seat.label), (40, 28, 20, 14, 11, 8), 30, whole=20)
     body_mm = page.top_mm + 5
     page.column(_MARGIN_MM + _INSET_MM, body_mm, _STUB_MM - 2 * _INSET_MM)
     price = next(seat.price_minor for seat in order.seats if seat.id == ticket.seat.id)
@@ -307,35 +282,3 @@ def _lines(text: str, font: str, size: int, width: float) -> list[str]:
             line = line[fits:]
         lines.append(line)
     return lines
-
-
-def calendar_date(
-    show: Show, order_id: str, tickets: list[TicketView], organizer: str, now: Millis
-) -> CalendarDate:
-    """iCalendar (RFC 5545, 5546), in UTC so that every calendar shows the right moment. Tickets that are all
-    taken back cancel the date that was told before; `tickets` has one at least.
-    """
-    import icalendar
-
-    cancelled = show.state is ShowState.CANCELLED or all(
-        ticket.status is TicketState.REFUNDED for ticket in tickets
-    )
-    method = "CANCEL" if cancelled else "PUBLISH"
-    calendar = icalendar.Calendar()
-    calendar.add("prodid", "-//Houseful//Tickets//EN")
-    calendar.add("version", "2.0")
-    calendar.add("method", method)
-    entry = icalendar.Event()
-    starts_at = datetime.fromtimestamp(show.starts_at / 1000, UTC)
-    entry.add("uid", f"{order_id}@houseful")
-    entry.add("sequence", 1 if cancelled else 0)
-    entry.add("status", "CANCELLED" if cancelled else "CONFIRMED")
-    entry.add("organizer", f"mailto:{organizer}")
-    entry.add("dtstamp", datetime.fromtimestamp(now / 1000, UTC))
-    entry.add("dtstart", starts_at)
-    entry.add("dtend", datetime.fromtimestamp(show.is_over_at / 1000, UTC))
-    entry.add("summary", show.title)
-    entry.add("location", show.venue)
-    entry.add("description", "\n".join(place(ticket) for ticket in tickets))
-    calendar.add_component(entry)
-    return CalendarDate(method=method, content=bytes(calendar.to_ical()))

@@ -1,4 +1,4 @@
-"""The letter about an order says what happened, in text and HTML, and nothing that somebody slipped in."""
+"""The email about an order says what happened, in text and HTML, and nothing that somebody slipped in."""
 
 import html
 import re
@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from houseful.tickets.documents import email_text, printing
+from houseful.tickets.documents import event_time, order_email
 from houseful.tickets.documents.poster import PALETTES, poster_style
 from houseful.tickets.domain.refund_reasons import Reason, clause
-from tests.unit.tickets.test_paper import order, show, ticket
+from tests.unit.tickets.test_documents import order, show, ticket
 
 LINK = "https://tickets.example.org/orders/ord_77"
 
@@ -36,9 +36,9 @@ def seen(page: str) -> str:
         *(("returned", "Payment returned: La Traviata", reason, clause(reason)) for reason in Reason),
     ],
 )
-def test_letters_say_what_happened_and_why(kind: str, subject: str, reason: Reason | None, word: str) -> None:
+def test_emails_say_what_happened_and_why(kind: str, subject: str, reason: Reason | None, word: str) -> None:
     about = msgspec.structs.replace(order(ticket()), reason=reason)
-    words = email_text.letter(kind, show(), about, ["Stalls, row C, seat 12"], LINK)
+    words = order_email.compose(kind, show(), about, ["Stalls, row C, seat 12"], LINK)
     assert words.subject == subject
     told = words.text
     for part in ("Hello Bea Brandt,", word, "La Traviata", "20:00 (Europe/Berlin)", "€1,234.50", "ord_77"):
@@ -58,15 +58,15 @@ def test_letters_say_what_happened_and_why(kind: str, subject: str, reason: Reas
     assert f'href="{LINK}"' in words.html
 
 
-def test_a_letter_of_another_kind_is_a_bug() -> None:
+def test_an_email_of_another_kind_is_a_bug() -> None:
     with pytest.raises(KeyError):
-        email_text.letter("surprise", show(), order(), [], "")
+        order_email.compose("surprise", show(), order(), [], "")
 
 
-def test_nothing_in_a_letter_is_markup_or_fetched() -> None:
+def test_nothing_in_an_email_is_markup_or_fetched() -> None:
     the_show = show(title="<img src=x> & <b>more</b>", venue='"><script>')
     about = order(ticket(), name='<a href="http://evil.example">prize</a>')
-    words = email_text.letter("confirmed", the_show, about, ["<i>A</i>"], LINK, proof=LINK + "/proof")
+    words = order_email.compose("confirmed", the_show, about, ["<i>A</i>"], LINK, proof=LINK + "/proof")
     for tag in ("<img", "<b>", "<script", "<i>", "evil.example"):
         assert tag not in words.html
     assert set(re.findall(r'(?:href|src)="([^"]*)"', words.html)) == {LINK, LINK + "/proof"}
@@ -75,17 +75,18 @@ def test_nothing_in_a_letter_is_markup_or_fetched() -> None:
 
 
 def test_a_stranger_is_not_named_and_asked_for_a_proof() -> None:
-    words = email_text.letter("confirmed", show(), order(), [], LINK, named=False, proof=LINK + "/proof")
+    words = order_email.compose("confirmed", show(), order(), [], LINK, named=False, proof=LINK + "/proof")
     for told in (words.text, words.html):
         assert "Bea" not in told
         assert LINK + "/proof" in told
-    assert "proof" not in email_text.letter("confirmed", show(), order(), [], LINK).text
+    assert "proof" not in order_email.compose("confirmed", show(), order(), [], LINK).text
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/Dublin", "Africa/Casablanca"])
 def test_two_moments_of_one_local_time_are_told_apart(zone: str) -> None:
     told = {
-        printing.local_time(show(timezone=zone, starts_at=SECOND_0030 + n * 1_800_000)) for n in range(-9, 9)
+        event_time.local_time(show(timezone=zone, starts_at=SECOND_0030 + n * 1_800_000))
+        for n in range(-9, 9)
     }
     assert len(told) == 18
 
@@ -94,7 +95,7 @@ SECOND_0030 = 1_792_888_200_000  # 2026-10-25T00:30:00Z: 02:30 in Berlin, and an
 
 
 def test_the_night_in_which_the_clocks_go_back_has_two_half_past_twos() -> None:
-    first, second = (printing.local_time(show(starts_at=SECOND_0030 + n * 3_600_000)) for n in range(2))
+    first, second = (event_time.local_time(show(starts_at=SECOND_0030 + n * 3_600_000)) for n in range(2))
     assert first == "Sunday 25 October 2026, 02:30 (Europe/Berlin, UTC+2)"
     assert second == "Sunday 25 October 2026, 02:30 (Europe/Berlin, UTC+1)"
 

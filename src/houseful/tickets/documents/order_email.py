@@ -1,10 +1,10 @@
-"""The letter about an order, as text and as HTML. Nothing in it is fetched from anywhere."""
+"""The email about an order, as text and as HTML. Nothing in it is fetched from anywhere."""
 
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from houseful.kernel.money import written
-from houseful.tickets.documents import printing
+from houseful.tickets.documents import event_time
 from houseful.tickets.documents.poster import poster_style
 from houseful.tickets.domain.emails import shown_name
 from houseful.tickets.domain.refund_reasons import clause
@@ -26,7 +26,7 @@ class Written(NamedTuple):
     html: str
 
 
-def letter(
+def compose(
     kind: str,
     show: Show,
     order: OrderView,
@@ -42,7 +42,7 @@ def letter(
     subject, opening = _words(kind, show, order)
     name = shown_name(order.buyer.name) if named else ""
     greeting = f"Hello {name}" if name else "Hello"
-    total, time = written(order.total_minor, order.currency), printing.local_time(show)
+    total, time = written(order.total_minor, order.currency), event_time.local_time(show)
     seats = "\n".join(f"  {place}" for place in places)
     text = f"{greeting},\n\n{opening}\n\n{show.title}\n{time}\n{show.venue}\n\n{seats}\n\n"
     text += f"Total: {total}\nOrder: {order.id}\n{link}\n"
@@ -73,7 +73,7 @@ def _template() -> "Template":
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("letter.html")
+    return environment.get_template("order_email.html")
 
 
 def _words(kind: str, show: Show, order: OrderView) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Figures for the organizer, and orders as a file that a spreadsheet can open without harm."""
+"""The sales report for the organizer, and orders as a file that a spreadsheet can open without harm."""
 
 import asyncio
 import csv
@@ -17,11 +17,11 @@ from tests.unit.tickets.world import World
 
 async def sales(world: World, event_id: str = "evt_1") -> SalesView:
     await world.deliver()
-    return await world.tickets.figures.sales(await world.show_of(event_id))
+    return await world.tickets.sales_report.sales(await world.show_of(event_id))
 
 
 async def exported(world: World) -> tuple[str, list[dict[str, str]]]:
-    raw = b"".join([part async for part in world.tickets.figures.orders_csv(await world.show_of())])
+    raw = b"".join([part async for part in world.tickets.sales_report.orders_csv(await world.show_of())])
     text = raw.decode("utf-8-sig")
     return text, list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -92,7 +92,7 @@ async def test_an_event_whose_inventory_never_came_has_figures_too(world: World)
 
 async def test_figures_are_sent_when_they_change(world: World) -> None:
     await world.show()
-    watching = world.tickets.figures.watch_sales(await world.show_of())
+    watching = world.tickets.sales_report.watch_sales(await world.show_of())
     assert (await anext(watching)).sold == 0
     await world.bought("A-1")
     await world.deliver()

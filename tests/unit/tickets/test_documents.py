@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from houseful.adapters.processes.pool import WorkerProcesses
 from houseful.tickets import schemas
-from houseful.tickets.documents import printing
+from houseful.tickets.documents import calendar_entry, event_time, ticket_pdf
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.orders import OrderState, PaymentState
 from houseful.tickets.domain.shows import Show, ShowState
@@ -104,7 +104,7 @@ def order(*tickets: schemas.TicketView, name: str = "Bea Brandt", price: int = 1
 
 
 def pages(the_show: Show, *tickets: schemas.TicketView, **more: Any) -> list[pypdf.PageObject]:
-    pdf = printing.tickets_pdf(the_show, order(*tickets, **more), list(tickets))
+    pdf = ticket_pdf.tickets_pdf(the_show, order(*tickets, **more), list(tickets))
     return list(pypdf.PdfReader(io.BytesIO(pdf)).pages)
 
 
@@ -166,12 +166,12 @@ def drawn_rectangles(page: pypdf.PageObject) -> tuple[Image.Image, list[tuple[fl
 
 
 def test_the_qr_picture_is_the_code() -> None:
-    assert scanned(drawn_svg(printing.qr_svg(CODE))) == [CODE]
+    assert scanned(drawn_svg(ticket_pdf.qr_svg(CODE))) == [CODE]
 
 
 def test_another_code_is_another_picture() -> None:
     other = CodeSigner(b"x" * 32).code(f"tkt_{2:032x}", "evt_2")
-    assert scanned(drawn_svg(printing.qr_svg(other))) == [other]
+    assert scanned(drawn_svg(ticket_pdf.qr_svg(other))) == [other]
 
 
 def test_a_page_a_ticket_says_all_that_matters() -> None:
@@ -205,7 +205,7 @@ def test_the_same_ticket_is_the_same_bytes_alone_and_among_many() -> None:
 
     def drawn(n: int) -> bytes:
         its = ticket(n)
-        return printing.tickets_pdf(show(title=names[n % 4]), order(its, name=names[(n + 1) % 4]), [its])
+        return ticket_pdf.tickets_pdf(show(title=names[n % 4]), order(its, name=names[(n + 1) % 4]), [its])
 
     alone = [drawn(n) for n in range(8)]
     with ThreadPoolExecutor(12) as threads:
@@ -215,11 +215,11 @@ def test_the_same_ticket_is_the_same_bytes_alone_and_among_many() -> None:
 
 async def test_worker_processes_draw_the_same_bytes() -> None:
     its = [ticket(n) for n in range(4)]
-    alone = [printing.tickets_pdf(show(), order(one), [one]) for one in its]
+    alone = [ticket_pdf.tickets_pdf(show(), order(one), [one]) for one in its]
     workers = WorkerProcesses(processes=2)
     try:
         asked = [
-            workers.run(printing.tickets_pdf, show(), order(one), [one], whose=f"usr_{n}")
+            workers.run(ticket_pdf.tickets_pdf, show(), order(one), [one], whose=f"usr_{n}")
             for n in range(10)
             for one in its
         ]
@@ -231,7 +231,7 @@ async def test_worker_processes_draw_the_same_bytes() -> None:
 def test_a_ticket_says_what_document_it_is() -> None:
     its = ticket()
     ordered = msgspec.structs.replace(order(its), created_at="2026-11-28T10:00:00.000Z")
-    reader = pypdf.PdfReader(io.BytesIO(printing.tickets_pdf(show(), ordered, [its])))
+    reader = pypdf.PdfReader(io.BytesIO(ticket_pdf.tickets_pdf(show(), ordered, [its])))
     about = reader.metadata
     assert about is not None
     assert about.title == "La Traviata – ord_77"
@@ -313,7 +313,7 @@ def test_the_longest_names_push_nothing_off_the_page(filling: str) -> None:
 
 
 def test_places_are_named_as_people_do() -> None:
-    assert printing.place(ticket()) == "Stalls, row C, seat 12"
+    assert ticket().seat.label == "Stalls, row C, seat 12"
 
 
 @pytest.mark.parametrize(
@@ -325,13 +325,13 @@ def test_places_are_named_as_people_do() -> None:
     ],
 )
 def test_the_venues_own_time_is_told_with_its_zone(zone: str, told: str) -> None:
-    assert printing.local_time(show(timezone=zone)) == told
+    assert event_time.local_time(show(timezone=zone)) == told
 
 
 def test_a_calendar_takes_the_date() -> None:
     title = "Ελληνικά; with, commas\\ and 🎉"
     its = [ticket(12), ticket(3, section_name="Floor")]
-    date = printing.calendar_date(show(title=title), "ord_77", its, "tickets@example.org", STARTS - 1)
+    date = calendar_entry.calendar_entry(show(title=title), "ord_77", its, "tickets@example.org", STARTS - 1)
     raw = date.content
     assert b"\r\n" in raw
     assert all(len(line) <= 75 for line in raw.split(b"\r\n"))
@@ -359,7 +359,7 @@ def test_a_calendar_takes_the_date() -> None:
 )
 def test_what_was_taken_back_cancels_the_date(the_show: Show, statuses: list[str], cancelled: bool) -> None:
     its = [ticket(n, status=TicketState(status)) for n, status in enumerate(statuses)]
-    date = printing.calendar_date(the_show, "ord_77", its, "tickets@example.org", STARTS)
+    date = calendar_entry.calendar_entry(the_show, "ord_77", its, "tickets@example.org", STARTS)
     calendar: Any = icalendar.Calendar.from_ical(date.content)
     [entry] = calendar.walk("VEVENT")
     wanted = ("CANCEL", "CANCELLED", 1) if cancelled else ("PUBLISH", "CONFIRMED", 0)
@@ -369,7 +369,7 @@ def test_what_was_taken_back_cancels_the_date(the_show: Show, statuses: list[str
 
 def test_a_title_can_add_nothing_to_a_calendar() -> None:
     the_show, its = show(title="A\r\nEND:VEVENT\r\nATTENDEE:x"), ticket(section_name="B\nURL:http://x")
-    date = printing.calendar_date(the_show, "ord_1", [its], "tickets@example.org", STARTS)
+    date = calendar_entry.calendar_entry(the_show, "ord_1", [its], "tickets@example.org", STARTS)
     calendar: Any = icalendar.Calendar.from_ical(date.content)
     [entry] = calendar.walk("VEVENT")
     assert "attendee" not in entry

@@ -1,8 +1,8 @@
-"""Post: every letter goes out, however long the mailer is down, and one bad letter stops no other."""
+"""The email outbox: every email goes out however long the mailer is down; one bad email stops no other."""
 
 import asyncio
-import email.utils
 import io
+from email.utils import parseaddr
 
 import icalendar
 import pypdf
@@ -13,11 +13,11 @@ from houseful.kernel.errors import Invalid, Overloaded, Unavailable
 from houseful.kernel.ports import Email
 from houseful.messages import OrderConfirmed
 from houseful.settings import Settings
-from houseful.tickets.documents import email_text
-from houseful.tickets.documents.email_text import Written
-from houseful.tickets.domain.emails import Proofs, QueuedLetter
+from houseful.tickets.documents import order_email
+from houseful.tickets.documents.order_email import Written
+from houseful.tickets.domain.emails import Proofs, QueuedEmail
 from houseful.tickets.schemas import OrderView
-from houseful.tickets.use_cases.email_outbox import Post
+from houseful.tickets.use_cases.email_outbox import EmailOutbox
 from tests.unit.tickets.stand_ins import Crash
 from tests.unit.tickets.world import World
 
@@ -29,26 +29,26 @@ async def bought(world: World, *seats: str) -> str:
 
 
 async def send(world: World) -> int:
-    return await world.tickets.post.send_due()
+    return await world.tickets.email_outbox.send_due()
 
 
-async def queued(world: World, order_id: str, kind: str = "confirmed") -> QueuedLetter:
-    return await world.get(QueuedLetter, f"{kind}:{order_id}")
+async def queued(world: World, order_id: str, kind: str = "confirmed") -> QueuedEmail:
+    return await world.get(QueuedEmail, f"{kind}:{order_id}")
 
 
 async def test_a_confirmation_brings_the_tickets(world: World) -> None:
     await world.show()
     order_id = await bought(world, "A-1", "B-2")
     assert await send(world) == 1
-    [letter] = world.letterbox.got
-    assert (letter.to_name, letter.to_address) == ("Bea Brandt", "bea@example.org")
-    assert letter.subject == "Your tickets: An Evening"
-    assert "Stalls, row A, seat 1" in letter.text
-    assert "Stalls, row B, seat 2" in letter.text
-    assert f"https://tickets.example.org/orders/{order_id}" in letter.text
-    assert letter.html is not None
-    assert "Stalls, row A, seat 1" in letter.html
-    pdf, date = letter.attachments
+    [email] = world.mailbox.got
+    assert (email.to_name, email.to_address) == ("Bea Brandt", "bea@example.org")
+    assert email.subject == "Your tickets: An Evening"
+    assert "Stalls, row A, seat 1" in email.text
+    assert "Stalls, row B, seat 2" in email.text
+    assert f"https://tickets.example.org/orders/{order_id}" in email.text
+    assert email.html is not None
+    assert "Stalls, row A, seat 1" in email.html
+    pdf, date = email.attachments
     assert (pdf.media_type, date.media_type) == ("application/pdf", "text/calendar")
     assert len(pypdf.PdfReader(io.BytesIO(pdf.content)).pages) == 2
     assert len(icalendar.Calendar.from_ical(date.content).walk("VEVENT")) == 1
@@ -67,92 +67,92 @@ async def test_what_is_taken_back_is_written_about(world: World) -> None:
     await world.deliver()
     while await send(world):
         pass
-    subjects = {letter.id.split("-")[0]: letter.subject for letter in world.letterbox.got}
+    subjects = {email.id.split("-")[0]: email.subject for email in world.mailbox.got}
     assert subjects == {
         "confirmed": "Your tickets: An Evening",
         "refunded": "Refunded: An Evening",
         "returned": "Payment returned: An Evening",
     }
-    assert [bool(letter.attachments) for letter in world.letterbox.got].count(True) == 1
-    dates = {letter.id.split("-")[0]: letter.date and letter.date.method for letter in world.letterbox.got}
+    assert [bool(email.attachments) for email in world.mailbox.got].count(True) == 1
+    dates = {email.id.split("-")[0]: email.date and email.date.method for email in world.mailbox.got}
     assert dates == {"confirmed": "CANCEL", "refunded": "CANCEL", "returned": None}
 
 
-async def test_a_message_that_comes_twice_is_one_letter(world: World) -> None:
+async def test_a_message_that_comes_twice_is_one_email(world: World) -> None:
     await world.show()
     await bought(world, "A-1")
     await send(world)
     for message in await world.sent(OrderConfirmed):
         async with world.store.begin() as tx:
-            await world.tickets.post.on_confirmed(tx, message)
+            await world.tickets.email_outbox.on_confirmed(tx, message)
     assert await send(world) == 0
-    assert len(world.letterbox.got) == 1
+    assert len(world.mailbox.got) == 1
 
 
 async def test_a_mailer_that_is_down_is_tried_again_and_later_each_time(world: World) -> None:
     await world.show()
     order_id = await bought(world, "A-1")
 
-    def down(letter: Email) -> None:
+    def down(email: Email) -> None:
         raise Unavailable("no route to the post office")
 
-    world.letterbox.answer = down
+    world.mailbox.answer = down
     pauses = []
     for _ in range(12):
         asked_at = world.clock.now()
         assert await send(world) == 1
-        letter = await queued(world, order_id)
-        assert letter.due_at is not None
-        assert letter.error == "no route to the post office"
-        pauses.append(letter.due_at - asked_at)
+        email = await queued(world, order_id)
+        assert email.due_at is not None
+        assert email.error == "no route to the post office"
+        pauses.append(email.due_at - asked_at)
         assert await send(world) == 0  # not before its time
-        await world.clock.advance((letter.due_at - asked_at) / 1000)
+        await world.clock.advance((email.due_at - asked_at) / 1000)
     assert pauses[:4] == [10_000, 20_000, 40_000, 80_000]
     assert pauses[-1] == 3_600_000
-    world.letterbox.answer = lambda letter: None
+    world.mailbox.answer = lambda email: None
     assert await send(world) == 1
     assert (await queued(world, order_id)).due_at is None
-    assert len(world.letterbox.got) == 1
+    assert len(world.mailbox.got) == 1
 
 
 async def test_a_refused_address_is_given_up_and_remembered(world: World) -> None:
     await world.show()
     order_id = await bought(world, "A-1")
 
-    def refuse(letter: Email) -> None:
+    def refuse(email: Email) -> None:
         raise Invalid("address_refused", "There is no such mailbox.")
 
-    world.letterbox.answer = refuse
+    world.mailbox.answer = refuse
     assert await send(world) == 1
-    letter = await queued(world, order_id)
-    assert (letter.due_at, letter.error, letter.tries) == (None, "There is no such mailbox.", 1)
+    email = await queued(world, order_id)
+    assert (email.due_at, email.error, email.tries) == (None, "There is no such mailbox.", 1)
     await world.clock.advance(10**6)
     assert await send(world) == 0
 
 
-async def test_one_broken_letter_does_not_stop_the_others(
+async def test_one_broken_email_does_not_stop_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.show()
     broken, good = await bought(world, "A-1"), await bought(world, "A-2")
-    written = email_text.letter
+    written = order_email.compose
 
     def with_a_bug(kind: str, show: object, order: OrderView, *more: object, **options: object) -> Written:
         if order.id == broken:
             raise RuntimeError("a bug")
         return written(kind, show, order, *more, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(email_text, "letter", with_a_bug)
+    monkeypatch.setattr(order_email, "compose", with_a_bug)
     assert await send(world) == 2
-    assert [letter.id for letter in world.letterbox.got] == [f"confirmed-{good}"]
-    monkeypatch.setattr(email_text, "letter", written)
+    assert [email.id for email in world.mailbox.got] == [f"confirmed-{good}"]
+    monkeypatch.setattr(order_email, "compose", written)
     assert await send(world) == 0
     await world.clock.advance(3600)
     assert await send(world) == 1
-    assert {letter.id for letter in world.letterbox.got} == {f"confirmed-{broken}", f"confirmed-{good}"}
+    assert {email.id for email in world.mailbox.got} == {f"confirmed-{broken}", f"confirmed-{good}"}
 
 
-async def test_after_a_crash_a_letter_may_come_twice_with_the_same_name(world: World) -> None:
+async def test_after_a_crash_an_email_may_come_twice_with_the_same_name(world: World) -> None:
     await world.show()
     await bought(world, "A-1")
     world.store.commits, world.store.dies_at = 0, (2, "before")  # sent, and it was not written down
@@ -162,20 +162,20 @@ async def test_after_a_crash_a_letter_may_come_twice_with_the_same_name(world: W
     assert await send(world) == 0, "for all that one can know somebody is sending it"
     await world.clock.advance(60)
     assert await send(world) == 1
-    assert len(world.letterbox.got) == 2
-    assert len({letter.id for letter in world.letterbox.got}) == 1
+    assert len(world.mailbox.got) == 2
+    assert len({email.id for email in world.mailbox.got}) == 1
     assert await send(world) == 0
 
 
-async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> None:
+async def test_two_copies_of_the_service_send_an_email_once(world: World) -> None:
     await world.show()
     for number in range(1, 6):
         await bought(world, f"A-{number}")
     tickets = world.tickets
-    other = Post(
+    other = EmailOutbox(
         world.store,
         tickets.inventory,
-        world.letterbox,
+        world.mailbox,
         InlineWorkers(),
         world.coordination,
         tickets.signer,
@@ -183,12 +183,12 @@ async def test_two_copies_of_the_service_send_a_letter_once(world: World) -> Non
         world.clock,
         Settings(),
     )
-    await asyncio.gather(world.tickets.post.send_due(), other.send_due())
-    assert len(world.letterbox.got) == 5
+    await asyncio.gather(world.tickets.email_outbox.send_due(), other.send_due())
+    assert len(world.mailbox.got) == 5
     assert await send(world) == 0
 
 
-async def test_a_letter_of_a_buyer_with_any_name(world: World) -> None:
+async def test_an_email_of_a_buyer_with_any_name(world: World) -> None:
     await world.show(title="日本語の夜 🎉")
     hold = await world.hold("A-1")
     name = '田中 "Taro" <x>, مساء'
@@ -197,14 +197,14 @@ async def test_a_letter_of_a_buyer_with_any_name(world: World) -> None:
     await world.webhooks()
     await world.deliver()
     assert await send(world) == 1
-    [letter] = world.letterbox.got
-    assert letter.to_name == name
-    assert letter.subject == "Your tickets: 日本語の夜 🎉"
-    assert email.utils.parseaddr(letter.to_address) == ("", "taro@example.org")
+    [email] = world.mailbox.got
+    assert email.to_name == name
+    assert email.subject == "Your tickets: 日本語の夜 🎉"
+    assert parseaddr(email.to_address) == ("", "taro@example.org")
 
 
-async def test_letters_go_out_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("houseful.tickets.use_cases.email_outbox.LETTERS_AT_ONCE", 2)
+async def test_emails_go_out_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("houseful.tickets.use_cases.email_outbox.EMAILS_AT_ONCE", 2)
     await world.show()
     for number in range(1, 6):
         await bought(world, f"A-{number}")
@@ -212,10 +212,10 @@ async def test_letters_go_out_page_by_page(world: World, monkeypatch: pytest.Mon
     while count := await send(world):
         tried.append(count)
     assert tried == [2, 2, 1]
-    assert len(world.letterbox.got) == 5
+    assert len(world.mailbox.got) == 5
 
 
-async def test_a_letter_waits_where_nobody_has_time_to_draw_its_tickets(
+async def test_an_email_waits_where_nobody_has_time_to_draw_its_tickets(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.show()
@@ -227,9 +227,9 @@ async def test_a_letter_waits_where_nobody_has_time_to_draw_its_tickets(
     with monkeypatch.context() as patched:
         patched.setattr(InlineWorkers, "run", busy)
         assert await send(world) == 1
-    letter = await queued(world, order_id)
-    assert letter.due_at is not None
-    assert letter.error == "Too many ask at this moment."
+    email = await queued(world, order_id)
+    assert email.due_at is not None
+    assert email.error == "Too many ask at this moment."
     await world.clock.advance(10)
     assert await send(world) == 1
-    assert len(world.letterbox.got) == 1
+    assert len(world.mailbox.got) == 1

@@ -1,4 +1,4 @@
-"""Who may be written to, how often, and with what of a name; what becomes of letters that do not arrive."""
+"""Who may be written to, how often, and with what of a name; what becomes of emails that do not arrive."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.kernel.errors import Invalid, Unavailable
 from houseful.kernel.ports import Email
 from houseful.messages import EventCancelled
-from houseful.tickets.domain.emails import Proofs, QueuedLetter, shown_name
+from houseful.tickets.domain.emails import Proofs, QueuedEmail, shown_name
 from houseful.webapi.problems import status_of
 from tests.unit.tickets.world import World, refusal
 
@@ -24,20 +24,20 @@ async def got_free(
 
 
 async def send(world: World) -> int:
-    """How many letters have gone by now, of all that may."""
-    while await world.tickets.post.send_due():
+    """How many emails have gone by now, of all that may."""
+    while await world.tickets.email_outbox.send_due():
         pass
-    return len(world.letterbox.got)
+    return len(world.mailbox.got)
 
 
-def proof_in(letter: Email) -> str:
-    [line] = [line for line in letter.text.splitlines() if "/letters/" in line]
+def proof_in(email: Email) -> str:
+    [line] = [line for line in email.text.splitlines() if "/letters/" in line]
     return line.rpartition("/")[2]
 
 
 async def states(world: World, order_id: str) -> dict[str, str]:
-    found = await world.tickets.undelivered.of_order(await world.order_of(order_id))
-    return {letter.kind: letter.state for letter in found}
+    found = await world.tickets.undelivered_emails.of_order(await world.order_of(order_id))
+    return {email.kind: email.state for email in found}
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,20 @@ async def states(world: World, order_id: str) -> dict[str, str]:
         ("田中 \"Taro\" <x>, مساء", "田中 \"Taro\" <x>, مساء"),
     ],
 )  # fmt: skip
-def test_a_name_in_a_letter_is_a_name(name: str, shown: str) -> None:
+def test_a_name_in_an_email_is_a_name(name: str, shown: str) -> None:
     assert shown_name(name) == shown
 
 
-async def test_a_stranger_gets_one_letter_without_a_word_of_the_senders(world: World) -> None:
+async def test_a_stranger_gets_one_email_without_a_word_of_the_senders(world: World) -> None:
     await world.show(prices=FREE, max_seats_per_order=30)
     name = "You have won http://evil.example"
     orders = [await got_free(world, f"{row}-{n}", name=name) for row in "AB" for n in range(1, 6)]
     assert await send(world) == 1
-    [letter] = world.letterbox.got
-    assert letter.id == f"confirmed-{orders[0]}"
-    assert (letter.to_name, letter.to_address) == ("", STRANGER)
-    assert "won" not in letter.text
-    assert letter.text.startswith("Hello,\n")
+    [email] = world.mailbox.got
+    assert email.id == f"confirmed-{orders[0]}"
+    assert (email.to_name, email.to_address) == ("", STRANGER)
+    assert "won" not in email.text
+    assert email.text.startswith("Hello,\n")
     assert await states(world, orders[0]) == {"confirmed": "sent"}
     assert await states(world, orders[1]) == {"confirmed": "waiting_for_proof"}
     await world.cancel(orders[1])
@@ -80,20 +80,20 @@ async def test_what_waited_goes_as_soon_as_the_address_is_proven(world: World) -
     await world.show(prices=FREE)
     first, second = await got_free(world, "A-1"), await got_free(world, "A-2")
     await send(world)
-    await world.tickets.undelivered.prove(proof_in(world.letterbox.got[0]))
+    await world.tickets.undelivered_emails.prove(proof_in(world.mailbox.got[0]))
     assert await send(world) == 2
-    letter = world.letterbox.got[1]
-    assert letter.id == f"confirmed-{second}"
-    assert "/letters/" not in letter.text
-    assert letter.text.startswith("Hello Bea,\n")
-    await world.tickets.undelivered.prove(proof_in(world.letterbox.got[0]))
+    email = world.mailbox.got[1]
+    assert email.id == f"confirmed-{second}"
+    assert "/letters/" not in email.text
+    assert email.text.startswith("Hello Bea,\n")
+    await world.tickets.undelivered_emails.prove(proof_in(world.mailbox.got[0]))
     assert await send(world) == 2
     await got_free(world, "A-3", user="usr_2", email=STRANGER.upper())
     assert await send(world) == 3
     assert await states(world, first) == {"confirmed": "sent"}
 
 
-async def test_a_buyer_can_not_bring_a_stranger_a_second_letter(world: World) -> None:
+async def test_a_buyer_can_not_bring_a_stranger_a_second_email(world: World) -> None:
     await world.show(prices=FREE)
     order_id = await got_free(world, "A-1")
     assert await send(world) == 1
@@ -101,7 +101,7 @@ async def test_a_buyer_can_not_bring_a_stranger_a_second_letter(world: World) ->
     await world.deliver()
     assert await send(world) == 1
     assert await states(world, order_id) == {"confirmed": "sent", "refunded": "waiting_for_proof"}
-    await world.tickets.undelivered.prove(proof_in(world.letterbox.got[0]))
+    await world.tickets.undelivered_emails.prove(proof_in(world.mailbox.got[0]))
     assert await send(world) == 2
 
 
@@ -116,35 +116,35 @@ async def test_everybody_is_told_that_an_event_is_cancelled(world: World) -> Non
     assert await states(world, orders[1]) == {"confirmed": "waiting_for_proof", "refunded": "sent"}
 
 
-async def test_a_letter_about_money_goes_to_anybody(world: World) -> None:
+async def test_an_email_about_money_goes_to_anybody(world: World) -> None:
     await world.show()
     for seat in ("A-1", "A-2", "A-3"):
         await world.bought(seat)
     await world.deliver()
     assert await send(world) == 3
-    assert all("Hello Bea Brandt," in letter.text for letter in world.letterbox.got)
+    assert all("Hello Bea Brandt," in email.text for email in world.mailbox.got)
 
 
 async def test_a_token_of_nobody_proves_nothing(world: World) -> None:
     await world.show(prices=FREE)
     await got_free(world, "A-1")
     await send(world)
-    good = proof_in(world.letterbox.got[0])
+    good = proof_in(world.mailbox.got[0])
     for token in ("", "x", good[:-1], good[:32] + "0" * 32, Proofs(b"other").token(good[:32]), good + "0"):
-        assert (await refusal(world.tickets.undelivered.prove(token))).code == "proof_unknown"
+        assert (await refusal(world.tickets.undelivered_emails.prove(token))).code == "proof_unknown"
 
 
-async def test_an_accounts_letters_to_strangers_are_few(world: World) -> None:
+async def test_an_accounts_emails_to_strangers_are_few(world: World) -> None:
     await world.show(prices=FREE, max_seats_per_order=30)
     for n in range(1, 10):
         await got_free(world, f"A-{n}", email=f"stranger{n}@example.org")
     assert await send(world) == 5
     await world.clock.advance(3600)
     assert await send(world) == 9
-    assert len({letter.to_address for letter in world.letterbox.got}) == 9
+    assert len({email.to_address for email in world.mailbox.got}) == 9
 
 
-async def test_letters_to_one_address_are_limited_but_all_go(world: World) -> None:
+async def test_emails_to_one_address_are_limited_but_all_go(world: World) -> None:
     await world.show(max_seats_per_order=30)
     for n in range(25):
         await world.bought(f"{'ABC'[n // 10]}-{n % 10 + 1}", user=f"usr_{n}")
@@ -153,10 +153,10 @@ async def test_letters_to_one_address_are_limited_but_all_go(world: World) -> No
     for _ in range(25):
         await world.clock.advance(200)
         await send(world)
-    assert len({letter.id for letter in world.letterbox.got}) == len(world.letterbox.got) == 25
+    assert len({email.id for email in world.mailbox.got}) == len(world.mailbox.got) == 25
 
 
-async def test_letters_go_without_limits_that_can_not_be_reached(
+async def test_emails_go_without_limits_that_can_not_be_reached(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(*args: object, **options: object) -> float:
@@ -172,8 +172,8 @@ async def test_letters_go_without_limits_that_can_not_be_reached(
 # What does not arrive
 
 
-def no_mailbox(letter: Email) -> None:
-    if letter.to_address == "bea@example.org":
+def no_mailbox(email: Email) -> None:
+    if email.to_address == "bea@example.org":
         raise Invalid("mail_refused", "There is no such mailbox.")
 
 
@@ -181,68 +181,74 @@ async def test_the_organizer_sees_and_corrects_what_did_not_arrive(world: World)
     await world.show()
     order_id = await world.bought("A-1")
     await world.deliver()
-    world.letterbox.answer = no_mailbox
+    world.mailbox.answer = no_mailbox
     await send(world)
-    show, undelivered = await world.show_of(), world.tickets.undelivered
-    [(letter, order)] = await undelivered.page(show, None, 10)
-    assert (letter.state, letter.error, order.id) == ("refused", "There is no such mailbox.", order_id)
-    assert letter.failed_at == world.clock.now()
+    show, undelivered = await world.show_of(), world.tickets.undelivered_emails
+    [(email, order)] = await undelivered.page(show, None, 10)
+    assert (email.state, email.error, order.id) == ("refused", "There is no such mailbox.", order_id)
+    assert email.failed_at == world.clock.now()
 
     await undelivered.correct(show, order_id, "bea@example.net", "usr_organizer")
     assert await send(world) == 1
-    assert world.letterbox.got[0].to_address == "bea@example.net"
-    assert len(world.letterbox.got[0].attachments) == 2
+    assert world.mailbox.got[0].to_address == "bea@example.net"
+    assert len(world.mailbox.got[0].attachments) == 2
     assert await undelivered.page(show, None, 10) == []
     assert (await world.order_of(order_id)).buyer_email == "bea@example.net"
 
 
-async def test_a_letter_that_went_astray_is_sent_again_to_the_right_address(world: World) -> None:
+async def test_an_email_that_went_astray_is_sent_again_to_the_right_address(world: World) -> None:
     await world.show()
     order_id = await world.bought("A-1")
     await world.deliver()
     assert await send(world) == 1
-    await world.tickets.undelivered.correct(await world.show_of(), order_id, "b@example.net", "usr_organizer")
+    await world.tickets.undelivered_emails.correct(
+        await world.show_of(), order_id, "b@example.net", "usr_organizer"
+    )
     assert await send(world) == 2
-    assert [letter.to_address for letter in world.letterbox.got] == ["bea@example.org", "b@example.net"]
+    assert [email.to_address for email in world.mailbox.got] == ["bea@example.org", "b@example.net"]
 
 
-async def test_an_address_corrected_while_its_letter_is_on_its_way_gets_one(world: World) -> None:
+async def test_an_address_corrected_while_its_email_is_on_its_way_gets_one(world: World) -> None:
     await world.show()
     order_id = await world.bought("A-1")
     await world.deliver()
-    post, undelivered, show = world.tickets.post, world.tickets.undelivered, await world.show_of()
-    [queued] = await world.every(QueuedLetter)
+    post, undelivered, show = (
+        world.tickets.email_outbox,
+        world.tickets.undelivered_emails,
+        await world.show_of(),
+    )
+    [queued] = await world.every(QueuedEmail)
     claimed = await post._claim(queued)
     assert claimed is not None
     await world.clock.advance(1)
     await undelivered.correct(show, order_id, "b@example.net", "usr_organizer")
     await post._send(claimed)
     await send(world)
-    assert [letter.to_address for letter in world.letterbox.got] == ["bea@example.org", "b@example.net"]
+    assert [email.to_address for email in world.mailbox.got] == ["bea@example.org", "b@example.net"]
 
 
 async def test_orders_of_other_events_are_not_corrected(world: World) -> None:
     await world.show()
     await world.show("evt_2")
     order_id = await world.bought("A-1")
-    undelivered = world.tickets.undelivered
+    undelivered = world.tickets.undelivered_emails
     told = await refusal(undelivered.correct(await world.show_of("evt_2"), order_id, "b@x.org", "usr_2"))
     assert status_of(told) == 404
 
 
-async def test_an_organizer_can_not_send_letters_without_end(world: World) -> None:
+async def test_an_organizer_can_not_send_emails_without_end(world: World) -> None:
     await world.show()
     order_id = await world.bought("A-1")
-    show, undelivered = await world.show_of(), world.tickets.undelivered
+    show, undelivered = await world.show_of(), world.tickets.undelivered_emails
     for n in range(60):
         await undelivered.correct(show, order_id, f"b{n}@example.net", "usr_organizer")
     told = await refusal(undelivered.correct(show, order_id, "b@example.net", "usr_organizer"))
     assert (status_of(told), told.code) == (429, "too_many_letters")
 
 
-async def test_letters_of_the_version_before_are_sent(world: World) -> None:
+async def test_emails_of_the_version_before_are_sent(world: World) -> None:
     await world.show()
     order_id = await world.bought("A-1")
     async with world.store.begin() as tx:
-        tx.insert(QueuedLetter(id=f"confirmed:{order_id}", kind="confirmed", order_id=order_id, due_at=0))
+        tx.insert(QueuedEmail(id=f"confirmed:{order_id}", kind="confirmed", order_id=order_id, due_at=0))
     assert await send(world) == 1

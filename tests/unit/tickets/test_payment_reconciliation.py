@@ -1,4 +1,4 @@
-"""Settlement: news in any order, answers that are lost, deadlines; and the money is where the seats are."""
+"""Payments: reports in any order, lost answers, deadlines; the money is where the seats are."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -45,7 +45,7 @@ async def test_a_paid_order_is_sold_and_its_money_taken(world: World) -> None:
     world.processor.pay(order_id)
     await world.webhooks()
     assert await state(world, order_id) == (S.CONFIRMED, PaymentState.AUTHORIZED, Due.CAPTURE)
-    await world.tickets.settlement.look_at(order_id)
+    await world.tickets.reconciliation.look_at(order_id)
     assert await state(world, order_id) == (S.CONFIRMED, PaymentState.CAPTURED, None)
     [confirmed] = await world.sent(OrderConfirmed)
     assert (confirmed.order_id, [seat.seat_id for seat in confirmed.seats]) == (order_id, ["A-1", "A-2"])
@@ -57,8 +57,8 @@ async def test_a_webhook_counts_once(world: World) -> None:
     order_id = await world.placed("A-1")
     world.processor.pay(order_id)
     [news] = world.processor.news
-    await asyncio.gather(*(world.tickets.settlement.on_webhook(*news) for _ in range(5)))
-    await world.tickets.settlement.on_webhook(*news)
+    await asyncio.gather(*(world.tickets.reconciliation.on_webhook(*news) for _ in range(5)))
+    await world.tickets.reconciliation.on_webhook(*news)
     assert len(await world.every(Ticket)) == len(await world.sent(OrderConfirmed)) == 1
     assert [one.id for one in await world.every(WebhookReceived)] == [news.id]
 
@@ -69,7 +69,7 @@ async def test_another_webhook_with_the_same_news_changes_nothing(world: World) 
     before = await world.order_of(order_id)
     for status in ("succeeded", "processing", "requires_payment_method", "canceled", "a new one"):
         intent = msgspec.structs.replace(await world.processor.intent(before.intent_id or ""), status=status)
-        await world.tickets.settlement.on_webhook(f"evt_{status}", "type", order_id, intent, "error")
+        await world.tickets.reconciliation.on_webhook(f"evt_{status}", "type", order_id, intent, "error")
     assert await world.order_of(order_id) == before
 
 
@@ -77,8 +77,10 @@ async def test_news_of_an_order_that_is_not_ours_is_no_error(world: World) -> No
     await world.show()
     order_id = await world.placed("A-1")
     intent = await world.processor.intent(world.processor.of(order_id).id)
-    await world.tickets.settlement.on_webhook("evt_1", "payment_intent.succeeded", "ord_other", intent, None)
-    await world.tickets.settlement.look_at("ord_other")
+    await world.tickets.reconciliation.on_webhook(
+        "evt_1", "payment_intent.succeeded", "ord_other", intent, None
+    )
+    await world.tickets.reconciliation.look_at("ord_other")
     assert (await world.order_of(order_id)).state is S.AWAITING_PAYMENT
 
 
@@ -88,7 +90,7 @@ async def test_another_intent_that_names_the_order_pays_for_nothing(world: World
     world.processor.pay(order_id)
     news = world.processor.news.pop()
     foreign = msgspec.structs.replace(news.intent, id="pi_other")
-    await world.tickets.settlement.on_webhook(*news._replace(intent=foreign))
+    await world.tickets.reconciliation.on_webhook(*news._replace(intent=foreign))
     assert (await world.order_of(order_id)).state is S.AWAITING_PAYMENT
 
 
@@ -98,7 +100,7 @@ async def test_another_amount_buys_nothing(world: World, wrong: dict[str, Any]) 
     order_id = await world.placed("A-1")
     world.processor.pay(order_id)
     news = world.processor.news.pop()
-    await world.tickets.settlement.on_webhook(
+    await world.tickets.reconciliation.on_webhook(
         *news._replace(intent=msgspec.structs.replace(news.intent, **wrong))
     )
     order = await world.order_of(order_id)
@@ -129,7 +131,7 @@ async def test_a_decline_that_is_told_twice_does_not_undo_what_came_between(worl
     await world.webhooks()
     world.processor.pay(order_id, SLOW)
     await world.webhooks()
-    await world.tickets.settlement.on_webhook(*declined)
+    await world.tickets.reconciliation.on_webhook(*declined)
     order = await world.order_of(order_id)
     assert (order.state, order.detail) == (S.PROCESSING, None)
 
@@ -140,7 +142,7 @@ async def test_a_payment_without_a_webhook_is_found_at_the_deadline(world: World
     world.processor.pay(order_id)
     world.processor.news.clear()
     await world.clock.advance(60)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert (await world.order_of(order_id)).state is S.CONFIRMED
     await world.quiet()
     await world.verify()
@@ -150,10 +152,10 @@ async def test_nobody_pays(world: World) -> None:
     await world.show(hold_seconds=60)
     order_id = await world.placed("A-1")
     await world.clock.advance(59.999)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert (await world.order_of(order_id)).state is S.AWAITING_PAYMENT
     await world.clock.advance(0.001)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert (await world.order_of(order_id)).state is S.EXPIRED
     await world.quiet()
     assert world.processor.of(order_id).status == "canceled"
@@ -165,7 +167,7 @@ async def test_a_late_payment_is_honoured_while_the_seats_are_free(world: World)
     await world.show(hold_seconds=60)
     order_id = await world.placed("A-1")
     await world.clock.advance(3000)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert (await world.order_of(order_id)).state is S.EXPIRED
     world.processor.pay(order_id)
     await world.quiet()
@@ -218,9 +220,9 @@ async def test_a_payment_that_crosses_the_end_of_its_intent_sells_nothing(world:
     await world.show(hold_seconds=60)
     order_id = await world.placed("A-1")
     await world.clock.advance(60)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     await world.clock.advance(LATE_MILLIS / 1000)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert await state(world, order_id) == (S.EXPIRED, PaymentState.OPEN, Due.CANCEL)
 
     on_its_way, arrives = asyncio.Event(), asyncio.Event()
@@ -231,7 +233,7 @@ async def test_a_payment_that_crosses_the_end_of_its_intent_sells_nothing(world:
             await arrives.wait()
 
     world.processor.trouble = slow
-    ending = asyncio.create_task(world.tickets.settlement.look_at(order_id))
+    ending = asyncio.create_task(world.tickets.reconciliation.look_at(order_id))
     await on_its_way.wait()
     world.processor.pay(order_id)
     await world.webhooks()
@@ -276,7 +278,7 @@ async def test_pauses_between_the_questions_grow(world: World) -> None:
     for _ in range(4):
         await world.clock.advance(600)
         asked_at = world.clock.now()
-        await world.tickets.settlement.reconcile_due()
+        await world.tickets.reconciliation.reconcile_due()
         look_at = (await world.order_of(order_id)).look_at
         assert look_at is not None
         pauses.append(look_at - asked_at)
@@ -290,7 +292,7 @@ async def test_what_the_gateway_refuses_because_it_is_done_is_done(world: World)
     world.processor.pay(order_id)
     await world.webhooks()
     await world.processor.capture(world.processor.of(order_id).id, key="an operator's")
-    await world.tickets.settlement.look_at(order_id)
+    await world.tickets.reconciliation.look_at(order_id)
     assert await state(world, order_id) == (S.CONFIRMED, PaymentState.CAPTURED, None)
 
 
@@ -307,7 +309,7 @@ async def test_a_refusal_that_is_none_is_looked_at_again(world: World) -> None:
 
     world.processor.trouble = refuse
     await world.clock.advance(5)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     order = await world.order_of(order_id)
     assert (order.due, order.look_at) == (Due.CAPTURE, world.clock.now() + 5_000)
     refusing = False
@@ -323,7 +325,7 @@ async def test_a_slow_bank_is_waited_for_beyond_the_deadline(world: World) -> No
     assert (await world.order_of(order_id)).state is S.PROCESSING
     for _ in range(5):
         await world.clock.advance(60)
-        await world.tickets.settlement.reconcile_due()
+        await world.tickets.reconciliation.reconcile_due()
     order = await world.order_of(order_id)
     assert order.state is S.PROCESSING
     assert order.look_at is not None
@@ -338,7 +340,9 @@ async def test_a_bank_that_says_no_in_the_end_and_whose_webhook_is_lost(world: W
     order_id = await world.placed("A-1")
     intent = await world.processor.intent(world.processor.of(order_id).id)
     thinking: PaymentIntent = msgspec.structs.replace(intent, status="processing")
-    await world.tickets.settlement.on_webhook("evt_1", "payment_intent.processing", order_id, thinking, None)
+    await world.tickets.reconciliation.on_webhook(
+        "evt_1", "payment_intent.processing", order_id, thinking, None
+    )
     assert (await world.order_of(order_id)).state is S.PROCESSING
     await world.quiet()  # every poll says requires_payment_method
     assert (await world.order_of(order_id)).state is S.EXPIRED
@@ -353,7 +357,7 @@ async def test_an_order_whose_payment_never_opened_ends_too(world: World) -> Non
         await world.order(hold.hold_id)
     for _ in range(5):
         await world.clock.advance(60)
-        await world.tickets.settlement.reconcile_due()
+        await world.tickets.reconciliation.reconcile_due()
     [order] = await world.every(Order)
     assert (order.state, order.due) == (S.EXPIRED, Due.CREATE)  # it may exist: nobody knows yet
     await world.quiet()
@@ -363,7 +367,7 @@ async def test_an_order_whose_payment_never_opened_ends_too(world: World) -> Non
 
 async def test_what_is_due_is_done_without_waiting_for_the_reconciler(world: World) -> None:
     await world.show()
-    working = asyncio.create_task(world.tickets.settlement.work_off())
+    working = asyncio.create_task(world.tickets.reconciliation.work_off())
     order_id = await world.placed("A-1")
     world.processor.pay(order_id)
     await world.webhooks()
@@ -378,16 +382,16 @@ async def test_one_orders_trouble_is_not_anothers(world: World, monkeypatch: pyt
     for order_id in (broken, good):
         world.processor.pay(order_id)
     await world.webhooks()
-    ask = world.tickets.settlement._ask
+    ask = world.tickets.reconciliation._ask
 
     async def with_a_bug(order: Order, due: Due) -> None:
         if order.id == broken:
             raise RuntimeError("a bug")
         await ask(order, due)
 
-    monkeypatch.setattr(world.tickets.settlement, "_ask", with_a_bug)
+    monkeypatch.setattr(world.tickets.reconciliation, "_ask", with_a_bug)
     await world.clock.advance(5)
-    await world.tickets.settlement.reconcile_due()
+    await world.tickets.reconciliation.reconcile_due()
     assert (await world.order_of(good)).payment is PaymentState.CAPTURED
     order = await world.order_of(broken)
     assert order.look_at == world.clock.now() + 5_000

@@ -1,4 +1,4 @@
-"""What of letters and dates shows at the front door."""
+"""What of emails and dates shows at the front door."""
 
 from typing import Any
 
@@ -56,18 +56,18 @@ async def test_what_did_not_arrive_is_the_organizers_to_see_and_correct(house: H
     hold_id = (await house.hold(token, event_id))["hold_id"]
     body = {"hold_id": hold_id, "buyer": {"name": "Bea", "email": "bea@example.org"}}
     order = (await house.call("POST", "/api/orders", body, token=token)).ok(201)
-    await refuse_letters_to(house, "bea@example.org")
+    await refuse_emails_to(house, "bea@example.org")
     (await house.pay(order)).ok(200)
     path = f"/api/events/{event_id}/undelivered-letters"
 
     async def seen() -> list[dict[str, Any]]:
         return list((await house.call("GET", path, token=organizer)).ok()["items"])
 
-    [letter] = await house.until(seen)
-    assert letter["order_id"] == order["id"]
-    assert (letter["kind"], letter["state"]) == ("confirmed", "refused")
-    assert letter["reason"] == "There is no such mailbox."
-    assert letter["buyer"] == {"name": "Bea", "email": "bea@example.org"}
+    [email] = await house.until(seen)
+    assert email["order_id"] == order["id"]
+    assert (email["kind"], email["state"]) == ("confirmed", "refused")
+    assert email["reason"] == "There is no such mailbox."
+    assert email["buyer"] == {"name": "Bea", "email": "bea@example.org"}
     (await house.call("GET", path, token=other)).refused(404, "event_not_found")
     (await house.call("GET", path, token=token)).refused(403, "forbidden")
 
@@ -80,8 +80,8 @@ async def test_what_did_not_arrive_is_the_organizers_to_see_and_correct(house: H
     (await house.call("POST", correct, {"email": "bea@example.net"}, token=organizer)).ok(200)
 
     async def arrived() -> bool:
-        letters = (await house.call("GET", f"/api/orders/{order['id']}/letters", token=token)).ok()["items"]
-        return [one["state"] for one in letters] == ["sent"]
+        emails = (await house.call("GET", f"/api/orders/{order['id']}/letters", token=token)).ok()["items"]
+        return [one["state"] for one in emails] == ["sent"]
 
     await house.until(arrived)
     assert await seen() == []
@@ -92,14 +92,14 @@ async def test_what_did_not_arrive_is_the_organizers_to_see_and_correct(house: H
     )
 
 
-async def refuse_letters_to(house: House, address: str) -> None:
-    post = house.app.services["tickets"].post
+async def refuse_emails_to(house: House, address: str) -> None:
+    post = house.app.services["tickets"].email_outbox
     send = post._mailer.send
 
-    async def picky(letter: Email) -> None:
-        if letter.to_address == address:
+    async def picky(email: Email) -> None:
+        if email.to_address == address:
             raise Invalid("mail_refused", "There is no such mailbox.")
-        await send(letter)
+        await send(email)
 
     post._mailer.send = picky
 

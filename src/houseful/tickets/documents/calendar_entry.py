@@ -1,0 +1,41 @@
+"""The event's date for a buyer's calendar, as an iCalendar object."""
+
+from datetime import UTC, datetime
+
+from houseful.kernel.documents import Millis
+from houseful.kernel.ports import CalendarDate
+from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.tickets import TicketState
+from houseful.tickets.schemas import TicketView
+
+
+def calendar_entry(
+    show: Show, order_id: str, tickets: list[TicketView], organizer: str, now: Millis
+) -> CalendarDate:
+    """iCalendar (RFC 5545, 5546), in UTC so that every calendar shows the right moment. Tickets that are all
+    taken back cancel the date that was told before; `tickets` has one at least.
+    """
+    import icalendar
+
+    cancelled = show.state is ShowState.CANCELLED or all(
+        ticket.status is TicketState.REFUNDED for ticket in tickets
+    )
+    method = "CANCEL" if cancelled else "PUBLISH"
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//Houseful//Tickets//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", method)
+    entry = icalendar.Event()
+    starts_at = datetime.fromtimestamp(show.starts_at / 1000, UTC)
+    entry.add("uid", f"{order_id}@houseful")
+    entry.add("sequence", 1 if cancelled else 0)
+    entry.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    entry.add("organizer", f"mailto:{organizer}")
+    entry.add("dtstamp", datetime.fromtimestamp(now / 1000, UTC))
+    entry.add("dtstart", starts_at)
+    entry.add("dtend", datetime.fromtimestamp(show.is_over_at / 1000, UTC))
+    entry.add("summary", show.title)
+    entry.add("location", show.venue)
+    entry.add("description", "\n".join(ticket.seat.label for ticket in tickets))
+    calendar.add_component(entry)
+    return CalendarDate(method=method, content=bytes(calendar.to_ical()))
