@@ -1,4 +1,4 @@
-"""Who is asking: access tokens, verified by the published keys, and the roles in them."""
+"""Access tokens, verified with the published keys, and the roles in them."""
 
 import base64
 from collections import OrderedDict
@@ -55,7 +55,7 @@ def _expired() -> ProblemError:
 
 
 def _ended() -> ProblemError:
-    """Of a client's view it is as one that has expired: the next refresh gives another, or says why not."""
+    """To a client it is like an expired token: a refresh gives another, or says why not."""
     return ProblemError(
         401,
         "token_expired",
@@ -66,10 +66,10 @@ def _ended() -> ProblemError:
 
 
 class TokenVerifier:
-    """Verifies access tokens by the keys that the users service publishes; the algorithm is fixed. What has
-    ended before its time is refused.
+    """Verifies access tokens with the keys that the users service publishes. The algorithm is fixed. Revoked
+    tokens are refused.
 
-    A verified token is remembered until it expires, since a signature check costs as much as a hold.
+    A verified token is cached until it expires: a signature check costs as much as a hold.
     """
 
     def __init__(self, client: ServiceClient, clock: Clock, ended: RevokedTokens | None = None) -> None:

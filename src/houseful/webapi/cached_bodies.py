@@ -1,5 +1,5 @@
-"""Answers that many ask for, kept in every coding that their browsers take: compressed once and not for each
-request, and not sent at all to who has them already.
+"""Cached response bodies in every content coding. A body is compressed once and not for each request. A
+client that has it already gets 304.
 """
 
 import asyncio
@@ -80,12 +80,12 @@ def _compressed(body: bytes, coding: str, level: int) -> bytes:
 
 
 def smallest(body: bytes) -> dict[str, bytes]:
-    """By coding, as small as it gets; takes a second for half a megabyte."""
+    """The smallest bodies, by coding. It takes a second for half a megabyte."""
     return {coding: _compressed(body, coding, level) for coding, level in _SMALLEST.items()}
 
 
 class Kept:
-    """A body in its codings. They are made when first asked for, quickly."""
+    """A body in its codings. A coding is made at its first use, with a quick level."""
 
     __slots__ = ("_bodies", "etag", "media_type")
 
@@ -108,7 +108,7 @@ class Kept:
         return body
 
     async def prepare(self, accept_encoding: str | None) -> None:
-        """Make what this client takes, in a thread where that would stop the event loop for a while."""
+        """Make the coding that the client accepts. A large body is compressed in a thread."""
         if accept_encoding is None or len(self.plain) < _THREAD_BYTES:
             return
         coding = accepted(accept_encoding)[0]
@@ -116,7 +116,7 @@ class Kept:
             await asyncio.to_thread(self.body, coding)
 
     def replace(self, bodies: Mapping[str, bytes]) -> None:
-        """The same in other words: smaller ones."""
+        """Replace bodies by smaller ones of the same content."""
         for coding, body in bodies.items():
             if len(body) < len(self.body(coding)):
                 self._bodies[coding] = body
@@ -128,7 +128,7 @@ class Kept:
         if_none_match: str | None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        """As this client takes it: 304 where it has it."""
+        """The response in a coding that the client accepts; 304 where the client has the body."""
         sent = [("etag", self.etag), ("vary", "accept-encoding"), *headers]
         if is_known(self.etag, if_none_match):
             return Response(b"", 304, self.media_type, sent)
@@ -142,8 +142,8 @@ class Kept:
 
 
 class Keeper:
-    """Makes what is kept for long: quick codings at once, the smallest by a worker some time later. For one
-    event loop."""
+    """Makes bodies that are cached for long: quick codings at once, the smallest ones later by a worker. For
+    one event loop."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers

@@ -6,11 +6,11 @@ _SWEEP_FROM = 4096
 
 
 class DelayedResponses:
-    """Answers of a network or an account, such as refusals: beyond `burst` at once they come at `per_second`,
-    one after the other, each at most `longest_seconds` late.
+    """Responses to a network or an account, such as refusals. Beyond a burst they are sent at `per_second`,
+    each at most `longest_seconds` late.
 
-    A limit by address would meet everybody behind it. Here nobody is refused: who sends without a pause over
-    some connections waits on each of them. Known to one process.
+    A limit by address would refuse everybody behind it. A delay refuses nobody: a client that sends without a
+    pause waits on each of its connections. The state belongs to one process.
     """
 
     def __init__(self, clock: Clock, *, burst: int, per_second: float, longest_seconds: float) -> None:
@@ -22,13 +22,13 @@ class DelayedResponses:
         self._sweep_at = _SWEEP_FROM
 
     async def turn(self, whose: str) -> None:
-        """Returns when this one may be answered."""
+        """Wait until the response may be sent."""
         seconds = self._late(whose)
         if seconds > 0:
             await self._clock.sleep(seconds)
 
     def _late(self, whose: str) -> float:
-        """Kept is when a network's burst is whole again (the generic cell rate algorithm)."""
+        """The generic cell rate algorithm. `_full_at` is the moment at which a burst is available again."""
         now = self._clock.now()
         most = now + self._depth + self._longest  # also where the clock was set back
         full_at = min(max(self._full_at.get(whose, now), now) + self._step, most)

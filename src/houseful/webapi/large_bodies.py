@@ -1,7 +1,6 @@
-"""Bodies of more than the usual size, such as a stadium's plan: few at a time, and read by another process.
+"""Large request bodies, such as a stadium's plan: few at a time, each parsed by a worker process.
 
-Each takes memory of its size several times over, and reading one holds the interpreter for as long as it
-takes.
+A body takes memory of several times its size, and parsing it holds the interpreter.
 """
 
 from collections import Counter
@@ -17,7 +16,7 @@ from houseful.webapi.problems import ProblemError
 from houseful.webapi.requests import read
 
 MOST_OF_ONE = 2
-"""One that is worked on, and one behind it."""
+"""Of one user: one that is parsed, and one that waits."""
 
 MOST = 6
 _RETRY_SECONDS = 2
