@@ -233,6 +233,23 @@ async def test_before_the_message_only_the_events_service_knows(world: World) ->
     assert world.events.headers[-1] == {"authorization": "Bearer organizer"}
 
 
+async def test_the_message_arrives_while_the_events_service_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = world.published()
+    on_sale = msgspec.json.encode({"state": "on_sale", "seats_total": 30})
+    request = world.events.request
+
+    async def answered_late(*arguments: Any, **named: Any) -> ServiceResponse:
+        monkeypatch.setattr(world.events, "request", request)
+        await world.receive(message)
+        await generate(world)
+        return ServiceResponse(200, {}, on_sale)
+
+    monkeypatch.setattr(world.events, "request", answered_late)
+    assert (await world.tickets.inventory.progress("evt_1", None)).state == "ready"
+
+
 async def test_an_event_that_nobody_publishes_is_not_found(world: World) -> None:
     draft = msgspec.json.encode({"state": "draft", "seats_total": 30})
     world.events.answers["/api/events/evt_9"] = ServiceResponse(200, {}, draft)

@@ -70,9 +70,10 @@ class Inventory:
         headers = {} if authorization is None else {"authorization": authorization}
         answer = await self._client.request("GET", f"/api/events/{event_id}", headers=headers)
         event = msgspec.json.decode(answer.body, type=_Announced) if answer.status == 200 else None
-        if event is None or event.state != "publishing":
-            raise not_found("event")
-        return schemas.announced_view(event_id, event.seats_total)
+        if event is not None and event.state == "publishing":
+            return schemas.announced_view(event_id, event.seats_total)
+        # The message may have arrived, and every seat have been made, while the events service answered.
+        return schemas.inventory_view(await self.show(event_id))
 
     async def own_show(self, event_id: str, user_id: str, is_admin: bool) -> Show:
         """The show if it is this organizer's; somebody else's does not exist for them."""
