@@ -26,7 +26,7 @@ from tests.system.together import together
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 240.0
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.05
 BY_ITSELF_SECONDS = 0.4
 """For so long what is waited for may come by itself, before time is made to pass more quickly."""
 PACE_SECONDS = 0.05
