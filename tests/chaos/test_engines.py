@@ -1,6 +1,4 @@
-"""A short run of the script that breaks the engines, and the proof that it can go red. The long one is for a
-release: `python -m tests.chaos.engines --seconds 60`.
-"""
+"""A short run and a long one of the script that breaks the engines, and the proof that it can go red."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +37,13 @@ def test_the_engines_and_each_part_break_while_it_sells(engines: Engines, tmp_pa
         assert verdict.counts.get(what, 0) > 0, f"no {what}: that proves nothing"
     for what in ("requests told to come again", "requests without an answer", "connections refused"):
         assert verdict.counts.get(what, 0) > 0, f"no {what}: nothing was broken"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3 * 3600)
+def test_every_fault_for_a_minute(engines: Engines, tmp_path: Path) -> None:
+    verdict = run(engines, tmp_path, seed=20261122, seconds=60)
+    assert verdict.sound, told(verdict, tmp_path)
 
 
 @pytest.mark.long

@@ -1,6 +1,4 @@
-"""A short run of the chaos script, and the proof that it can go red. The long one is for a release:
-`python -m tests.chaos.kills --kills 200`.
-"""
+"""A short run and a long one of the chaos script, and the proof that it can go red."""
 
 import pytest
 
@@ -9,8 +7,11 @@ from tests.chaos.kills import run
 pytestmark = pytest.mark.chaos
 
 
-def test_a_server_that_is_killed_again_and_again() -> None:
-    verdict = run(seed=20261122, kills=12)
+@pytest.mark.parametrize(
+    "kills", [12, pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(3 * 3600)])]
+)
+def test_a_server_that_is_killed_again_and_again(kills: int) -> None:
+    verdict = run(seed=20261122, kills=kills)
     assert verdict.sound, "\n".join(verdict.faults)
     for what in ("holds", "orders", "payments", "confirmations", "requests without an answer"):
         assert verdict.counts.get(what, 0) > 0, f"no {what}: that proves nothing"
