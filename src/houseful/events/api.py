@@ -4,8 +4,6 @@ Lengths and ranges are documented here and checked by the domain, so that one an
 wrong: with the fields, the prices and the plan.
 """
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,10 +11,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from houseful.events import domain
-from houseful.events.domain import Changes, Event, NewEvent, SentPlan
-from houseful.events.service import EventsService, Position, Search, is_owned
+from houseful.events.domain import Changes, Event, NewEvent
+from houseful.events.plans import SentPlan
+from houseful.events.service import EventsService, Search, is_owned
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import invalid
 from houseful.kernel.money import CURRENCIES
 from houseful.kernel.times import millis, rfc3339
 from houseful.seating.parsing import (
@@ -27,6 +25,7 @@ from houseful.seating.parsing import (
     Plan,
     StandingArea,
 )
+from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import ORGANIZER, PLAN_BYTES, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request
@@ -238,11 +237,11 @@ async def list_events(service: EventsService, request: Request, query: EventsQue
         since=_moment(query.since),
         until=_moment(query.until),
         organizer_id=request.user.user_id if query.mine else None,
-        after=None if query.cursor is None else _position(query.cursor),
+        after=moment_of(query.cursor),
         limit=query.limit,
     )
     found, more = await service.search(search)
-    return Page([_view(service, event) for event in found], None if more is None else _cursor(more))
+    return Page([_view(service, event) for event in found], None if more is None else cursor_of(*more))
 
 
 async def get_plan(service: EventsService, request: Request, event_id: str) -> Annotated[Response, Plan]:
@@ -312,24 +311,6 @@ def _moment(moment: datetime | None) -> Millis | None:
 
 def _written(moment: Millis | None) -> str | None:
     return None if moment is None else rfc3339(moment)
-
-
-def _cursor(position: Position) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).rstrip(b"=").decode()
-
-
-def _position(cursor: str) -> Position:
-    """Raises `Invalid` for what is no cursor of ours."""
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        position = msgspec.json.decode(raw, type=Position)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise invalid(
-            {"cursor": "is not the next_cursor of a list"}, "The query needs a correction."
-        ) from error
-    if not 0 <= position.at < 2**53:
-        raise invalid({"cursor": "is not the next_cursor of a list"}, "The query needs a correction.")
-    return position
 
 
 ENDPOINTS = (

@@ -10,14 +10,16 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from houseful.events import domain
-from houseful.events.domain import Changes, CheckedPlan, Event, NewEvent, StoredPlan
-from houseful.kernel.documents import Document, Millis, Scalar
+from houseful.events import domain, plans
+from houseful.events.domain import Changes, Event, NewEvent
+from houseful.events.plans import CheckedPlan, StoredPlan
+from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Workers
 from houseful.kernel.roles import Identity, Role
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 from houseful.seating.parsing import StandingArea
+from houseful.webapi.cursors import ByMoment
 from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, purge_expired
 
 DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse)
@@ -31,13 +33,6 @@ _MOST_ROUNDS = 5
 _PLANS_KEPT = 4
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Behind which event a list goes on: its place in the list's order, and its id."""
-
-    at: Millis
-    id: str
-
-
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """Which events: `since <= starts_at < until`; without `since`, what is not over yet.
     `organizer_id` asks for all of theirs, newest first."""
@@ -46,7 +41,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     since: Millis | None = None
     until: Millis | None = None
     organizer_id: str | None = None
-    after: Position | None = None
+    after: ByMoment | None = None
     limit: int = 20
 
 
@@ -90,7 +85,7 @@ class EventsService:
             await self._store.transact(context.check)
         async with self._plan_work:
             checked = await self._workers.run(
-                domain.check_plan, new.plan, new.prices, new.areas, whose=who.user_id
+                plans.check_plan, new.plan, new.prices, new.areas, whose=who.user_id
             )
         now = self._clock.now()
         event = domain.draft(self._ids.new("evt"), who.user_id, new, checked.hall, now)
@@ -141,10 +136,10 @@ class EventsService:
         async with self._plan_work:
             if changes.plan is not UNSET:
                 whose = event.organizer_id
-                return await self._workers.run(domain.check_plan, changes.plan, prices, areas, whose=whose)
+                return await self._workers.run(plans.check_plan, changes.plan, prices, areas, whose=whose)
             packed = await self._packed(event)
             return await self._workers.run(
-                domain.check_packed, packed, prices, areas, whose=event.organizer_id
+                plans.check_packed, packed, prices, areas, whose=event.organizer_id
             )
 
     async def _replace(self, seen: Event, changed: Event, checked: CheckedPlan | None) -> bool:
@@ -216,7 +211,7 @@ class EventsService:
             return event
         return _owned(event, who)
 
-    async def search(self, search: Search) -> tuple[list[Event], Position | None]:
+    async def search(self, search: Search) -> tuple[list[Event], ByMoment | None]:
         """Events in order of (starts_at, id), and where the list goes on, None at its end.
 
         Words are looked for by reading, at most 2,000 events a call (some 30 ms), so that a list may be
@@ -233,7 +228,7 @@ class EventsService:
                 batch = await self._batch(part, last, size)
                 read += len(batch)
                 for event in batch:
-                    position = Position(event.created_at if mine else event.starts_at, event.id)
+                    position = (event.created_at if mine else event.starts_at, event.id)
                     over = search.since is None and not mine and event.is_over_at <= now
                     if not over and matches(event) and (not mine or _within(event, search)):
                         if len(found) == search.limit:
@@ -246,12 +241,11 @@ class EventsService:
                 return found, last
         return found, None
 
-    async def _batch(self, search: Search, after: Position | None, size: int) -> list[Event]:
-        behind: tuple[Scalar, str] | None = None if after is None else (after.at, after.id)
+    async def _batch(self, search: Search, after: ByMoment | None, size: int) -> list[Event]:
         if search.organizer_id is not None:
             mine = {"organizer_id": search.organizer_id}
             return await self._store.find(
-                Event, mine, by="created_at", after=behind, descending=True, limit=size
+                Event, mine, by="created_at", after=after, descending=True, limit=size
             )
         return await self._store.find(
             Event,
@@ -259,7 +253,7 @@ class EventsService:
             by="starts_at",
             since=search.since,
             until=search.until,
-            after=behind,
+            after=after,
             limit=size,
         )
 
@@ -280,14 +274,14 @@ class EventsService:
 
     async def _read_plan(self, event: Event) -> bytes:
         packed = await self._packed(event)
-        content = await self._workers.run(domain.plan_json, packed, whose="plans")
+        content = await self._workers.run(plans.plan_json, packed, whose="plans")
         self._plans_read[event.hall.plan_hash] = content
         if len(self._plans_read) > _PLANS_KEPT:
             del self._plans_read[next(iter(self._plans_read))]
         return content
 
     async def _packed(self, event: Event) -> bytes:
-        ids = domain.part_ids(event.hall)
+        ids = plans.part_ids(event.hall)
         parts = await self._store.get_many(StoredPlan, ids)
         return b"".join(parts[id].data for id in ids)
 
@@ -329,7 +323,7 @@ def _put_if_new(tx: Transaction, before: Event, after: Event) -> None:
 
 
 def _store_plan(tx: Transaction, checked: CheckedPlan) -> None:
-    for id, data in zip(domain.part_ids(checked.hall), checked.parts, strict=True):
+    for id, data in zip(plans.part_ids(checked.hall), checked.parts, strict=True):
         tx.insert_or_ignore(StoredPlan(id=id, data=data))
 
 

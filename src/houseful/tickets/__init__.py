@@ -9,7 +9,7 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets import api, check_in_api, emails_api
+from houseful.tickets import api, check_in_api, emails_api, organizer_api
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.gate_staff import GateStaff
@@ -54,7 +54,7 @@ MANIFEST = Manifest(
         StoredResponse,
     ),
     build=Tickets,
-    endpoints=(*api.ENDPOINTS, *check_in_api.ENDPOINTS, *emails_api.ENDPOINTS),
+    endpoints=(*api.ENDPOINTS, *organizer_api.ENDPOINTS, *check_in_api.ENDPOINTS, *emails_api.ENDPOINTS),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),

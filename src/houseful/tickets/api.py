@@ -12,15 +12,22 @@ from msgspec import Meta
 from houseful.kernel import email_addresses, webhook_signature
 from houseful.kernel.errors import NotFound, invalid, not_found
 from houseful.kernel.ports import PaymentIntent, Transaction
-from houseful.kernel.roles import Role
 from houseful.tickets import schemas
+from houseful.tickets.availability_views import (
+    CategoryView,
+    SectionView,
+    category_views,
+    seat_views,
+    section_views,
+)
 from houseful.tickets.documents import calendar_entry
 from houseful.tickets.documents.ticket_pdf import qr_svg, tickets_pdf
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.availability import AvailabilityView, SeatsUpdate
 from houseful.webapi.cached_bodies import Kept, is_known
-from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
+from houseful.webapi.cursors import cursor_of, moment_of
+from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request, decode
 from houseful.webapi.responses import EVENT_STREAM, Page, Response, Stream, View, server_sent
@@ -58,13 +65,6 @@ class BuyerInput(Input, frozen=True, kw_only=True):
 class OrderInput(Input, frozen=True, kw_only=True):
     hold_id: str
     buyer: BuyerInput
-
-
-class BlockedInput(Input, frozen=True, kw_only=True):
-    """Seats to take off sale and seats to put on sale again."""
-
-    block: Annotated[list[SeatId], Meta(max_length=1000)] = []
-    unblock: Annotated[list[SeatId], Meta(max_length=1000)] = []
 
 
 class CategoryQuery(Input, frozen=True, kw_only=True):
@@ -124,15 +124,15 @@ async def _hall(tickets: Tickets, event_id: str) -> tuple[Show, AvailabilityView
 
 async def categories(
     tickets: Tickets, request: Request, event_id: str
-) -> Annotated[Response, Page[schemas.CategoryView]]:
+) -> Annotated[Response, Page[CategoryView]]:
     """The price levels of an event with their availability."""
     show, hall = await _hall(tickets, event_id)
-    return await _kept(request, hall.kept(("categories",), lambda: Page(schemas.category_views(show, hall))))
+    return await _kept(request, hall.kept(("categories",), lambda: Page(category_views(show, hall))))
 
 
 async def sections(
     tickets: Tickets, request: Request, event_id: str, query: CategoryQuery
-) -> Annotated[Response, Page[schemas.SectionView]]:
+) -> Annotated[Response, Page[SectionView]]:
     """The sections of an event, of one category if asked, with their availability."""
     show, hall = await _hall(tickets, event_id)
     wanted = query.category
@@ -140,7 +140,7 @@ async def sections(
     if wanted is not None and category is None:
         raise invalid({"category": "is no category of this event"}, "The query needs a correction.")
     key = ("sections",) if wanted is None else ("sections", wanted)
-    return await _kept(request, hall.kept(key, lambda: Page(schemas.section_views(show, hall, category))))
+    return await _kept(request, hall.kept(key, lambda: Page(section_views(show, hall, category))))
 
 
 async def seats(
@@ -152,7 +152,7 @@ async def seats(
     if section is None:
         raise not_found("section")
     key = ("seats", section.id)
-    return await _kept(request, hall.kept(key, lambda: Page(schemas.seat_views(hall, section))))
+    return await _kept(request, hall.kept(key, lambda: Page(seat_views(hall, section))))
 
 
 async def _kept(request: Request, kept: Kept, cache: str = "no-cache") -> Response:
@@ -188,10 +188,10 @@ async def watch_availability(tickets: Tickets, request: Request, event_id: str) 
     """Changes of seats as they happen: a snapshot, then deltas."""
     show, layout = await tickets.inventory.hall(event_id)
     updates = tickets.availability.watch(show.id, layout, request.headers.get("last-event-id"))
-    return Stream(_seat_messages(updates))
+    return Stream(_seatview_messages(updates))
 
 
-async def _seat_messages(updates: AsyncGenerator[SeatsUpdate, None]) -> AsyncIterator[bytes]:
+async def _seatview_messages(updates: AsyncGenerator[SeatsUpdate, None]) -> AsyncIterator[bytes]:
     async with aclosing(updates):
         async for update in updates:
             yield _seat_message(update)
@@ -256,18 +256,10 @@ async def order(
 
 async def orders(tickets: Tickets, request: Request, query: PageQuery) -> Page[schemas.OrderView]:
     """My orders, newest first."""
-    found = await tickets.ordering.orders(request.user.user_id, after_cursor(query.cursor), query.limit)
-    cursor = f"{found[-1][0].created_at}:{found[-1][0].id}" if len(found) == query.limit else None
+    found = await tickets.ordering.orders(request.user.user_id, moment_of(query.cursor), query.limit)
+    last = found[-1][0] if len(found) == query.limit else None
+    cursor = None if last is None else cursor_of(last.created_at, last.id)
     return Page([view for _, view in found], cursor)
-
-
-def after_cursor(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    moment, _, id = cursor.partition(":")
-    if not moment.isascii() or not moment.isdigit() or len(moment) > 15 or not id:
-        raise invalid({"cursor": "is not one that we gave"}, "The query needs a correction.")
-    return int(moment), id
 
 
 async def get_order(tickets: Tickets, request: Request, order_id: str) -> schemas.OrderView:
@@ -281,7 +273,7 @@ async def watch_order(
     """An order whenever it changes."""
     user_id = request.user.user_id
     await tickets.ordering.own_order(user_id, order_id)
-    return Stream(_messages("order", tickets.ordering.watch_order(user_id, order_id)))
+    return Stream(view_messages("order", tickets.ordering.watch_order(user_id, order_id)))
 
 
 async def cancel_order(
@@ -365,39 +357,7 @@ async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Web
 # The organizer
 
 
-async def own_show(tickets: Tickets, request: Request, event_id: str) -> Show:
-    return await tickets.inventory.own_show(event_id, request.user.user_id, request.user.has(Role.ADMIN))
-
-
-async def set_blocked(tickets: Tickets, request: Request, event_id: str, body: BlockedInput) -> None:
-    """Take seats off sale, or put them on sale again."""
-    await tickets.inventory.set_blocked(await own_show(tickets, request, event_id), body.block, body.unblock)
-
-
-async def sales(tickets: Tickets, request: Request, event_id: str) -> schemas.SalesView:
-    """Sales figures of one of my events."""
-    return await tickets.sales_report.sales(await own_show(tickets, request, event_id))
-
-
-async def watch_sales(
-    tickets: Tickets, request: Request, event_id: str
-) -> Annotated[Stream, schemas.SalesView]:
-    """Sales figures whenever they change."""
-    return Stream(
-        _messages("sales", tickets.sales_report.watch_sales(await own_show(tickets, request, event_id)))
-    )
-
-
-async def orders_csv(tickets: Tickets, request: Request, event_id: str) -> Stream:
-    """All orders of one of my events as CSV."""
-    show = await own_show(tickets, request, event_id)
-    name = f'attachment; filename="{show.id}-orders.csv"'
-    return Stream(
-        tickets.sales_report.orders_csv(show), "text/csv; charset=utf-8", [("content-disposition", name)]
-    )
-
-
-async def _messages(event: str, shown: AsyncGenerator[View, None]) -> AsyncIterator[bytes]:
+async def view_messages(event: str, shown: AsyncGenerator[View, None]) -> AsyncIterator[bytes]:
     async with aclosing(shown):
         async for view in shown:
             yield server_sent(event, msgspec.json.encode(view))
@@ -431,8 +391,4 @@ ENDPOINTS = (
     Endpoint("GET", "/api/tickets/{ticket_id}/qr.svg", ticket_qr, who=USER, media_type="image/svg+xml"),
     Endpoint("GET", "/api/tickets/{ticket_id}.pdf", ticket_pdf, who=USER, media_type="application/pdf"),
     Endpoint("POST", "/api/tickets/webhooks/payments", webhook, public=False),
-    Endpoint("POST", f"{_EVENT}/blocked-seats", set_blocked, who=ORGANIZER),
-    Endpoint("GET", f"{_EVENT}/sales", sales, who=ORGANIZER),
-    Endpoint("GET", f"{_EVENT}/sales/stream", watch_sales, who=ORGANIZER, media_type=EVENT_STREAM),
-    Endpoint("GET", f"{_EVENT}/orders.csv", orders_csv, who=ORGANIZER, media_type="text/csv"),
 )

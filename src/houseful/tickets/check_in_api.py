@@ -9,12 +9,12 @@ from msgspec import Meta
 
 from houseful.kernel.errors import DomainError, Forbidden, invalid
 from houseful.kernel.ports import Transaction
-from houseful.kernel.roles import Role
 from houseful.kernel.times import millis
 from houseful.tickets import check_in_views
 from houseful.tickets.check_in_views import CheckinView, StaffMemberView
 from houseful.tickets.domain.scans import ScanRequest
 from houseful.tickets.domain.shows import Show
+from houseful.tickets.organizer_api import own_show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome
 from houseful.webapi.endpoint import GATE, ORGANIZER, Endpoint
@@ -140,14 +140,10 @@ def _not_staff(show: Show) -> DomainError:
 # Who may scan
 
 
-async def _own_show(tickets: Tickets, request: Request, event_id: str) -> Show:
-    return await tickets.inventory.own_show(event_id, request.user.user_id, request.user.has(Role.ADMIN))
-
-
 async def gate_staff(tickets: Tickets, request: Request, event_id: str) -> Page[StaffMemberView]:
     """The gate accounts that one of my events names; where it names none, every gate account may scan"""
     return Page(
-        check_in_views.staff_views(await tickets.staff.of(await _own_show(tickets, request, event_id)))
+        check_in_views.staff_views(await tickets.staff.of(await own_show(tickets, request, event_id)))
     )
 
 
@@ -155,14 +151,14 @@ async def add_gate_staff(
     tickets: Tickets, request: Request, event_id: str, body: StaffInput
 ) -> Page[StaffMemberView]:
     """Name a gate account for one of my events; from then on only named ones may scan for it"""
-    show = await _own_show(tickets, request, event_id)
+    show = await own_show(tickets, request, event_id)
     staff = await tickets.staff.name(show, body.email, request.headers["authorization"])
     return Page(check_in_views.staff_views(staff))
 
 
 async def remove_gate_staff(tickets: Tickets, request: Request, event_id: str, user_id: str) -> None:
     """Take a gate account off one of my events"""
-    await tickets.staff.remove(await _own_show(tickets, request, event_id), user_id)
+    await tickets.staff.remove(await own_show(tickets, request, event_id), user_id)
 
 
 _STAFF = "/api/events/{event_id}/gate-staff"

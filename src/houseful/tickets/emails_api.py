@@ -7,11 +7,13 @@ from msgspec import Meta
 from houseful.kernel import email_addresses
 from houseful.kernel.errors import invalid
 from houseful.kernel.times import rfc3339
-from houseful.tickets.api import PageQuery, after_cursor, own_show
+from houseful.tickets.api import PageQuery
 from houseful.tickets.domain.emails import EmailState, QueuedEmail
 from houseful.tickets.domain.orders import Order
+from houseful.tickets.organizer_api import own_show
 from houseful.tickets.schemas import BuyerView
 from houseful.tickets.use_cases import Tickets
+from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.requests import Input, Request
 from houseful.webapi.responses import Page, View
@@ -78,11 +80,12 @@ async def undelivered(
 ) -> Page[UndeliveredView]:
     """Emails about orders of one of my events that have not arrived, the longest waiting first."""
     show = await own_show(tickets, request, event_id)
-    found = await tickets.undelivered_emails.page(show, after_cursor(query.cursor), query.limit)
+    found = await tickets.undelivered_emails.page(show, moment_of(query.cursor), query.limit)
     cursor = None
     if len(found) == query.limit:
         last = found[-1][0]
-        cursor = f"{last.failed_at}:{last.id}"
+        assert last.failed_at is not None, "a search by it finds no other"
+        cursor = cursor_of(last.failed_at, last.id)
     return Page([undelivered_view(email, order) for email, order in found], cursor)
 
 

@@ -1,14 +1,14 @@
 """What answers look like: documents turned into the shapes of the HTTP contract."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.times import rfc3339
-from houseful.tickets.domain.availability import AVAILABLE, HELD
+from houseful.tickets.domain.availability import Occupancy
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Hold, HoldState
-from houseful.tickets.domain.layout import Kind, Layout, Section
+from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.sales import Sales, Tally
@@ -16,12 +16,6 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.webapi.responses import View
-
-if TYPE_CHECKING:
-    from houseful.tickets.use_cases.availability import AvailabilityView
-
-_STATUS = (SeatState.AVAILABLE, SeatState.HELD, SeatState.SOLD, SeatState.BLOCKED)  # by the map's codes
-
 
 HoldStatus = Literal["active", "ordered", "released", "expired"]
 
@@ -32,27 +26,6 @@ class InventoryView(View, frozen=True, kw_only=True):
     generated: int
     total: int
     detail: str | None
-
-
-class CategoryView(View, frozen=True, kw_only=True):
-    name: str
-    color: str
-    price_minor: int
-    currency: str
-    total: int
-    available: int
-
-
-class SectionView(View, frozen=True, kw_only=True):
-    id: str
-    name: str
-    kind: Kind
-    categories: list[str]
-    price_from_minor: int
-    price_to_minor: int
-    currency: str
-    total: int
-    available: int
 
 
 class SeatView(View, frozen=True, kw_only=True):
@@ -207,68 +180,6 @@ def announced_view(event_id: str, seats_total: int) -> InventoryView:
     return InventoryView(event_id=event_id, state="generating", generated=0, total=seats_total, detail=None)
 
 
-def category_views(show: Show, hall: "AvailabilityView") -> list[CategoryView]:
-    return [
-        CategoryView(
-            name=category.name,
-            color=category.color,
-            price_minor=show.prices[category.name],
-            currency=show.currency,
-            total=total,
-            available=hall.free(category=index),
-        )
-        for index, category in enumerate(hall.layout.categories)
-        if (total := hall.total(category=index))
-    ]
-
-
-def section_views(show: Show, hall: "AvailabilityView", category: int | None) -> list[SectionView]:
-    return [
-        _section_view(show, hall, section, category)
-        for section in hall.layout.sections
-        if category is None or category in section.categories
-    ]
-
-
-def _section_view(
-    show: Show, hall: "AvailabilityView", section: Section, category: int | None
-) -> SectionView:
-    names = [hall.layout.categories[index].name for index in section.categories]
-    prices = [show.prices[name] for name in names]
-    return SectionView(
-        id=section.id,
-        name=section.name,
-        kind=section.kind,
-        categories=names,
-        price_from_minor=min(prices),
-        price_to_minor=max(prices),
-        currency=show.currency,
-        total=hall.total(section=section.index, category=category),
-        available=hall.free(section=section.index, category=category),
-    )
-
-
-def seat_views(hall: "AvailabilityView", section: Section) -> list[SeatView]:
-    layout, statuses = hall.layout, hall.statuses
-    return [
-        SeatView(
-            id=layout.seat_ids[ordinal],
-            ordinal=ordinal,
-            section_id=section.id,
-            label=layout.place(ordinal),
-            row=layout.row_of(ordinal),
-            row_label=layout.row_label(ordinal) or None,
-            number=layout.numbers[ordinal],
-            seat_label=layout.seat_label(ordinal) or None,
-            category=layout.category_name(ordinal),
-            x=layout.x[ordinal],
-            y=layout.y[ordinal],
-            status=_STATUS[statuses[ordinal]],
-        )
-        for ordinal in range(section.first, section.first + section.count)
-    ]
-
-
 def _priced_seat(layout: Layout, ordinal: int, price_minor: int, status: SeatState) -> PricedSeatView:
     row = layout.rows[layout.row_index[ordinal]]
     section = layout.sections[row.section_index]
@@ -380,19 +291,16 @@ def ticket_view(ticket: Ticket, layout: Layout, signer: CodeSigner) -> TicketVie
 def sales_view(
     show: Show,
     sales: Sales,
-    hall: "AvailabilityView | None",
+    occupancy: Occupancy,
     admitted: int,
     minutes: Sequence[tuple[Millis, Tally]],
 ) -> SalesView:
-    categories: Iterable[tuple[str, int]] = ()
-    if hall is not None:
-        categories = [(c.name, hall.total(category=i)) for i, c in enumerate(hall.layout.categories)]
     return SalesView(
         event_id=show.id,
         currency=show.currency,
         sold=sales.sold,
-        held=0 if hall is None else hall.count(HELD),
-        available=0 if hall is None else hall.count(AVAILABLE),
+        held=occupancy.held,
+        available=occupancy.available,
         total=show.seats_total,
         gross_minor=sales.gross_minor,
         refunded_minor=sales.refunded_minor,
@@ -400,7 +308,7 @@ def sales_view(
         admitted=admitted,
         by_category=[
             CategorySalesView(category=name, sold=tally.seats, total=total, gross_minor=tally.gross_minor)
-            for name, total in categories
+            for name, total in occupancy.by_category
             if total and (tally := sales.by_category.get(name, Tally()))
         ],
         per_minute=[

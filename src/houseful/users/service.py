@@ -1,11 +1,9 @@
 """What the users service does: one method per use case, each one transaction."""
 
-import base64
 import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
@@ -16,7 +14,6 @@ from houseful.kernel.errors import (
     Forbidden,
     Unauthenticated,
     Unavailable,
-    invalid,
     not_found,
 )
 from houseful.kernel.network_addresses import network
@@ -25,6 +22,7 @@ from houseful.kernel.roles import Identity, Role
 from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
+from houseful.users.accounts import Accounts, keep_admins
 from houseful.users.domain import Admins, Presented, Session, User
 from houseful.users.login_attempts import REFRESHES, REGISTRATIONS, Attempts
 from houseful.users.passwords import Passwords
@@ -79,6 +77,7 @@ class Users:
         self._access = AccessTokens(secrets.raw("token_key"), seconds=settings.access_token_seconds)
         self._refresh = RefreshTokens(secrets.raw("session_key"))
         self._endings = Endings(store, coordination, clock)
+        self._accounts = Accounts(store, clock, ids)
         self.cookie = RefreshCookie(settings.base_url)
 
     @classmethod
@@ -108,12 +107,12 @@ class Users:
         origin = network(peer)
         await self._attempts.take(f"register:{origin}", REGISTRATIONS)
         hash = await self._passwords.hash(password, whose=origin, new_account=True)
-        user = self._new_user(found, name, hash)
+        user = self._accounts.new(found, name, hash)
 
         async def work(tx: Transaction) -> None:
             tx.insert(user)
 
-        await self._user_of(found.key)  # an account by the first versions' key gets today's
+        await self._accounts.by_address(found.key)  # an account by the first versions' key gets today's
         try:
             await self._store.transact(work)
         except Duplicate:
@@ -130,7 +129,7 @@ class Users:
 
         async def verify() -> bool:
             nonlocal user
-            user = await self._user_of(key)
+            user = await self._accounts.by_address(key)
             return await self._passwords.verify(password, user.password_hash if user else None, whose=origin)
 
         if not await self._attempts.judge(account, origin, verify):
@@ -259,26 +258,12 @@ class Users:
         return user
 
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
-        """In the order in which they came, or those whose address begins with `q`, by address; and the next
-        cursor."""
-        prefix = email_addresses.searched(q)
-        by = "address" if prefix else "id"
-        users = await self._store.find(
-            User,
-            {},
-            by=by,
-            since=prefix or None,
-            until=prefix + chr(0x10FFFF) if prefix else None,
-            after=_read_cursor(cursor) if cursor else None,
-            limit=limit + 1,
-        )
-        shown = users[:limit]
-        more = len(users) > limit
-        return shown, _cursor(getattr(shown[-1], by), shown[-1].id) if more else None
+        """See `Accounts.page`."""
+        return await self._accounts.page(q=q, cursor=cursor, limit=limit)
 
     async def gate_account(self, email: str) -> User:
         """Raises `NotFound` where no account with the role gate has this address."""
-        user = await self._user_of(email_addresses.searched(email))
+        user = await self._accounts.by_address(email_addresses.searched(email))
         if user is None or Role.GATE not in user.roles:
             raise not_found("account")
         return user
@@ -299,7 +284,7 @@ class Users:
                 raise not_found("user")
             after = domain.with_roles(user, roles)
             tx.put(after)
-            await _keep_admins(tx, after, by=by.user_id)
+            await keep_admins(tx, after, by=by.user_id)
             return after, self._ended_by(tx, user, after)
 
         after, ended = await self._store.transact(work)
@@ -318,12 +303,10 @@ class Users:
         """
         found, roles = email_addresses.address(email), list(roles)
         password = domain.new_password(password, found.email)
-        new = domain.with_roles(
-            self._new_user(found, domain.person(name), await self._passwords.hash(password, whose=found.key)),
-            roles,
-        )
+        hash = await self._passwords.hash(password, whose=found.key)
+        new = domain.with_roles(self._accounts.new(found, domain.person(name), hash), roles)
         for _ in range(_DUPLICATES_AT_MOST):
-            known = await self._user_of(found.key)
+            known = await self._accounts.by_address(found.key)
             try:
                 if known is None:
                     return await self._add(new)
@@ -336,7 +319,7 @@ class Users:
     async def _add(self, new: User) -> User:
         async def work(tx: Transaction) -> User:
             tx.insert(new)
-            await _keep_admins(tx, new, by=None)
+            await keep_admins(tx, new, by=None)
             return new
 
         return await self._store.transact(work)
@@ -350,7 +333,7 @@ class Users:
             if not same_password or user.password_version != known.password_version:
                 after = domain.with_password(after, hash)
             tx.put(after)
-            await _keep_admins(tx, after, by=None)
+            await keep_admins(tx, after, by=None)
             return after, self._ended_by(tx, user, after)
 
         after, ended = await self._store.transact(work)
@@ -381,69 +364,10 @@ class Users:
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
 
-    def _new_user(self, found: email_addresses.Address, name: str, hash: str) -> User:
-        return User(
-            id=self._ids.new("usr"),
-            email=found.email,
-            address=found.key,
-            name=name,
-            password_hash=hash,
-            created_at=self._clock.now(),
-        )
-
-    async def _user_of(self, key: str) -> User | None:
-        for kept in dict.fromkeys((key, email_addresses.first_key(key))):
-            for found in await self._store.find(User, {"address": kept}, limit=1):
-                user = await self._with_todays_key(found)
-                if user.address == key:
-                    return user
-        return None
-
-    async def _with_todays_key(self, user: User) -> User:
-        """Accounts of the first versions are found by a key that two domains may share."""
-        key = email_addresses.searched(user.email)
-        if user.address == key:
-            return user
-
-        async def work(tx: Transaction) -> User:
-            current = await tx.get(User, user.id)
-            if current is None:
-                raise not_found("user")
-            after = replace(current, address=key)
-            tx.put(after)
-            return after
-
-        return await self._store.transact(work)
-
     def _signed_in(self, user: User, session: Session, now: Millis) -> SignedIn:
         access = self._access.sign(user, session, id=self._ids.new("tok"), now=now)
         seconds = max(1, (session.expires_at - now) // 1000)
         return SignedIn(user, access, self._access.seconds, self._refresh.make(session), seconds)
-
-
-async def _keep_admins(tx: Transaction, user: User, *, by: str | None) -> None:
-    """Bring the set of admins to the roles that `user` has now."""
-    admins = await tx.get(Admins, Admins.ID)
-    if admins is None:
-        tx.insert(domain.with_admin(Admins(id=Admins.ID), user, by=by))
-    else:
-        # Put even unchanged: of two admins who take each other's role at once, one has to see the other's
-        # deed.
-        tx.put(domain.with_admin(admins, user, by=by))
-
-
-def _cursor(value: str, id: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((value, id))).rstrip(b"=").decode()
-
-
-def _read_cursor(cursor: str) -> tuple[str, str]:
-    """Raises `Invalid` for what is none of ours."""
-    try:
-        return msgspec.json.decode(
-            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=tuple[str, str]
-        )
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise invalid({"cursor": "is not one that a list gave out."}) from error
 
 
 def _bad_credentials() -> DomainError:

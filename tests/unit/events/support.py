@@ -14,7 +14,8 @@ from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.store import SqliteStore
 from houseful.events import MANIFEST
-from houseful.events.domain import Event, NewEvent, SentPlan
+from houseful.events.domain import Event, NewEvent
+from houseful.events.plans import SentPlan
 from houseful.events.service import EventsService
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.ids import SeededIds

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.events import domain
+from houseful.events import domain, plans
 from houseful.events.domain import Changes, Event, NewEvent, State, Status, Step
 from houseful.kernel.errors import DomainError
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
@@ -23,7 +23,7 @@ USUAL = USUAL_LENGTH_MILLIS
 
 
 def made(**other: Any) -> Event:
-    checked = domain.check_plan(sent(plan()), PRICES, ())
+    checked = plans.check_plan(sent(plan()), PRICES, ())
     assert not checked.errors
     new = NewEvent(
         title="La Traviata",
@@ -206,7 +206,7 @@ def test_a_cancelled_event_does_not_change() -> None:
 
 def test_the_hall_counts_seats_and_standing_places_by_category() -> None:
     areas = [StandingArea(zone="Hall", name="Pit", category="Spare", capacity=100)]
-    checked = domain.check_plan(sent(plan()), PRICES | {"Spare": 900}, areas)
+    checked = plans.check_plan(sent(plan()), PRICES | {"Spare": 900}, areas)
     assert checked.errors == {}
     assert checked.hall.seats_total == 106
     assert [(c.name, c.color, c.seats_total) for c in checked.hall.categories] == [
@@ -225,11 +225,11 @@ def test_a_price_of_a_category_without_seats_does_not_count() -> None:
 
 
 def test_a_large_plan_is_kept_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain, "PART_BYTES", 100)
-    checked = domain.check_plan(sent(plan(rows=4, seats=20)), PRICES, ())
+    monkeypatch.setattr(plans, "PART_BYTES", 100)
+    checked = plans.check_plan(sent(plan(rows=4, seats=20)), PRICES, ())
     assert checked.hall.parts == len(checked.parts) > 2
     assert max(map(len, checked.parts)) == 100
-    ids = domain.part_ids(checked.hall)
+    ids = plans.part_ids(checked.hall)
     assert len(set(ids)) == checked.hall.parts
     assert all(id.startswith(checked.hall.plan_hash) for id in ids)
     assert len(unpack(b"".join(checked.parts))[0].zones[0].rows) == 4

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from houseful.adapters.processes.pool import WorkerProcesses
-from houseful.events import domain
+from houseful.events import plans
 from houseful.events.api import ENDPOINTS
 from houseful.kernel.pieces import PIECE_BYTES
 from houseful.kernel.roles import Identity
@@ -56,7 +56,7 @@ async def test_a_large_plan_is_read_and_checked_by_workers(tmp_path: Path) -> No
     assert len(msgspec.json.encode(sent)) > BODY_BYTES
     made = await world.call("POST", "/api/events", sent, who=ALICE)
     assert made.status == 201
-    assert workers.given == [(read_whole, ALICE.user_id), (domain.check_plan, ALICE.user_id)]
+    assert workers.given == [(read_whole, ALICE.user_id), (plans.check_plan, ALICE.user_id)]
 
 
 async def test_this_process_never_has_a_copy_of_a_large_plan(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from houseful.events import domain
-from houseful.events.domain import Changes, NewEvent, StoredPlan
-from houseful.events.service import Position, Search
+from houseful.events import domain, plans
+from houseful.events.domain import Changes, NewEvent
+from houseful.events.plans import StoredPlan
+from houseful.events.service import Search
 from houseful.kernel.errors import Conflict, DomainError
 from houseful.messages import (
     AvailabilityChanged,
@@ -18,6 +19,7 @@ from houseful.messages import (
     InventoryReady,
 )
 from houseful.seating.parsing import StandingArea
+from houseful.webapi.cursors import ByMoment
 from houseful.webapi.problems import status_of
 from tests.unit.events.support import ADMIN, ALICE, BOB, BUYER, DAY, START, World, plan, sent
 
@@ -57,7 +59,7 @@ async def test_a_refused_event_leaves_nothing(world: World) -> None:
 
 
 async def test_a_plan_in_many_parts_comes_back_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain, "PART_BYTES", 100)
+    monkeypatch.setattr(plans, "PART_BYTES", 100)
     large = plan(rows=5, seats=30)
     event = await world.create(ALICE, new_event(plan=sent(large)))
     assert event.hall.parts > 2
@@ -301,7 +303,7 @@ async def test_pages_hold_each_event_once_though_others_come_and_go(world: World
     assert len(everything) == 12
     assert everything == sorted(everything, key=lambda event: (event.starts_at, event.id))
     seen: list[str] = []
-    after: Position | None = None
+    after: ByMoment | None = None
     for page in range(6):
         found, after = await world.service.search(Search(limit=2, after=after))
         seen += [event.id for event in found]

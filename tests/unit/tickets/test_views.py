@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from houseful.seating.parsing import StandingArea, plan_from_obj
-from houseful.tickets import check_in_views, schemas
+from houseful.tickets import availability_views, check_in_views, schemas
 from houseful.tickets.domain import tickets
+from houseful.tickets.domain.availability import Occupancy
 from houseful.tickets.domain.blocks import BLOCKED, Block, Claim, SeatState, block_id
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import compile_layout
@@ -167,19 +168,19 @@ EXPIRED = Claim(SeatState.HELD, "hold_1", NOW)
 
 def test_seats_show_what_has_them() -> None:
     stalls, floor = LAYOUT.sections
-    shown = schemas.seat_views(hall(s0=SOLD, s1=HELD, s2=BLOCKED, s3=EXPIRED), stalls)
+    shown = availability_views.seat_views(hall(s0=SOLD, s1=HELD, s2=BLOCKED, s3=EXPIRED), stalls)
     assert [seat.status for seat in shown[:5]] == ["sold", "held", "blocked", "available", "available"]
     assert [seat.ordinal for seat in shown] == list(range(30))
-    places = schemas.seat_views(hall(), floor)
+    places = availability_views.seat_views(hall(), floor)
     assert [place.number for place in places] == [str(n) for n in range(1, 21)]
 
 
 def test_availability_counts_free_seats_only() -> None:
     view = hall(s0=SOLD, s1=HELD, s2=BLOCKED, s3=EXPIRED)
-    premium, standard = schemas.category_views(show(), view)
+    premium, standard = availability_views.category_views(show(), view)
     assert (premium.name, premium.total, premium.available, premium.price_minor) == ("Premium", 10, 7, 5000)
     assert (standard.total, standard.available) == (40, 40)
-    stalls, floor = schemas.section_views(show(), view, None)
+    stalls, floor = availability_views.section_views(show(), view, None)
     assert (stalls.kind, stalls.total, stalls.available) == ("seats", 30, 27)
     assert (stalls.price_from_minor, stalls.price_to_minor) == (3000, 5000)
     assert (floor.kind, floor.total, floor.available) == ("standing", 20, 20)
@@ -187,9 +188,9 @@ def test_availability_counts_free_seats_only() -> None:
 
 def test_sections_of_a_category_count_that_category() -> None:
     premium, standard = (LAYOUT.category_named(name) for name in ("Premium", "Standard"))
-    [stalls] = schemas.section_views(show(), hall(s0=SOLD), premium)
+    [stalls] = availability_views.section_views(show(), hall(s0=SOLD), premium)
     assert (stalls.total, stalls.available) == (10, 9)
-    assert [(one.id, one.total) for one in schemas.section_views(show(), hall(), standard)] == [
+    assert [(one.id, one.total) for one in availability_views.section_views(show(), hall(), standard)] == [
         ("stalls", 20),
         ("floor", 20),
     ]
@@ -199,7 +200,7 @@ def test_a_category_that_has_no_seats_is_not_offered() -> None:
     obj: dict[str, Any] = plan()
     obj["categories"].append({"name": "Unused", "color": "#000000"})
     layout = compile_layout(plan_from_obj(obj))
-    found = schemas.category_views(show(), AvailabilityView("evt_1", layout, 5, NOW))
+    found = availability_views.category_views(show(), AvailabilityView("evt_1", layout, 5, NOW))
     assert [one.name for one in found] == ["Premium", "Standard"]
 
 
@@ -246,7 +247,7 @@ def test_figures_show_every_category_and_what_is_free_now() -> None:
         refunded_minor=100,
         by_category={"Premium": Tally(2, 800)},
     )
-    view = schemas.sales_view(show(), figures, hall(s0=SOLD, s1=HELD), 1, [(NOW, Tally(2, 800))])
+    view = schemas.sales_view(show(), figures, hall(s0=SOLD, s1=HELD).occupancy(), 1, [(NOW, Tally(2, 800))])
     assert (view.sold, view.held, view.available, view.total, view.admitted) == (2, 1, 48, 50, 1)
     assert [(one.category, one.sold, one.total, one.gross_minor) for one in view.by_category] == [
         ("Premium", 2, 10, 800),
@@ -256,5 +257,5 @@ def test_figures_show_every_category_and_what_is_free_now() -> None:
 
 
 def test_figures_without_a_hall_say_nothing_of_seats() -> None:
-    view = schemas.sales_view(show(), Sales(id="evt_1"), None, 0, [])
+    view = schemas.sales_view(show(), Sales(id="evt_1"), Occupancy(), 0, [])
     assert (view.held, view.available, view.by_category, view.total) == (0, 0, [], 50)

@@ -3,6 +3,7 @@ docs/seat-map.md describes every byte."""
 
 import struct
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 AVAILABLE, HELD, SOLD, BLOCKED = range(4)
 
@@ -43,3 +44,11 @@ def encode_delta(changes: Mapping[int, int] | Iterable[tuple[int, int]]) -> byte
         encoded.append(value)
         before = ordinal
     return bytes(encoded)
+
+
+class Occupancy(NamedTuple):
+    """How many seats of an event are held and free, and how many each category has."""
+
+    held: int = 0
+    available: int = 0
+    by_category: tuple[tuple[str, int], ...] = ()

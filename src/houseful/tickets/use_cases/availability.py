@@ -18,7 +18,15 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Coordination, Ids, Store
 from houseful.kernel.telemetry import get_logger
-from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD, encode_delta, encode_snapshot
+from houseful.tickets.domain.availability import (
+    AVAILABLE,
+    BLOCKED,
+    HELD,
+    SOLD,
+    Occupancy,
+    encode_delta,
+    encode_snapshot,
+)
 from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers
@@ -90,6 +98,10 @@ class AvailabilityView:
 
     def total(self, *, section: int | None = None, category: int | None = None) -> int:
         return self._sum(self.totals, section, category)
+
+    def occupancy(self) -> Occupancy:
+        by_category = [(one.name, self.total(category=i)) for i, one in enumerate(self.layout.categories)]
+        return Occupancy(self.count(HELD), self.count(AVAILABLE), tuple(by_category))
 
     def _sum(self, counts: Counter[Place], section: int | None, category: int | None) -> int:
         if section is None:

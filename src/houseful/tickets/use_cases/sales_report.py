@@ -8,6 +8,7 @@ from houseful.messages import OrderConfirmed, OrderRefunded
 from houseful.tickets import schemas
 from houseful.tickets.documents import orders_csv
 from houseful.tickets.domain import sales
+from houseful.tickets.domain.availability import Occupancy
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show
@@ -59,11 +60,12 @@ class SalesReport:
     async def sales(self, show: Show) -> schemas.SalesView:
         figures = await self._store.get(Sales, show.id) or Sales(id=show.id)
         admitted = await self._store.count(Ticket, {"event_id": show.id, "state": TicketState.USED})
-        view = None
+        occupancy = Occupancy()
         if show.generated == show.seats_total:  # else there may be no hall yet, or never
             view = await self._availability.view(show.id, await self._inventory.layout(show.id))
+            occupancy = view.occupancy()
         minutes = sales.last_minutes(figures, self._clock.now(), _MINUTES)
-        return schemas.sales_view(show, figures, view, admitted, minutes)
+        return schemas.sales_view(show, figures, occupancy, admitted, minutes)
 
     async def watch_sales(self, show: Show) -> AsyncGenerator[schemas.SalesView, None]:
         before: schemas.SalesView | None = None

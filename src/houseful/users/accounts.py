@@ -1,0 +1,84 @@
+"""Accounts as they are stored: found by address, listed in pages."""
+
+from msgspec.structs import replace
+
+from houseful.kernel import email_addresses
+from houseful.kernel.errors import not_found
+from houseful.kernel.ports import Clock, Ids, Store, Transaction
+from houseful.users import domain
+from houseful.users.domain import Admins, User
+from houseful.webapi.cursors import cursor_of, text_of
+
+
+class Accounts:
+    """Reads of one store. Safe to be called concurrently."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    def new(self, found: email_addresses.Address, name: str, hash: str) -> User:
+        """An account that is not stored yet."""
+        return User(
+            id=self._ids.new("usr"),
+            email=found.email,
+            address=found.key,
+            name=name,
+            password_hash=hash,
+            created_at=self._clock.now(),
+        )
+
+    async def by_address(self, key: str) -> User | None:
+        """The account whose address has this key (`email_addresses.searched`)."""
+        for kept in dict.fromkeys((key, email_addresses.first_key(key))):
+            for found in await self._store.find(User, {"address": kept}, limit=1):
+                user = await self._with_todays_key(found)
+                if user.address == key:
+                    return user
+        return None
+
+    async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
+        """Accounts in the order in which they were made, or those whose address begins with `q`, by address;
+        and the next cursor. Raises `Invalid` for a cursor of another list."""
+        prefix = email_addresses.searched(q)
+        by = "address" if prefix else "id"
+        users = await self._store.find(
+            User,
+            {},
+            by=by,
+            since=prefix or None,
+            until=prefix + chr(0x10FFFF) if prefix else None,
+            after=text_of(cursor),
+            limit=limit + 1,
+        )
+        shown = users[:limit]
+        more = len(users) > limit
+        return shown, cursor_of(getattr(shown[-1], by), shown[-1].id) if more else None
+
+    async def _with_todays_key(self, user: User) -> User:
+        """Accounts of the first versions are found by a key that two domains may share."""
+        key = email_addresses.searched(user.email)
+        if user.address == key:
+            return user
+
+        async def work(tx: Transaction) -> User:
+            current = await tx.get(User, user.id)
+            if current is None:
+                raise not_found("user")
+            after = replace(current, address=key)
+            tx.put(after)
+            return after
+
+        return await self._store.transact(work)
+
+
+async def keep_admins(tx: Transaction, user: User, *, by: str | None) -> None:
+    """Bring the set of admins to the roles that `user` has now. `by` is the admin who changes them."""
+    admins = await tx.get(Admins, Admins.ID)
+    if admins is None:
+        tx.insert(domain.with_admin(Admins(id=Admins.ID), user, by=by))
+    else:
+        # Put even unchanged: of two admins who take each other's role at once, one has to see the other's
+        # change.
+        tx.put(domain.with_admin(admins, user, by=by))
