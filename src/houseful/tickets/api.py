@@ -235,7 +235,7 @@ async def running_holds(tickets: Tickets, request: Request) -> Page[schemas.Hold
 
 async def get_hold(tickets: Tickets, request: Request, hold_id: str) -> schemas.HoldView:
     """One of my holds."""
-    return await tickets.holding.hold(request.user.user_id, hold_id)
+    return await tickets.holding.get_hold(request.user.user_id, hold_id)
 
 
 async def release(tickets: Tickets, request: Request, hold_id: str) -> None:

@@ -11,7 +11,7 @@ from houseful.tickets.domain.tickets import TRANSITIONS, Ticket, TicketState
 
 S, V = TicketState, Verdict
 NEW = tickets.issued("tkt_1", "evt_1", "ord_1", "usr_1", 7)
-USED = tickets.moved(NEW, S.USED, used_at=500, gate="North", scan_id="scan_1")
+USED = tickets.transition(NEW, S.USED, used_at=500, gate="North", scan_id="scan_1")
 REFUNDED = tickets.refunded(NEW)
 USED_THEN_REFUNDED = tickets.refunded(USED)
 
@@ -90,10 +90,10 @@ def test_refunding_twice_is_once() -> None:
 def test_every_pair_is_in_the_table_or_an_error(before: TicketState, after: TicketState) -> None:
     ticket = msgspec.structs.replace(NEW, state=before)
     if (before, after) in {(S.VALID, S.USED), (S.VALID, S.REFUNDED), (S.USED, S.REFUNDED)}:
-        assert tickets.moved(ticket, after).state is after
+        assert tickets.transition(ticket, after).state is after
     else:
         with pytest.raises(ValueError, match=f"{before} can't become {after}"):
-            tickets.moved(ticket, after)
+            tickets.transition(ticket, after)
 
 
 def test_the_table_is_complete() -> None:

@@ -177,7 +177,7 @@ async def test_what_another_process_has_taken_is_not_offered_once_it_is_known(wo
     assert offered is not None
     view.close(offered)
     await world.beside().hold(layout.seat_id(offered[0]), user="usr_2")
-    availability.look_again("evt_1", [layout.block_of(offered[0])])
+    availability.mark_dirty("evt_1", [layout.block_of(offered[0])])
     assert (await availability.view("evt_1", layout)).offer(1, category=None, section=None) != offered
 
 

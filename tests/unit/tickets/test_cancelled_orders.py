@@ -132,11 +132,11 @@ async def test_a_cancellation_that_races_news_of_the_payment(world: World, news:
     order_id = await expired(world, "A-1")
     world.processor.pay(order_id)
     intent = await world.processor.intent(world.processor.of(order_id).id)
-    settlement = world.tickets.reconciliation
+    reconciliation = world.tickets.reconciliation
     told: dict[str, Callable[[], Awaitable[None]]] = {
-        "webhook": lambda: settlement.on_webhook(*world.processor.news[0]),
-        "poll": lambda: settlement.learn(order_id, intent),
-        "reconciler": lambda: settlement.look_at(order_id),
+        "webhook": lambda: reconciliation.on_webhook(*world.processor.news[0]),
+        "poll": lambda: reconciliation.apply_payment_status(order_id, intent),
+        "reconciler": lambda: reconciliation.look_at(order_id),
     }
     await asyncio.gather(world.cancel(order_id), told[news]())
     await world.quiet()

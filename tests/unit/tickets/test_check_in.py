@@ -106,7 +106,7 @@ async def test_a_scan_of_the_version_before_is_still_known(
         current = await tx.get(Ticket, ticket.id)
         assert current is not None
         used = {"used_at": at, "gate": "North", "scan_id": id}
-        tx.put(tickets.moved(current, TicketState.USED, **used))
+        tx.put(tickets.transition(current, TicketState.USED, **used))
         # As it was written then, without what was added since.
         tx.insert(
             Scan(

@@ -115,7 +115,7 @@ async def test_an_expired_hold_is_the_next_ones(world: World) -> None:
     assert (await refusal(world.hold("A-1", user="usr_2"))).code == "seats_taken"
     await world.clock.advance(0.001)
     second = await world.hold("A-1", user="usr_2")
-    assert (await world.tickets.holding.hold("usr_1", first.hold_id)).status == "expired"
+    assert (await world.tickets.holding.get_hold("usr_1", first.hold_id)).status == "expired"
     await world.tickets.holding.release("usr_1", first.hold_id)  # gives back nothing of the other's
     assert await held(world) == {0: second.hold_id}
 
@@ -126,7 +126,7 @@ async def test_a_released_hold_is_free_at_once_and_twice_is_once(world: World) -
     for _ in range(2):
         await world.tickets.holding.release("usr_1", hold.hold_id)
     assert await held(world) == {}
-    assert (await world.tickets.holding.hold("usr_1", hold.hold_id)).status == "released"
+    assert (await world.tickets.holding.get_hold("usr_1", hold.hold_id)).status == "released"
     await world.hold("A-1", user="usr_2")
 
 
@@ -141,7 +141,7 @@ async def test_an_ordered_hold_belongs_to_its_order(world: World) -> None:
 async def test_somebody_elses_hold_does_not_exist(world: World) -> None:
     await world.show()
     hold = await world.hold("A-1")
-    for work in (world.tickets.holding.hold, world.tickets.holding.release):
+    for work in (world.tickets.holding.get_hold, world.tickets.holding.release):
         for user, id in (("usr_2", hold.hold_id), ("usr_1", "hold_unknown")):
             assert status_of(await refusal(work(user, id))) == 404
 
@@ -247,7 +247,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
     assert await again("usr_2", "same") is None
     await world.clock.advance(60)
     await world.order(first.hold_id)
-    assert (await holding.hold("usr_1", first.hold_id)).expires_at > first.expires_at
+    assert (await holding.get_hold("usr_1", first.hold_id)).expires_at > first.expires_at
     await world.clock.advance(3600)
     await world.tickets.reconciliation.look_at((await world.every(Order))[0].id)
     assert not await held(world)

@@ -30,7 +30,7 @@ def hold(id: str = "hold_1", *, until: int = 1_000, state: HoldState = S.ACTIVE)
 def quota(*running: tuple[str, int]) -> HoldQuota:
     found = HoldQuota(id=holds.quota_id("evt_1", "usr_1"), user_id="usr_1")
     for id, until in running:
-        found = holds.counted(found, hold(id, until=until), 0)
+        found = holds.add_to_quota(found, hold(id, until=until), 0)
     return found
 
 
@@ -41,21 +41,21 @@ def test_the_total_is_the_sum_of_the_frozen_prices() -> None:
 def test_the_limit_is_reached_and_not_passed() -> None:
     full = quota(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
     with pytest.raises(DomainError) as refusal:
-        holds.counted(full, hold("one_more"), 999)
+        holds.add_to_quota(full, hold("one_more"), 999)
     assert (status_of(refusal.value), refusal.value.code) == (409, "hold_limit")
     assert refusal.value.extra == {"limit": MOST_HOLDS}
 
 
 def test_an_expired_hold_makes_room_at_the_very_moment() -> None:
     full = quota(*((f"hold_{n}", 1_000 + n) for n in range(MOST_HOLDS)))
-    after = holds.counted(full, hold("one_more", until=5_000), 1_000)
+    after = holds.add_to_quota(full, hold("one_more", until=5_000), 1_000)
     assert len(after.running) == MOST_HOLDS
     assert "hold_0" not in {one.hold_id for one in after.running}
 
 
 def test_a_released_hold_makes_room() -> None:
     full = quota(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
-    after = holds.counted(holds.uncounted(full, "hold_3"), hold("one_more"), 0)
+    after = holds.add_to_quota(holds.remove_from_quota(full, "hold_3"), hold("one_more"), 0)
     assert {one.hold_id for one in after.running} == {
         "one_more",
         *(f"hold_{n}" for n in range(MOST_HOLDS) if n != 3),
@@ -64,14 +64,14 @@ def test_a_released_hold_makes_room() -> None:
 
 def test_an_extended_hold_counts_once_even_at_the_limit() -> None:
     full = quota(*((f"hold_{n}", 1_000) for n in range(MOST_HOLDS)))
-    after = holds.counted(full, hold("hold_3", until=2_000), 0)
+    after = holds.add_to_quota(full, hold("hold_3", until=2_000), 0)
     assert len(after.running) == MOST_HOLDS
     assert {one.until for one in after.running if one.hold_id == "hold_3"} == {2_000}
 
 
 def test_giving_back_what_is_not_counted_changes_nothing() -> None:
     some = quota(("hold_1", 1_000))
-    assert holds.uncounted(some, "hold_2") == some
+    assert holds.remove_from_quota(some, "hold_2") == some
 
 
 @given(
@@ -92,15 +92,15 @@ def test_never_more_running_holds_than_the_limit(steps: list[tuple[str, int, int
     for what, number, now, lasts in steps:
         id = f"hold_{number}"
         if what == "uncount":
-            counted = holds.uncounted(counted, id)
+            counted = holds.remove_from_quota(counted, id)
             model.pop(id, None)
             continue
         others = {other: until for other, until in model.items() if until > now and other != id}
         if len(others) >= MOST_HOLDS:
             with pytest.raises(DomainError):
-                holds.counted(counted, hold(id, until=now + lasts), now)
+                holds.add_to_quota(counted, hold(id, until=now + lasts), now)
         else:
-            counted = holds.counted(counted, hold(id, until=now + lasts), now)
+            counted = holds.add_to_quota(counted, hold(id, until=now + lasts), now)
             model = {**others, id: now + lasts}
         assert {one.hold_id: one.until for one in counted.running} == model
         assert len(counted.running) <= MOST_HOLDS
@@ -114,10 +114,10 @@ def test_the_table_is_complete() -> None:
 @pytest.mark.parametrize(("before", "after"), list(product(S, S)))
 def test_every_pair_is_in_the_table_or_an_error(before: HoldState, after: HoldState) -> None:
     if (before, after) in {(S.ACTIVE, S.ORDERED), (S.ACTIVE, S.RELEASED)}:
-        assert holds.moved(hold(state=before), after, order_id="ord_1").state is after
+        assert holds.transition(hold(state=before), after, order_id="ord_1").state is after
     else:
         with pytest.raises(ValueError, match=f"{before} can't become {after}"):
-            holds.moved(hold(state=before), after)
+            holds.transition(hold(state=before), after)
 
 
 @pytest.mark.parametrize("wanted", [[], [1, 1], [1, 2, 3, 1]])

@@ -98,10 +98,10 @@ def sold() -> Order:
 def test_every_pair_of_states_is_in_the_table_or_an_error(before: OrderState, after: OrderState) -> None:
     order = msgspec.structs.replace(placed(), state=before)
     if (before, after) in ALLOWED:
-        assert orders.moved(order, after, detail="why").detail == "why"
+        assert orders.transition(order, after, detail="why").detail == "why"
     else:
         with pytest.raises(ValueError, match=f"{before} can't become {after}"):
-            orders.moved(order, after)
+            orders.transition(order, after)
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(P, P)))
@@ -110,10 +110,10 @@ def test_every_pair_of_payments_is_in_the_table_or_an_error(
 ) -> None:
     order = msgspec.structs.replace(placed(), payment=before)
     if (before, after) in PAYMENT_ALLOWED:
-        assert orders.paid(order, after).payment is after
+        assert orders.transition_payment(order, after).payment is after
     else:
         with pytest.raises(ValueError, match=f"{before} can't become {after}"):
-            orders.paid(order, after)
+            orders.transition_payment(order, after)
 
 
 def test_the_tables_are_complete_and_every_state_leads_to_an_end() -> None:
@@ -135,8 +135,8 @@ def after_any_news(order: Order) -> Iterator[Order]:
     if orders.needs_intent(order):
         yield orders.intent_made(order, "pi_1", "secret")
     for moment in (NOW, DEADLINE - 1, DEADLINE, DEADLINE + LATE_MILLIS, DEADLINE + 10 * LATE_MILLIS):
-        yield orders.lapsed(order, moment)
-        yield orders.overdue(order, moment)
+        yield orders.expire_unopened(order, moment)
+        yield orders.on_deadline(order, moment)
         yield orders.cancelled(order, WHY, moment)
     yield orders.processing(order, NOW)
     yield orders.declined(order, "declined")
@@ -206,16 +206,16 @@ def test_a_free_order_needs_no_payment() -> None:
 
 
 def test_the_deadline_is_exact() -> None:
-    assert orders.overdue(waiting(), DEADLINE - 1) is not None
-    assert orders.overdue(waiting(), DEADLINE - 1).state is S.AWAITING_PAYMENT
-    expired = orders.overdue(waiting(), DEADLINE)
+    assert orders.on_deadline(waiting(), DEADLINE - 1) is not None
+    assert orders.on_deadline(waiting(), DEADLINE - 1).state is S.AWAITING_PAYMENT
+    expired = orders.on_deadline(waiting(), DEADLINE)
     assert (expired.state, expired.look_at) == (S.EXPIRED, DEADLINE + LATE_MILLIS)
 
 
 def test_an_expired_order_is_payable_for_a_while_then_its_intent_is_ended() -> None:
-    expired = orders.overdue(waiting(), DEADLINE)
-    assert orders.overdue(expired, DEADLINE + LATE_MILLIS - 1) is expired
-    ending = orders.overdue(expired, DEADLINE + LATE_MILLIS)
+    expired = orders.on_deadline(waiting(), DEADLINE)
+    assert orders.on_deadline(expired, DEADLINE + LATE_MILLIS - 1) is expired
+    ending = orders.on_deadline(expired, DEADLINE + LATE_MILLIS)
     assert ending.due is Due.CANCEL
     ended = orders.settled(ending, Due.CANCEL, NOW)
     assert (ended.state, ended.payment, ended.look_at) == (S.EXPIRED, P.CANCELED, None)
@@ -223,9 +223,9 @@ def test_an_expired_order_is_payable_for_a_while_then_its_intent_is_ended() -> N
 
 
 def test_an_order_whose_payment_never_opened_lapses_and_is_still_settled_with_the_gateway() -> None:
-    lapsed = orders.lapsed(placed(), DEADLINE)
+    lapsed = orders.expire_unopened(placed(), DEADLINE)
     assert (lapsed.state, lapsed.due) == (S.EXPIRED, Due.CREATE)
-    assert orders.lapsed(placed(), DEADLINE - 1).state is S.AWAITING_PAYMENT
+    assert orders.expire_unopened(placed(), DEADLINE - 1).state is S.AWAITING_PAYMENT
     made = orders.intent_made(lapsed, "pi_1", "secret")
     assert (made.due, made.look_at) == (None, DEADLINE + LATE_MILLIS)  # nobody cancelled it: it is only late
     cancelled = orders.intent_made(orders.cancelled(lapsed, WHY, NOW), "pi_1", "secret")
@@ -234,7 +234,7 @@ def test_an_order_whose_payment_never_opened_lapses_and_is_still_settled_with_th
 
 def test_the_bank_decides_while_it_thinks() -> None:
     thinking = orders.processing(waiting(), NOW)
-    later = orders.overdue(thinking, DEADLINE + 10 * LATE_MILLIS)
+    later = orders.on_deadline(thinking, DEADLINE + 10 * LATE_MILLIS)
     assert later.state is S.PROCESSING
     assert later.look_at is not None
     assert later.look_at > DEADLINE + 10 * LATE_MILLIS
@@ -277,7 +277,7 @@ def test_pauses_grow_to_five_minutes_and_no_further() -> None:
     order = waiting()
     pauses = []
     for _ in range(40):
-        order = orders.looked_at(order, NOW)
+        order = orders.postpone(order, NOW)
         assert order.look_at is not None
         pauses.append(order.look_at - NOW)
     assert pauses[:4] == [5_000, 10_000, 20_000, 40_000]

@@ -63,11 +63,11 @@ def test_every_pair_is_in_the_table_or_an_error(before: ShowState, after: ShowSt
         (S.FAILED, S.CANCELLED),
     }
     if (before, after) in allowed:
-        moved = shows.moved(show(before), after, detail="why")
+        moved = shows.transition(show(before), after, detail="why")
         assert (moved.state, moved.detail) == (after, "why")
     else:
         with pytest.raises(ValueError, match=f"{before} can't become {after}"):
-            shows.moved(show(before), after)
+            shows.transition(show(before), after)
 
 
 def test_what_an_organizer_changes_later_is_taken_over_and_nothing_else() -> None:

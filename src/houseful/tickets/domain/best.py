@@ -30,7 +30,7 @@ AISLE = 1.6  # times the row's usual spacing
 _FREE_RUN = re.compile(rb"\0+")
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """Seats in question of one stretch of neighbours. Sorts by the distance of the nearest of them."""
 
     nearest: int
@@ -42,7 +42,7 @@ class Piece(NamedTuple):
     section: int
 
 
-class Window(NamedTuple):
+class Candidate(NamedTuple):
     """Free neighbours, as many as are asked for; the least of them is the best. `alone` single seats would be
     left; `distance` is the sum of theirs."""
 
@@ -52,11 +52,11 @@ class Window(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Consecutive free neighbours: `length` of them from the ordinal `first`, in `piece`."""
+    """Consecutive free neighbours: `length` of them from the ordinal `first`, in `segment`."""
 
     length: int
     first: int
-    piece: Piece
+    segment: Segment
 
 
 class Index:
@@ -76,24 +76,24 @@ class Index:
         """The first ordinal of the stretch in which a seat is; -1 for a place to stand."""
         for first, count, _ in self.stretches:
             self.stretch_of[first : first + count] = array("i", [first]) * count
-        self._pieces: dict[tuple[int | None, int | None], list[Piece]] = {}
+        self._segments: dict[tuple[int | None, int | None], list[Segment]] = {}
 
     def mean(self, first: int, count: int) -> float:
         return (self.sums[first + count] - self.sums[first]) / count
 
-    def pieces(self, category: int | None, section: int | None) -> list[Piece]:
+    def segments(self, category: int | None, section: int | None) -> list[Segment]:
         """The stretches, or parts of them, with seats of the category and section; nearest first."""
         key = category, section
-        if key not in self._pieces:
+        if key not in self._segments:
             found = []
             for first, count, row in self.stretches:
                 if section is not None and row.section_index != section:
                     continue
                 for low, high in self._parts(first, count, category):
                     nearest = min(self.distance[first + low : first + high])
-                    found.append(Piece(nearest, first, count, low, high, row.index, row.section_index))
-            self._pieces[key] = sorted(found)
-        return self._pieces[key]
+                    found.append(Segment(nearest, first, count, low, high, row.index, row.section_index))
+            self._segments[key] = sorted(found)
+        return self._segments[key]
 
     def _parts(self, first: int, count: int, category: int | None) -> list[tuple[int, int]]:
         if category is None:
@@ -119,11 +119,11 @@ def best_seats(
     if quantity < 1 or len(statuses) != layout.seats_total:
         raise ValueError("best_seats needs a quantity of at least 1, and a status for every seat")
     index = index_of(layout)
-    pieces = index.pieces(category, section)
-    together = _together(index, pieces, statuses, quantity)
+    segments = index.segments(category, section)
+    together = _together(index, segments, statuses, quantity)
     if together is not None:
         return list(range(together.first, together.first + quantity))
-    runs = _free_runs(pieces, statuses)
+    runs = _free_runs(segments, statuses)
     chosen = _split_in_section(index, runs, statuses, quantity) or _split_anywhere(
         index, runs, statuses, quantity
     )
@@ -144,37 +144,39 @@ def index_of(layout: Layout) -> Index:
 
 
 def _together(
-    index: Index, pieces: Sequence[Piece], statuses: bytes | bytearray, quantity: int
-) -> Window | None:
-    best: Window | None = None
-    for piece in pieces:
-        if best is not None and not may_beat(piece, best, quantity):
+    index: Index, segments: Sequence[Segment], statuses: bytes | bytearray, quantity: int
+) -> Candidate | None:
+    best: Candidate | None = None
+    for segment in segments:
+        if best is not None and not may_beat(segment, best, quantity):
             break  # nor does any after it
-        window = best_window(index, piece, statuses, quantity)
+        window = best_window(index, segment, statuses, quantity)
         if window is not None and (best is None or window < best):
             best = window
     return best
 
 
-def may_beat(piece: Piece, best: Window, quantity: int) -> bool:
-    """Whether the piece, or one as far, can have a better window."""
-    return best.alone > 0 or piece.nearest * quantity <= best.distance
+def may_beat(segment: Segment, best: Candidate, quantity: int) -> bool:
+    """Whether the segment, or one as far, can have a better window."""
+    return best.alone > 0 or segment.nearest * quantity <= best.distance
 
 
-def best_window(index: Index, piece: Piece, statuses: bytes | bytearray, quantity: int) -> Window | None:
-    """Of those in one piece."""
+def best_window(
+    index: Index, segment: Segment, statuses: bytes | bytearray, quantity: int
+) -> Candidate | None:
+    """Of those in one segment."""
     wanted, sums = bytes(quantity), index.sums
-    best: Window | None = None
-    seats = statuses[piece.first : piece.first + piece.seats]
-    at = seats.find(wanted, piece.low, piece.high)
+    best: Candidate | None = None
+    seats = statuses[segment.first : segment.first + segment.seats]
+    at = seats.find(wanted, segment.low, segment.high)
     while at >= 0:
-        first = piece.first + at
+        first = segment.first + at
         alone = _left_alone(seats, at, at + quantity)
         if best is None or alone <= best.alone:
-            window = Window(alone, sums[first + quantity] - sums[first], first)
+            window = Candidate(alone, sums[first + quantity] - sums[first], first)
             if best is None or window < best:
                 best = window
-        at = seats.find(wanted, at + 1, piece.high)
+        at = seats.find(wanted, at + 1, segment.high)
     return best
 
 
@@ -186,14 +188,14 @@ def _left_alone(seats: bytes | bytearray, start: int, end: int) -> int:
     return left + right
 
 
-def _free_runs(pieces: Sequence[Piece], statuses: bytes | bytearray) -> dict[int, list[_Run]]:
+def _free_runs(segments: Sequence[Segment], statuses: bytes | bytearray) -> dict[int, list[_Run]]:
     """By section."""
     runs: dict[int, list[_Run]] = {}
-    for piece in pieces:
-        part = statuses[piece.first + piece.low : piece.first + piece.high]
+    for segment in segments:
+        part = statuses[segment.first + segment.low : segment.first + segment.high]
         for match in _FREE_RUN.finditer(part):
-            run = _Run(match.end() - match.start(), piece.first + piece.low + match.start(), piece)
-            runs.setdefault(piece.section, []).append(run)
+            run = _Run(match.end() - match.start(), segment.first + segment.low + match.start(), segment)
+            runs.setdefault(segment.section, []).append(run)
     return runs
 
 
@@ -216,7 +218,7 @@ def _split_in_section(
     for section in (section for section, needed in groups.items() if needed == fewest):
         by_row: dict[int, list[_Run]] = {}
         for run in runs[section]:
-            by_row.setdefault(run.piece.row, []).append(run)
+            by_row.setdefault(run.segment.row, []).append(run)
         rows = sorted(by_row)
         for i, row in enumerate(rows):
             lengths: list[int] = []
@@ -275,8 +277,8 @@ def _seats_of(index: Index, runs: Sequence[_Run], statuses: bytes | bytearray, q
         takes[-1] = 2
     seats: list[int] = []
     for run, take in zip(runs, takes, strict=True):
-        low = run.first - run.piece.first
-        only_here = run.piece._replace(low=low, high=low + run.length)
+        low = run.first - run.segment.first
+        only_here = run.segment._replace(low=low, high=low + run.length)
         window = best_window(index, only_here, statuses, take)
         assert window is not None
         seats += range(window.first, window.first + take)

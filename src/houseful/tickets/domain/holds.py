@@ -81,7 +81,7 @@ def quota_id(event_id: str, user_id: str) -> str:
     return f"{event_id}:{user_id}"
 
 
-def counted(quota: HoldQuota, hold: Hold, now: Millis) -> HoldQuota:
+def add_to_quota(quota: HoldQuota, hold: Hold, now: Millis) -> HoldQuota:
     """With this hold among the running ones, in its place if it is there. Raises `DomainError` where that
     is one too many.
     """
@@ -112,13 +112,13 @@ def too_many_unproven(most: int, held: int) -> DomainError:
     )
 
 
-def uncounted(quota: HoldQuota, hold_id: str) -> HoldQuota:
+def remove_from_quota(quota: HoldQuota, hold_id: str) -> HoldQuota:
     return msgspec.structs.replace(
         quota, running=tuple(one for one in quota.running if one.hold_id != hold_id)
     )
 
 
-def moved(hold: Hold, state: HoldState, **changes: object) -> Hold:
+def transition(hold: Hold, state: HoldState, **changes: object) -> Hold:
     """Raises `ValueError` for a transition that the table does not have."""
     if state not in TRANSITIONS[hold.state]:
         raise ValueError(f"a hold that is {hold.state} can't become {state}")

@@ -9,7 +9,15 @@ full the hall is.
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
-from houseful.tickets.domain.best import Index, Piece, Window, best_seats, best_window, index_of, may_beat
+from houseful.tickets.domain.best import (
+    Candidate,
+    Index,
+    Segment,
+    best_seats,
+    best_window,
+    index_of,
+    may_beat,
+)
 from houseful.tickets.domain.layout import Layout
 
 _MOST_RANKINGS = 64
@@ -30,7 +38,7 @@ class Offers:
         self._statuses = statuses
         self._index = index_of(layout)
         self._taken = bytearray(statuses)
-        self._rankings: dict[Question, _Ranking] = {}
+        self._rankings: dict[Question, _CandidateRanking] = {}
         self._changes: list[int] = []
 
     def offer(
@@ -79,14 +87,14 @@ class Offers:
             self._forget()
         self._changes.append(self._index.stretch_of[ordinal])
 
-    def _ranking(self, *question: *Question) -> "_Ranking":
+    def _ranking(self, *question: *Question) -> "_CandidateRanking":
         ranking = self._rankings.get(question)
         if ranking is None:
             if len(self._rankings) == _MOST_RANKINGS:
                 self._forget()
             quantity, category, section = question
-            pieces = self._index.pieces(category, section)
-            ranking = _Ranking(self._index, pieces, quantity, len(self._changes))
+            segments = self._index.segments(category, section)
+            ranking = _CandidateRanking(self._index, segments, quantity, len(self._changes))
             self._rankings[question] = ranking
         return ranking
 
@@ -96,22 +104,22 @@ class Offers:
         self._changes.clear()
 
 
-class _Ranking:
-    """The windows that answer one question, of the first `looked` pieces."""
+class _CandidateRanking:
+    """The windows that answer one question, of the first `looked` segments."""
 
-    def __init__(self, index: Index, pieces: Sequence[Piece], quantity: int, seen: int) -> None:
+    def __init__(self, index: Index, segments: Sequence[Segment], quantity: int, seen: int) -> None:
         self._index = index
-        self._pieces = [piece for piece in pieces if piece.high - piece.low >= quantity]
+        self._segments = [segment for segment in segments if segment.high - segment.low >= quantity]
         self._quantity = quantity
         self._in_stretch: dict[int, list[int]] = {}
-        for number, piece in enumerate(self._pieces):
-            self._in_stretch.setdefault(piece.first, []).append(number)
-        self._best: list[Window | None] = []
-        """By piece. What the heap holds besides is out of date."""
-        self._heap: list[tuple[Window, int]] = []
+        for number, segment in enumerate(self._segments):
+            self._in_stretch.setdefault(segment.first, []).append(number)
+        self._best: list[Candidate | None] = []
+        """By segment. What the heap holds besides is out of date."""
+        self._heap: list[tuple[Candidate, int]] = []
         self._seen = seen
 
-    def best(self, taken: bytearray, changes: Sequence[int]) -> Window | None:
+    def best(self, taken: bytearray, changes: Sequence[int]) -> Candidate | None:
         """`changes` are the stretches in which seats changed, ever longer."""
         for stretch in set(changes[self._seen :]):
             for number in self._in_stretch.get(stretch, ()):
@@ -121,23 +129,23 @@ class _Ranking:
         while True:
             top = self._top()
             looked = len(self._best)
-            if looked == len(self._pieces) or (
-                top is not None and not may_beat(self._pieces[looked], top, self._quantity)
+            if looked == len(self._segments) or (
+                top is not None and not may_beat(self._segments[looked], top, self._quantity)
             ):
                 return top
             self._best.append(None)
             self._look(looked, taken)
 
     def _look(self, number: int, taken: bytearray) -> None:
-        window = best_window(self._index, self._pieces[number], taken, self._quantity)
+        window = best_window(self._index, self._segments[number], taken, self._quantity)
         if window != self._best[number]:
             self._best[number] = window
             if window is not None:
                 heappush(self._heap, (window, number))
 
-    def _top(self) -> Window | None:
+    def _top(self) -> Candidate | None:
         heap = self._heap
-        if len(heap) > 2 * len(self._pieces) + 16:
+        if len(heap) > 2 * len(self._segments) + 16:
             heap[:] = [(window, number) for number, window in enumerate(self._best) if window is not None]
             heapify(heap)
         while heap and self._best[heap[0][1]] != heap[0][0]:

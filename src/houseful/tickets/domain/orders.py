@@ -134,14 +134,14 @@ _SOON_MILLIS = 5_000
 _LONGEST_PAUSE_MILLIS = 300_000
 
 
-def moved(order: Order, state: OrderState, **changes: object) -> Order:
+def transition(order: Order, state: OrderState, **changes: object) -> Order:
     """Raises `ValueError` for a transition that the table does not have."""
     if state not in TRANSITIONS[order.state]:
         raise ValueError(f"an order that is {order.state} can't become {state}")
     return msgspec.structs.replace(order, state=state, **changes)
 
 
-def paid(order: Order, payment: PaymentState, **changes: object) -> Order:
+def transition_payment(order: Order, payment: PaymentState, **changes: object) -> Order:
     """Raises `ValueError` for a transition that the table does not have."""
     if payment not in PAYMENT_TRANSITIONS[order.payment]:
         raise ValueError(f"a payment that is {order.payment} can't become {payment}")
@@ -156,7 +156,9 @@ def intent_made(order: Order, intent_id: str, client_secret: str) -> Order:
     """The gateway knows the payment; from now on the deadline is what to look for. One that came after the
     deadline can be paid as late as any other; a cancelled order's is ended.
     """
-    order = paid(order, PaymentState.OPEN, intent_id=intent_id, client_secret=client_secret, looks=0)
+    order = transition_payment(
+        order, PaymentState.OPEN, intent_id=intent_id, client_secret=client_secret, looks=0
+    )
     match order.state:
         case OrderState.AWAITING_PAYMENT:
             return msgspec.structs.replace(order, due=None, look_at=order.expires_at)
@@ -170,32 +172,36 @@ def processing(order: Order, now: Millis) -> Order:
     """The bank takes its time. News that comes late changes nothing."""
     if order.state is not OrderState.AWAITING_PAYMENT or order.payment is not PaymentState.OPEN:
         return order
-    return moved(order, OrderState.PROCESSING, look_at=now + _SOON_MILLIS, detail=None)
+    return transition(order, OrderState.PROCESSING, look_at=now + _SOON_MILLIS, detail=None)
 
 
 def declined(order: Order, detail: str) -> Order:
     if order.payment is not PaymentState.OPEN:
         return order
     if order.state is OrderState.PROCESSING:
-        order = moved(order, OrderState.AWAITING_PAYMENT, look_at=order.expires_at)
+        order = transition(order, OrderState.AWAITING_PAYMENT, look_at=order.expires_at)
     return msgspec.structs.replace(order, detail=detail)
 
 
 def confirmed(order: Order, now: Millis) -> Order:
     """Authorised and the seats are ours: sold. Taking the money is due."""
-    order = paid(order, PaymentState.AUTHORIZED, due=Due.CAPTURE, look_at=now + _SOON_MILLIS, looks=0)
-    return moved(order, OrderState.CONFIRMED, confirmed_at=now, detail=None)
+    order = transition_payment(
+        order, PaymentState.AUTHORIZED, due=Due.CAPTURE, look_at=now + _SOON_MILLIS, looks=0
+    )
+    return transition(order, OrderState.CONFIRMED, confirmed_at=now, detail=None)
 
 
 def confirmed_free(order: Order, now: Millis) -> Order:
     """An order of nothing but free seats needs no payment."""
-    return moved(order, OrderState.CONFIRMED, due=None, look_at=None, confirmed_at=now)
+    return transition(order, OrderState.CONFIRMED, due=None, look_at=None, confirmed_at=now)
 
 
 def returned(order: Order, why: Reason, now: Millis) -> Order:
     """Authorised, but there is nothing to sell: the authorisation is given back."""
-    order = paid(order, PaymentState.AUTHORIZED, due=Due.VOID, look_at=now + _SOON_MILLIS, looks=0)
-    return moved(order, OrderState.REFUNDING, reason=why, detail=in_words(why))
+    order = transition_payment(
+        order, PaymentState.AUTHORIZED, due=Due.VOID, look_at=now + _SOON_MILLIS, looks=0
+    )
+    return transition(order, OrderState.REFUNDING, reason=why, detail=in_words(why))
 
 
 def found_captured(order: Order, now: Millis) -> Order:
@@ -204,40 +210,40 @@ def found_captured(order: Order, now: Millis) -> Order:
     """
     if order.due is not Due.VOID:
         return order
-    return paid(order, PaymentState.CAPTURED, due=Due.REFUND, look_at=now, looks=0)
+    return transition_payment(order, PaymentState.CAPTURED, due=Due.REFUND, look_at=now, looks=0)
 
 
 def intent_ended(order: Order) -> Order:
     """The gateway has ended the intent; no money will come of it."""
-    order = paid(order, PaymentState.CANCELED, due=None, look_at=None)
+    order = transition_payment(order, PaymentState.CANCELED, due=None, look_at=None)
     if order.state in (OrderState.AWAITING_PAYMENT, OrderState.PROCESSING):
-        return moved(order, OrderState.EXPIRED, detail=None)
+        return transition(order, OrderState.EXPIRED, detail=None)
     return order
 
 
-def overdue(order: Order, now: Millis) -> Order:
+def on_deadline(order: Order, now: Millis) -> Order:
     """What becomes of an order whose `look_at` has come and with whose payment there is no news."""
     if order.look_at is None or order.look_at > now or order.due is not None:
         return order
     match order.state:
         case OrderState.AWAITING_PAYMENT:
-            return expired(order, now) if now >= order.expires_at else looked_at(order, now)
+            return expired(order, now) if now >= order.expires_at else postpone(order, now)
         case OrderState.PROCESSING:  # the bank has it in hand: its answer decides, not our clock
-            return looked_at(order, now)
+            return postpone(order, now)
         case OrderState.EXPIRED:
             return msgspec.structs.replace(order, due=Due.CANCEL, looks=0)
         case _:
             raise ValueError(f"an order that is {order.state} has nothing to be looked at for")
 
 
-def lapsed(order: Order, now: Millis) -> Order:
+def expire_unopened(order: Order, now: Millis) -> Order:
     """An order whose payment could not even be opened in time."""
     if (
         order.state is OrderState.AWAITING_PAYMENT
         and order.payment is PaymentState.NONE
         and now >= order.expires_at
     ):
-        return moved(order, OrderState.EXPIRED, detail=None)
+        return transition(order, OrderState.EXPIRED, detail=None)
     return order
 
 
@@ -267,8 +273,8 @@ def expired(order: Order, now: Millis) -> Order:
     """
     order = msgspec.structs.replace(order, detail=None)
     if order.payment is PaymentState.NONE:
-        return moved(order, OrderState.EXPIRED, look_at=now + _SOON_MILLIS)
-    return moved(order, OrderState.EXPIRED, look_at=order.expires_at + LATE_MILLIS, due=None)
+        return transition(order, OrderState.EXPIRED, look_at=now + _SOON_MILLIS)
+    return transition(order, OrderState.EXPIRED, look_at=order.expires_at + LATE_MILLIS, due=None)
 
 
 def cancelled(order: Order, why: Reason, now: Millis) -> Order:
@@ -283,11 +289,11 @@ def cancelled(order: Order, why: Reason, now: Millis) -> Order:
     if paid_for:
         # A capture may be on its way; it is settled first and refunded then.
         due = Due.REFUND if order.payment is PaymentState.CAPTURED else Due.CAPTURE
-        return moved(order, OrderState.REFUNDING, due=due, look_at=now + _SOON_MILLIS, looks=0)
+        return transition(order, OrderState.REFUNDING, due=due, look_at=now + _SOON_MILLIS, looks=0)
     if order.state is OrderState.CONFIRMED:  # it was free
-        return moved(moved(order, OrderState.REFUNDING), OrderState.REFUNDED, look_at=None)
+        return transition(transition(order, OrderState.REFUNDING), OrderState.REFUNDED, look_at=None)
     due = Due.CREATE if order.payment is PaymentState.NONE else Due.CANCEL
-    return moved(order, OrderState.CANCELLED, due=due, look_at=now + _SOON_MILLIS, looks=0)
+    return transition(order, OrderState.CANCELLED, due=due, look_at=now + _SOON_MILLIS, looks=0)
 
 
 def settled(order: Order, done: Due, now: Millis) -> Order:
@@ -296,16 +302,16 @@ def settled(order: Order, done: Due, now: Millis) -> Order:
         return order
     match done:
         case Due.CAPTURE:
-            order = paid(order, PaymentState.CAPTURED, due=None, look_at=None, looks=0)
+            order = transition_payment(order, PaymentState.CAPTURED, due=None, look_at=None, looks=0)
             if order.state is OrderState.REFUNDING:
                 return msgspec.structs.replace(order, due=Due.REFUND, look_at=now)
             return order
         case Due.VOID:
-            return _given_back(paid(order, PaymentState.VOIDED, due=None, look_at=None))
+            return _given_back(transition_payment(order, PaymentState.VOIDED, due=None, look_at=None))
         case Due.REFUND:
-            return _given_back(paid(order, PaymentState.REFUNDED, due=None, look_at=None))
+            return _given_back(transition_payment(order, PaymentState.REFUNDED, due=None, look_at=None))
         case Due.CANCEL:
-            return paid(order, PaymentState.CANCELED, due=None, look_at=None)
+            return transition_payment(order, PaymentState.CANCELED, due=None, look_at=None)
         case Due.CREATE:
             raise ValueError("an intent that was made is told with intent_made")
 
@@ -313,10 +319,10 @@ def settled(order: Order, done: Due, now: Millis) -> Order:
 def _given_back(order: Order) -> Order:
     """An order of an older version does not say why."""
     detail = order.detail if order.reason is None else in_words(order.reason, Money.BACK)
-    return moved(order, OrderState.REFUNDED, detail=detail)
+    return transition(order, OrderState.REFUNDED, detail=detail)
 
 
-def looked_at(order: Order, now: Millis) -> Order:
+def postpone(order: Order, now: Millis) -> Order:
     """Nothing is known yet: look again later, and later each time."""
     pause = min(_SOON_MILLIS * 2**order.looks, _LONGEST_PAUSE_MILLIS)
     return msgspec.structs.replace(order, look_at=now + pause, looks=min(order.looks + 1, 16))

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.tickets.domain.tickets import Ticket, TicketState, moved
+from houseful.tickets.domain.tickets import Ticket, TicketState, transition
 
 Clock = Literal["right", "ahead", "behind"]
 """How the scanner's clock was, as far as a scan tells."""
@@ -106,5 +106,5 @@ def admit(
         case TicketState.USED:
             return Verdict.ALREADY_USED, ticket
         case TicketState.VALID:
-            used = moved(ticket, TicketState.USED, used_at=scanned_at, gate=gate, scan_id=scan_id)
+            used = transition(ticket, TicketState.USED, used_at=scanned_at, gate=gate, scan_id=scan_id)
             return Verdict.ADMITTED, used

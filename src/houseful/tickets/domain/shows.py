@@ -90,7 +90,7 @@ def changed(show: Show, message: EventChanged) -> Show:
     )
 
 
-def moved(show: Show, state: ShowState, **changes: object) -> Show:
+def transition(show: Show, state: ShowState, **changes: object) -> Show:
     """Raises `ValueError` for a transition that the table does not have."""
     if state not in TRANSITIONS[show.state]:
         raise ValueError(f"a show that is {show.state} can't become {state}")

@@ -59,7 +59,7 @@ def issued(id: str, event_id: str, order_id: str, user_id: str, ordinal: int) ->
     )
 
 
-def moved(ticket: Ticket, state: TicketState, **changes: object) -> Ticket:
+def transition(ticket: Ticket, state: TicketState, **changes: object) -> Ticket:
     """Raises `ValueError` for a transition that the table does not have."""
     if state not in TRANSITIONS[ticket.state]:
         raise ValueError(f"a ticket that is {ticket.state} can't become {state}")
@@ -69,4 +69,4 @@ def moved(ticket: Ticket, state: TicketState, **changes: object) -> Ticket:
 def refunded(ticket: Ticket) -> Ticket:
     if ticket.state is TicketState.REFUNDED:
         return ticket
-    return moved(ticket, TicketState.REFUNDED, seat_key=None)
+    return transition(ticket, TicketState.REFUNDED, seat_key=None)

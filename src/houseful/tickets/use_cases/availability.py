@@ -249,7 +249,7 @@ class Availability:
         """These blocks have changed. In this process it counts at once; the others are told with the next
         tick.
         """
-        self.look_again(event_id, indexes)
+        self.mark_dirty(event_id, indexes)
         self._untold.setdefault(event_id, set()).update(indexes)
 
     async def _tell_others(self) -> None:
@@ -260,7 +260,7 @@ class Availability:
                 with contextlib.suppress(Unavailable):  # others look again by themselves
                     await self._coordination.publish(CHANNEL, signal.encode())
 
-    def look_again(self, event_id: str, indexes: Iterable[int]) -> None:
+    def mark_dirty(self, event_id: str, indexes: Iterable[int]) -> None:
         """These blocks may be other than they are shown: somebody else's word of it comes late or never."""
         view = self._views.get(event_id)
         if view is not None:
@@ -320,7 +320,7 @@ class Availability:
             async for signal in signals:
                 origin, event_id, indexes = signal.decode().split(" ")
                 if origin != self._origin:
-                    self.look_again(event_id, map(int, indexes.split(",")))
+                    self.mark_dirty(event_id, map(int, indexes.split(",")))
 
     async def watch(
         self, event_id: str, layout: Layout, last_id: str | None

@@ -1,4 +1,4 @@
-"""The gate: each ticket admits once, and a scan always gets the answer that it got first."""
+"""Check-in: a ticket admits once, and a repeated scan gets its first response."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar

@@ -64,7 +64,7 @@ class Holding:
         try:
             return await self._hold(user_id, event_id, layout, ordinals, context, "seats")
         except SeatsTaken as error:
-            self._availability.look_again(event_id, by_block(layout, error.ordinals))
+            self._availability.mark_dirty(event_id, by_block(layout, error.ordinals))
             raise await unavailable_seats.refused(self._store, user_id, layout, error) from error
 
     async def hold_best(
@@ -101,7 +101,7 @@ class Holding:
             except _Busy:
                 busy = True
             except SeatsTaken:
-                self._availability.look_again(event_id, by_block(layout, chosen))
+                self._availability.mark_dirty(event_id, by_block(layout, chosen))
             finally:
                 view.close(chosen)
             if busy:
@@ -196,9 +196,9 @@ class Holding:
         id = quota_id(hold.event_id, hold.user_id)
         quota = await tx.get(HoldQuota, id)
         if quota is None:
-            tx.insert(holds.counted(HoldQuota(id=id, user_id=hold.user_id), hold, now))
+            tx.insert(holds.add_to_quota(HoldQuota(id=id, user_id=hold.user_id), hold, now))
         else:
-            tx.put(holds.counted(quota, hold, now))
+            tx.put(holds.add_to_quota(quota, hold, now))
 
     async def first_or_next(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """A buyer's first two holds of an event may both try to begin the quota; the later one then finds
@@ -230,7 +230,7 @@ class Holding:
         lost.own_holds = holds.hold_ids(await self._store.get(HoldQuota, quota_id(event_id, user_id)))
         return lost
 
-    async def hold(self, user_id: str, hold_id: str) -> schemas.HoldView:
+    async def get_hold(self, user_id: str, hold_id: str) -> schemas.HoldView:
         hold = await self._store.get(Hold, hold_id)
         if hold is None or hold.user_id != user_id:
             raise not_found("hold")
@@ -260,7 +260,7 @@ class Holding:
             if hold.state is HoldState.ORDERED:
                 raise already_ordered(hold)
             if hold.state is HoldState.ACTIVE:
-                tx.put(holds.moved(hold, HoldState.RELEASED))
+                tx.put(holds.transition(hold, HoldState.RELEASED))
                 await self.free(tx, hold.event_id, hold.user_id, hold.seats, hold.id, hold.id)
             return hold
 
@@ -283,7 +283,7 @@ class Holding:
                 tx.put(freed)
         quota = await tx.get(HoldQuota, quota_id(event_id, user_id))
         if quota is not None and any(one.hold_id == hold_id for one in quota.running):
-            tx.put(holds.uncounted(quota, hold_id))
+            tx.put(holds.remove_from_quota(quota, hold_id))
 
     async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
         """Whoever shows these seats looks at them again."""

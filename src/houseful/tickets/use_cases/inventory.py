@@ -130,7 +130,7 @@ class Inventory:
         show = await tx.get(Show, message.event_id)
         now = self._clock.now()
         if show is not None and show.state is not ShowState.CANCELLED:
-            tx.put(shows.moved(show, ShowState.CANCELLED, cancelled_at=now, look_at=now))
+            tx.put(shows.transition(show, ShowState.CANCELLED, cancelled_at=now, look_at=now))
 
     async def generate_due(self) -> None:
         """Bring every show forward whose generation is due; each from where it was left."""
@@ -199,7 +199,7 @@ class Inventory:
             if current.state is not ShowState.GENERATING:
                 return
             if complete:
-                tx.put(shows.moved(current, ShowState.READY, look_at=None))
+                tx.put(shows.transition(current, ShowState.READY, look_at=None))
                 tx.insert_or_ignore(Sales(id=show.id, blocked=0))
                 tx.send(InventoryReady(event_id=show.id, seats_total=show.seats_total))
             else:
@@ -227,7 +227,7 @@ class Inventory:
         async def work(tx: Transaction) -> None:
             show = await self._expect(tx, event_id)
             if show.state is ShowState.GENERATING:
-                tx.put(shows.moved(show, ShowState.FAILED, detail=detail, look_at=None))
+                tx.put(shows.transition(show, ShowState.FAILED, detail=detail, look_at=None))
                 tx.send(InventoryFailed(event_id=event_id, detail=detail))
 
         await self._store.transact(work)

@@ -1,4 +1,4 @@
-"""LayoutCache: seating plans fetched once, kept, and compiled for this process."""
+"""The layout cache: seating plans are fetched once, stored, and compiled once in each process."""
 
 import asyncio
 from collections import OrderedDict

@@ -1,5 +1,4 @@
-"""What is told about an order: to others that there is something new to see, to the settlement of this
-process that something is due."""
+"""Order notifications: changes are published to watchers; due work is expedited in this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,7 +17,7 @@ class OrderNotifications:
         self._coordination = coordination
         self._due: asyncio.Queue[str] = asyncio.Queue(_QUEUE)
 
-    def hurry(self, order: Order) -> None:
+    def expedite(self, order: Order) -> None:
         """Do what is due without waiting for the reconciler to come by."""
         if order.due is not None and not self._due.full():
             self._due.put_nowait(order.id)

@@ -80,7 +80,7 @@ class Ordering:
 
         placed, view = await self._store.transact(work)
         await self._holding.tell(order.event_id, order.ordinals)
-        self._notifications.hurry(placed)
+        self._notifications.expedite(placed)
         return view
 
     async def _place(
@@ -102,7 +102,7 @@ class Ordering:
             raise hold_expired()
         show = check_on_sale(await tx.get(Show, hold.event_id), now)
         order = self._new_order(hold, show, await self._inventory.layout(show.id), name, email, context, now)
-        hold = holds.moved(hold, HoldState.ORDERED, order_id=order.id, until=order.expires_at)
+        hold = holds.transition(hold, HoldState.ORDERED, order_id=order.id, until=order.expires_at)
         await self._extend(tx, hold)
         await self._holding.count(tx, hold, now)
         tx.put(hold)
@@ -181,7 +181,7 @@ class Ordering:
             tx.insert(issued(self._ids.new("tkt"), order.event_id, order.id, order.user_id, ordinal))
         quota = await tx.get(HoldQuota, quota_id(order.event_id, order.user_id))
         if quota is not None:
-            tx.put(holds.uncounted(quota, order.hold_id))
+            tx.put(holds.remove_from_quota(quota, order.hold_id))
         tx.send(orders.confirmation(order, now))
 
     async def own_order(self, user_id: str, order_id: str) -> Order:
@@ -232,7 +232,7 @@ class Ordering:
         cancelled, view = await self._store.transact(work)
         await self._holding.tell(order.event_id, order.ordinals)
         await self._notifications.changed(order_id)
-        self._notifications.hurry(cancelled)
+        self._notifications.expedite(cancelled)
         return view
 
     async def take_back(self, tx: Transaction, order_id: str, show: Show, *, by_buyer: bool) -> Order:

@@ -1,8 +1,8 @@
-"""PaymentReconciliation: what the payment gateway says, what has to be asked of it, and every deadline.
+"""Payment reconciliation: reports of the payment gateway, requests to it, and every deadline.
 
-Three things bring news of a payment: a webhook, the answer to something asked, a poll. All go through
-`learn`, which gives the same result in any order and however often. Nothing open is without a `look_at`, so
-whoever dies, the reconciler comes by.
+A payment's status arrives by a webhook, in the response to a request, or by a poll. Each goes through
+`apply_payment_status`: the result is the same in any order and after any repetition. Every open order has a
+`look_at`; the reconciler polls it then, even after the process that changed it has died.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class PaymentReconciliation:
         if order is not None:
             await self._tell(order)
 
-    async def learn(self, order_id: str, intent: PaymentIntent) -> None:
+    async def apply_payment_status(self, order_id: str, intent: PaymentIntent) -> None:
         order = await self._store.transact(lambda tx: self._learn(tx, order_id, intent, None))
         if order is not None:
             await self._tell(order)
@@ -100,7 +100,7 @@ class PaymentReconciliation:
                 and order.look_at is not None
             ):
                 with suppress(Transient):
-                    await self.learn(order.id, await self._gateway.intent(order.intent_id))
+                    await self.apply_payment_status(order.id, await self._gateway.intent(order.intent_id))
                     asked = True
         return asked
 
@@ -156,7 +156,7 @@ class PaymentReconciliation:
         """
         await self._holding.tell(order.event_id, order.ordinals)
         await self._notifications.changed(order.id)
-        self._notifications.hurry(order)
+        self._notifications.expedite(order)
 
     # What is due
 
@@ -203,7 +203,7 @@ class PaymentReconciliation:
         if order is None:
             return
         if order.due is not None:
-            await self._change(order_id, lambda order: orders.lapsed(order, self._clock.now()))
+            await self._change(order_id, lambda order: orders.expire_unopened(order, self._clock.now()))
             await self._ask(order, order.due)
         elif order.look_at is not None and order.look_at <= self._clock.now():
             await self._deadline(order)
@@ -246,14 +246,14 @@ class PaymentReconciliation:
         log.error(
             "the gateway refuses", extra={"order_id": order.id, "due": str(due), "refusal": str(refusal)}
         )
-        await self.learn(order.id, intent)
+        await self.apply_payment_status(order.id, intent)
         await self._look_later(order.id)
 
     async def _deadline(self, order: Order) -> None:
         """Nothing is due but the time has come: first ask whether it was paid and the webhook never came."""
         if order.intent_id is not None and order.payment is PaymentState.OPEN:
-            await self.learn(order.id, await self._gateway.intent(order.intent_id))
-        await self._change(order.id, lambda order: orders.overdue(order, self._clock.now()))
+            await self.apply_payment_status(order.id, await self._gateway.intent(order.intent_id))
+        await self._change(order.id, lambda order: orders.on_deadline(order, self._clock.now()))
 
     async def _change(self, order_id: str, change: Callable[[Order], Order]) -> None:
         async def work(tx: Transaction) -> Order | None:
@@ -275,7 +275,7 @@ class PaymentReconciliation:
             async with self._store.begin() as tx:
                 order = await tx.get(Order, order_id)
                 if order is not None and order.look_at is not None:
-                    tx.put(orders.looked_at(order, self._clock.now()))
+                    tx.put(orders.postpone(order, self._clock.now()))
         except Conflict:
             pass  # somebody else is at it
 
