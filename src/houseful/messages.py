@@ -6,6 +6,7 @@ is a new version. The golden files in `tests/golden/` hold what older installati
 bus.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -51,7 +52,7 @@ class EventPublished(Message, frozen=True, kw_only=True):
     refundable_until: int | None
     plan_hash: str
     seats_total: int
-    prices: dict[str, int]
+    prices: Mapping[str, int]
     ends_at: int | None = None
 
 

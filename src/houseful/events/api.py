@@ -4,6 +4,7 @@ Lengths and ranges are documented here and checked by the domain, so that one an
 wrong: with the fields, the prices and the plan.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -148,7 +149,7 @@ class EventView(View, frozen=True, kw_only=True):
     refundable_until: str | None
     state: domain.State
     organizer_id: str
-    prices: dict[str, int]
+    prices: Mapping[str, int]
     areas: list[AreaView]
     plan_name: str
     plan_hash: str

@@ -74,7 +74,7 @@ class Event(Document, frozen=True, kw_only=True):
     hold_seconds: int
     max_seats_per_order: int
     refundable_until: Millis | None = None
-    prices: dict[str, int]
+    prices: Mapping[str, int]
     areas: tuple[StandingArea, ...] = ()
     hall: Hall
     sold_out: bool = False

@@ -42,7 +42,7 @@ class Block(Document, frozen=True, kw_only=True):
     event_id: str
     first: int
     count: int
-    claims: dict[int, Claim] = {}
+    claims: Mapping[int, Claim] = {}
 
     @property
     def blocked(self) -> int:

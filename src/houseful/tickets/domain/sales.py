@@ -1,5 +1,6 @@
 """Sales figures of an event: a fold of what was confirmed and refunded, in any order of orders."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -31,8 +32,8 @@ class Sales(Document, frozen=True, kw_only=True):
     orders: int = 0
     gross_minor: int = 0
     refunded_minor: int = 0
-    by_category: dict[str, Tally] = {}
-    per_minute: dict[int, Tally] = {}
+    by_category: Mapping[str, Tally] = {}
+    per_minute: Mapping[int, Tally] = {}
     sold_out: bool = False
     blocked: int | None = None
 

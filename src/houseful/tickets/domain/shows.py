@@ -1,5 +1,6 @@
 """A show: the ticket service's own copy of a published event, and how far its inventory has come."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -49,7 +50,7 @@ class Show(Document, frozen=True, kw_only=True):
     refundable_until: Millis | None
     plan_hash: str
     seats_total: int
-    prices: dict[str, int]
+    prices: Mapping[str, int]
     state: ShowState = ShowState.GENERATING
     generated: int = 0
     next_block: int = 0
