@@ -3,7 +3,6 @@
 Each function returns `(plan, areas, prices)`: a seating plan in pretix's JSON format as plain dicts, standing
 areas, and a suggested price in minor units for every category. The number of seats and standing places is
 exactly the requested one. The same number always gives the same venue, down to the seat_guids.
-
 One metre is 40 units: a seat is half a metre wide, a pitch 105 metres long.
 """
 
