@@ -9,7 +9,15 @@ from pathlib import Path
 
 SUITES: dict[str, tuple[str, str]] = {
     "test_sqlite_store": ("Store", "sqlite"),
+    "test_sqlite_overlay": ("Store", "sqlite"),
+    "test_sqlite_cache": ("Store", "sqlite"),
+    "test_sqlite_processes": ("Store", "sqlite"),
+    "test_sqlite_schema": ("Store", "sqlite"),
     "test_mongo_store": ("Store", "mongo"),
+    "test_mongo_batches": ("Store", "mongo"),
+    "test_mongo_rivals": ("Store", "mongo"),
+    "test_mongo_collections": ("Store", "mongo"),
+    "test_mongo_replica_sets": ("Store", "mongo"),
     "test_mongo_abandoned": ("Store", "mongo"),
     "test_mongo_tools": ("Store", "mongo"),
     "test_mongo_doctor": ("Store", "mongo"),

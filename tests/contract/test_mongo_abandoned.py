@@ -16,7 +16,7 @@ from houseful.adapters.mongodb.tuning import MongoTuning
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
 from tests.contract.mongo_engine import mongo_database, mongo_url
-from tests.contract.store_contract import DOCUMENTS, Account, add, add_one, insist, need
+from tests.contract.store_documents import DOCUMENTS, Account, add, add_one, insist, need
 
 __all__ = ["mongo_database", "mongo_url"]
 

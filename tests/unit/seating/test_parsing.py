@@ -1,63 +1,28 @@
-"""The seating plan: what is refused, in which words, and that nothing else ever comes out of the parser."""
+"""The seating plan: what is refused, and in which words."""
 
-import copy
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from houseful.seating import parsing as plans
-from houseful.seating.parsing import Plan, PlanError, StandingArea, check_prices, parse_plan, plan_from_obj
-from houseful.tools.sample_venues import arena, theatre
-
-Json = dict[str, Any]
-
-SPORTS_HALL = Path(__file__).parents[4] / "shared" / "data" / "plans" / "sportshall.json"
-
-
-def _hall() -> Json:
-    """A real hall where its file is at hand, else one of our own."""
-    if SPORTS_HALL.exists():
-        return dict(json.loads(SPORTS_HALL.read_bytes()))
-    return theatre(900)[0]
-
-
-HALL = _hall()
-
-
-def fresh() -> Json:
-    return copy.deepcopy(HALL)
-
-
-def errors_of(obj: object) -> dict[str, str]:
-    with pytest.raises(PlanError) as caught:
-        plan_from_obj(obj)
-    return caught.value.errors
-
-
-def zone(plan: Json, index: int = 0) -> Json:
-    return dict.__getitem__(plan, "zones")[index]  # type: ignore[no-any-return]
-
-
-def row(plan: Json, index: int = 1) -> Json:
-    return zone(plan)["rows"][index]  # type: ignore[no-any-return]
-
-
-def seat(plan: Json, index: int = 2) -> Json:
-    return row(plan)["seats"][index]  # type: ignore[no-any-return]
-
+from houseful.seating.parsing import PlanError, parse_plan, plan_from_obj
+from tests.unit.seating.sample_plan import HALL, Json, errors_of, fresh, row, seat, zone
 
 ZONE = f"plan.zones[{zone(HALL)['name']}]"
+
+
 ROW = f"{ZONE}.rows[{row(HALL)['row_number']}]"
+
+
 SEAT = f"{ROW}.seats[{seat(HALL)['seat_number']}]"
+
 
 # What is broken: (how, where it must be reported, what the message must say).
 Broken = tuple[Callable[[Json], Any], str, str]
+
+
 BROKEN: dict[str, Broken] = {
     "no name": (lambda p: p.pop("name"), "plan.name", "missing"),
     "name is no text": (lambda p: p.update(name=None), "plan.name", "not null"),
@@ -278,228 +243,3 @@ def test_a_zone_for_shapes_needs_no_name() -> None:
         {"name": "", "position": {"x": 0, "y": 0}, "rows": []},
     ]
     assert len(plan_from_obj(plan).zones) == len(HALL["zones"]) + 2
-
-
-def _values() -> st.SearchStrategy[Any]:
-    keys = st.sampled_from(
-        [
-            "name",
-            "zones",
-            "rows",
-            "seats",
-            "categories",
-            "position",
-            "x",
-            "y",
-            "row_number",
-            "areas",
-            "text",
-            "color",
-        ]
-    )
-    leaves = (
-        st.none()
-        | st.booleans()
-        | st.integers(-(10**400), 10**400)
-        | st.floats(width=64)
-        | st.text(st.characters(exclude_categories=()), max_size=5)
-        | st.just(10**400)
-    )
-    return st.recursive(
-        leaves,
-        lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(keys | st.text(max_size=3), inner, max_size=5)
-        ),
-    )
-
-
-def _small() -> Json:
-    return theatre(50)[0] | {"zones": [*theatre(200)[0]["zones"][1:], *arena(500)[0]["zones"][-1:]]}
-
-
-SMALL = _small() | {"categories": theatre(200)[0]["categories"]}
-
-
-@settings(max_examples=300)
-@given(data=st.data(), value=_values())
-def test_a_plan_with_anything_anywhere_is_read_or_refused(data: st.DataObject, value: Any) -> None:
-    """Replaces, adds or removes one value at a random place; both ways in must give the same answer."""
-    broken = copy.deepcopy(SMALL)
-    at: Any = broken
-    while True:
-        key: Any = data.draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
-        if not isinstance(at[key], dict | list) or not at[key] or data.draw(st.integers(0, 3)) == 0:
-            break
-        at = at[key]
-    action = data.draw(st.sampled_from(["replace", "remove", "add"]))
-    if action == "replace":
-        at[key] = value
-    elif action == "remove":
-        del at[key]
-    elif isinstance(at, dict):
-        at[data.draw(st.text(max_size=4))] = value
-    else:
-        at.append(value)
-    answer = _answer(lambda: plan_from_obj(broken))
-    if isinstance(answer, dict):
-        assert answer
-        assert all(place.isprintable() and message.isprintable() for place, message in answer.items())
-    try:
-        raw = json.dumps(broken).encode()
-        msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, ValueError):
-        return  # JSON has no such value
-    assert _answer(lambda: parse_plan(raw)) == answer
-
-
-def _answer(read: Callable[[], Plan]) -> Plan | dict[str, str]:
-    try:
-        return read()
-    except PlanError as error:
-        return error.errors
-
-
-@given(_values())
-def test_any_json_is_refused_or_read(value: Any) -> None:
-    with pytest.raises(PlanError):
-        plan_from_obj(value)
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_are_refused(raw: bytes) -> None:
-    with pytest.raises(PlanError):
-        parse_plan(raw)
-
-
-# -----------------------------------------------------------------------------------------------------------
-# Prices and standing areas.
-
-FLOOR = StandingArea(
-    zone=zone(HALL)["name"], name="Floor", category=HALL["categories"][0]["name"], capacity=10
-)
-PRICES = {category["name"]: 1000 for category in HALL["categories"]}
-
-
-def test_good_prices_and_areas_have_no_errors() -> None:
-    assert check_prices(plan_from_obj(HALL), PRICES, [FLOOR]) == {}
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"nowhere": 1}, "no category"),
-        ({FLOOR.category: -1}, "between 0 and"),
-        ({FLOOR.category: 10**9 + 1}, "between 0 and"),
-        ({FLOOR.category: True}, "whole number"),
-        ({FLOOR.category: 1.5}, "whole number"),
-        ({FLOOR.category: None}, "whole number"),
-    ],
-)
-def test_a_bad_price_is_reported(change: dict[str, Any], words: str) -> None:
-    errors = check_prices(plan_from_obj(HALL), PRICES | change, [])
-    assert list(errors) == [f"prices[{next(iter(change))}]"]
-    assert words in next(iter(errors.values()))
-
-
-def test_a_used_category_needs_a_price_and_an_unused_one_does_not() -> None:
-    obj = fresh()
-    obj["categories"].append({"name": "Spare"})
-    plan = plan_from_obj(obj)
-    assert check_prices(plan, PRICES, []) == {}
-    spare = msgspec.structs.replace(FLOOR, category="Spare")
-    assert list(check_prices(plan, PRICES, [spare])) == ["prices[Spare]"]
-    assert len(check_prices(plan, {}, [])) == len(
-        {s["category"] for z in HALL["zones"] for r in z["rows"] for s in r["seats"]}
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "place"),
-    [
-        ({"zone": "nowhere"}, "areas[Floor].zone"),
-        ({"category": "nothing"}, "areas[Floor].category"),
-        ({"capacity": 0}, "areas[Floor].capacity"),
-        ({"capacity": 100_001}, "areas[Floor].capacity"),
-        ({"capacity": True}, "areas[Floor].capacity"),
-        ({"name": " "}, "areas[#1].name"),
-        ({"name": "a\x00"}, "areas[a?].name"),
-    ],
-)
-def test_a_bad_standing_area_is_reported(change: dict[str, Any], place: str) -> None:
-    errors = check_prices(plan_from_obj(HALL), PRICES, [msgspec.structs.replace(FLOOR, **change)])
-    assert list(errors) == [place]
-
-
-def test_two_areas_of_one_name_in_a_zone_are_refused() -> None:
-    plan = plan_from_obj(HALL)
-    assert list(check_prices(plan, PRICES, [FLOOR, FLOOR])) == ["areas[#2].name"]
-    elsewhere = msgspec.structs.replace(FLOOR, zone=zone(HALL, 1)["name"])
-    assert check_prices(plan, PRICES, [FLOOR, elsewhere]) == {}
-
-
-def test_a_plan_without_seats_needs_a_standing_area() -> None:
-    obj = fresh()
-    for one in obj["zones"]:
-        one["rows"] = []
-    plan = plan_from_obj(obj)
-    assert "no seats" in check_prices(plan, PRICES, [])["plan.zones"]
-    assert check_prices(plan, PRICES, [FLOOR]) == {}
-
-
-def test_seats_and_places_together_have_a_limit() -> None:
-    areas = [msgspec.structs.replace(FLOOR, name=name, capacity=100_000) for name in "ab"]
-    assert list(check_prices(plan_from_obj(HALL), PRICES, areas)) == ["areas"]
-
-
-# -----------------------------------------------------------------------------------------------------------
-# Storage.
-
-
-def test_what_is_packed_comes_out_equal() -> None:
-    plan = plan_from_obj(HALL)
-    packed = plans.pack(plan, [FLOOR])
-    assert plans.unpack(packed) == (plan, (FLOOR,))
-    assert len(packed) < len(json.dumps(HALL)) / 5
-    assert parse_plan(msgspec.json.encode(plan)) == plan
-
-
-def test_equal_plans_have_equal_hashes() -> None:
-    """Whether defaults are written out, and whatever strings and numbers are the same objects."""
-    short, long = fresh(), fresh()
-    zone(short)["areas"] = [
-        {"position": {"x": 0, "y": 0}, "width": 10, "height": 20, "text": {"text": "Bar"}}
-    ]
-    zone(long)["areas"] = [
-        {
-            "position": {"x": -0.0, "y": 0.0},
-            "shape": "rectangle",
-            "width": 10.0,
-            "height": 20,
-            "rotation": 0,
-            "color": "",
-            "text": {"text": "Bar", "color": "", "size": None},
-        }
-    ]
-    zone(short)["position"]["y"] = zone(long)["position"]["y"] = 0
-    plans_read = [plan_from_obj(short), plan_from_obj(long), parse_plan(json.dumps(long).encode())]
-    plans_read += [plans.unpack(plans.pack(plan, []))[0] for plan in plans_read]
-    plans_read += [parse_plan(msgspec.json.encode(plan)) for plan in plans_read]
-    assert all(plan == plans_read[0] for plan in plans_read)
-    assert len({plans.plan_hash(plan, []) for plan in plans_read}) == 1
-
-
-def test_the_hash_is_of_the_content_alone() -> None:
-    plan = plan_from_obj(HALL)
-    same = json.loads(json.dumps(HALL, indent=3, sort_keys=True))
-    seat(same)["position"]["x"] = float(seat(same)["position"]["x"])
-    seat(same)["uuid"] = "another"
-    digest = plans.plan_hash(plan, [FLOOR])
-    assert plans.plan_hash(plan_from_obj(same), (FLOOR,)) == digest
-    assert len(digest) == 64
-    seat(same)["position"]["x"] += 1
-    others = [
-        (plan_from_obj(same), [FLOOR]),
-        (plan, []),
-        (plan, [msgspec.structs.replace(FLOOR, capacity=11)]),
-    ]
-    assert digest not in {plans.plan_hash(*other) for other in others}
