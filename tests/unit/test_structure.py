@@ -14,19 +14,6 @@ ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 GENERATED = {ROOT / "web/src/api/schema.d.ts"}
 
-NOT_YET_SPLIT: frozenset[str] = frozenset(
-    {
-        "src/houseful/events/domain.py",
-        "src/houseful/tickets/api.py",
-        "src/houseful/tickets/schemas.py",
-        "src/houseful/tools/sample_venues.py",
-        "src/houseful/users/service.py",
-        "tests/unit/adapters/test_uvicorn_server.py",
-        "tests/unit/messaging/test_delivery.py",
-    }
-)
-"""Files that are still too long. None is added."""
-
 
 @cache
 def sources(folder: str) -> tuple[Path, ...]:
@@ -45,8 +32,7 @@ def test_no_file_is_long() -> None:
     }
     assert len(lengths) > 500, "the folders are where this test looks"
     long = {file for file, lines in lengths.items() if lines > MOST_LINES}
-    assert long - NOT_YET_SPLIT == set(), f"split them along what they are about (at most {MOST_LINES} lines)"
-    assert NOT_YET_SPLIT - long == set(), "these are short now: take them off the list"
+    assert long == set(), f"split them along what they are about (at most {MOST_LINES} lines)"
 
 
 @pytest.mark.parametrize("retired", RETIRED, ids=lambda retired: retired.name)

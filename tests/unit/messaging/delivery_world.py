@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.sqlite.bus import LocalBus
@@ -18,6 +19,8 @@ from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Bus, Delivery, Envelope, Subscription, Transaction
 from houseful.messages import EventChanged, InventoryReady, Message
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
+
+Handlers = dict[type[Message], Handler]
 
 
 class HastyClock(ManualClock):
@@ -244,3 +247,17 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(30):
         while not await condition():  # noqa: ASYNC110 - a store has no event for it
             await asyncio.sleep(0.001)
+
+
+def figure(name: str, service: str = "tickets", **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"houseful_{name}", {"service": service, **labels}) or 0
+
+
+class NoCoordination:
+    """Coordination that is down."""
+
+    def release(self, names: Sequence[str], owner: str) -> None:
+        """Lost."""
+
+    def __getattr__(self, name: str) -> object:
+        raise Unavailable("no coordination")
