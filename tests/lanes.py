@@ -12,7 +12,7 @@ import pytest
 
 ENGINE_FIXTURES = frozenset({"mongo_url", "kafka_servers", "redis_url", "own_redis", "engines", "stands"})
 ENGINE_MODULES = ("test_kafka_", "test_mongo_", "test_redis_")
-PLATFORM_FIXTURES = frozenset({"live", "open_site", "topology", "world", "front", "box_office"})
+PLATFORM_FIXTURES = frozenset({"live", "open_site", "topology", "front", "box_office"})
 PLATFORM_FOLDERS = frozenset({"browser", "chaos", "clients", "compatibility", "system"})
 
 TOGETHER_KEPT = frozenset({"test_outside_client.py"})

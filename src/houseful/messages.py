@@ -146,8 +146,8 @@ class OrderRefunded(Message, frozen=True, kw_only=True):
 
 
 class PaymentReturned(Message, frozen=True, kw_only=True):
-    """A payment could not be taken and was given back, for this reason (`tickets.domain.returns`). Sent by
-    tickets; tickets itself tells the buyer.
+    """A payment could not be taken and was given back, for this reason (`tickets.domain.refund_reasons`).
+    Sent by tickets; tickets itself tells the buyer.
     """
 
     sender = "tickets"
