@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,15 +11,6 @@ from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS
 from houseful.webapi.problems import ProblemError, problem
 from houseful.webapi.responses import Response
 from tests.unit.adapters.running_server import PATIENCE_SECONDS, Running, Server, app
-
-
-@pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    for name in ("HEAD_SECONDS", "BODY_SECONDS", "READER_SECONDS"):
-        monkeypatch.setattr(uvicorn_server, name, 0.3)
-    monkeypatch.setattr(uvicorn_server, "_LOOK_SECONDS", 0.05)
-    async with Running(app) as server:
-        yield server
 
 
 async def refusing(scope: Any, receive: Any, send: Any) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,15 +13,6 @@ from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import JoinedWrites, PortTaken, listen
 from houseful.webapi.responses import Response
 from tests.unit.adapters.running_server import PATIENCE_SECONDS, Running, Server, app
-
-
-@pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    for name in ("HEAD_SECONDS", "BODY_SECONDS", "READER_SECONDS"):
-        monkeypatch.setattr(uvicorn_server, name, 0.3)
-    monkeypatch.setattr(uvicorn_server, "_LOOK_SECONDS", 0.05)
-    async with Running(app) as server:
-        yield server
 
 
 async def test_a_request_is_no_work_for_the_collector() -> None:
