@@ -9,6 +9,7 @@ import pytest
 from yarl import URL
 
 from houseful.adapters.http.proxy import ServiceProxy
+from houseful.adapters.http.upstreams import Upstream
 from houseful.kernel.clock import ManualClock
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.responses import AbortConnection
@@ -155,7 +156,70 @@ async def test_who_is_not_let_in_in_time_does_not_close_a_copy_that_answers_othe
     assert (await Client().asks(proxy)).status == 200
     for _ in range(3):  # nobody has been answered since these came
         assert (await Client("POST", "/late", body=b"x").asks(proxy)).status == 503
+    assert (await Client("POST", body=b"x").asks(proxy)).status == 503
+
+
+async def test_one_request_at_a_time_tries_the_last_instance_that_was_silent(
+    copies: list[Service], proxy: ServiceProxy
+) -> None:
+    silent, other = copies
+    await other.stop()
+    silent.handle = cut_it
+    for _ in range(3):
+        with suppress(AbortConnection):
+            await Client("POST", body=b"x").asks(proxy)
+    seen, go_on = len(silent.paths), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await echo(scope, receive, send)
+
+    silent.handle = slow
+    assert (await Client("POST", body=b"x").asks(proxy)).status == 503, "it might be done twice"
+    trial = asyncio.create_task(Client().asks(proxy))
+    await until(lambda: len(silent.paths) == seen + 1)
+    for _ in range(5):
+        assert (await Client().asks(proxy)).status == 503
+    assert len(silent.paths) == seen + 1
+    go_on.set()
+    assert (await trial).status == 200
+    assert {(await Client("POST", body=b"x").asks(proxy)).status for _ in range(5)} == {200}, (
+        "it answers again"
+    )
+
+
+async def test_a_trial_that_fails_leaves_the_instance_out_of_use(
+    copies: list[Service], proxy: ServiceProxy
+) -> None:
+    silent, other = copies
+    await other.stop()
+    silent.handle = cut_it
+    for _ in range(3):
+        with suppress(AbortConnection):
+            await Client("POST", body=b"x").asks(proxy)
     assert (await Client().asks(proxy)).status == 503
+    assert (await Client("POST", body=b"x").asks(proxy)).status == 503
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_an_instance_that_answers_requests_may_be_late_for_its_probe(
+    clock: ManualClock, answers: bool
+) -> None:
+    upstream = Upstream("things", ["http://127.0.0.1:1"], clock)
+    instance = upstream.choose(never=(), rather_not=(), may_try=False)
+    assert instance is not None
+
+    async def late(url: str) -> str | None:
+        if answers:
+            instance.answered()
+        raise TimeoutError
+
+    watching = asyncio.create_task(upstream.watch(late))
+    for _ in range(5):
+        await until(lambda: clock.sleepers == 1)
+        await clock.advance(1)
+    assert instance.available is answers
+    watching.cancel()
 
 
 async def test_clients_that_stall_do_not_close_a_copy_to_others(copies: list[Service]) -> None:

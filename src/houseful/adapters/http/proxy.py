@@ -9,7 +9,7 @@ sender down. A client that disconnects ends its request at the service.
     broken otherwise              `AbortConnection`: whether it was done is unknown, and no status code
     would be true
     silent for too long           `AbortConnection`, or `Unavailable` where it is safe to repeat
-    no instance takes requests    `Unavailable` at once
+    no instance takes requests    `Unavailable` at once, but for the trial of an instance that was silent
 """
 
 import asyncio
@@ -142,12 +142,12 @@ class ServiceProxy:
         not_there: set[Instance] = set()
         broken: set[Instance] = set()
         for _ in range(_ATTEMPTS):
-            instance = self._upstream.choose(never=not_there, rather_not=broken)
+            instance = self._upstream.choose(never=not_there, rather_not=broken, may_try=repeatable)
             if instance is None:
                 break
-            instance.outstanding += 1
             try:
-                await self._try(instance, scope, client, answer, blame=instance not in broken)
+                with instance.request():
+                    await self._try(instance, scope, client, answer, blame=instance not in broken)
                 return True
             except _NotSent:
                 not_there.add(instance)
@@ -161,8 +161,6 @@ class ServiceProxy:
                 if not client.can_repeat:
                     raise AbortConnection from error
                 broken.add(instance)
-            finally:
-                instance.outstanding -= 1
         return False
 
     async def _try(

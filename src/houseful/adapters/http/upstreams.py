@@ -1,7 +1,9 @@
 """The instances of one service, and the choice of an instance for each request.
 
 Passive health: an instance that refuses connections, or fails three times in a row, gets no requests until a
-pause is over. The pause grows with every failure.
+pause is over. The pause grows with every failure. A slow instance looks the same as a dead one: while no
+other instance takes requests, one request at a time that is safe to repeat tries an instance that was silent,
+and any response ends the pause.
 
 Active health: every instance is probed at `/readyz` every second. An instance whose status is not 200 gets no
 new requests, so that a stopping instance can finish its own. While every other instance is out of service, a
@@ -12,7 +14,8 @@ Neither ends a running request of an instance.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock
@@ -57,6 +60,9 @@ class Instance:
         self._clock = clock
         self._failures = 0
         self._circuit_open = False
+        self._is_gone = False
+        self._trials = 0
+        self._not_ready: str | None = None
         self._not_before = 0.0
         self._pauses = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, random.Random())  # noqa: S311 - jitter
 
@@ -69,15 +75,35 @@ class Instance:
         """Whether the instance is stopping and still serves."""
         return self._stopping and not self._circuit_open and self.outstanding < MOST_AT_ONCE
 
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether the circuit is open because of silence, and no request tries the instance."""
+        return self._circuit_open and not self._is_gone and self._not_ready is None and not self._trials
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request while it runs."""
+        trial = int(self._circuit_open)
+        self.outstanding += 1
+        self._trials += trial
+        try:
+            yield
+        finally:
+            self.outstanding -= 1
+            self._trials -= trial
+
     def answered(self) -> None:
-        """Record a response, of any status."""
+        """Record a response, of any status. It closes the circuit until the next failure."""
         self.answers += 1
-        if self._failures and not self._circuit_open:
+        if self._circuit_open:
+            self._close_circuit()
+        elif self._failures:
             self._failures = 0
             self._pauses.succeeded()
 
     def failed(self, reason: str, *, is_gone: bool = False) -> None:
         """Record a request or a probe without a response."""
+        self._is_gone = is_gone
         if self._circuit_open:
             self._say(reason)
             return
@@ -88,21 +114,25 @@ class Instance:
             self._say(reason)
 
     def ready(self) -> None:
-        """Record a probe with status 200.
-
-        It closes the circuit once the pause is over. The next failure opens the circuit again.
-        """
-        if self._circuit_open:
-            if self._clock.monotonic() < self._not_before:
-                return
-            self._circuit_open = False
-            self._failures = FAILURES - 1
-        self._stopping = False
-        self._say(None)
+        """Record a probe with status 200. It closes the circuit once the pause is over."""
+        self._stopping, self._not_ready = False, None
+        if not self._circuit_open:
+            self._say(None)
+        elif self._clock.monotonic() >= self._not_before:
+            self._close_circuit()
+        else:
+            self._is_gone = False
 
     def not_ready(self, reason: str) -> None:
         self._stopping = reason == STOPPING
-        self._say(f"/readyz says {reason}")
+        self._not_ready = f"/readyz says {reason}"
+        self._say(self._not_ready)
+
+    def _close_circuit(self) -> None:
+        """The next failure opens the circuit again."""
+        self._circuit_open = self._is_gone = False
+        self._failures = FAILURES - 1
+        self._say(self._not_ready)
 
     def _say(self, trouble: str | None) -> None:
         if (trouble is None) != (self.trouble is None):
@@ -124,12 +154,19 @@ class Upstream:
         self._clock = clock
         self._chance = random.Random()  # noqa: S311 - which of equals
 
-    def choose(self, *, never: Collection[Instance], rather_not: Collection[Instance]) -> Instance | None:
-        """The available instance with the fewest requests, or None."""
+    def choose(
+        self, *, never: Collection[Instance], rather_not: Collection[Instance], may_try: bool
+    ) -> Instance | None:
+        """The available instance with the fewest requests, or None.
+
+        With `may_try` it is an instance that was silent where no other is available.
+        """
         others = [instance for instance in self._all if instance not in never]
-        available = [instance for instance in others if instance.available] or [
-            instance for instance in others if instance.still_available
-        ]
+        available = (
+            [instance for instance in others if instance.available]
+            or [instance for instance in others if instance.still_available]
+            or [instance for instance in others if may_try and instance.can_be_tried]
+        )
         best = [instance for instance in available if instance not in rather_not] or available
         return min(best, key=lambda instance: (instance.outstanding, self._chance.random()), default=None)
 
@@ -148,12 +185,14 @@ class Upstream:
 
     async def _watch(self, instance: Instance, probe: Probe) -> None:
         while True:
+            answers = instance.answers
             try:
                 wrong = await probe(f"{instance.url}/readyz")
             except ConnectionRefusedError as error:
                 instance.failed(str(error) or "refused", is_gone=True)
             except (OSError, TimeoutError) as error:
-                instance.failed(str(error) or type(error).__name__)
+                if instance.answers == answers:  # else it is busy with the requests that it answers
+                    instance.failed(str(error) or type(error).__name__)
             except Exception as error:
                 log.exception("bug while probing an instance", extra={"instance": instance.url})
                 instance.failed(type(error).__name__)
