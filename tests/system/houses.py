@@ -18,7 +18,7 @@ from houseful.kernel.ports import Coordination
 from houseful.settings import SERVICES, load_secrets, load_settings
 from tests.support.deployment import House, Reply, open_stream
 from tests.system.clocks import CLOCK_FILE, FlowingClock, MovableClock
-from tests.system.line import Line
+from tests.system.fault_proxy import FaultProxy
 from tests.system.serving import Outside
 from tests.system.stands import Stand
 from tests.system.together import together
@@ -111,9 +111,9 @@ def coordination_that_is(what: str | None) -> Coordination | None:
 
 @dataclass(kw_only=True)
 class SystemHouse(House):
-    """`line` is between its services and its gateway; `faults` the folder of what is ordered to go wrong."""
+    """`fault_proxy` is between its services and its gateway. `faults` is the folder of ordered faults."""
 
-    line: Line
+    fault_proxy: FaultProxy
     faults: Path
     mail: Path
     tag: str = field(default_factory=lambda: os.urandom(4).hex())
@@ -217,9 +217,9 @@ async def single_house(
         background=background,
         access_log=False,
     ) as app:
-        line = Line(app.entry)
-        app.client.bind(line)
-        yield SystemHouse(app=app, line=line, faults=_folder(data), mail=data / "mail")
+        fault_proxy = FaultProxy(app.entry)
+        app.client.bind(fault_proxy)
+        yield SystemHouse(app=app, fault_proxy=fault_proxy, faults=_folder(data), mail=data / "mail")
 
 
 @asynccontextmanager
@@ -239,18 +239,20 @@ async def house_together(
             clock=FlowingClock(faults / CLOCK_FILE),
             coordination=coordination_that_is(coordination),
             background=background,
-        ) as (app, line),
+        ) as (app, fault_proxy),
         _outside([app.settings.gateway_url]) as outside,
     ):
-        yield HouseOfParts(app=app, line=line, faults=faults, mail=data / "mail", outside=outside)
+        yield HouseOfParts(
+            app=app, fault_proxy=fault_proxy, faults=faults, mail=data / "mail", outside=outside
+        )
 
 
 @asynccontextmanager
 async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
     """A house on processes that run. In this process is one more copy of each service, which works only when
     it is asked to: its stores are the others'."""
-    stand.line.mend()
-    # What the test before did to the line has taught processes not to send requests there for a while.
+    stand.fault_proxy.mend()
+    # After the faults of the test before, processes send no requests to the fault proxy for a while.
     await asyncio.to_thread(stand.split.wait_until_well)
     async with (
         _copy_of(stand) as app,
@@ -258,7 +260,7 @@ async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
     ):
         yield HouseOfParts(
             app=app,
-            line=stand.line,
+            fault_proxy=stand.fault_proxy,
             faults=stand.folder,
             mail=stand.split.mail,
             outside=outside,

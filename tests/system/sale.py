@@ -13,12 +13,12 @@ AFTER_THE_DEADLINE = HOLD_SECONDS + 1
 
 
 class Sale:
-    """A hall of twelve seats, on sale, with a line on which things can go wrong."""
+    """A hall of twelve seats, on sale, whose services call the gateway through a fault proxy."""
 
     def __init__(self, house: SystemHouse, event_id: str) -> None:
         self.house = house
         self.clock = house.clock
-        self.line = house.line
+        self.fault_proxy = house.fault_proxy
         self.event_id = event_id
         self.bea = token_of(house, "bea")
         self.cem = token_of(house, "cem")
@@ -60,15 +60,15 @@ class Sale:
 
     async def caught(self, count: int) -> None:
         async def look() -> bool:
-            return len(self.line.caught) >= count
+            return len(self.fault_proxy.caught) >= count
 
         await self.house.until(look, advance_seconds=0.1)
 
     async def fails(self, times: int) -> None:
-        """Until so many requests did not get through the line."""
+        """Until so many requests did not get through the fault proxy."""
 
         async def look() -> bool:
-            return self.line.cut >= times
+            return self.fault_proxy.cut >= times
 
         await self.house.until(look, advance_seconds=10)
 

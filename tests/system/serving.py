@@ -16,7 +16,7 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceResponse
 from houseful.webapi.asgi import App
-from tests.system.line import Line
+from tests.system.fault_proxy import FaultProxy
 
 
 def url_of(listener: socket.socket) -> str:
@@ -51,22 +51,22 @@ class Servers:
 
 
 @asynccontextmanager
-async def line_to(gateways: Sequence[str], listener: socket.socket) -> AsyncIterator[Line]:
-    """A `Line` to these gateways, behind a port."""
+async def fault_proxy_to(gateways: Sequence[str], listener: socket.socket) -> AsyncIterator[FaultProxy]:
+    """A `FaultProxy` to these gateways, behind a port."""
     proxy = ServiceProxy("gateway", gateways, clock=SystemClock())
     proxy.start()
-    line, servers = Line(proxy), Servers()
-    await servers.add(line.at_a_port, listener)
+    fault_proxy, servers = FaultProxy(proxy), Servers()
+    await servers.add(fault_proxy.at_a_port, listener)
     try:
-        yield line
+        yield fault_proxy
     finally:
         await servers.close()
         await proxy.close()
 
 
-class LineInAThread:
-    """A `Line` that goes on from test to test, each of which has an event loop of its own. What it does to
-    requests may be changed from any thread.
+class ThreadedFaultProxy:
+    """A `FaultProxy` that runs from test to test, though each test has an event loop of its own. Its faults
+    may be changed from any thread.
     """
 
     def __init__(self, gateways: Sequence[str]) -> None:
@@ -80,7 +80,7 @@ class LineInAThread:
 
     async def _run(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        async with line_to(self._gateways, self._listener) as self.line:
+        async with fault_proxy_to(self._gateways, self._listener) as self.fault_proxy:
             self._there.set()
             await self._over.wait()
 

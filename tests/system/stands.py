@@ -1,4 +1,4 @@
-"""Platforms of separate processes for tests that move their clock and break their line, started once."""
+"""Platforms of separate processes for tests that move their clock and cut their connections, started once."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engines import PROGRAMS, valkey
 from houseful.settings import Settings
-from tests.system.serving import LineInAThread
+from tests.system.serving import ThreadedFaultProxy
 from tests.system.split import Split
 
 MOST_AT_ONCE = 2
@@ -16,7 +16,7 @@ MOST_AT_ONCE = 2
 
 
 class Stand:
-    """A platform with its line; `folder` has its clock, its faults and its logs."""
+    """A platform with its fault proxy; `folder` has its clock, its faults and its logs."""
 
     def __init__(
         self, folder: Path, engines: Mapping[str, str], settings: Mapping[str, str], coordination: str | None
@@ -26,10 +26,10 @@ class Stand:
         self.split = Split(
             folder, {**engines, **settings, "TEST_FOLDER": str(folder)}, program="tests.system.process"
         )
-        line = LineInAThread(self.split.urls)
-        self._stack.callback(line.close)
-        self.line = line.line
-        self.split.environment["HOUSEFUL_GATEWAY_URL"] = line.url
+        fault_proxy = ThreadedFaultProxy(self.split.urls)
+        self._stack.callback(fault_proxy.close)
+        self.fault_proxy = fault_proxy.fault_proxy
+        self.split.environment["HOUSEFUL_GATEWAY_URL"] = fault_proxy.url
         if coordination is not None:
             self.split.environment["HOUSEFUL_COORDINATION_URL"] = self._coordination_that_is(coordination)
         self._stack.callback(self.split.kill)

@@ -8,7 +8,7 @@ from houseful.payments.domain import State
 from houseful.tickets.domain import orders
 from tests.support.deployment import Reply
 from tests.system import outside_client as cards
-from tests.system.line import is_the_gateways, nothing
+from tests.system.fault_proxy import is_the_gateways, nothing
 from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale, StartSale
 from tests.system.support import (
     kept_minor,
@@ -179,12 +179,12 @@ async def test_much_too_late_is_refused_by_the_gateway(sale: Sale) -> None:
 async def test_the_gateway_is_down_when_one_orders(sale: Sale) -> None:
     hold = await sale.house.hold(sale.bea, sale.event_id, 2)
     body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
-    sale.line.down = is_the_gateways
+    sale.fault_proxy.down = is_the_gateways
     path = "/api/orders"
     refused = await sale.house.call("POST", path, body, token=sale.bea, key="k")
     assert refused.status == 503
     assert refused.headers["retry-after"]
-    sale.line.down = nothing
+    sale.fault_proxy.down = nothing
 
     async def answered() -> Reply | None:
         reply = await sale.house.call("POST", path, body, token=sale.bea, key="k")
@@ -202,9 +202,9 @@ async def test_the_answer_about_a_new_payment_is_lost(sale: Sale) -> None:
     """The intent exists and we do not know it. Asked again by the same key, it is the same one."""
     hold = await sale.house.hold(sale.bea, sale.event_id, 2)
     body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
-    sale.line.lost = is_the_gateways
+    sale.fault_proxy.lost = is_the_gateways
     assert (await sale.house.call("POST", "/api/orders", body, token=sale.bea, key="k")).status == 503
-    sale.line.lost = nothing
+    sale.fault_proxy.lost = nothing
 
     async def opened() -> Any:
         items = (await sale.house.call("GET", "/api/orders", token=sale.bea)).ok()["items"]
@@ -229,9 +229,9 @@ async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> No
     (await sale.house.pay(cancelled)).ok(200)
     await sale.becomes(cancelled, "confirmed", token=sale.cem)
     if lost:
-        sale.line.lost = is_the_gateways
+        sale.fault_proxy.lost = is_the_gateways
     else:
-        sale.line.down = is_the_gateways
+        sale.fault_proxy.down = is_the_gateways
     (await sale.house.pay(confirmed)).ok(200)
     await sale.becomes(confirmed, "confirmed")  # a sale needs no answer of the gateway's server side
     (await sale.house.call("POST", f"/api/orders/{cancelled['id']}/cancel", token=sale.cem)).ok(200)
@@ -243,7 +243,7 @@ async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> No
     await sale.fails(4)
     if not lost:
         assert await sale.status(late, dee) == "refunding"
-    sale.line.down = sale.line.lost = nothing
+    sale.fault_proxy.down = sale.fault_proxy.lost = nothing
     await sale.becomes(cancelled, "refunded", token=sale.cem, step_seconds=10)
     await sale.becomes(late, "refunded", token=dee, step_seconds=10)
     await must_be_sound(sale.house)

@@ -10,9 +10,9 @@ import pytest
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases.ordering import Ordering
 from tests.support.deployment import Reply, plan
+from tests.system.fault_proxy import FaultProxy
 from tests.system.faults import HeldSale
 from tests.system.houses import HouseOfParts, OpenHouse, SystemHouse
-from tests.system.line import Line
 from tests.system.racing import ROUNDS
 from tests.system.support import (
     a_few_turns,
@@ -56,7 +56,7 @@ async def test_admitting_and_cancelling_at_one_instant(house: SystemHouse) -> No
 async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse) -> None:
     """In any order: either the seats are sold and paid for, or neither."""
     async with open_house(manual=True) as house:
-        clock, line = house.clock, house.line
+        clock, fault_proxy = house.clock, house.fault_proxy
         event_id = await on_sale(
             house, organizer_of(house), plan=plan(rows=10, seats=30), hold_seconds=60, max_seats_per_order=2
         )
@@ -66,16 +66,16 @@ async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse)
         for turn in range(house.rounds(ROUNDS)):
             buyer = token_of(house, f"b{turn}")
             order = await house.order(buyer, (await house.hold(buyer, event_id, 2))["hold_id"])
-            line.catches, line.caught = True, []
+            fault_proxy.catches, fault_proxy.caught = True, []
             (await house.pay(order)).ok(200)
-            await house.until(lambda: _caught(line))
-            line.catches = False
+            await house.until(lambda: _caught(fault_proxy))
+            fault_proxy.catches = False
             left = moment(order["expires_at"]).timestamp() - clock.now() / 1000
             await clock.advance(left - 0.1)  # the deadline is about to be
 
             async def webhook(turns: int) -> None:
                 await a_few_turns(turns)
-                (await line.deliver(house)).ok(204)
+                (await fault_proxy.deliver(house)).ok(204)
 
             async def cancel(turns: int, order: dict[str, Any] = order, buyer: str = buyer) -> None:
                 await a_few_turns(turns)
@@ -101,8 +101,8 @@ async def test_webhook_cancel_and_deadline_at_one_instant(open_house: OpenHouse)
         assert len(outcomes) == 2 or isinstance(house, HouseOfParts), outcomes
 
 
-async def _caught(line: Line) -> bool:
-    return bool(line.caught)
+async def _caught(fault_proxy: FaultProxy) -> bool:
+    return bool(fault_proxy.caught)
 
 
 async def test_confirmed_in_the_instant_of_the_cancellation_of_the_event(open_house: OpenHouse) -> None:

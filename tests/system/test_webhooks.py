@@ -6,7 +6,7 @@ import random
 
 from houseful.kernel import webhook_signature
 from tests.system import outside_client as cards
-from tests.system.line import WEBHOOKS, is_the_gateways, nothing
+from tests.system.fault_proxy import WEBHOOKS, is_the_gateways, nothing
 from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale
 from tests.system.support import kept_minor, must_be_sound, token_of
 
@@ -16,7 +16,7 @@ async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
     for turn, places in enumerate(itertools.permutations(range(3))):
         buyer = token_of(sale.house, f"b{turn}")
         order = await sale.placed(buyer, 1)
-        sale.line.catches, sale.line.caught = True, []
+        sale.fault_proxy.catches, sale.fault_proxy.caught = True, []
         assert (await sale.house.pay(order, cards.card(cards.DECLINED))).status == 402
         (await sale.house.pay(order)).ok(200)
         await sale.caught(2)
@@ -24,9 +24,9 @@ async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
         await sale.clock.advance(AFTER_THE_DEADLINE)
         await sale.becomes(order, "confirmed", token=buyer)
         await sale.caught(3)
-        sale.line.catches = False
+        sale.fault_proxy.catches = False
         for place in [*places, *random.Random(turn).sample(range(3), 3)]:
-            (await sale.line.deliver(sale.house, place)).ok(204)
+            (await sale.fault_proxy.deliver(sale.house, place)).ok(204)
         assert await sale.status(order, buyer) == "confirmed"
         assert len(await sale.tickets(order, buyer)) == 1
         await must_be_sound(sale.house)
@@ -44,13 +44,13 @@ async def test_webhooks_shuffled_before_anything_is_known(sale: Sale) -> None:
     for turn, places in enumerate(itertools.permutations(range(2))):
         buyer = token_of(sale.house, f"b{turn}")
         order = await sale.placed(buyer, 1)
-        sale.line.catches, sale.line.caught = True, []
+        sale.fault_proxy.catches, sale.fault_proxy.caught = True, []
         assert (await sale.house.pay(order, cards.card(cards.DECLINED))).status == 402
         (await sale.house.pay(order)).ok(200)
         await sale.caught(2)
-        sale.line.catches = False
+        sale.fault_proxy.catches = False
         for place in (*places, *places):
-            (await sale.line.deliver(sale.house, place)).ok(204)
+            (await sale.fault_proxy.deliver(sale.house, place)).ok(204)
         await sale.becomes(order, "confirmed", token=buyer)
         assert len(await sale.tickets(order, buyer)) == 1
     await must_be_sound(sale.house)
@@ -58,11 +58,11 @@ async def test_webhooks_shuffled_before_anything_is_known(sale: Sale) -> None:
 
 async def test_webhooks_that_are_not_the_gateways(sale: Sale) -> None:
     order = await sale.placed()
-    sale.line.catches = True
+    sale.fault_proxy.catches = True
     (await sale.house.pay(order)).ok(200)
     await sale.caught(1)
-    sale.line.catches = False
-    body, headers = sale.line.caught[0]
+    sale.fault_proxy.catches = False
+    body, headers = sale.fault_proxy.caught[0]
     signature = headers[webhook_signature.HEADER]
     cheaper = json.loads(body)
     cheaper["data"]["intent"]["amount_minor"] = 1
@@ -82,17 +82,17 @@ async def test_webhooks_that_are_not_the_gateways(sale: Sale) -> None:
     assert await sale.status(order) == "awaiting_payment"
 
     await sale.clock.advance(webhook_signature.TOLERANCE_SECONDS + 1)
-    (await sale.line.deliver(sale.house)).refused(400, "bad_signature")  # a recording
+    (await sale.fault_proxy.deliver(sale.house)).refused(400, "bad_signature")  # a recording
 
 
 async def test_a_webhook_of_another_amount_sells_nothing(sale: Sale) -> None:
     """Signed, and about our order, but not what it costs: nothing is sold, and the money goes back."""
     order = await sale.placed()
-    sale.line.catches = True
+    sale.fault_proxy.catches = True
     (await sale.house.pay(order)).ok(200)
     await sale.caught(1)
-    sale.line.catches = False
-    news = json.loads(sale.line.caught[0][0])
+    sale.fault_proxy.catches = False
+    news = json.loads(sale.fault_proxy.caught[0][0])
     news["data"]["intent"]["amount_minor"] = 1
     body = json.dumps(news).encode()
     keys = webhook_signature.keys_of(sale.house.app.secrets.webhook_keys)
@@ -106,16 +106,16 @@ async def test_a_webhook_of_another_amount_sells_nothing(sale: Sale) -> None:
 
 async def test_a_replayed_webhook_does_not_bring_back_what_was_cancelled(sale: Sale) -> None:
     order = await sale.placed()
-    sale.line.catches = True
+    sale.fault_proxy.catches = True
     (await sale.house.pay(order)).ok(200)
     await sale.caught(1)
-    sale.line.catches = False
-    (await sale.line.deliver(sale.house)).ok(204)
+    sale.fault_proxy.catches = False
+    (await sale.fault_proxy.deliver(sale.house)).ok(204)
     await sale.becomes(order, "confirmed")
     (await sale.house.call("POST", f"/api/orders/{order['id']}/cancel", token=sale.bea)).ok(200)
-    (await sale.line.deliver(sale.house)).ok(204)
+    (await sale.fault_proxy.deliver(sale.house)).ok(204)
     await sale.becomes(order, "refunded")
-    (await sale.line.deliver(sale.house)).ok(204)
+    (await sale.fault_proxy.deliver(sale.house)).ok(204)
     assert await sale.status(order) == "refunded"
     assert {ticket["status"] for ticket in await sale.tickets(order)} == {"refunded"}
     await must_be_sound(sale.house)
@@ -125,22 +125,22 @@ async def test_a_replayed_webhook_does_not_bring_back_what_was_cancelled(sale: S
 async def test_a_webhook_that_never_comes(sale: Sale) -> None:
     """The gateway believes that we have it. We ask at the deadline, and before the order is given up."""
     order = await sale.placed()
-    sale.line.catches = True
+    sale.fault_proxy.catches = True
     (await sale.house.pay(order)).ok(200)
     await sale.caught(1)
     await sale.becomes(order, "confirmed", step_seconds=HOLD_SECONDS / 4)
-    sale.line.catches = False
+    sale.fault_proxy.catches = False
     await must_be_sound(sale.house)
     assert await kept_minor(sale.house) == order["total_minor"]
 
 
 async def test_webhooks_do_not_get_through_for_ten_minutes(sale: Sale) -> None:
     order = await sale.placed()
-    sale.line.down = lambda path: path == WEBHOOKS or is_the_gateways(path)
+    sale.fault_proxy.down = lambda path: path == WEBHOOKS or is_the_gateways(path)
     (await sale.house.pay(order)).ok(200)
     await sale.clock.advance(600)
     await sale.fails(11)
-    sale.line.down = nothing
+    sale.fault_proxy.down = nothing
     await sale.becomes(order, "confirmed", "refunded", step_seconds=60)
     assert await sale.status(order) == "confirmed"  # nobody else wanted the seats
     await must_be_sound(sale.house)

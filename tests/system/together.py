@@ -27,8 +27,8 @@ from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Clock, Coordination
 from houseful.kernel.telemetry import configure_logging
 from houseful.settings import SERVICES, Secrets, Settings, load_secrets, load_settings
-from tests.system.line import Line
-from tests.system.serving import Servers, line_to, url_of
+from tests.system.fault_proxy import FaultProxy
+from tests.system.serving import Servers, fault_proxy_to, url_of
 
 
 @asynccontextmanager
@@ -38,15 +38,15 @@ async def together(
     clock: Clock | None = None,
     coordination: Coordination | None = None,
     background: bool = True,
-) -> AsyncIterator[tuple[Running, Line]]:
-    """All parts as if they were one, and the line on which services call the gateway. The URL of the gateway
-    is `settings.gateway_url`. The data folder looks as if one process had it: tools work on it.
+) -> AsyncIterator[tuple[Running, FaultProxy]]:
+    """All parts as if they were one, and the fault proxy through which services call the gateway. The URL of
+    the gateway is `settings.gateway_url`. The data folder looks as if one process had it: tools work on it.
     """
     clock = clock or SystemClock()
     data = settings.data_folder
     secrets = load_secrets(settings)
     async with AsyncExitStack() as stack:
-        listeners = {name: listen("127.0.0.1", 0) for name in (GATEWAY, "line", *SERVICES)}
+        listeners = {name: listen("127.0.0.1", 0) for name in (GATEWAY, "fault_proxy", *SERVICES)}
         settings = replace(
             settings,
             port=listeners[GATEWAY].getsockname()[1],
@@ -72,11 +72,13 @@ async def together(
             await servers.add(app.entry, listeners[part], on_stopping=app.entry.stop)
             return app
 
-        line = await stack.enter_async_context(line_to([settings.gateway_url], listeners["line"]))
+        fault_proxy = await stack.enter_async_context(
+            fault_proxy_to([settings.gateway_url], listeners["fault_proxy"])
+        )
         parts = {name: await start(name, _service(settings, name, listeners)) for name in SERVICES}
         gateway = await start(GATEWAY, settings)
         stack.push_async_callback(servers.close)
-        yield _as_one(settings, secrets, clock, parts, gateway, bus, coordination), line
+        yield _as_one(settings, secrets, clock, parts, gateway, bus, coordination), fault_proxy
 
 
 def _service(settings: Settings, name: str, listeners: dict[str, Any]) -> Settings:
@@ -89,7 +91,7 @@ def _service(settings: Settings, name: str, listeners: dict[str, Any]) -> Settin
     return replace(
         settings,
         data=str(folder),
-        gateway_url=url_of(listeners["line"]),
+        gateway_url=url_of(listeners["fault_proxy"]),
         port=listeners[name].getsockname()[1],
         public_url=settings.base_url,
     )

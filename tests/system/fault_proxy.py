@@ -1,4 +1,4 @@
-"""The line between the services and the gateway, on which things go wrong."""
+"""A proxy between the services and the gateway that does to requests what a network may."""
 
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -26,8 +26,8 @@ def is_the_gateways(path: str) -> bool:
     return path.rpartition("/")[2] in ("intents", "details", "capture", "cancel", "refunds")
 
 
-class Line:
-    """Stands before the gateway, and does to requests what a network may.
+class FaultProxy:
+    """An application in front of the gateway.
 
     `down` says of a path whether nothing gets through to it, `lost` whether the work is done and the answer
     lost. While `catches` is set, webhooks end here: acknowledged, and kept in `caught`.
