@@ -54,6 +54,7 @@ class EventPublished(Message, frozen=True, kw_only=True):
     seats_total: int
     prices: Mapping[str, int]
     ends_at: int | None = None
+    max_seats_per_buyer: int | None = None
 
 
 class EventChanged(Message, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ class EventChanged(Message, frozen=True, kw_only=True):
     max_seats_per_order: int
     refundable_until: int | None
     ends_at: int | None = None
+    max_seats_per_buyer: int | None = None
 
 
 class InventoryReady(Message, frozen=True, kw_only=True):

@@ -20,7 +20,16 @@ const written = (value) => JSON.stringify(value, null, 2).replace(/"(\w+)":/g, '
 const note = '/** Written by `make types` from the API document. */\n';
 
 const { title, description, venue, timezone, hold_seconds, max_seats_per_order } = event.properties;
-const fields = { title, description, venue, timezone, hold_seconds, max_seats_per_order };
+const max_seats_per_buyer = event.properties.max_seats_per_buyer.anyOf[0];
+const fields = {
+  title,
+  description,
+  venue,
+  timezone,
+  hold_seconds,
+  max_seats_per_order,
+  max_seats_per_buyer,
+};
 const limits = {
   ...Object.fromEntries(Object.entries(fields).map(([name, schema]) => [name, bounds(schema)])),
   area_name: bounds(area.properties.name),

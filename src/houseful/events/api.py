@@ -47,6 +47,9 @@ HoldSeconds = Annotated[
 SeatsPerOrder = Annotated[
     int, Meta(extra_json_schema={"minimum": domain.SEATS_PER_ORDER[0], "maximum": domain.SEATS_PER_ORDER[1]})
 ]
+SeatsPerBuyer = Annotated[
+    int, Meta(extra_json_schema={"minimum": domain.SEATS_PER_BUYER[0], "maximum": domain.SEATS_PER_BUYER[1]})
+]
 Prices = Annotated[
     dict[str, int], Meta(max_length=MAX_CATEGORIES, description="minor units by the plan's category")
 ]
@@ -78,6 +81,7 @@ class NewEventInput(Input, frozen=True, kw_only=True):
     on_sale_at: Moment | None = None
     hold_seconds: HoldSeconds = 600
     max_seats_per_order: SeatsPerOrder = 10
+    max_seats_per_buyer: SeatsPerBuyer | None = None
     refundable_until: Moment | None = None
     plan: PlanJson
     prices: Prices
@@ -86,7 +90,7 @@ class NewEventInput(Input, frozen=True, kw_only=True):
 
 class ChangesInput(Input, frozen=True, kw_only=True):
     """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-    max_seats_per_order and refundable_until."""
+    max_seats_per_order, max_seats_per_buyer and refundable_until."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
@@ -98,6 +102,7 @@ class ChangesInput(Input, frozen=True, kw_only=True):
     on_sale_at: Moment | UnsetType | None = UNSET
     hold_seconds: HoldSeconds | UnsetType = UNSET
     max_seats_per_order: SeatsPerOrder | UnsetType = UNSET
+    max_seats_per_buyer: SeatsPerBuyer | UnsetType | None = UNSET
     refundable_until: Moment | UnsetType | None = UNSET
     plan: PlanJson | UnsetType = UNSET
     prices: Prices | UnsetType = UNSET
@@ -130,6 +135,8 @@ class EventView(View, frozen=True, kw_only=True):
     `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
     and for others they are left out.
 
+    `max_seats_per_buyer` counts over all orders of an account, what it holds included; null is no limit.
+
     `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
     """
 
@@ -146,6 +153,7 @@ class EventView(View, frozen=True, kw_only=True):
     on_sale_at: str | None
     hold_seconds: int
     max_seats_per_order: int
+    max_seats_per_buyer: int | None
     refundable_until: str | None
     state: domain.State
     organizer_id: str
@@ -175,6 +183,7 @@ def _new_event(body: NewEventInput) -> NewEvent:
         on_sale_at=_moment(body.on_sale_at),
         hold_seconds=body.hold_seconds,
         max_seats_per_order=body.max_seats_per_order,
+        max_seats_per_buyer=body.max_seats_per_buyer,
         refundable_until=_moment(body.refundable_until),
         prices=body.prices,
         areas=_areas(body.areas),
@@ -274,6 +283,7 @@ def _view(service: EventsService, event: Event) -> EventView:
         on_sale_at=_written(event.on_sale_at),
         hold_seconds=event.hold_seconds,
         max_seats_per_order=event.max_seats_per_order,
+        max_seats_per_buyer=event.max_seats_per_buyer,
         refundable_until=_written(event.refundable_until),
         state=domain.state(event, now),
         organizer_id=event.organizer_id,

@@ -23,12 +23,21 @@ VENUE_LENGTH = 200
 DESCRIPTION_LENGTH = 20_000
 HOLD_SECONDS = (1, 7200)
 SEATS_PER_ORDER = (1, 50)
+SEATS_PER_BUYER = (1, 1000)
 EARLIEST: Millis = 946_684_800_000  # 2000-01-01
 LATEST: Millis = 7_258_118_400_000  # 2200-01-01
 LONGEST_MILLIS = 31 * 86_400_000
 """Whoever looks for what is still running looks back so far."""
 CHANGEABLE_ONCE_PUBLISHED = frozenset(
-    {"title", "description", "ends_at", "on_sale_at", "max_seats_per_order", "refundable_until"}
+    {
+        "title",
+        "description",
+        "ends_at",
+        "on_sale_at",
+        "max_seats_per_order",
+        "max_seats_per_buyer",
+        "refundable_until",
+    }
 )
 
 Status = Literal["draft", "publishing", "published", "cancelled"]
@@ -83,6 +92,7 @@ class Event(Document, frozen=True, kw_only=True):
     created_at: Millis
     updated_at: Millis
     ends_at: Millis | None = None
+    max_seats_per_buyer: int | None = None
 
     @property
     def is_over_at(self) -> Millis:
@@ -108,6 +118,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     on_sale_at: Millis | None = None
     hold_seconds: int = 600
     max_seats_per_order: int = 10
+    max_seats_per_buyer: int | None = None
     refundable_until: Millis | None = None
     prices: Mapping[str, int]
     areas: Sequence[StandingArea] = ()
@@ -127,6 +138,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     on_sale_at: Millis | UnsetType | None = UNSET
     hold_seconds: int | UnsetType = UNSET
     max_seats_per_order: int | UnsetType = UNSET
+    max_seats_per_buyer: int | UnsetType | None = UNSET
     refundable_until: Millis | UnsetType | None = UNSET
     prices: Mapping[str, int] | UnsetType = UNSET
     areas: Sequence[StandingArea] | UnsetType = UNSET
@@ -201,6 +213,9 @@ def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
         "currency": None if event.currency in CURRENCIES else UNKNOWN,
         "hold_seconds": _number_error(event.hold_seconds, HOLD_SECONDS),
         "max_seats_per_order": _number_error(event.max_seats_per_order, SEATS_PER_ORDER),
+        "max_seats_per_buyer": None
+        if event.max_seats_per_buyer is None
+        else _number_error(event.max_seats_per_buyer, SEATS_PER_BUYER),
         "starts_at": _moment_error(event.starts_at),
         "ends_at": _moment_error(event.ends_at) or _length_error(event),
         "on_sale_at": _moment_error(event.on_sale_at),
@@ -323,6 +338,7 @@ def published_message(event: Event) -> EventPublished:
         seats_total=event.hall.seats_total,
         prices=event.prices,
         ends_at=event.ends_at,
+        max_seats_per_buyer=event.max_seats_per_buyer,
     )
 
 
@@ -334,6 +350,7 @@ def changed_message(event: Event) -> EventChanged:
         max_seats_per_order=event.max_seats_per_order,
         refundable_until=event.refundable_until,
         ends_at=event.ends_at,
+        max_seats_per_buyer=event.max_seats_per_buyer,
     )
 
 

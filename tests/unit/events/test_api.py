@@ -30,6 +30,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(world: Wo
         "on_sale_at": None,
         "hold_seconds": 600,
         "max_seats_per_order": 10,
+        "max_seats_per_buyer": None,
         "refundable_until": None,
         "state": "draft",
         "organizer_id": "usr_alice",

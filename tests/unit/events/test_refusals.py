@@ -48,6 +48,8 @@ FIELD_ERRORS: list[tuple[str, Any, str]] = [
     ("hold_seconds", 10**40, "hold_seconds"),
     ("max_seats_per_order", 0, "max_seats_per_order"),
     ("max_seats_per_order", 51, "max_seats_per_order"),
+    ("max_seats_per_buyer", 0, "max_seats_per_buyer"),
+    ("max_seats_per_buyer", "4", "max_seats_per_buyer"),
     ("max_seats_per_order", -1, "max_seats_per_order"),
     ("prices", ..., "prices"),
     ("prices", {}, "prices[Stalls]"),

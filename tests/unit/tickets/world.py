@@ -21,6 +21,7 @@ from houseful.messages import MESSAGES, EventPublished, Message
 from houseful.settings import Secrets, Settings
 from houseful.tickets import MANIFEST
 from houseful.tickets.domain.blocks import Block, SeatState
+from houseful.tickets.domain.holds import HoldQuota, quota_id
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.scans import Scan, ScanRequest
 from houseful.tickets.domain.shows import Show
@@ -250,6 +251,17 @@ class World:
             for ordinal in order.ordinals
         )
         assert sold == living == confirmed
+        bought = {
+            quota_id(order.event_id, order.user_id): sum(
+                len(other.seats)
+                for other in orders
+                if (other.event_id, other.user_id) == (order.event_id, order.user_id)
+                and other.state is OrderState.CONFIRMED
+            )
+            for order in orders
+        }
+        for quota in await self.every(HoldQuota):
+            assert quota.bought in (None, bought.get(quota.id, 0))
         for order in orders:
             self._verify_money(order)
 

@@ -12,6 +12,7 @@ from houseful.kernel.roles import Role
 from houseful.settings import load_settings
 from houseful.tickets.domain import orders
 from houseful.tickets.domain.blocks import Block
+from houseful.tickets.domain.holds import HoldQuota
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show
@@ -102,6 +103,11 @@ async def test_c7_what_ends_by_itself_is_not_late(sold: House) -> None:
 
     await change(sold, Order, unpaid)
     assert "C7" not in await found(sold)
+
+
+async def test_c1_bought_seats_that_are_not_counted(sold: House) -> None:
+    await change(sold, HoldQuota, lambda quota: msgspec.structs.replace(quota, bought=0))
+    assert "counts 0 bought seats, and the buyer has 2" in (await found(sold))["C1"][0]
 
 
 async def test_c9_a_block_that_is_missing(sold: House) -> None:

@@ -22,6 +22,10 @@ export const limits = {
     min: 1,
     max: 50,
   },
+  max_seats_per_buyer: {
+    min: 1,
+    max: 1000,
+  },
   area_name: {
     minLength: 1,
     maxLength: 100,

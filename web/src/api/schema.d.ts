@@ -1119,6 +1119,8 @@ export interface components {
          *         `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
          *         and for others they are left out.
          *
+         *         `max_seats_per_buyer` counts over all orders of an account, what it holds included; null is no limit.
+         *
          *         `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
          */
         EventView: {
@@ -1135,6 +1137,7 @@ export interface components {
             on_sale_at: string | null;
             hold_seconds: number;
             max_seats_per_order: number;
+            max_seats_per_buyer: number | null;
             refundable_until: string | null;
             /** @enum {unknown} */
             state: "cancelled" | "draft" | "ended" | "on_sale" | "publishing" | "scheduled" | "sold_out";
@@ -1184,6 +1187,8 @@ export interface components {
             /** @default 10 */
             max_seats_per_order?: number;
             /** @default null */
+            max_seats_per_buyer?: number | null;
+            /** @default null */
             refundable_until?: string | null;
             /** @description pretix seating-plan JSON */
             plan: Record<string, never>;
@@ -1207,7 +1212,7 @@ export interface components {
         /**
          * ChangesInput
          * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-         *         max_seats_per_order and refundable_until.
+         *         max_seats_per_order, max_seats_per_buyer and refundable_until.
          */
         ChangesInput: {
             title?: string;
@@ -1223,6 +1228,7 @@ export interface components {
             on_sale_at?: string | null;
             hold_seconds?: number;
             max_seats_per_order?: number;
+            max_seats_per_buyer?: number | null;
             refundable_until?: string | null;
             /** @description pretix seating-plan JSON */
             plan?: Record<string, never>;
@@ -1576,7 +1582,7 @@ export interface components {
          *         later from the order's state.
          * @enum {unknown}
          */
-        Reason: "buyer_cancelled" | "event_cancelled" | "off_sale" | "order_cancelled" | "seats_gone" | "too_late" | "wrong_amount";
+        Reason: "buyer_cancelled" | "buyer_limit" | "event_cancelled" | "off_sale" | "order_cancelled" | "seats_gone" | "too_late" | "wrong_amount";
         /** OrderInput */
         OrderInput: {
             hold_id: string;

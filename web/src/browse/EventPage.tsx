@@ -130,7 +130,8 @@ function Prices({ event }: { event: EventInfo }) {
         </ul>
       )}
       <p className="mt-3 text-sm text-soft">
-        All fees included. At most {count(event.max_seats_per_order)} seats per order.
+        All fees included. At most {count(event.max_seats_per_order)} seats per order
+        {event.max_seats_per_buyer !== null && `, ${count(event.max_seats_per_buyer)} per buyer`}.
       </p>
     </section>
   );

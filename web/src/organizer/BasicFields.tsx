@@ -150,6 +150,15 @@ export function BasicFields({ event, defaults, isOpen, errors, onCurrency }: Pro
         defaultValue={defaults.maxSeats}
         error={errors['max_seats_per_order']}
       />
+      <Field
+        label="Seats per buyer, at most (optional)"
+        name="max_seats_per_buyer"
+        type="number"
+        {...limits.max_seats_per_buyer}
+        defaultValue={defaults.maxSeatsPerBuyer}
+        error={errors['max_seats_per_buyer']}
+        hint="Counted over all orders of an account. Empty: no limit."
+      />
       {isOpen && (
         <Field
           label="Minutes a hold lasts"

@@ -22,7 +22,7 @@ it.each<Partial<EventInfo>>([
   { timezone: 'Europe/Berlin', starts_at: '2030-10-27T01:30:00.000Z' },
   { starts_at: '2030-03-01T19:30:15.250Z', on_sale_at: '2029-12-31T23:59:59.999Z' },
   { timezone: 'Mars/Olympus', refundable_until: '2030-02-01T00:00:00.000Z' },
-  { hold_seconds: 1, max_seats_per_order: 50 },
+  { hold_seconds: 1, max_seats_per_order: 50, max_seats_per_buyer: 60 },
   { areas: [{ zone: '', name: ' Floor ', category: 'Far', capacity: 20 }] },
 ])('changes nothing but the description of a draft with %j', async (changes) => {
   const onSave = form(draft(changes));
@@ -40,6 +40,11 @@ it('changes nothing but the description of a published event', async () => {
 
 it.each<[string, Partial<EventInfo>, Partial<EventDraft>]>([
   ['Ends (optional)', { ends_at: '2030-03-01T22:30:00.000Z' }, { ends_at: null }],
+  [
+    'Seats per buyer, at most (optional)',
+    { max_seats_per_buyer: 4 },
+    { max_seats_per_buyer: null },
+  ],
   ['Sale opens (optional)', { on_sale_at: '2029-12-31T12:00:00.000Z' }, { on_sale_at: null }],
   [
     'Refundable until (optional)',
@@ -78,6 +83,10 @@ it('knows every currency and the limits of the server', () => {
   expect(screen.getByLabelText('Title')).toHaveAttribute('maxlength', '200');
   expect(screen.getByLabelText('Description')).toHaveAttribute('maxlength', '20000');
   expect(screen.getByLabelText('Seats per order, at most')).toHaveAttribute('max', '50');
+  expect(screen.getByLabelText('Seats per buyer, at most (optional)')).toHaveAttribute(
+    'max',
+    '1000',
+  );
 });
 
 it('shows what buyers can’t tell apart', () => {

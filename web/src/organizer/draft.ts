@@ -16,6 +16,7 @@ export interface DraftForm {
   currency: string;
   holdMinutes: string;
   maxSeats: string;
+  maxSeatsPerBuyer: string;
 }
 
 export interface AreaForm {
@@ -48,6 +49,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
       currency: 'EUR',
       holdMinutes: '10',
       maxSeats: '10',
+      maxSeatsPerBuyer: '',
     };
   }
   const local = (instant: string | null) => (instant ? toWallClock(instant, event.timezone) : '');
@@ -63,6 +65,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
     currency: event.currency,
     holdMinutes: String(event.hold_seconds / 60),
     maxSeats: String(event.max_seats_per_order),
+    maxSeatsPerBuyer: String(event.max_seats_per_buyer ?? ''),
   };
 }
 
@@ -165,6 +168,7 @@ export function readOpenFields(
     title: formValue(data, 'title'),
     description: formValue(data, 'description'),
     max_seats_per_order: Number(formValue(data, 'max_seats_per_order')),
+    max_seats_per_buyer: Number(formValue(data, 'max_seats_per_buyer')) || null,
     ends_at: readTime(data, 'ends_at', timezone, event, errors),
     on_sale_at: readTime(data, 'on_sale_at', timezone, event, errors),
     refundable_until: readTime(data, 'refundable_until', timezone, event, errors),

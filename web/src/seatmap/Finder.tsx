@@ -4,6 +4,7 @@ import { formatMoney } from '@/lib/money';
 import { count } from '@/lib/words';
 import { Button } from '@/ui/Button';
 import { Stepper } from '@/ui/Stepper';
+import { mostSeats } from './basket';
 import { priceColor } from './map/theme';
 import type { SeatMap } from './useSeatMap';
 import { useMapTheme } from './useTheme';
@@ -46,7 +47,7 @@ export function Finder(props: Props) {
           label="Number of seats"
           value={quantity}
           min={1}
-          max={event.max_seats_per_order}
+          max={mostSeats(event)}
           onChange={onQuantity}
         />
       </div>

@@ -13,6 +13,7 @@ import { Icon } from '@/ui/Icon';
 import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
+import { mostSeats } from './basket';
 import { Legend } from './Legend';
 import type { SeatState } from './map/state';
 import type { MapView } from './map/view';
@@ -86,7 +87,7 @@ interface BodyProps {
 
 function PickerBody({ event, map, connection }: BodyProps) {
   const [listed, setListed] = useState(false);
-  const [quantity, setQuantity] = useState(Math.min(2, event.max_seats_per_order));
+  const [quantity, setQuantity] = useState(Math.min(2, mostSeats(event)));
   const [category, setCategory] = useState<number | null>(null);
   const [section, setSection] = useState<number | null>(null);
   const view = useRef<MapView | null>(null);

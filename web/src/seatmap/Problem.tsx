@@ -4,7 +4,7 @@ import { formatMoment } from '@/lib/time';
 import { counted, listed } from '@/lib/words';
 import { Button } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
-import { nameOf } from './basket';
+import { mostSeats, nameOf } from './basket';
 import { suggest } from './map/best';
 import type { SeatState } from './map/state';
 import type { HoldProblem } from './useHold';
@@ -100,7 +100,7 @@ function Taken({ event, state, taken, onTake }: TakenProps) {
   const names = [...new Set(taken.map((ordinal) => nameOf(geometry, ordinal)))];
   const first = taken[0] ?? 0;
   const free =
-    state.selected.size + taken.length <= event.max_seats_per_order
+    state.selected.size + taken.length <= mostSeats(event)
       ? (suggest(state, {
           quantity: taken.length,
           category: geometry.category[first] ?? 0,

@@ -2,7 +2,7 @@ import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { count } from '@/lib/words';
 import { Stepper } from '@/ui/Stepper';
-import { priceOf } from './basket';
+import { mostSeats, priceOf } from './basket';
 import type { SeatState } from './map/state';
 
 interface Props {
@@ -37,7 +37,7 @@ export function Standing({ event, state, section, onQuantity }: Props) {
         label={`Places in ${area.name}`}
         value={mine.length}
         min={0}
-        max={Math.min(event.max_seats_per_order - others, left)}
+        max={Math.min(mostSeats(event) - others, left)}
         onChange={(quantity) => onQuantity(section, quantity)}
       />
     </div>

@@ -4,6 +4,10 @@ import { placeName } from '@/lib/words';
 import { seatLabel, type Geometry } from './map/geometry';
 import type { SeatState } from './map/state';
 
+/** The most seats of one hold. */
+export const mostSeats = (event: EventInfo): number =>
+  Math.min(event.max_seats_per_order, event.max_seats_per_buyer ?? Infinity);
+
 export interface BasketLine {
   key: string;
   name: string;

@@ -2,7 +2,7 @@ import { useCallback, useState, useSyncExternalStore } from 'react';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { counted } from '@/lib/words';
-import { nameOf, priceOf } from './basket';
+import { mostSeats, nameOf, priceOf } from './basket';
 import { placesIn, suggest } from './map/best';
 import type { SeatState } from './map/state';
 
@@ -15,7 +15,7 @@ export interface Said {
 export function usePicker(event: EventInfo, state: SeatState) {
   useSyncExternalStore(state.subscribe, state.getRevision);
   const [said, setSaid] = useState<Said | null>(null);
-  const most = event.max_seats_per_order;
+  const most = mostSeats(event);
 
   const toggle = useCallback(
     (ordinal: number) => {

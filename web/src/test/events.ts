@@ -15,6 +15,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     on_sale_at: null,
     hold_seconds: 600,
     max_seats_per_order: 10,
+    max_seats_per_buyer: null,
     refundable_until: null,
     state: 'on_sale',
     organizer_id: 'usr_2',

@@ -10,6 +10,7 @@ from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import DomainError, Invalid, StateConflict, invalid
 
 HOLD_LIMIT = "hold_limit"
+BUYER_LIMIT = "buyer_limit"
 MOST_HOLDS = 10
 """A buyer's running holds of one event, unpaid orders included."""
 
@@ -62,8 +63,9 @@ class RunningHold(msgspec.Struct, frozen=True, array_like=True):
 
 
 class HoldQuota(Document, frozen=True, kw_only=True):
-    """A buyer's running holds of one event: the document that stands for the limit, so that two requests
-    can't both pass it.
+    """A buyer's running holds of one event: the document that stands for the limits, so that two requests
+    can't both pass one. `bought` counts the seats of confirmed orders; None where an older version wrote the
+    document.
     """
 
     collection: ClassVar[str] = "allowances"
@@ -71,6 +73,7 @@ class HoldQuota(Document, frozen=True, kw_only=True):
 
     user_id: str
     running: tuple[RunningHold, ...] = ()
+    bought: int | None = None
 
 
 def hold_ids(quota: HoldQuota | None) -> frozenset[str]:
@@ -112,9 +115,27 @@ def too_many_unproven(most: int, held: int) -> DomainError:
     )
 
 
-def remove_from_quota(quota: HoldQuota, hold_id: str) -> HoldQuota:
+def check_buyer_limit(most: int, quota: HoldQuota | None, wanted: int, now: Millis) -> None:
+    """Raises `DomainError` where `wanted` seats more are too many for the buyer."""
+    held = seats_running(quota, now)
+    bought = 0 if quota is None or quota.bought is None else quota.bought
+    if held + bought + wanted > most:
+        raise StateConflict(
+            BUYER_LIMIT,
+            f"One buyer may have at most {most} seats of this event. You have bought {bought} and hold "
+            f"{held}.",
+            limit=most,
+            bought=bought,
+            held=held,
+        )
+
+
+def remove_from_quota(quota: HoldQuota, hold_id: str, *, bought: int = 0) -> HoldQuota:
+    """Without this hold. `bought` is how many seats more the buyer has bought, or fewer."""
     return msgspec.structs.replace(
-        quota, running=tuple(one for one in quota.running if one.hold_id != hold_id)
+        quota,
+        running=tuple(one for one in quota.running if one.hold_id != hold_id),
+        bought=None if quota.bought is None else quota.bought + bought,
     )
 
 

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     BUYER_CANCELLED = "buyer_cancelled"
     EVENT_CANCELLED = "event_cancelled"
     WRONG_AMOUNT = "wrong_amount"
+    BUYER_LIMIT = "buyer_limit"
 
 
 _WORDS = {
@@ -25,6 +26,7 @@ _WORDS = {
     Reason.BUYER_CANCELLED: "you cancelled this order",
     Reason.EVENT_CANCELLED: "the event was cancelled",
     Reason.WRONG_AMOUNT: "the amount paid was not the amount of this order",
+    Reason.BUYER_LIMIT: "your payment came late, when you had all the seats that one buyer may have",
 }
 
 

@@ -58,6 +58,7 @@ class Show(Document, frozen=True, kw_only=True):
     cancelled_at: Millis | None = None
     look_at: Millis | None = None
     ends_at: Millis | None = None
+    max_seats_per_buyer: int | None = None
 
     @property
     def is_over_at(self) -> Millis:
@@ -88,6 +89,7 @@ def changed(show: Show, message: EventChanged) -> Show:
         max_seats_per_order=message.max_seats_per_order,
         refundable_until=message.refundable_until,
         ends_at=message.ends_at,
+        max_seats_per_buyer=message.max_seats_per_buyer,
     )
 
 

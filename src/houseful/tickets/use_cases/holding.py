@@ -21,7 +21,7 @@ from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, check_on_sale
-from houseful.tickets.use_cases import unavailable_seats
+from houseful.tickets.use_cases import buyer_limit, unavailable_seats
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
@@ -163,6 +163,7 @@ class Holding:
             held = holds.seats_running(quota, now)
             if held + len(ordinals) > show.max_seats_per_order and not await _has_paid(tx, user_id):
                 raise holds.too_many_unproven(show.max_seats_per_order, held)
+            await buyer_limit.check(tx, show, user_id, len(ordinals), now)
             await self.count(tx, hold, now)
             tx.insert(hold)
             return schemas.hold_view(hold, layout, now)
@@ -196,7 +197,7 @@ class Holding:
         id = quota_id(hold.event_id, hold.user_id)
         quota = await tx.get(HoldQuota, id)
         if quota is None:
-            tx.insert(holds.add_to_quota(HoldQuota(id=id, user_id=hold.user_id), hold, now))
+            tx.insert(holds.add_to_quota(HoldQuota(id=id, user_id=hold.user_id, bought=0), hold, now))
         else:
             tx.put(holds.add_to_quota(quota, hold, now))
 
@@ -270,8 +271,8 @@ class Holding:
     async def free(
         self, tx: Transaction, event_id: str, user_id: str, ordinals: Sequence[int], by: str, hold_id: str
     ) -> None:
-        """Give back the seats that are still claimed by this hold or order, and the hold's place in the
-        quota.
+        """Give back the seats that are still claimed `by` this hold, or by the order that bought them, and
+        the buyer's quota of them.
         """
         layout = await self._inventory.layout(event_id)
         wanted = by_block(layout, list(ordinals))
@@ -282,8 +283,10 @@ class Holding:
             if freed is not block:
                 tx.put(freed)
         quota = await tx.get(HoldQuota, quota_id(event_id, user_id))
-        if quota is not None and any(one.hold_id == hold_id for one in quota.running):
-            tx.put(holds.remove_from_quota(quota, hold_id))
+        if quota is not None:
+            left = holds.remove_from_quota(quota, hold_id, bought=0 if by == hold_id else -len(ordinals))
+            if left != quota:
+                tx.put(left)
 
     async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
         """Whoever shows these seats looks at them again."""

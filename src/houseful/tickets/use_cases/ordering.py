@@ -181,7 +181,7 @@ class Ordering:
             tx.insert(issued(self._ids.new("tkt"), order.event_id, order.id, order.user_id, ordinal))
         quota = await tx.get(HoldQuota, quota_id(order.event_id, order.user_id))
         if quota is not None:
-            tx.put(holds.remove_from_quota(quota, order.hold_id))
+            tx.put(holds.remove_from_quota(quota, order.hold_id, bought=len(order.seats)))
         tx.send(orders.confirmation(order, now))
 
     async def own_order(self, user_id: str, order_id: str) -> Order:

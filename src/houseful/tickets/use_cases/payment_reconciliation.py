@@ -12,7 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from houseful.kernel.documents import Document, Millis
-from houseful.kernel.errors import Conflict, DomainError, Transient, Unavailable
+from houseful.kernel.errors import Conflict, DomainError, StateConflict, Transient, Unavailable
 from houseful.kernel.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.tickets.domain import orders
@@ -20,6 +20,7 @@ from houseful.tickets.domain.blocks import SeatsTaken
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS, Show, ShowState
+from houseful.tickets.use_cases import buyer_limit
 from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
@@ -138,6 +139,11 @@ class PaymentReconciliation:
         show = await tx.get(Show, order.event_id)
         assert show is not None, "shows are never deleted"
         why = _why_not(order, show, intent)
+        if why is None and order.state is OrderState.EXPIRED:  # its seats count no more
+            try:
+                await buyer_limit.check(tx, show, order.user_id, len(order.seats), now)
+            except StateConflict:
+                why = Reason.BUYER_LIMIT
         if why is None:
             confirmed = orders.confirmed(order, now)
             try:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 
 from houseful.tickets.domain.blocks import Block, SeatState
+from houseful.tickets.domain.holds import HoldQuota, quota_id
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show, ShowState
@@ -12,7 +13,7 @@ from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 async def seats_tickets_orders(installation: Installation) -> Snapshot:
     """C1, both ways: a sold seat has exactly one living ticket and a confirmed order, and the other way
-    round.
+    round. The count that decides `max_seats_per_buyer` leaves out no seat.
     """
     store = installation.stores.get("tickets")
     if store is None:
@@ -31,14 +32,20 @@ async def seats_tickets_orders(installation: Installation) -> Snapshot:
         if ticket.state is not TicketState.REFUNDED:
             living[ticket.event_id, ticket.ordinal].append(ticket)
     ordered: dict[tuple[str, int], list[str]] = defaultdict(list)
+    bought: Counter[str] = Counter()
     orders = 0
     async for order in all_documents(store, Order):
         orders += 1
         if order.state is OrderState.CONFIRMED:
+            bought[quota_id(order.event_id, order.user_id)] += len(order.seats)
             for ordinal in order.ordinals:
                 ordered[order.event_id, ordinal].append(order.id)
     for seat in sold.keys() | living.keys() | ordered.keys():
         violations += _seat(seat, sold.get(seat), living.get(seat, []), ordered.get(seat, []))
+    async for quota in all_documents(store, HoldQuota):
+        if quota.bought is not None and quota.bought < bought[quota.id]:
+            detail = f"counts {quota.bought} bought seats, and the buyer has {bought[quota.id]}"
+            violations.append(Violation("C1", quota.id, detail))
     return Snapshot(violations, f"{len(sold):,} sold seats, {tickets:,} tickets, {orders:,} orders")
 
 

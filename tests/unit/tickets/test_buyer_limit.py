@@ -1,0 +1,132 @@
+"""One buyer gets at most `max_seats_per_buyer` seats of an event, over all orders."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from houseful.kernel.errors import DomainError
+from houseful.messages import EventChanged
+from houseful.tickets.domain.holds import HoldQuota, quota_id
+from houseful.tickets.domain.orders import OrderState, PaymentState
+from houseful.tickets.domain.refund_reasons import Money, Reason, in_words
+from houseful.tickets.use_cases import buyer_limit
+from houseful.webapi.problems import status_of
+from tests.unit.tickets.world import World, refusal
+
+QUOTA = quota_id("evt_1", "usr_1")
+
+
+async def change_limit(world: World, most: int | None) -> None:
+    show = await world.show_of()
+    await world.receive(
+        EventChanged(
+            event_id=show.id,
+            title=show.title,
+            on_sale_at=show.on_sale_at,
+            max_seats_per_order=show.max_seats_per_order,
+            refundable_until=show.refundable_until,
+            max_seats_per_buyer=most,
+        )
+    )
+
+
+async def test_held_ordered_and_bought_seats_count_together(world: World) -> None:
+    await world.show(max_seats_per_buyer=4)
+    await world.bought("A-1", "A-2")
+    await world.placed("B-1")
+    hold = await world.hold("B-2")
+    told = await refusal(world.hold("C-1"))
+    assert (status_of(told), told.code) == (409, "buyer_limit")
+    assert told.extra == {"limit": 4, "bought": 2, "held": 2}
+    assert "at most 4 seats" in told.detail
+    assert (await refusal(world.best(1))).code == "buyer_limit"
+    await world.tickets.holding.release("usr_1", hold.hold_id)
+    await world.hold("C-1")
+    await world.hold("C-2", user="usr_2")
+    await world.verify()
+
+
+async def test_an_order_that_has_expired_counts_no_more(world: World) -> None:
+    await world.show(max_seats_per_buyer=2, hold_seconds=60)
+    await world.placed("A-1", "A-2")
+    assert (await refusal(world.hold("B-1"))).code == "buyer_limit"
+    await world.clock.advance(60)
+    await world.hold("B-1", "B-2")
+
+
+async def test_what_was_given_back_can_be_bought_again(world: World) -> None:
+    await world.show(max_seats_per_buyer=2)
+    first = await world.bought("A-1", "A-2")
+    assert (await refusal(world.hold("B-1"))).code == "buyer_limit"
+    await world.cancel(first)
+    await world.bought("B-1", "B-2")
+    assert (await refusal(world.hold("C-1"))).code == "buyer_limit"
+    await world.quiet()
+    await world.verify()
+
+
+async def test_seats_that_cost_nothing_count(world: World) -> None:
+    await world.show(max_seats_per_buyer=2, prices={"Premium": 0, "Standard": 0})
+    await world.placed("A-1", "A-2")
+    assert (await refusal(world.hold("B-1"))).extra == {"limit": 2, "bought": 2, "held": 0}
+
+
+async def test_requests_at_once_do_not_get_past_it(world: World) -> None:
+    await world.show(max_seats_per_buyer=3)
+    await world.bought("A-1")
+    answers = await asyncio.gather(
+        *(world.hold(f"{row}-{n}") for row in "BC" for n in range(1, 5)), return_exceptions=True
+    )
+    assert sum(not isinstance(one, BaseException) for one in answers) == 2
+    assert {one.code for one in answers if isinstance(one, DomainError)} == {"buyer_limit"}
+
+
+async def test_the_limit_can_be_changed_and_takes_nothing_back(world: World) -> None:
+    await world.show()
+    await world.bought("A-1", "A-2", "A-3")
+    hold = await world.hold("B-1")
+    await change_limit(world, 2)
+    assert (await refusal(world.hold("C-1"))).extra == {"limit": 2, "bought": 3, "held": 1}
+    await world.order(hold.hold_id)
+    await change_limit(world, None)
+    await world.hold("C-1")
+
+
+@pytest.mark.parametrize("seats_before", [2, 1])
+async def test_a_late_payment_is_taken_within_the_limit_only(world: World, seats_before: int) -> None:
+    await world.show(max_seats_per_buyer=3, hold_seconds=60)
+    late = await world.placed("A-1", "A-2")
+    await world.clock.advance(61)
+    await world.tickets.reconciliation.reconcile_due()
+    await world.bought(*["B-1", "B-2"][:seats_before])
+    world.processor.pay(late)
+    await world.quiet()
+    order = await world.order_of(late)
+    if seats_before == 1:
+        assert order.state is OrderState.CONFIRMED
+    else:
+        assert (order.state, order.payment) == (OrderState.REFUNDED, PaymentState.VOIDED)
+        assert order.detail == in_words(Reason.BUYER_LIMIT, Money.BACK)
+    await world.verify()
+
+
+async def test_seats_bought_before_they_were_counted_are_counted_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buyer_limit, "ORDERS_PER_READ", 2)
+    await world.show()
+    for seat in ("A-1", "A-2", "A-3"):
+        await world.bought(seat)
+    await world.cancel(await world.bought("A-4"))
+    async with world.store.begin() as tx:  # as the version before wrote it
+        quota = await tx.get(HoldQuota, QUOTA)
+        assert quota is not None
+        tx.put(msgspec.structs.replace(quota, bought=None))
+    await world.hold("B-1")
+    assert (await world.get(HoldQuota, QUOTA)).bought is None, "nobody needs it yet"
+    await change_limit(world, 5)
+    await world.hold("B-2")
+    assert (await world.get(HoldQuota, QUOTA)).bought == 3
+    assert (await refusal(world.hold("B-3"))).extra == {"limit": 5, "bought": 3, "held": 2}
+    await world.verify()
