@@ -1,5 +1,6 @@
 """The commands that need no running server; those that do are in `tests/system/test_live_server.py`."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -181,3 +182,23 @@ def _houseful(*arguments: str, **environment: str) -> "subprocess.CompletedProce
         [sys.executable, "-m", "houseful", *arguments],
         capture_output=True, text=True, check=False, timeout=60, env=dict(os.environ) | environment,
     )  # fmt: skip
+
+
+def test_a_draw_is_repeated_from_its_audit(elsewhere: Path) -> None:
+    audit = {
+        "version": 1,
+        "event_id": "evt_1",
+        "commitment": hashlib.sha256(b"s" * 32).hexdigest(),
+        "server_seed": (b"s" * 32).hex(),
+        "root": hashlib.sha256(b"").hexdigest(),
+        "beacon": None,
+        "seed": hashlib.sha256(b"s" * 32 + hashlib.sha256(b"").digest()).hexdigest(),
+        "entrants": [],
+    }
+    file = elsewhere / "audit.json"
+    file.write_text(json.dumps(audit))
+    assert "The draw holds: 0 entrants" in invoke("line", "verify", str(file)).stdout
+    file.write_text(json.dumps(audit | {"seed": "0" * 64}))
+    result = invoke("line", "verify", str(file))
+    assert result.exit_code == 1
+    assert "the seed is not that of" in result.stdout

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from houseful.cli import messages, plans, server, upkeep
+from houseful.cli import line, messages, plans, server, upkeep
 from houseful.cli.shared import BUG, FOUND, UNUSABLE
 from houseful.settings import SettingsError
 
@@ -32,6 +32,7 @@ app.command("accept-store")(upkeep.accept_store)
 app.command("create-admin")(upkeep.create_admin)
 app.add_typer(plans.app, name="plan")
 app.add_typer(messages.app, name="messages")
+app.add_typer(line.app, name="line")
 
 
 def main(*, clock: "Clock | None" = None) -> None:

@@ -1,0 +1,1 @@
+"""The rules of a line: pure functions of documents, measurements and time."""

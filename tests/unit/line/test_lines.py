@@ -1,0 +1,95 @@
+"""The phases of a line."""
+
+import itertools
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from houseful.kernel.errors import StateConflict
+from houseful.line.domain import draw, lines
+from houseful.line.domain.lines import STEPS, Line, Phase, Step
+
+ON_SALE = 1_800_000_000_000
+
+
+def line(phase: Phase = Phase.CLOSED) -> Line:
+    return Line(
+        id="evt_1",
+        organizer_id="usr_1",
+        phase=phase,
+        lobby_opens_at=ON_SALE - 3_600_000,
+        on_sale_at=ON_SALE,
+        is_over_at=ON_SALE + 86_400_000,
+        seats_total=100,
+        prices={"Standard": 1000},
+        server_seed=b"s" * 32,
+    )
+
+
+@pytest.mark.parametrize(("phase", "step"), list(itertools.product(Phase, get_args(Step))))
+def test_a_step_is_in_the_table_or_refused(phase: Phase, step: Step) -> None:
+    if (phase, step) in STEPS:
+        after = lines.stepped(line(phase), step)
+        assert after.phase is STEPS[phase, step]
+        assert after.due_at == lines.due_at(after)
+        assert lines.can(line(phase), step)
+    else:
+        assert not lines.can(line(phase), step)
+        with pytest.raises(StateConflict, match="can't"):
+            lines.stepped(line(phase), step)
+
+
+def test_every_phase_is_reached_and_ends() -> None:
+    reached = {Phase.CLOSED}
+    for _ in Phase:
+        reached |= {after for (before, _), after in STEPS.items() if before in reached}
+    assert reached == set(Phase)
+    assert all((phase, "end") in STEPS for phase in Phase if phase is not Phase.ENDED)
+
+
+def test_steps_are_due_at_their_times() -> None:
+    assert lines.due_at(line()) == ON_SALE - 3_600_000
+    assert lines.due_at(line(Phase.LOBBY)) == ON_SALE - 60_000
+    assert lines.due_at(line(Phase.SEALED)) == ON_SALE
+    assert lines.due_at(line(Phase.OPEN)) == ON_SALE + 86_400_000
+    assert lines.due_at(line(Phase.ENDED)) is None
+    late = replace(line(), lobby_opens_at=ON_SALE)
+    assert lines.due_at(late) == ON_SALE - 60_000, "a lobby opens before it is sealed"
+
+
+def test_a_sale_that_is_moved_moves_the_seal() -> None:
+    later = lines.moved(line(Phase.LOBBY), ON_SALE + 1000, ON_SALE + 90_000_000)
+    assert (later.seals_at, later.due_at) == (ON_SALE - 59_000, ON_SALE - 59_000)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_one_joins_from_the_lobby_to_the_end(phase: Phase) -> None:
+    if phase in (Phase.CLOSED, Phase.ENDED):
+        with pytest.raises(StateConflict):
+            lines.check_joinable(line(phase))
+    else:
+        lines.check_joinable(line(phase))
+
+
+def test_a_pair_waits_for_the_secret_that_was_committed_to() -> None:
+    secret = b"organizer's secret, 32 bytes or so"
+    pair = replace(line(Phase.SEALED), beacon="pair", partner_commitment=draw.commitment(secret))
+    assert "waits" in lines.why_late(pair)
+    assert "not the one" in lines.why_late(replace(pair, partner_secret=b"another"))
+    assert lines.why_late(replace(pair, partner_secret=secret)) == ""
+    assert lines.why_late(line(Phase.SEALED)) == ""
+
+
+def test_the_seed_is_known_once_the_list_is_sealed() -> None:
+    with pytest.raises(ValueError, match="not sealed"):
+        _ = line(Phase.LOBBY).seed
+    root = draw.merkle_root([])
+    assert replace(line(Phase.SEALED), root=root).seed == draw.seed(b"s" * 32, root)
+
+
+def test_a_sealed_list_is_kept_in_parts() -> None:
+    root = b"r" * 32
+    assert lines.part_ids("evt_1", root, 0) == []
+    assert len(lines.part_ids("evt_1", root, 8192)) == 1
+    assert len(lines.part_ids("evt_1", root, 8193)) == 2
