@@ -17,10 +17,10 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/app UV_PYTHO
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 COPY pyproject.toml uv.lock README.md ./
-RUN uv sync --frozen --no-dev --extra split --no-install-project
+RUN uv sync --frozen --no-dev --extra split --extra tracing --no-install-project
 COPY src src
 COPY --from=web /web/dist src/houseful/static
-RUN uv sync --frozen --no-dev --extra split --no-editable
+RUN uv sync --frozen --no-dev --extra split --extra tracing --no-editable
 
 
 FROM ${PYTHON_IMAGE}

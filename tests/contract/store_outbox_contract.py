@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from houseful.kernel.errors import DomainError, Duplicate, StateConflict
 from houseful.kernel.ports import Store, Transaction
-from houseful.kernel.telemetry import trace
+from houseful.kernel.tracing import trace
 from houseful.messages import EventCancelled, InventoryReady
 from tests.contract.store_documents import Account, StoreContract, add, insist, need, ready, rows
 

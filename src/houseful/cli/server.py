@@ -1,6 +1,7 @@
 """`houseful up`, `houseful serve`, `houseful config` and `houseful keys`."""
 
 import logging
+import os
 import sys
 from enum import StrEnum
 from functools import partial
@@ -47,9 +48,11 @@ def up(
     settings = settings_of(data, host=host, port=port, demo=True if demo else None, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)
     _log_settings(settings)
+    from houseful.adapters.tracing import recorded_spans
     from houseful.serving import serve as serve_parts
 
-    run(serve_parts(settings, announce=_announce, fill=_fill(settings), clock=context.obj))
+    with recorded_spans("houseful", os.environ):
+        run(serve_parts(settings, announce=_announce, fill=_fill(settings), clock=context.obj))
 
 
 def serve(
@@ -71,10 +74,13 @@ def serve(
     settings = settings_of(data, host=host, port=port, file=config)
     configure_logging(level=settings.log_level, style=settings.log_style)
     _log_settings(settings)
+    from houseful.adapters.tracing import recorded_spans
     from houseful.serving import serve as serve_parts
 
-    names = {part.value for part in parts}
-    run(serve_parts(settings, parts=names, announce=_announce, fill=_fill(settings), clock=context.obj))
+    names = [part.value for part in parts]
+    fill = _fill(settings)
+    with recorded_spans("-".join(["houseful", *names]), os.environ):
+        run(serve_parts(settings, parts=set(names), announce=_announce, fill=fill, clock=context.obj))
 
 
 def demo(data: Data = None) -> None:

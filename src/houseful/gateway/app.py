@@ -8,7 +8,6 @@ does not know.
 """
 
 import hmac
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -34,15 +33,10 @@ from houseful.gateway.web_app import WebApp
 from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.network_addresses import forwarded, is_this_machine, network
 from houseful.kernel.ports import Clock, Coordination, Ids
-from houseful.kernel.telemetry import (
-    REFUSALS,
-    REQUEST_SECONDS,
-    get_logger,
-    new_traceparent,
-    request_id,
-    trace,
-)
+from houseful.kernel.telemetry import REFUSALS, REQUEST_SECONDS, get_logger, request_id
+from houseful.kernel.tracing import NO_SPAN, adopt, is_traceparent
 from houseful.settings import Settings
+from houseful.webapi import http_spans
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.cached_bodies import GZIP, takes
@@ -53,7 +47,6 @@ from houseful.webapi.routes import Route
 
 log = get_logger(__name__)
 
-_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _FOR_OPERATORS = frozenset({"/healthz", "/readyz", "/metrics"})
 _PAGES_PER_SECOND = 20
 _MOST_WAITING = 50
@@ -69,7 +62,7 @@ class _Head(NamedTuple):
     """The request headers that the gateway itself reads."""
 
     authorization: str | None
-    traceparent: str
+    traceparent: str | None
     accept_encoding: str | None
     if_none_match: str | None
     forwarded_for: bytes | None
@@ -153,10 +146,16 @@ class Gateway:
         started = time.perf_counter()
         response = ResponseMiddleware(send, self._ids.new("req"), self._added)
         head = _read_head(scope)
+        recorded = NO_SPAN if scope["path"] in _FOR_OPERATORS else http_spans.gateway_span(scope)
         token = request_id.set(response.request_id)
         try:
-            with trace(head.traceparent):
-                await self._answer(scope, receive, response, head)
+            with adopt(head.traceparent), recorded as span:
+                try:
+                    await self._answer(scope, receive, response, head)
+                finally:
+                    if span is not None:
+                        span.set_attribute("houseful.request_id", response.request_id)
+                        http_spans.describe(span, scope, status=response.status, route=response.route)
         except AbortConnection:
             await cut(scope, receive)
         finally:
@@ -338,7 +337,8 @@ def _read_head(scope: Scope) -> _Head:
     name the last counts."""
     kept: list[tuple[bytes, bytes]] = []
     authorization = if_none_match = forwarded_for = None
-    traceparent = key = other_hops = b""
+    key = other_hops = b""
+    traceparent = None
     accept_encoding = None
     proxied = False
     for pair in scope["headers"]:
@@ -346,7 +346,7 @@ def _read_head(scope: Scope) -> _Head:
         if name == b"authorization":
             authorization = value.decode("latin-1")
         elif name == b"traceparent":
-            traceparent = value
+            traceparent = value.decode("latin-1")
         elif name == b"accept-encoding":
             accept_encoding = value.decode("latin-1")
         elif name == b"if-none-match":
@@ -362,10 +362,9 @@ def _read_head(scope: Scope) -> _Head:
             continue
         kept.append(pair)
     scope["headers"] = kept
-    valid = _TRACEPARENT.fullmatch(traceparent) is not None
     return _Head(
         authorization,
-        traceparent.decode() if valid else new_traceparent(),
+        traceparent if is_traceparent(traceparent) else None,
         accept_encoding,
         if_none_match,
         forwarded_for if forwarded_for is not None else other_hops or None,

@@ -14,7 +14,8 @@ from houseful.gateway.load_shedding import Load
 from houseful.gateway.management import Asked, ManagementEndpoints
 from houseful.gateway.response_middleware import ResponseMiddleware, cut
 from houseful.kernel.errors import DomainError
-from houseful.kernel.telemetry import request_id, trace
+from houseful.kernel.telemetry import request_id
+from houseful.kernel.tracing import trace
 from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.problems import ProblemError, problem

@@ -1,19 +1,17 @@
-"""Logs, request ids, trace context and metrics."""
+"""Logs, request ids and metrics."""
 
 import logging
-import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import msgspec
 from prometheus_client import Counter, Histogram
 
+from houseful.kernel.tracing import current_trace_id
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 REQUEST_SECONDS = Histogram(
     "houseful_request_seconds",
@@ -24,28 +22,6 @@ REQUEST_SECONDS = Histogram(
 REFUSALS = Counter(
     "houseful_refusals_total", "Requests refused, by the code of the problem", ["service", "code"]
 )
-
-
-_chance = random.Random()  # noqa: S311 - a trace's name is no secret, and a system call for each request is dear
-
-
-def new_traceparent() -> str:
-    """A W3C trace context of our own making, sampled."""
-    return f"00-{_chance.getrandbits(128) or 1:032x}-{_chance.getrandbits(64) or 1:016x}-01"
-
-
-def current_traceparent() -> str | None:
-    return _traceparent.get()
-
-
-@contextmanager
-def trace(traceparent: str | None) -> Iterator[None]:
-    """What happens inside belongs to that trace; messages sent inside carry it on."""
-    token = _traceparent.set(traceparent)
-    try:
-        yield
-    finally:
-        _traceparent.reset(token)
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -65,6 +41,8 @@ class _JsonFormatter(logging.Formatter):
         }
         if request_id.get() is not None:
             line["request_id"] = request_id.get()
+        if (trace_id := current_trace_id()) is not None:
+            line["trace_id"] = trace_id
         line |= {name: value for name, value in vars(record).items() if name not in _RESERVED}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

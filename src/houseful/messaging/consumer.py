@@ -15,6 +15,7 @@ from houseful.messages import Message
 from houseful.messaging import metrics
 from houseful.messaging.documents import DELIVERY_DOCUMENTS, DeadLetter, Parked
 from houseful.messaging.key_queue import Handler, Incoming, KeyQueues, MessageMissing, Outcome, incoming
+from houseful.messaging.spans import MessageSpans
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Consumer:
         self._clock = clock
         self._service = service
         self._handlers = dict(handlers)
+        self._spans = MessageSpans(service, bus.engine)
         self._topics = sorted({kind.sender for kind in handlers})
         self._batch = batch
         self._chance = random.Random(ids.new("con"))  # noqa: S311 - jitter
@@ -174,7 +176,8 @@ class Consumer:
             return [await queues.take(item) for item in items]
 
         try:
-            outcomes = await self._transact((item.aggregate for item in items), work)
+            with self._spans.receiving([item.envelope for item in items]):
+                outcomes = await self._transact((item.aggregate for item in items), work)
         except Transient:
             return False  # the messages before the failing one are applied one by one
         except Exception as error:
@@ -185,7 +188,8 @@ class Consumer:
 
     async def _take_one(self, item: Incoming) -> None:
         try:
-            outcome = await self._transact([item.aggregate], lambda queues: queues.take(item))
+            with self._spans.receiving([item.envelope]):
+                outcome = await self._transact([item.aggregate], lambda queues: queues.take(item))
         except Transient:
             raise
         except Exception as error:
@@ -216,7 +220,7 @@ class Consumer:
         wanted = [aggregate for aggregate in aggregates if aggregate]
 
         async def attempt(tx: Transaction) -> T:
-            queues = KeyQueues(tx, self._handlers, self._clock.now())
+            queues = KeyQueues(tx, self._handlers, self._clock.now(), self._spans)
             await queues.load(wanted)
             result = await work(queues)
             queues.save()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import StateConflict, not_found
 from houseful.kernel.ports import Bus, Envelope, Reader, Store, Transaction
-from houseful.kernel.telemetry import trace
+from houseful.kernel.tracing import trace
 from houseful.messages import Message
 from houseful.messaging.documents import DeadLetter, Parked
 from houseful.messaging.key_queue import Handler, parse_message

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict
 from houseful.kernel.ports import Delivery, Envelope, Transaction
-from houseful.kernel.telemetry import trace
 from houseful.messages import MESSAGES, Message
 from houseful.messaging.documents import DeadLetter, Inbox, Parked, ParkedMessage, aggregate_id
+from houseful.messaging.spans import MessageSpans
 
 Handler = Callable[[Transaction, Any], Awaitable[None]]
 """Applies a message in the transaction that also records the message as applied: both commit or neither.
@@ -111,7 +111,14 @@ class KeyQueues:
     `load` reads the documents once, `save` writes each changed document once.
     """
 
-    def __init__(self, tx: Transaction, handlers: Mapping[type[Message], Handler], now: Millis) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        handlers: Mapping[type[Message], Handler],
+        now: Millis,
+        spans: MessageSpans,
+    ) -> None:
+        self._spans = spans
         self._tx = tx
         self._handlers = handlers
         self._now = now
@@ -207,7 +214,7 @@ class KeyQueues:
             self._tx.insert_or_ignore(item.dead_letter(self._now))
             outcome = Outcome.DEAD
         elif item.message is not None:
-            with trace(envelope.traceparent):
+            with self._spans.processing(envelope, item.topic):
                 await self._handlers[type(item.message)](self._tx, item.message)
             outcome = Outcome.APPLIED
         aggregate = item.aggregate

@@ -13,6 +13,7 @@ from houseful.kernel.ports import Bus, Clock, Coordination, Envelope, Ids, Outbo
 from houseful.kernel.telemetry import get_logger
 from houseful.kernel.waiting import Backoff, event_or_timeout
 from houseful.messaging import metrics
+from houseful.messaging.spans import MessageSpans
 
 KEPT_SECONDS = 7 * 24 * 3600
 """The shortest time that published rows stay for replay."""
@@ -81,6 +82,7 @@ class Relay:
     ) -> None:
         self._store = store
         self._bus = bus
+        self._spans = MessageSpans(service, bus.engine)
         self._coordination = coordination
         self._clock = clock
         self._service = service
@@ -176,7 +178,9 @@ class Relay:
         return [row for row in rows if _aggregate(row) not in paused] if paused else rows
 
     async def _publish(self, rows: list[OutboxRow]) -> None:
-        await self._bus.publish(self._service, [envelope_of(row, self._service) for row in rows])
+        envelopes = [envelope_of(row, self._service) for row in rows]
+        with self._spans.sending(self._service, envelopes):
+            await self._bus.publish(self._service, envelopes)
 
     async def _publish_each(self, rows: list[OutboxRow]) -> int:
         """Publish aggregate by aggregate. Ends after some failures in a row: each may take seconds."""

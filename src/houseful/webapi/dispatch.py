@@ -13,7 +13,7 @@ from houseful.kernel.ports import Clock, Coordination, Store, Transaction, Worke
 from houseful.kernel.roles import Identity
 from houseful.kernel.telemetry import REFUSALS, get_logger
 from houseful.kernel.waiting import later
-from houseful.webapi import idempotency, validation
+from houseful.webapi import http_spans, idempotency, validation
 from houseful.webapi.asgi import Receive, Scope, Send, headers_of, peer
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.endpoint import USER, Endpoint
@@ -56,28 +56,34 @@ class ServiceApp:
             self._routes.add(endpoint.method, endpoint.path, endpoint)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with http_spans.service_span(scope, self._name) as span:
+            response = await self._response(scope, receive)
+            if span is not None:
+                http_spans.describe(span, scope, status=response.status, route=scope.get("route"))
+            await response.send(scope, receive, send)
+
+    async def _response(self, scope: Scope, receive: Receive) -> Response | Stream:
         try:
-            response = await self._answer(scope, receive)
+            return await self._answer(scope, receive)
         except DomainError as refusal:
             REFUSALS.labels(self._name, refusal.code).inc()
-            response = problem(refusal)
+            return problem(refusal)
         except Transient as error:
             log.warning(
                 "unavailable", extra={"service": self._name, "path": scope["path"], "error": str(error)}
             )
-            response = problem(service_unavailable())
+            return problem(service_unavailable())
         except (AbortConnection, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("bug", extra={"service": self._name, "path": scope["path"]})
-            response = problem(
+            return problem(
                 ProblemError(
                     500,
                     "internal_error",
                     "This is a fault of ours; it has been recorded with the request id.",
                 )
             )
-        await response.send(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | Stream:
         found = self._routes.find(scope["path"])

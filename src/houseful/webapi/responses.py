@@ -56,6 +56,7 @@ class Stream:
     chunks: AsyncIterator[bytes]
     media_type: str = EVENT_STREAM
     headers: Sequence[tuple[str, str]] = ()
+    status = 200
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until the chunks end or the client goes; either way the iterator is closed, so that it can clean
@@ -65,7 +66,7 @@ class Stream:
             (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await _pump(self, receive, send)
 
 

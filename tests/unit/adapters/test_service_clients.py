@@ -14,7 +14,7 @@ from houseful.adapters.http.server import CUT, listen, serve
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
-from houseful.kernel.telemetry import trace
+from houseful.kernel.tracing import trace
 from houseful.webapi.responses import AbortConnection, Response
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from houseful.gateway import AccessLog
 from houseful.kernel.errors import Unavailable
-from houseful.kernel.telemetry import current_traceparent, request_id
+from houseful.kernel.telemetry import request_id
+from houseful.kernel.tracing import current_traceparent
 from houseful.webapi.responses import AbortConnection, Response
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS
 from tests.unit.gateway.world import StreamingService, World, endpoint, scope_of

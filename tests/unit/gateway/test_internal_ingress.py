@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from houseful.gateway import InternalIngress, ManagementEndpoints
-from houseful.kernel.telemetry import current_traceparent, request_id
+from houseful.kernel.telemetry import request_id
+from houseful.kernel.tracing import current_traceparent
 from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.responses import AbortConnection, Response, Stream

@@ -8,7 +8,8 @@ import pytest
 
 from houseful.adapters.http.forwarding import KEPT_BYTES
 from houseful.adapters.http.proxy import WHOLE_BYTES, ServiceProxy
-from houseful.kernel.telemetry import request_id, trace
+from houseful.kernel.telemetry import request_id
+from houseful.kernel.tracing import trace
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.responses import Response
 from tests.unit.gateway.proxied_service import TRACE, got, proxy, service

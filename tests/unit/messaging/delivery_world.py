@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec.structs import replace
@@ -91,6 +91,8 @@ class FaultySubscription:
 
 class FaultyBus:
     """A bus that can be down, refuse keys, or take messages without saying so."""
+
+    engine: ClassVar[str] = "faulty"
 
     def __init__(self, inner: Bus) -> None:
         self.inner = inner

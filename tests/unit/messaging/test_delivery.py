@@ -9,7 +9,7 @@ import pytest
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Duplicate, Unavailable
 from houseful.kernel.ports import Transaction
-from houseful.kernel.telemetry import current_traceparent, trace
+from houseful.kernel.tracing import current_traceparent, trace
 from houseful.messages import EventCancelled, EventChanged
 from houseful.messaging import (
     Inbox,

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from houseful.kernel.telemetry import current_traceparent, request_id
+from houseful.kernel.telemetry import request_id
+from houseful.kernel.tracing import current_traceparent
 from houseful.webapi.asgi import Receive, Scope
 
 KEPT_BYTES = 256 * 1024

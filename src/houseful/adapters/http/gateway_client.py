@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceResponse
-from houseful.kernel.telemetry import current_traceparent
+from houseful.kernel.tracing import current_traceparent
 from houseful.webapi.asgi import App
 from houseful.webapi.responses import AbortConnection
 

@@ -33,6 +33,7 @@ from houseful.adapters.http.upstreams import Instance, Upstream
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock
 from houseful.kernel.telemetry import get_logger
+from houseful.webapi import http_spans
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.responses import AbortConnection
 
@@ -141,13 +142,18 @@ class ServiceProxy:
         repeatable = keyed or scope["method"] in _REPEATABLE
         not_there: set[Instance] = set()
         broken: set[Instance] = set()
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             instance = self._upstream.choose(never=not_there, rather_not=broken, may_try=repeatable)
             if instance is None:
                 break
             try:
-                with instance.request():
-                    await self._try(instance, scope, client, answer, blame=instance not in broken)
+                with (
+                    instance.request(),
+                    http_spans.client_span(scope, self._name, instance.url, attempt) as span,
+                ):
+                    status = await self._try(instance, scope, client, answer, blame=instance not in broken)
+                    if span is not None:
+                        http_spans.describe(span, scope, status=status, route=None)
                 return True
             except _NotSent:
                 not_there.add(instance)
@@ -165,8 +171,9 @@ class ServiceProxy:
 
     async def _try(
         self, instance: Instance, scope: Scope, client: Client, answer: _ClientResponse, *, blame: bool
-    ) -> None:
-        """With `blame` a failure counts against the instance.
+    ) -> int:
+        """Return the status of the response, which was passed on. With `blame` a failure counts against the
+        instance.
 
         A request blames an instance once: a request that breaks every connection must not open the circuit
         for the others.
@@ -177,6 +184,7 @@ class ServiceProxy:
         try:
             await self._forward(scope["method"], response, answer)
             whole = client.complete
+            return response.status
         except (aiohttp.ClientError, OSError) as error:
             self._failed(instance, client, answers, error, blame=blame)
             raise _Broken from error

@@ -5,7 +5,7 @@ receiving one.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Self
+from typing import ClassVar, Self
 
 from houseful.adapters.kafka.admin import KafkaAdmin
 from houseful.adapters.kafka.member import KafkaMember
@@ -24,6 +24,8 @@ class KafkaBus:
     replicas, not on their disks: outbox rows are kept for that reason. Topics are created at their first use.
     While the cluster is away, calls raise `Unavailable`; the same objects continue when it is back.
     """
+
+    engine: ClassVar[str] = "kafka"
 
     def __init__(
         self, cluster: Cluster, clock: Clock, prefix: str, admin: KafkaAdmin, patience_seconds: float

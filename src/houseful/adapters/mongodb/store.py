@@ -62,7 +62,15 @@ class MongoStore(OptimisticStore[Collection, Change, Row]):
         overlay: MongoOverlay = Overlay()
         committer = Committer(client, client[database], tuning)
         writer = Writer(committer, overlay, partial(jitter, ids), tuning)
-        super().__init__({kind: Collection(kind) for kind in documents}, overlay, writer, clock, ids)
+        super().__init__(
+            {kind: Collection(kind) for kind in documents},
+            overlay,
+            writer,
+            clock,
+            ids,
+            engine="mongodb",
+            database=database,
+        )
         self._writer = writer
         self._client = client
         self._url = url

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
 from houseful.adapters.optimistic.group_commit import GroupCommit
+from houseful.adapters.optimistic.spans import StoreSpans
 from houseful.adapters.optimistic.write_set import C, M, Overlay, W
 from houseful.kernel.documents import Document, Scalar
 from houseful.kernel.errors import Conflict
@@ -35,13 +36,17 @@ class OptimisticStore(ABC, Generic[C, W, M]):
         writer: GroupCommit[C, W, M] | None,
         clock: Clock,
         ids: Ids,
+        *,
+        engine: str,
+        database: str,
     ) -> None:
-        """`writer` is None where the store is read only."""
+        """`writer` is None where the store is read only. `engine` and `database` are for spans."""
         self.collections = collections
         self.overlay = overlay
         self.clock = clock
         self.ids = ids
         self._group_commit = writer
+        self.spans = StoreSpans(engine, database)
 
     @abstractmethod
     def begin(self) -> AbstractAsyncContextManager[Transaction]: ...
@@ -63,16 +68,19 @@ class OptimisticStore(ABC, Generic[C, W, M]):
         return self._group_commit
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        for attempt in range(ATTEMPTS):
-            try:
-                async with self.begin() as transaction:
-                    return await work(transaction)
-            except Conflict:
-                if attempt == ATTEMPTS - 1:
-                    raise
-            # Real time, whatever the clock says: another transaction has to end.
-            await asyncio.sleep(jitter(self.ids) * min(2**attempt, JITTER_LIMIT_MS) / 1000)
-        raise AssertionError("the last attempt returns or raises")
+        with self.spans.transaction() as span:
+            for attempt in range(ATTEMPTS):
+                if span is not None:
+                    span.set_attribute("houseful.transaction.attempts", attempt + 1)
+                try:
+                    async with self.begin() as transaction:
+                        return await work(transaction)
+                except Conflict:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                # Real time, whatever the clock says: another transaction has to end.
+                await asyncio.sleep(jitter(self.ids) * min(2**attempt, JITTER_LIMIT_MS) / 1000)
+            raise AssertionError("the last attempt returns or raises")
 
     @property
     def changes(self) -> int:

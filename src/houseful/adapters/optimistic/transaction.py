@@ -24,11 +24,12 @@ from houseful.adapters.optimistic.changes import (
     Key,
     Versioned,
 )
+from houseful.adapters.optimistic.spans import created
 from houseful.adapters.optimistic.store import OptimisticStore
 from houseful.adapters.optimistic.write_set import C, M, W, WriteSet
 from houseful.kernel.documents import Document, Scalar
 from houseful.kernel.errors import Conflict, Duplicate
-from houseful.kernel.telemetry import current_traceparent
+from houseful.kernel.tracing import current_traceparent
 from houseful.messages import Message
 
 D = TypeVar("D", bound=Document)
@@ -269,15 +270,26 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
 
     async def _commit(self) -> None:
         absent = await self._check_absent() if self._absent else ()
-        writes = self._hand_over(absent) if self._writes or self._messages or absent else None
-        if writes is not None:
-            await writes.wait()
-            if writes.error is not None:
-                raise writes.error
+        if self._writes or self._messages or absent:
+            with self._store.spans.commit(len(self._writes)):
+                written = await self._write(absent)
         else:
+            written = False
+        if not written:
             await self._await_dependencies(self._failure)
             if self._failure is not None:
                 raise self._failure
+
+    async def _write(self, absent: Sequence[tuple[C, str]]) -> bool:
+        """Whether there was anything to write. Returns once it is durable, and raises the verdict where it
+        is not."""
+        writes = self._hand_over(absent)
+        if writes is None:
+            return False
+        await writes.wait()
+        if writes.error is not None:
+            raise writes.error
+        return True
 
     async def _await_dependencies(self, cause: Exception | None) -> None:
         """Wait until all that this transaction has read is durable. Raises `Conflict` if it never will be."""
@@ -298,7 +310,10 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
             return None
         store = self._store
         writes.changes = changes
-        writes.messages = [store.encode_message(*message) for message in self._messages]
+        writes.messages = [
+            store.encode_message(message, created(message, traceparent))
+            for message, traceparent in self._messages
+        ]
         store.writer.put(writes)
         store.overlay.show(writes)
         return writes

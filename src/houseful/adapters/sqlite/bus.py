@@ -7,7 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from houseful.adapters.sqlite.bus_file import PARTITIONS, BusFile, TopicPartition
 from houseful.kernel.documents import Millis
@@ -129,6 +129,8 @@ class LocalSubscription:
 
 class LocalBus:
     """`Bus` on one file, for one process at a time; see the port for the contract. Make it with `open`."""
+
+    engine: ClassVar[str] = "sqlite"
 
     def __init__(self, file: BusFile, clock: Clock) -> None:
         self.clock = clock

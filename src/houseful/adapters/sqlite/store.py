@@ -45,7 +45,7 @@ class SqliteStore(OptimisticStore[Table, Statement, Statement]):
         clock: Clock,
         ids: Ids,
     ) -> None:
-        super().__init__(tables, overlay, writer, clock, ids)
+        super().__init__(tables, overlay, writer, clock, ids, engine="sqlite", database=path.stem)
         self.reads = reads
         self._path = path
         self._writer = writer

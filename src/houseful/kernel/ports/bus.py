@@ -1,7 +1,7 @@
 """The bus: durable topics between services."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -62,6 +62,9 @@ class Subscription(Protocol):
 
 class Bus(Protocol):
     """Durable topics. A topic is named after the service that sends to it."""
+
+    engine: ClassVar[str]
+    """What keeps them, for spans."""
 
     async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Publish durably. After `Unavailable` any of the envelopes may or may not be published."""
