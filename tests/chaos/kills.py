@@ -25,6 +25,8 @@ from pathlib import Path
 from tests.chaos.buyers import Buyer, Gate, open_halls
 from tests.chaos.insistent import PASSWORD, Book
 from tests.chaos.ledger import take_report, traces, verify
+from tests.support.fork_server import Spawned, spawn
+from tests.system.command_line import clean_environment, run_houseful
 from tests.system.outside_client import Client
 
 BUYERS = 14
@@ -50,57 +52,38 @@ class Server:
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / "server.log"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Spawned | None = None
 
     def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", self._program, *arguments, "--data", str(self.data)],
-            env=_environment() | environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        return run_houseful(
+            [*arguments, "--data", str(self.data)], _environment() | environment, program=self._program
         )
 
     def start(self) -> float:
         """Returns when it is ready; the seconds that it took."""
         began = time.monotonic()
+        output, written = os.pipe()
+        arguments = ["up", "--data", str(self.data), "--port", str(self.port)]
         with self.log.open("a") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    self._program,
-                    "up",
-                    "--data",
-                    str(self.data),
-                    "--port",
-                    str(self.port),
-                ],
-                env=_environment(),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
+            self._process = spawn(
+                self._program, arguments, environment=_environment(), stdout=written, stderr=log
             )
-        assert self._process.stdout is not None
-        line = ""
-        while not line.startswith("ready: "):
-            line = self._process.stdout.readline()
-            if not line:
-                raise RuntimeError(f"the server did not start: {self.log.read_text()[-2000:]}")
+        os.close(written)
+        self._output = os.fdopen(output)
+        if not any(line.startswith("ready: ") for line in self._output):
+            raise RuntimeError(f"the server did not start: {self.log.read_text()[-2000:]}")
         return time.monotonic() - began
 
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
+            self._output.close()
             self._process = None
 
 
 def _environment() -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
-    return clean | {
+    return clean_environment() | {
         "HOUSEFUL_RATE_LIMITS": "off",
         "HOUSEFUL_LOG_LEVEL": "warning",
         "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3",

@@ -27,6 +27,7 @@ from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
+from tests.support.fork_server import Spawned, spawn
 
 T = TypeVar("T")
 
@@ -312,24 +313,32 @@ class LiveServer:
     """`houseful up`, or another module that is started like it, as a process of its own. `url` once it has
     said `ready:`."""
 
-    def __init__(self, data: Path, *arguments: str, program: Sequence[str] = UP, **environment: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str,
+        program: Sequence[str] = UP,
+        **environment: str,
+    ) -> None:
         self.data = data
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
+        variables = clean | {"HOUSEFUL_RATE_LIMITS": "off"} | environment
         self._log = (data.parent / f"{data.name}.log").open("ab+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", *program, "--data", str(data), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=clean | {"HOUSEFUL_RATE_LIMITS": "off"} | environment,
-        )
-        assert self.process.stdout is not None
+        output, written = os.pipe()
+        self._output = os.fdopen(output)
+        self.process = self._start([*program, "--data", str(data), *arguments], variables, written)
+        os.close(written)
         line = ""
         while not line.startswith("ready: "):
-            line = self.process.stdout.readline()
+            line = self._output.readline()
             assert line, f"it ended with {self.process.wait()}: {self.log()}"
         self.url = line.removeprefix("ready: ").strip()
         self.port = int(self.url.rpartition(":")[2])
+
+    def _start(
+        self, command: Sequence[str], environment: Mapping[str, str], output: int
+    ) -> "Spawned | subprocess.Popen[bytes]":
+        return spawn(command[0], command[1:], environment=environment, stdout=output, stderr=self._log)
 
     def log(self) -> str:
         self._log.seek(0)
@@ -362,9 +371,19 @@ class LiveServer:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._output.close()
         self._log.close()
+
+
+class UnforkedServer(LiveServer):
+    """The command itself, with an interpreter of its own. It takes longer to start."""
+
+    def _start(
+        self, command: Sequence[str], environment: Mapping[str, str], output: int
+    ) -> "Spawned | subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", *command], env=environment, stdout=output, stderr=self._log
+        )
 
 
 @pytest.fixture
@@ -372,8 +391,11 @@ def live(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
     """Starts servers on `tmp_path/data` (or `data=`); what still runs at the end is killed."""
     servers: list[LiveServer] = []
 
-    def start(*arguments: str, data: Path | None = None, **environment: str) -> LiveServer:
-        servers.append(LiveServer(data or tmp_path / "data", *arguments, **environment))
+    def start(
+        *arguments: str, data: Path | None = None, forked: bool = True, **environment: str
+    ) -> LiveServer:
+        kind = LiveServer if forked else UnforkedServer
+        servers.append(kind(data or tmp_path / "data", *arguments, **environment))
         return servers[-1]
 
     yield start

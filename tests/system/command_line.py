@@ -2,8 +2,12 @@
 
 import os
 import subprocess
-import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+
+from tests.support.fork_server import spawn
+
+PATIENCE_SECONDS = 120.0
 
 
 def clean_environment() -> dict[str, str]:
@@ -12,13 +16,20 @@ def clean_environment() -> dict[str, str]:
 
 
 def run_houseful(
-    arguments: Sequence[str], environment: Mapping[str, str]
+    arguments: Sequence[str], environment: Mapping[str, str], *, program: str = "houseful"
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "houseful", *arguments],
-        env=clean_environment() | dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = spawn(
+            program,
+            arguments,
+            environment=clean_environment() | dict(environment),
+            stdout=output,
+            stderr=errors,
+        )
+        try:
+            code = process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+        for file in (output, errors):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())

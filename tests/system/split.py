@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from engines import ROOT
 from engines.readiness import is_well
 from engines.server import free_port
 from houseful.settings import new_secrets, own_environment
 from tests.support.deployment import PASSWORD
+from tests.support.fork_server import Spawned, spawn
 from tests.system.command_line import clean_environment, run_houseful
 
 PROGRAM = "houseful"
@@ -46,7 +45,7 @@ class Copy:
         self.program = program
         """What it runs from its next start on."""
         self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Spawned | None = None
         self._begin = 0
 
     @property
@@ -61,17 +60,14 @@ class Copy:
     def spawn(self) -> None:
         assert not self.running, f"{self.name} runs already"
         port = self.url.rpartition(":")[2]
-        command = [sys.executable, "-m", self.program, "serve", self.part, "--port", port]
         with self.log.open("ab") as log:
             self._begin = log.tell()
-            self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=own_environment(self._environment, [self.part]),
-                stdin=subprocess.DEVNULL,
+            self._process = spawn(
+                self.program,
+                ["serve", self.part, "--port", port],
+                environment=own_environment(self._environment, [self.part]),
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
             )
 
     def wait_until_ready(self) -> None:

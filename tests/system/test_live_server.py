@@ -2,23 +2,21 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.deployment import CARD, PASSWORD, PATIENCE_SECONDS, LiveServer, plan
+from tests.system.command_line import run_houseful
 
 Start = Callable[..., LiveServer]
 
 
 def test_it_says_ready_answers_and_ends(live: Start) -> None:
-    server = live()
+    server = live(forked=False)
     assert server.call("GET", "/healthz").ok() == {"status": "alive"}
     assert server.call("GET", "/readyz").ok()["status"] == "ready"
     assert server.stop() == 0
@@ -28,7 +26,7 @@ def test_it_says_ready_answers_and_ends(live: Start) -> None:
 
 
 def test_ctrl_c_ends_it_too(live: Start) -> None:
-    server = live()
+    server = live(forked=False)
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(PATIENCE_SECONDS) == 0
     assert "Traceback" not in server.log()
@@ -47,7 +45,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(live: Start) -> None:
 
 def test_one_server_a_folder(live: Start, tmp_path: Path) -> None:
     server = live()
-    second = _command("up", "--data", str(server.data), "--port", "0")
+    second = run_houseful(["up", "--data", str(server.data), "--port", "0"], {})
     assert second.returncode == 2
     assert f"process {server.process.pid}" in second.stderr
     assert len(second.stderr.strip().splitlines()) <= 2, second.stderr
@@ -55,7 +53,7 @@ def test_one_server_a_folder(live: Start, tmp_path: Path) -> None:
 
 def test_a_port_in_use(live: Start, tmp_path: Path) -> None:
     server = live()
-    second = _command("up", "--data", str(tmp_path / "other"), "--port", str(server.port))
+    second = run_houseful(["up", "--data", str(tmp_path / "other"), "--port", str(server.port)], {})
     assert second.returncode == 2
     assert f"port {server.port}" in second.stderr
     assert "Traceback" not in second.stderr
@@ -124,28 +122,29 @@ def test_what_comes_to_no_request_is_answered_as_everything_is(live: Start) -> N
 
 def test_accounts_and_checks_beside_a_running_server(live: Start) -> None:
     server = live()
-    made = _command(
-        "create-admin", "--email", "boss@example.org", "--data", str(server.data), HOUSEFUL_PASSWORD=PASSWORD
+    made = run_houseful(
+        ["create-admin", "--email", "boss@example.org", "--data", str(server.data)],
+        {"HOUSEFUL_PASSWORD": PASSWORD},
     )
     assert (made.returncode, made.stdout.strip()) == (0, "boss@example.org has the roles buyer, admin.")
     body = {"email": "boss@example.org", "password": PASSWORD}
     assert server.call("POST", "/api/auth/login", body).ok(200)["user"]["roles"] == ["buyer", "admin"]
-    checked = _command("check", "--data", str(server.data), "--json")
+    checked = run_houseful(["check", "--data", str(server.data), "--json"], {})
     assert checked.returncode == 0
     assert json.loads(checked.stdout)["ok"] is True
-    assert _command("doctor", "--data", str(server.data)).returncode == 0
-    assert _command("messages", "parked", "--data", str(server.data)).returncode == 0
-    busy = _command("messages", "replay", "events", "--data", str(server.data))
+    assert run_houseful(["doctor", "--data", str(server.data)], {}).returncode == 0
+    assert run_houseful(["messages", "parked", "--data", str(server.data)], {}).returncode == 0
+    busy = run_houseful(["messages", "replay", "events", "--data", str(server.data)], {})
     assert busy.returncode == 2
     assert "in use" in busy.stderr
 
 
 def _event_on_sale(server: LiveServer) -> tuple[str, str]:
     """Its id, and the token of somebody who may organize and buy."""
-    _command(
-        "create-admin", "--email", "boss@example.org", "--role", "organizer", "--data", str(server.data),
-        HOUSEFUL_PASSWORD=PASSWORD,
-    )  # fmt: skip
+    run_houseful(
+        ["create-admin", "--email", "boss@example.org", "--role", "organizer", "--data", str(server.data)],
+        {"HOUSEFUL_PASSWORD": PASSWORD},
+    )
     credentials = {"email": "boss@example.org", "password": PASSWORD}
     login = server.call("POST", "/api/auth/login", credentials).ok(200)
     headers = {"authorization": f"Bearer {login['access_token']}"}
@@ -182,19 +181,12 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "houseful", *arguments],
-        capture_output=True, text=True, timeout=60, env=clean | environment, check=False,
-    )  # fmt: skip
-
-
 def test_on_all_addresses_it_works_at_each_and_says_what_to_set(live: Start) -> None:
     server = live("--host", "0.0.0.0")
     assert server.url == f"http://127.0.0.1:{server.port}"
-    _command(
-        "create-admin", "--email", "boss@example.org", "--data", str(server.data), HOUSEFUL_PASSWORD=PASSWORD
+    run_houseful(
+        ["create-admin", "--email", "boss@example.org", "--data", str(server.data)],
+        {"HOUSEFUL_PASSWORD": PASSWORD},
     )
     credentials = {"email": "boss@example.org", "password": PASSWORD}
     for host in (f"192.168.1.5:{server.port}", f"127.0.0.1:{server.port}", f"boxoffice.local:{server.port}"):
@@ -205,7 +197,7 @@ def test_on_all_addresses_it_works_at_each_and_says_what_to_set(live: Start) -> 
         assert "Secure" not in attributes, "browsers keep no such cookie from plain http"
         server.call("POST", "/api/auth/refresh", headers=page | {"cookie": cookie}).ok(200)
     assert "HOUSEFUL_PUBLIC_URL" in server.log()
-    doctor = _command("doctor", "--data", str(server.data), "--json")
+    doctor = run_houseful(["doctor", "--data", str(server.data), "--json"], {})
     [links] = [one for one in json.loads(doctor.stdout)["findings"] if one["name"] == "links"]
     assert links["state"] == "warning"
     assert "HOUSEFUL_PUBLIC_URL" in links["fix"]
@@ -216,7 +208,8 @@ def test_on_all_addresses_it_works_at_each_and_says_what_to_set(live: Start) -> 
 def test_at_a_public_url_there_is_nothing_to_say(live: Start) -> None:
     server = live("--host", "0.0.0.0", HOUSEFUL_PUBLIC_URL="https://tickets.example.org")
     assert "HOUSEFUL_PUBLIC_URL is not set" not in server.log()
-    doctor = _command(
-        "doctor", "--data", str(server.data), "--json", HOUSEFUL_PUBLIC_URL="https://tickets.example.org"
+    doctor = run_houseful(
+        ["doctor", "--data", str(server.data), "--json"],
+        {"HOUSEFUL_PUBLIC_URL": "https://tickets.example.org"},
     )
     assert {one["name"]: one["state"] for one in json.loads(doctor.stdout)["findings"]}["links"] == "ok"
