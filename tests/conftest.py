@@ -1,7 +1,9 @@
 import pytest
 
 from tests import lanes
-from tests.support.deployment import house, live, manual_house
+from tests.support import cheap_passwords
+from tests.support.deployment import house, manual_house
+from tests.support.live_server import live
 from tests.system.fixtures import (
     engines,
     kafka_servers,
@@ -26,6 +28,8 @@ __all__ = [
     "topology",
     "world",
 ]
+
+cheap_passwords.install()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
 
-from tests.support.deployment import UP
+from tests.support.live_server import UP
 from tests.system.command import ByCommand
 from tests.system.fixtures import SINGLE, SPLIT
 from tests.system.sites import TOGETHER, OneProcess, Site, must_pass_the_check

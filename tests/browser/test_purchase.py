@@ -18,7 +18,8 @@ from playwright.async_api import Locator, Page, Response, expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import PHONE, Visit, picture
-from tests.support.deployment import PASSWORD, PATIENCE_SECONDS, LiveServer, live
+from tests.support.deployment import PASSWORD, PATIENCE_SECONDS
+from tests.support.live_server import LiveServer, live
 from tests.system.world import World
 
 __all__ = ["live"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import LiveServer
+from tests.support.live_server import LiveServer
 from tests.unit.test_openapi_document import FILE
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.compatibility import sample
 from tests.contract.mongo_engine import mongo_url
-from tests.support.deployment import LiveServer
+from tests.support.live_server import LiveServer
 from tests.system.command_line import run_houseful
 from tests.system.outside_client import Client
 

@@ -29,6 +29,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
+from tests.support import cheap_passwords
+
 ROOT = Path(__file__).parents[2]
 IMPORTED_LATE = ("icalendar", "jinja2", "reportlab.pdfgen.canvas", "rich.console", "rich.table", "uvloop")
 """What functions of the product import when they are called."""
@@ -231,6 +233,7 @@ def import_everything() -> None:
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         import_everything()
+        cheap_passwords.install()
         job = serve(requests)
     if job is not None:
         run(job)

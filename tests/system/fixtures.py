@@ -11,7 +11,7 @@ from engines import valkey
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import program
-from tests.support.deployment import UP
+from tests.support.live_server import UP
 from tests.system.houses import OpenHouse, SystemHouse, house_on, house_together, single_house
 from tests.system.sites import TOGETHER as TOGETHER_PROGRAM
 from tests.system.sites import OfProcesses, OneProcess, OwnSite

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.support.deployment import LiveServer
+from tests.support.live_server import LiveServer
 from tests.system.command_line import run_houseful
 from tests.system.houses import SystemHouse, house_on, single_house
 from tests.system.stands import Stand

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import CARD, PASSWORD, PATIENCE_SECONDS, LiveServer, plan
+from tests.support.deployment import CARD, PASSWORD, PATIENCE_SECONDS, plan
+from tests.support.live_server import LiveServer
 from tests.system.command_line import run_houseful
 
 Start = Callable[..., LiveServer]

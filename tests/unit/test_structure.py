@@ -1,7 +1,6 @@
 """The shape of the source: files are short, the field's terms are used, and the docs name every package."""
 
 import re
-import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -40,38 +39,71 @@ def test_retired_names_are_not_used(retired: Retired) -> None:
     used = [
         f"{path.relative_to(ROOT)}:{line}: {name}: use {retired.term}"
         for folder in retired.folders
-        for path in sources(folder)
-        for line, name in identifiers(path)
+        for name in names_with(folder, first_word(retired.name))
         if is_used(retired.name, name)
+        for path, line in places(folder)[name]
     ]
     assert used == [], "\n" + "\n".join(used)
 
 
 @cache
-def identifiers(path: Path) -> tuple[tuple[int, str], ...]:
+def places(folder: str) -> dict[str, list[tuple[Path, int]]]:
+    """Where each identifier is, by file and line."""
+    found: dict[str, list[tuple[Path, int]]] = {}
+    for path in sources(folder):
+        for line, name in identifiers(path):
+            found.setdefault(name, []).append((path, line))
+    return found
+
+
+@cache
+def names_by_word(folder: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in places(folder):
+        for word in set(words_of(name)):
+            found.setdefault(word, []).append(name)
+    return found
+
+
+def names_with(folder: str, word: str) -> list[str]:
+    return names_by_word(folder).get(word, [])
+
+
+def first_word(name: str) -> str:
+    return words_of(name)[0]
+
+
+def identifiers(path: Path) -> Iterator[tuple[int, str]]:
     """Each with its line; the file's own name, too, and those of the modules that TypeScript imports. Names
     of tests are sentences and are left out."""
-    found = [(1, path.stem), *(_in_python(path) if path.suffix == ".py" else _in_typescript(path))]
-    return tuple((line, name) for line, name in found if not name.startswith("test_"))
+    if not path.stem.startswith("test_"):
+        yield 1, path.stem
+    line, begin, code = 1, 0, path.read_text("utf-8")
+    for token in (_PYTHON if path.suffix == ".py" else _TYPESCRIPT).finditer(code):
+        line, begin = line + code.count("\n", begin, token.start()), token.start()
+        if token.lastgroup == "name" and not token["name"].startswith("test_"):
+            yield line, token["name"]
 
 
-def _in_python(path: Path) -> Iterator[tuple[int, str]]:
-    with tokenize.open(path) as file:
-        for token in tokenize.generate_tokens(file.readline):
-            if token.type == tokenize.NAME:
-                yield token.start[0], token.string
-
-
-_NO_CODE = re.compile(
-    r"""//[^\n]*|/\*.*?\*/|(?<!from )'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`""", re.DOTALL
+_PYTHON = re.compile(
+    r"""#[^\n]*|[bfruBFRU]{0,2}(?:"{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+    r"""|\b(?P<name>[^\W\d]\w*)""",
+    re.DOTALL,
+)
+_TYPESCRIPT = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|(?<!from )'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`"""
+    r"""|(?P<name>[A-Za-z_$][\w$-]*)""",
+    re.DOTALL,
 )
 
 
-def _in_typescript(path: Path) -> Iterator[tuple[int, str]]:
-    code = _NO_CODE.sub(lambda text: "\n" * text[0].count("\n"), path.read_text("utf-8"))
-    for number, line in enumerate(code.splitlines(), 1):
-        for name in re.findall(r"[A-Za-z_$][\w$-]*", line):
-            yield number, name
+def test_names_are_found_and_texts_are_not(tmp_path: Path) -> None:
+    python, typescript = tmp_path / "a.py", tmp_path / "b.ts"
+    python.write_text('one = r"two"  # three\n"""four\n\'five\'"""\nsix(f\'seven\', "\\"eight")\n')
+    assert [*identifiers(python)] == [(1, "a"), (1, "one"), (4, "six")]
+    typescript.write_text("import one from './two'\n/* three\n */ four(`five\n'six'`, 'seven')\n// eight\n")
+    found = [name for _, name in identifiers(typescript)]
+    assert found == ["b", "import", "one", "from", "two", "four"]
 
 
 @pytest.mark.parametrize(

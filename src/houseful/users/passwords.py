@@ -36,16 +36,18 @@ class Passwords:
     connection ended) is not hashed for. For one event loop.
     """
 
+    usual_hasher = OWASP
+
     def __init__(
         self,
         ids: Ids,
         *,
-        hasher: PasswordHasher = OWASP,
+        hasher: PasswordHasher | None = None,
         workers: int | None = None,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._ids = ids
-        self._hasher = hasher
+        self._hasher = hasher or self.usual_hasher
         self._most_waiting = most_waiting
         self._sign_ins, self._registrations = _Queue(), _Queue()
         self._turns = 0
@@ -53,7 +55,7 @@ class Passwords:
         self._free = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
         # What is verified for an address without an account, so that the answer takes as long as with one.
-        self._nobody = hasher.hash(ids.secret(), salt=self._salt())
+        self._nobody = self._hasher.hash(ids.secret(), salt=self._salt())
 
     async def hash(self, password: str, *, whose: str, new_account: bool = False) -> str:
         """Those who sign in go before those who register."""

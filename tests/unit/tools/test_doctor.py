@@ -27,7 +27,7 @@ from houseful.tools.doctor.buses import kafka_findings
 from houseful.tools.doctor.finding import clock_of
 from houseful.tools.doctor.neighbours import redis_findings
 from houseful.tools.doctor.stores import mongo_findings
-from tests.support.deployment import LiveServer
+from tests.support.live_server import LiveServer
 
 NOWHERE = "127.0.0.1:1"
 

@@ -8,7 +8,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from houseful.settings import Settings
-from tests.unit.users.support import CHEAP, MakeWorld, World
+from tests.support.cheap_passwords import CHEAP
+from tests.unit.users.support import MakeWorld, World
 
 
 @pytest.fixture

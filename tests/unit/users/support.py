@@ -25,8 +25,8 @@ from houseful.users.service import SignedIn, Users
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.revoked_tokens import RevokedTokens
+from tests.support.cheap_passwords import CHEAP
 
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SECRETS = Secrets(
     token_key="A" * 43,
     session_key="B" * 43,

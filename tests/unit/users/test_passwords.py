@@ -10,7 +10,8 @@ from houseful.kernel.errors import DomainError, Unavailable
 from houseful.users.domain import User
 from houseful.users.passwords import OWASP, Passwords
 from houseful.webapi.problems import status_of
-from tests.unit.users.support import ANN, CHEAP, HERE, PASSWORD, MakeWorld, World, identity, login, refused
+from tests.support.cheap_passwords import CHEAP, USUAL
+from tests.unit.users.support import ANN, HERE, PASSWORD, MakeWorld, World, identity, login, refused
 
 
 class CountingHasher(PasswordHasher):
@@ -75,6 +76,7 @@ async def test_parallel_logins_with_old_parameters_all_succeed(world: World) -> 
 async def test_parameters_are_those_of_owasp(world: World) -> None:
     hash = await Passwords(world.ids, hasher=OWASP, workers=1).hash(PASSWORD, whose=HERE)
     assert hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert USUAL is OWASP
 
 
 async def test_equal_passwords_have_different_hashes(world: World) -> None:
