@@ -192,7 +192,7 @@ async def _purchases(version: Version, *, pieces: int) -> Work:
     version.buyers.look_seconds = 0.25
 
     def letters() -> int:
-        return sum(1 for _ in version.data.rglob("*.eml"))
+        return sum(1 for _ in version.data.rglob("confirmed-*.eml"))
 
     async def work() -> None:
         expected = letters() + pieces

@@ -13,13 +13,14 @@ class Role(StrEnum):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A verified access token's holder."""
+    """A verified access token's holder. `email_verified` was so when the token was made."""
 
     user_id: str
     session_id: str
     roles: frozenset[str]
     expires_at: int
     version: int = 0
+    email_verified: bool = False
 
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)

@@ -1,7 +1,8 @@
 """Accounts and sessions: who somebody is, what that person may do, and the tokens that say so to the other
 services."""
 
-from houseful.users.api import ENDPOINTS
+from houseful.users import account_api, api
+from houseful.users.account_email import AccountEmail
 from houseful.users.domain import Admins, Session, User
 from houseful.users.revocations import TokensEnded
 from houseful.users.service import Users
@@ -9,9 +10,9 @@ from houseful.webapi.manifest import Manifest
 
 MANIFEST = Manifest(
     name="users",
-    documents=(User, Admins, Session, TokensEnded),
+    documents=(User, Admins, Session, TokensEnded, AccountEmail),
     build=Users.build,
-    endpoints=ENDPOINTS,
+    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS),
     handlers={},
-    jobs=(Users.purge_expired,),
+    jobs=(Users.send_emails, Users.purge_expired),
 )

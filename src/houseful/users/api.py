@@ -10,7 +10,8 @@ from houseful.kernel.errors import NotFound, Unauthenticated
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
-from houseful.users.service import SignedIn, Users
+from houseful.users.service import Users
+from houseful.users.sessions import SignedIn
 from houseful.webapi.asgi import WITHIN
 from houseful.webapi.endpoint import ADMIN, ORGANIZER, USER, Endpoint
 from houseful.webapi.problems import not_authenticated
@@ -75,6 +76,7 @@ class RegisteredView(View, frozen=True, kw_only=True):
 
 class AccountView(RegisteredView, frozen=True, kw_only=True):
     roles: list[Role]
+    email_verified: bool
 
 
 class UserView(AccountView, frozen=True, kw_only=True):
@@ -133,12 +135,12 @@ async def refresh(
     wins."""
     token = _token_in_body(request)
     if token is not None:
-        return _tokens(users, await users.refresh(token), by_cookie=False)
+        return _tokens(users, await users.sessions.refresh(token), by_cookie=False)
     token = users.cookie.value(request.headers)
     if token is None:
         raise Unauthenticated("refresh_invalid", "There is no refresh token. Sign in.")
     users.cookie.check_sender(request.headers)
-    return _tokens(users, await users.refresh(token), by_cookie=True)
+    return _tokens(users, await users.sessions.refresh(token), by_cookie=True)
 
 
 async def logout(users: Users, request: Request, body: Annotated[bytes, RefreshInput]) -> Response:
@@ -150,7 +152,9 @@ async def logout(users: Users, request: Request, body: Annotated[bytes, RefreshI
             users.cookie.check_sender(request.headers)
     if token is None and request.who is None:
         raise not_authenticated()
-    await users.logout(session_id=request.who.session_id if request.who else None, refresh_token=token)
+    await users.sessions.logout(
+        session_id=request.who.session_id if request.who else None, refresh_token=token
+    )
     return Response(status=204, headers=[users.cookie.clear(), _NO_STORE])
 
 
@@ -215,7 +219,13 @@ def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Response:
 
 
 def _account(user: User) -> AccountView:
-    return AccountView(id=user.id, email=user.email, name=user.name, roles=list(user.roles))
+    return AccountView(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        roles=list(user.roles),
+        email_verified=user.verified_at is not None,
+    )
 
 
 def _view(user: User) -> UserView:
@@ -224,6 +234,7 @@ def _view(user: User) -> UserView:
         email=user.email,
         name=user.name,
         roles=list(user.roles),
+        email_verified=user.verified_at is not None,
         created_at=rfc3339(user.created_at),
     )
 

@@ -33,6 +33,7 @@ class User(Document, frozen=True, kw_only=True):
 
     `password_version` counts the changes of the password; a session that was begun under another one is over.
     `tokens_version` counts those of password and roles: access tokens say which they were made under.
+    `verified_at` is since when the address is known to be the owner's; it counts for this `address` only.
     """
 
     collection = "users"
@@ -45,6 +46,7 @@ class User(Document, frozen=True, kw_only=True):
     roles: tuple[Role, ...] = (Role.BUYER,)
     password_version: int = 1
     tokens_version: int = 0
+    verified_at: Millis | None = None
     created_at: Millis
 
 
@@ -220,6 +222,10 @@ def with_password(user: User, hash: str) -> User:
         password_version=user.password_version + 1,
         tokens_version=user.tokens_version + 1,
     )
+
+
+def verified(user: User, now: Millis) -> User:
+    return user if user.verified_at is not None else replace(user, verified_at=now)
 
 
 def with_roles(user: User, roles: Iterable[Role]) -> User:

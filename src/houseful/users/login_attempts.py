@@ -2,6 +2,7 @@
 what others do behind the same address."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -30,6 +31,10 @@ them gets one every two seconds. What an account may hold that has paid for noth
 """
 REFRESHES = Limit(burst=30, per_second=1)
 """Of one session; each costs a transaction."""
+VERIFICATIONS = Limit(burst=5, per_second=10 / 86_400)
+"""Emails with a code, of one account: five codes an email may be tried, so that guessing one takes years."""
+EMAILS_TO_ADDRESS = Limit(burst=6, per_second=6 / 3600)
+"""Emails that anybody can bring about by typing an address, whatever they are about."""
 
 _LATE_SECONDS = 5.0
 _MOST_AT_A_TIME = 30
@@ -68,6 +73,10 @@ class Attempts:
         wait_seconds = await self._asked(self._coordination.take, bucket, limit)
         if wait_seconds > 0:
             raise _too_many(wait_seconds)
+
+    async def allows(self, bucket: str, limit: Limit) -> bool:
+        """Take one, and tell whether there was one."""
+        return await self._asked(self._coordination.take, bucket, limit) <= 0
 
     async def judge(self, account: str, network: str, verify: Callable[[], Awaitable[bool]]) -> bool:
         """What `verify` says of a password for this account. Raises `LimitReached` (`too_many_attempts`)
@@ -128,6 +137,16 @@ class Attempts:
             return await ask(bucket, per_second=limit.per_second, burst=limit.burst)
         except Unavailable:
             return 0
+
+
+def address_bucket(key: str) -> str:
+    """Of emails to the address with this key."""
+    return f"emails:{account_digest(key)}"
+
+
+def account_digest(key: str) -> str:
+    """What a bucket is called by, in the place of an address."""
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 def _too_many(wait_seconds: float) -> DomainError:

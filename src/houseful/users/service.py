@@ -1,6 +1,5 @@
 """What the users service does: one method per use case, each one transaction."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -17,35 +16,34 @@ from houseful.kernel.errors import (
     not_found,
 )
 from houseful.kernel.network_addresses import network
-from houseful.kernel.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.kernel.ports import Clock, Coordination, Ids, Mailer, Store, Transaction
 from houseful.kernel.roles import Identity, Role
 from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
+from houseful.users.account_email import Kind, Links
 from houseful.users.accounts import Accounts, keep_admins
-from houseful.users.domain import Admins, Presented, Session, User
-from houseful.users.login_attempts import REFRESHES, REGISTRATIONS, Attempts
+from houseful.users.domain import Admins, Session, User
+from houseful.users.email_outbox import EMAILS_AT_ONCE, EmailOutbox
+from houseful.users.login_attempts import (
+    EMAILS_TO_ADDRESS,
+    REGISTRATIONS,
+    Attempts,
+    account_digest,
+    address_bucket,
+)
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
+from houseful.users.sessions import Sessions, SignedIn
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
+from houseful.users.verification import Verification
 from houseful.webapi.manifest import Platform
 from houseful.webapi.revoked_tokens import Ending
 
 log = get_logger(__name__)
 
 _DUPLICATES_AT_MOST = 5
-_FORGET_BATCH = 500
 _FORGET_PAUSE_SECONDS = 3600.0
-
-
-class SignedIn(NamedTuple):
-    """A pair of tokens, and whose. `refresh_seconds` is how long the session still lasts."""
-
-    user: User
-    access_token: str
-    access_seconds: int
-    refresh_token: str
-    refresh_seconds: int
 
 
 class Registered(NamedTuple):
@@ -66,19 +64,27 @@ class Users:
         coordination: Coordination,
         clock: Clock,
         ids: Ids,
+        mailer: Mailer,
         passwords: Passwords | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._settings = settings
         self._session_days = settings.session_days
         self._attempts = Attempts(coordination, clock, limited=settings.rate_limits == "on")
         self._passwords = passwords or Passwords(ids)
         self._access = AccessTokens(secrets.raw("token_key"), seconds=settings.access_token_seconds)
-        self._refresh = RefreshTokens(secrets.raw("session_key"))
+        refresh = RefreshTokens(secrets.raw("session_key"))
         self._endings = Endings(store, coordination, clock)
+        self.sessions = Sessions(store, self._access, refresh, self._endings, self._attempts, clock, ids)
         self._accounts = Accounts(store, clock, ids)
         self.cookie = RefreshCookie(settings.base_url)
+        links = Links(secrets.raw("session_key"))
+        self.email_outbox = EmailOutbox(
+            store, self._accounts, mailer, links, clock, ids, base_url=settings.base_url
+        )
+        self.verification = Verification(store, self.email_outbox, links, self._attempts, clock)
 
     @classmethod
     def build(cls, platform: Platform) -> "Users":
@@ -89,6 +95,7 @@ class Users:
             coordination=platform.coordination,
             clock=platform.clock,
             ids=platform.ids,
+            mailer=platform.mailer,
         )
 
     @property
@@ -97,8 +104,8 @@ class Users:
         return self._access.published
 
     async def register(self, *, email: str, password: str, name: str, peer: str) -> Registered:
-        """A new account; where the address has one already, the answer looks the same, takes as long, and
-        changes nothing.
+        """A new account, and an email to verify its address. Where the address has an account already, the
+        answer looks the same and takes as long; nothing is changed, and the email says so.
 
         Raises `Invalid` by field, `LimitReached`.
         """
@@ -108,14 +115,19 @@ class Users:
         await self._attempts.take(f"register:{origin}", REGISTRATIONS)
         hash = await self._passwords.hash(password, whose=origin, new_account=True)
         user = self._accounts.new(found, name, hash)
+        writes = await self._attempts.allows(address_bucket(found.key), EMAILS_TO_ADDRESS)
+        known = await self._accounts.by_address(found.key)
 
         async def work(tx: Transaction) -> None:
-            tx.insert(user)
+            if known is None:
+                tx.insert(user)
+            if writes:
+                kind = Kind.VERIFY if known is None else Kind.ALREADY_REGISTERED
+                self.email_outbox.queue(tx, kind, found.email, user_id=(known or user).id)
 
-        await self._accounts.by_address(found.key)  # an account by the first versions' key gets today's
         try:
             await self._store.transact(work)
-        except Duplicate:
+        except Duplicate:  # somebody registered it just now, and gets the email
             log.info("registration of an address that has an account")
         return Registered(user.id, user.email, user.name)
 
@@ -124,7 +136,7 @@ class Users:
         `LimitReached`."""
         key, password = email_addresses.searched(email), domain.typed_password(password)
         origin = network(peer)
-        account = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        account = account_digest(key)
         user: User | None = None
 
         async def verify() -> bool:
@@ -153,7 +165,7 @@ class Users:
             tx.insert(session)
             return user, session
 
-        return self._signed_in(*await self._store.transact(work), now)
+        return self.sessions.signed_in(*await self._store.transact(work), now)
 
     async def _renewed_hash(self, user: User, password: str, origin: str) -> str:
         """Today's parameters, as the password is at hand; not now where many wait, as the old hash still
@@ -164,63 +176,6 @@ class Users:
             return await self._passwords.hash(password, whose=origin)
         except DomainError:
             return user.password_hash
-
-    async def refresh(self, token: str) -> SignedIn:
-        """The next pair of tokens, with the roles of this moment. Parallel calls with one token get one
-        successor.
-
-        Raises `LimitReached`, or `Unauthenticated`: `refresh_invalid`, `refresh_expired`, or
-        `refresh_reused`, which has ended the session.
-        """
-        presented = self._refresh.read(token)
-        if presented is None:
-            raise domain.refresh_refusal(Presented.ENDED)
-        await self._attempts.take(f"refresh:{presented.session_id}", REFRESHES)
-        now = self._clock.now()
-
-        ended: list[Ending] = []
-
-        async def work(tx: Transaction) -> tuple[Presented, User, Session]:
-            ended.clear()
-            session = await tx.get(Session, presented.session_id)
-            user = await tx.get(User, session.user_id) if session else None
-            if session is None or user is None:
-                raise domain.refresh_refusal(Presented.ENDED)
-            what, after = domain.present(session, presented.generation, user.password_version, now)
-            if after is not session:
-                tx.put(after)
-            if what is Presented.REUSED:
-                ended.append(self._endings.of_session(tx, after))
-            return what, user, after
-
-        what, user, session = await self._store.transact(work)
-        await self._endings.tell(*ended)
-        if what is Presented.REUSED:
-            log.warning("refresh token reused, session ended", extra={"session": session.id, "user": user.id})
-        if what not in (Presented.ROTATED, Presented.REPEATED):
-            raise domain.refresh_refusal(what)
-        return self._signed_in(user, session, now)
-
-    async def logout(self, *, session_id: str | None = None, refresh_token: str | None = None) -> None:
-        """Ends the session of an access token, and that of a refresh token, even an old one. Nothing to end
-        is no error.
-
-        Its access tokens end with it.
-        """
-        presented = self._refresh.read(refresh_token) if refresh_token else None
-        ids = {session_id, presented.session_id if presented else None} - {None}
-        now = self._clock.now()
-
-        async def work(tx: Transaction) -> list[Ending]:
-            ended = []
-            for session in (await tx.get_many(Session, sorted(id for id in ids if id))).values():
-                if session.ended_at is None:
-                    tx.put(domain.end(session, "logout", now))
-                    ended.append(self._endings.of_session(tx, session))
-            return ended
-
-        if ids:
-            await self._endings.tell(*await self._store.transact(work))
 
     async def change_password(self, who: Identity, *, current: str, new: str) -> None:
         """Ends all other sessions of the user; this one goes on. Raises `Forbidden` where
@@ -298,13 +253,14 @@ class Users:
     async def create_user(self, email: str, password: str, name: str, roles: Iterable[Role] = ()) -> User:
         """For the operator: the account with at least these roles and this password, new or not.
 
-        An account that exists keeps its name; where its password is another one, all its sessions end. Raises
-        `Invalid`.
+        An account that exists keeps its name; where its password is another one, all its sessions end. Its
+        address counts as verified. Raises `Invalid`.
         """
         found, roles = email_addresses.address(email), list(roles)
         password = domain.new_password(password, found.email)
         hash = await self._passwords.hash(password, whose=found.key)
         new = domain.with_roles(self._accounts.new(found, domain.person(name), hash), roles)
+        new = domain.verified(new, self._clock.now())
         for _ in range(_DUPLICATES_AT_MOST):
             known = await self._accounts.by_address(found.key)
             try:
@@ -329,7 +285,7 @@ class Users:
             user = await tx.get(User, known.id)
             if user is None:
                 raise not_found("user")
-            after = domain.with_roles(user, (*user.roles, *roles))
+            after = domain.verified(domain.with_roles(user, (*user.roles, *roles)), self._clock.now())
             if not same_password or user.password_version != known.password_version:
                 after = domain.with_password(after, hash)
             tx.put(after)
@@ -344,30 +300,22 @@ class Users:
         """What ended access tokens since then, as long as it matters."""
         return await self._endings.since(since)
 
-    async def purge_expired_sessions(self) -> int:
-        """Delete a batch of sessions that expired more than seven days ago; how many."""
-        until = self._clock.now() - domain.KEPT_MILLIS
-        old = await self._store.find(Session, {}, by="expires_at", until=until, limit=_FORGET_BATCH)
-
-        async def work(tx: Transaction) -> int:
-            found = await tx.get_many(Session, [session.id for session in old])
-            for session in found.values():
-                tx.delete(session)
-            return len(found)
-
-        return await self._store.transact(work) if old else 0
-
     async def purge_expired(self) -> None:
         """The job; until cancelled."""
         while True:
-            while await self.purge_expired_sessions() or await self._endings.purge_expired():
+            while (
+                await self.sessions.purge_expired()
+                or await self._endings.purge_expired()
+                or await self.email_outbox.purge_expired()
+            ):
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
 
-    def _signed_in(self, user: User, session: Session, now: Millis) -> SignedIn:
-        access = self._access.sign(user, session, id=self._ids.new("tok"), now=now)
-        seconds = max(1, (session.expires_at - now) // 1000)
-        return SignedIn(user, access, self._access.seconds, self._refresh.make(session), seconds)
+    async def send_emails(self) -> None:
+        """The job; until cancelled."""
+        while True:
+            if self._settings.sweepers == "off" or await self.email_outbox.send_due() < EMAILS_AT_ONCE:
+                await self._clock.sleep(self._settings.sweep_seconds)
 
 
 def _bad_credentials() -> DomainError:

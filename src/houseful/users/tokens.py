@@ -56,6 +56,7 @@ class AccessTokens:
             "jti": id,
             "roles": [str(role) for role in user.roles],
             "ver": user.tokens_version,
+            "email_verified": user.verified_at is not None,
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": TOKEN_TYPE, "kid": self.kid})
 

@@ -135,6 +135,7 @@ class TokenVerifier:
                 frozenset(msgspec.convert(claims.get("roles", []), list[str])),
                 msgspec.convert(claims["exp"], int) * 1000,
                 msgspec.convert(claims.get("ver", 0), int),
+                msgspec.convert(claims.get("email_verified", False), bool),
             )
         except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
             raise _invalid() from error

@@ -1,5 +1,6 @@
 """The users service on a store of its own, with a manual clock and cheap hashes, as a class and over HTTP."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from houseful.adapters.sqlite.store import SqliteStore
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import DomainError
 from houseful.kernel.ids import SystemIds
-from houseful.kernel.ports import Reader, ServiceResponse
+from houseful.kernel.ports import Email, Reader, ServiceResponse
 from houseful.kernel.roles import Identity, Role
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User
 from houseful.users.passwords import Passwords
-from houseful.users.service import SignedIn, Users
+from houseful.users.service import Users
+from houseful.users.sessions import SignedIn
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.revoked_tokens import RevokedTokens
@@ -40,6 +42,19 @@ HERE = "203.0.113.7"
 OURS = {"x_houseful_client": "web", "origin": "http://127.0.0.1:8000", "host": "127.0.0.1:8000"}
 
 
+class MailServer:
+    """Keeps what is sent. `error` is raised instead, while there is one."""
+
+    def __init__(self) -> None:
+        self.emails: list[Email] = []
+        self.error: Exception | None = None
+
+    async def send(self, email: Email) -> None:
+        if self.error is not None:
+            raise self.error
+        self.emails.append(email)
+
+
 class World:
     """One installation."""
 
@@ -53,6 +68,7 @@ class World:
         )
         self.coordination = LocalCoordination(self.clock)
         self.passwords = Passwords(self.ids, hasher=hasher)
+        self.mail = MailServer()
         self.users = self.another_process()
         self.client = AsgiClient()
         self.ended = self.what_another_knows()
@@ -82,6 +98,7 @@ class World:
             coordination=self.coordination,
             clock=self.clock,
             ids=self.ids,
+            mailer=self.mail,
             passwords=passwords or self.passwords,
         )
 
@@ -94,6 +111,19 @@ class World:
             sent["authorization"] = f"Bearer {token}"
         raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         return await self.client.request(method, path, body=raw, headers=sent)
+
+    async def mailed(self) -> list[Email]:
+        """What was sent since the last time."""
+        while await self.users.email_outbox.send_due():
+            pass
+        sent, self.mail.emails = self.mail.emails, []
+        return sent
+
+    async def registered(self, email: str = "ann@example.com") -> str:
+        """Somebody who has made the account, signed in; the access token."""
+        body = {"email": email, "password": PASSWORD, "name": "Ann"}
+        assert (await self.call("POST", "/api/auth/register", body)).status == 201
+        return str((await self.signed_in(email))["access_token"])
 
     async def person(self, email: str = "ann@example.com", *roles: Role) -> dict[str, Any]:
         """Somebody with an account, signed in with the refresh token in the body."""
@@ -114,6 +144,14 @@ def json(answer: ServiceResponse) -> Any:
 
 def code(answer: ServiceResponse) -> tuple[int, str]:
     return answer.status, json(answer)["code"]
+
+
+def link_of(email: Email) -> str:
+    """The token in the email's link."""
+    [token] = re.findall(r"#(\S+)", email.text)
+    assert email.html is not None
+    assert f"#{token}" in email.html
+    return str(token)
 
 
 MakeWorld = Callable[..., World]

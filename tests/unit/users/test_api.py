@@ -15,7 +15,7 @@ async def test_register_then_sign_in(world: World) -> None:
     made = json(answer)
     assert made == {"id": made["id"], "email": "Ann@example.com", "name": "Ann"}
     signed_in = await world.signed_in()
-    assert signed_in["user"] == {**made, "roles": ["buyer"]}
+    assert signed_in["user"] == {**made, "roles": ["buyer"], "email_verified": False}
     me = json(await world.call("GET", "/api/me", token=signed_in["access_token"]))
     assert me == {**signed_in["user"], "created_at": "2027-01-15T08:00:00.000Z"}
 
@@ -154,7 +154,7 @@ async def test_only_admins_see_and_change_users(world: World) -> None:
     listed = json(await world.call("GET", "/api/users?q=ROOT", token=admin["access_token"]))
     assert [user["email"] for user in listed["items"]] == ["root@example.com"]
     assert listed["next_cursor"] is None
-    assert listed["items"][0].keys() == {"id", "email", "name", "roles", "created_at"}
+    assert listed["items"][0].keys() == {"id", "email", "name", "roles", "email_verified", "created_at"}
 
 
 async def test_the_list_goes_on_behind_its_cursor(world: World) -> None:

@@ -60,7 +60,7 @@ async def test_old_parameters_are_renewed_at_login(world: World) -> None:
     assert after is not None
     assert extract_parameters(after.password_hash).memory_cost == 16
     assert after.password_version == user.password_version
-    await later.refresh(session.refresh_token)
+    await later.sessions.refresh(session.refresh_token)
     await login(later)
 
 
@@ -70,7 +70,7 @@ async def test_parallel_logins_with_old_parameters_all_succeed(world: World) -> 
     later = world.another_process(Passwords(world.ids, hasher=newer))
     pairs = await asyncio.gather(*(login(later) for _ in range(10)))
     for pair in pairs:
-        await later.refresh(pair.refresh_token)
+        await later.sessions.refresh(pair.refresh_token)
 
 
 async def test_parameters_are_those_of_owasp(world: World) -> None:
@@ -251,10 +251,10 @@ async def test_one_session_is_not_refreshed_without_end(make_world: MakeWorld) -
     await world.users.create_user(ANN, PASSWORD, "Ann")
     token = (await login(world.users)).refresh_token
     for _ in range(30):
-        token = (await world.users.refresh(token)).refresh_token
-    assert await refused(world.users.refresh(token)) == "too_many_attempts"
+        token = (await world.users.sessions.refresh(token)).refresh_token
+    assert await refused(world.users.sessions.refresh(token)) == "too_many_attempts"
     await world.clock.advance(1)
-    await world.users.refresh(token)
+    await world.users.sessions.refresh(token)
 
 
 async def test_parallel_guesses_count(make_world: MakeWorld) -> None:

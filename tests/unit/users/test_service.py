@@ -79,7 +79,9 @@ async def test_parallel_refreshes_get_one_successor(world: World) -> None:
     first = await login(world.users)
     processes = [world.users, world.another_process()]
     for _ in range(3):
-        pairs = await asyncio.gather(*(processes[n % 2].refresh(first.refresh_token) for n in range(50)))
+        pairs = await asyncio.gather(
+            *(processes[n % 2].sessions.refresh(first.refresh_token) for n in range(50))
+        )
         [successor] = {pair.refresh_token for pair in pairs}
         assert successor != first.refresh_token
         first = pairs[0]
@@ -90,33 +92,33 @@ async def test_parallel_refreshes_get_one_successor(world: World) -> None:
 async def test_a_lost_reply_is_had_again_within_ten_seconds(world: World) -> None:
     await world.users.create_user(ANN, PASSWORD, "Ann")
     first = await login(world.users)
-    second = await world.users.refresh(first.refresh_token)
+    second = await world.users.sessions.refresh(first.refresh_token)
     await world.clock.advance(10)
-    assert (await world.users.refresh(first.refresh_token)).refresh_token == second.refresh_token
+    assert (await world.users.sessions.refresh(first.refresh_token)).refresh_token == second.refresh_token
     await world.clock.advance(0.001)
-    assert await refused(world.users.refresh(first.refresh_token)) == "refresh_reused"
-    assert await refused(world.users.refresh(second.refresh_token)) == "refresh_reused"
-    assert await refused(world.users.refresh(first.refresh_token)) == "refresh_reused"
+    assert await refused(world.users.sessions.refresh(first.refresh_token)) == "refresh_reused"
+    assert await refused(world.users.sessions.refresh(second.refresh_token)) == "refresh_reused"
+    assert await refused(world.users.sessions.refresh(first.refresh_token)) == "refresh_reused"
 
 
 async def test_reuse_ends_that_family_only(world: World) -> None:
     await world.users.create_user(ANN, PASSWORD, "Ann")
     first, other = await login(world.users), await login(world.users)
-    second = await world.users.refresh(first.refresh_token)
-    third = await world.users.refresh(second.refresh_token)
-    assert await refused(world.users.refresh(first.refresh_token)) == "refresh_reused"
-    assert await refused(world.users.refresh(third.refresh_token)) == "refresh_reused"
-    await world.users.refresh(other.refresh_token)
+    second = await world.users.sessions.refresh(first.refresh_token)
+    third = await world.users.sessions.refresh(second.refresh_token)
+    assert await refused(world.users.sessions.refresh(first.refresh_token)) == "refresh_reused"
+    assert await refused(world.users.sessions.refresh(third.refresh_token)) == "refresh_reused"
+    await world.users.sessions.refresh(other.refresh_token)
 
 
 async def test_the_thief_and_the_owner_at_one_moment(world: World) -> None:
     """Current and grandparent in parallel, in whatever order they come: the family is over."""
     await world.users.create_user(ANN, PASSWORD, "Ann")
     first = await login(world.users)
-    second = await world.users.refresh(first.refresh_token)
-    third = await world.users.refresh(second.refresh_token)
+    second = await world.users.sessions.refresh(first.refresh_token)
+    third = await world.users.sessions.refresh(second.refresh_token)
     await asyncio.gather(
-        *(world.users.refresh(pair.refresh_token) for pair in (third, first, third, first)),
+        *(world.users.sessions.refresh(pair.refresh_token) for pair in (third, first, third, first)),
         return_exceptions=True,
     )
     [session] = await all_of(world.store, Session)
@@ -130,10 +132,10 @@ async def test_a_session_ends_after_its_days_however_often_it_is_refreshed(world
     pair = await login(world.users)
     for _ in range(29):
         await world.clock.advance(24 * 3600)
-        pair = await world.users.refresh(pair.refresh_token)
+        pair = await world.users.sessions.refresh(pair.refresh_token)
     assert pair.refresh_seconds == 24 * 3600
     await world.clock.advance(24 * 3600)
-    assert await refused(world.users.refresh(pair.refresh_token)) == "refresh_expired"
+    assert await refused(world.users.sessions.refresh(pair.refresh_token)) == "refresh_expired"
 
 
 @pytest.mark.parametrize(
@@ -156,9 +158,9 @@ async def test_what_was_not_made_here_ends_nothing(world: World, change: Any) ->
     pair = await login(world.users)
     forged = change(pair.refresh_token)
     assert forged != pair.refresh_token
-    assert await refused(world.users.refresh(forged)) == "refresh_invalid"
-    await world.users.logout(refresh_token=forged)
-    await world.users.refresh(pair.refresh_token)
+    assert await refused(world.users.sessions.refresh(forged)) == "refresh_invalid"
+    await world.users.sessions.logout(refresh_token=forged)
+    await world.users.sessions.refresh(pair.refresh_token)
 
 
 async def test_nothing_that_is_stored_is_a_token(world: World) -> None:
@@ -173,12 +175,12 @@ async def test_nothing_that_is_stored_is_a_token(world: World) -> None:
 async def test_logout_ends_the_session_and_is_no_error_the_second_time(world: World) -> None:
     await world.users.create_user(ANN, PASSWORD, "Ann")
     first, other = await login(world.users), await login(world.users)
-    second = await world.users.refresh(first.refresh_token)
+    second = await world.users.sessions.refresh(first.refresh_token)
     for _ in range(2):
-        await world.users.logout(refresh_token=first.refresh_token)
-    assert await refused(world.users.refresh(second.refresh_token)) == "refresh_invalid"
-    await world.users.refresh(other.refresh_token)
-    await world.users.logout(session_id="ses_none")
+        await world.users.sessions.logout(refresh_token=first.refresh_token)
+    assert await refused(world.users.sessions.refresh(second.refresh_token)) == "refresh_invalid"
+    await world.users.sessions.refresh(other.refresh_token)
+    await world.users.sessions.logout(session_id="ses_none")
 
 
 async def test_changing_the_password_ends_all_other_sessions(world: World) -> None:
@@ -189,10 +191,10 @@ async def test_changing_the_password_ends_all_other_sessions(world: World) -> No
     await world.users.change_password(
         identity(mine.user, my_session), current=PASSWORD, new="the new password"
     )
-    assert await refused(world.users.refresh(other.refresh_token)) == "refresh_invalid"
-    await world.users.refresh(mine.refresh_token)
+    assert await refused(world.users.sessions.refresh(other.refresh_token)) == "refresh_invalid"
+    await world.users.sessions.refresh(mine.refresh_token)
     assert await refused(login(world.users)) == "bad_credentials"
-    await world.users.refresh((await login(world.users, password="the new password")).refresh_token)
+    await world.users.sessions.refresh((await login(world.users, password="the new password")).refresh_token)
 
 
 async def test_a_session_that_had_ended_does_not_come_back_by_a_change_of_the_password(world: World) -> None:
@@ -201,7 +203,7 @@ async def test_a_session_that_had_ended_does_not_come_back_by_a_change_of_the_pa
     who = identity(user, old.refresh_token.split(".")[0])
     await world.users.create_user(ANN, "the second one", "Ann")  # ends it
     await world.users.change_password(who, current="the second one", new="the third one")
-    assert await refused(world.users.refresh(old.refresh_token)) == "refresh_invalid"
+    assert await refused(world.users.sessions.refresh(old.refresh_token)) == "refresh_invalid"
 
 
 async def test_of_two_changes_of_the_password_at_once_one_counts(world: World) -> None:
@@ -220,7 +222,7 @@ async def test_roles_count_from_the_next_refresh(world: World) -> None:
     pair = await login(world.users)
     await world.users.set_roles(user.id, [Role.GATE], by=identity(admin))
     assert pair.user.roles == (Role.BUYER,)
-    assert (await world.users.refresh(pair.refresh_token)).user.roles == (Role.BUYER, Role.GATE)
+    assert (await world.users.sessions.refresh(pair.refresh_token)).user.roles == (Role.BUYER, Role.GATE)
 
 
 async def test_old_sessions_are_forgotten_a_week_after_their_end(world: World) -> None:
@@ -229,12 +231,12 @@ async def test_old_sessions_are_forgotten_a_week_after_their_end(world: World) -
     await world.clock.advance(24 * 3600)
     young = await login(world.users)
     await world.clock.advance((30 + 7 - 1) * 24 * 3600)
-    assert await world.users.purge_expired_sessions() == 0
-    assert await refused(world.users.refresh(old.refresh_token)) == "refresh_expired"
+    assert await world.users.sessions.purge_expired() == 0
+    assert await refused(world.users.sessions.refresh(old.refresh_token)) == "refresh_expired"
     await world.clock.advance(1)
-    assert await world.users.purge_expired_sessions() == 1
-    assert await refused(world.users.refresh(old.refresh_token)) == "refresh_invalid"
-    assert await refused(world.users.refresh(young.refresh_token)) == "refresh_expired"
+    assert await world.users.sessions.purge_expired() == 1
+    assert await refused(world.users.sessions.refresh(old.refresh_token)) == "refresh_invalid"
+    assert await refused(world.users.sessions.refresh(young.refresh_token)) == "refresh_expired"
 
 
 async def test_the_job_forgets_again_and_again(world: World) -> None:
@@ -302,9 +304,9 @@ async def test_creating_an_account_that_exists_adds_roles_and_sets_the_password(
     pair = await login(world.users)
     same = await world.users.create_user("Ann@EXAMPLE.com", PASSWORD, "Anne", [Role.ORGANIZER])
     assert (same.id, same.name, same.roles) == (first.id, "Ann", (Role.BUYER, Role.ORGANIZER, Role.GATE))
-    pair = await world.users.refresh(pair.refresh_token)  # the same password: nobody is signed out
+    pair = await world.users.sessions.refresh(pair.refresh_token)  # the same password: nobody is signed out
     await world.users.create_user(ANN, "the new password", "Ann", [Role.ADMIN])
-    assert await refused(world.users.refresh(pair.refresh_token)) == "refresh_invalid"
+    assert await refused(world.users.sessions.refresh(pair.refresh_token)) == "refresh_invalid"
     assert Role.ADMIN in (await login(world.users, password="the new password")).user.roles
 
 

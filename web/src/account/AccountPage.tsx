@@ -9,6 +9,7 @@ import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
 import { PasswordForm } from './PasswordForm';
+import { VerifyAddress } from './VerifyAddress';
 
 export function AccountPage() {
   return (
@@ -44,7 +45,7 @@ function Account() {
       <dl className="divide-y divide-line border-y border-line">
         {[
           ['Name', user.name],
-          ['Email', user.email],
+          ['Email', user.email_verified ? user.email : `${user.email} (not confirmed)`],
           ['Roles', listed(user.roles)],
         ].map(([name, value]) => (
           <div key={name} className="flex flex-wrap justify-between gap-x-4 py-3">
@@ -53,6 +54,7 @@ function Account() {
           </div>
         ))}
       </dl>
+      {!user.email_verified && <VerifyAddress email={user.email} />}
       <PasswordForm />
       <section
         aria-label="Session"

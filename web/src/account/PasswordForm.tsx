@@ -1,43 +1,28 @@
-import { useState, type SubmitEvent } from 'react';
 import * as calls from '@/api/calls';
-import { ApiError } from '@/api/problem';
 import { formSecret } from '@/lib/form';
+import { useSubmission } from '@/lib/useSubmission';
 import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
 import { Notice } from '@/ui/Notice';
-
-type State = { step: 'idle' | 'busy' | 'done' } | { step: 'failed'; error: ApiError };
+import { refusalWords } from './words';
 
 export function PasswordForm() {
-  const [state, setState] = useState<State>({ step: 'idle' });
-  const change = async (form: HTMLFormElement) => {
-    const data = new FormData(form);
-    setState({ step: 'busy' });
-    try {
-      await calls.account.changePassword(formSecret(data, 'current'), formSecret(data, 'next'));
-      form.reset();
-      setState({ step: 'done' });
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      setState({ step: 'failed', error });
-    }
-  };
-  const onSubmit = (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    void change(event.currentTarget);
-  };
-  const errors = state.step === 'failed' ? state.error.errors : {};
+  const change = useSubmission(async (data, form) => {
+    await calls.account.changePassword(formSecret(data, 'current'), formSecret(data, 'next'));
+    form?.reset();
+  });
+  const { error, errors } = change;
   return (
-    <form onSubmit={onSubmit} className="grid gap-5">
+    <form onSubmit={change.onSubmit} className="grid gap-5">
       <h2 className="display text-3xl">Change password</h2>
-      {state.step === 'done' && (
+      {change.done && (
         <Notice tone="ok">The password is changed. Every other session was signed out.</Notice>
       )}
-      {state.step === 'failed' && (
+      {error && (
         <Notice tone="bad">
-          {state.error.code === 'bad_credentials'
+          {error.code === 'bad_credentials'
             ? 'The current password is wrong.'
-            : state.error.message}
+            : refusalWords(error)}
         </Notice>
       )}
       <Field
@@ -63,7 +48,7 @@ export function PasswordForm() {
         type="submit"
         kind="secondary"
         className="justify-self-start"
-        busy={state.step === 'busy' && 'Changing'}
+        busy={change.busy && 'Changing'}
       >
         Change password
       </Button>

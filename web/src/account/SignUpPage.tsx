@@ -27,7 +27,8 @@ export function SignUpPage() {
     try {
       await calls.account.register(email, password, formValue(data, 'name'));
       await signIn(email, password);
-      router.history.replace(safeNext(next));
+      // Where nobody was on the way elsewhere, the account shows what is next: the address is to be confirmed.
+      router.history.replace(next ? safeNext(next) : '/account');
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       setError(problem);

@@ -174,6 +174,15 @@ export const account = {
   changePassword: async (current: string, next: string) => {
     await http.post('/auth/password', { current_password: current, new_password: next });
   },
+  sendVerification: async () => {
+    await http.post('/me/verification');
+  },
+  verifyByCode: async (code: string) => {
+    await http.post('/me/verification/code', { code });
+  },
+  verifyByLink: async (token: string) => {
+    await http.post('/auth/verify-email', { token }, { anonymous: true });
+  },
 };
 
 export const files = {

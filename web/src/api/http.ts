@@ -60,6 +60,12 @@ export async function restoreSession(): Promise<void> {
   }
 }
 
+/** What the session says of its account has changed: another pair, where there is a session. */
+export async function renewSession(): Promise<void> {
+  const token = currentToken();
+  if (token !== null) await refreshToken(token);
+}
+
 export async function signIn(email: string, password: string): Promise<void> {
   acceptGrant(await callBare<SessionGrant>('/auth/login', { email, password }));
 }

@@ -6,7 +6,7 @@ const grant = (token: string): SessionGrant => ({
   access_token: token,
   token_type: 'Bearer',
   expires_in: 600,
-  user: { id: 'u', email: 'a@example.org', name: 'A', roles: ['buyer'] },
+  user: { id: 'u', email: 'a@example.org', name: 'A', roles: ['buyer'], email_verified: true },
 });
 
 class Refused extends Error {}

@@ -117,6 +117,14 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/account/verify',
+    component: lazyRouteComponent(
+      load(() => import('@/account/VerifyPage')),
+      'VerifyPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/organizer',
     component: lazyRouteComponent(
       load(() => import('@/organizer/MyEventsPage')),

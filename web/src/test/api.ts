@@ -24,7 +24,13 @@ export function refusal(status: number, code: string, extra: Record<string, unkn
 
 /** Signed in, without a request. */
 export function signInAs(...roles: Role[]): User {
-  const user: User = { id: 'usr_1', email: 'person@example.org', name: 'Person', roles };
+  const user: User = {
+    id: 'usr_1',
+    email: 'person@example.org',
+    name: 'Person',
+    roles,
+    email_verified: false,
+  };
   acceptGrant({ access_token: 'token', token_type: 'Bearer', expires_in: 600, user });
   return user;
 }

@@ -1,0 +1,78 @@
+"""The words of emails about accounts, as text and as HTML. Nothing in them is fetched from anywhere.
+
+No email has a name in it: anybody can type anybody's address, and any name.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from houseful.users.account_email import Kind
+
+if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
+    from jinja2 import Template
+
+
+class Words(NamedTuple):
+    """`path` is the page of the web app that the link opens; a token follows behind a `#`, which no server
+    sees. Without an `action` there is no link."""
+
+    subject: str
+    opening: str
+    action: str = ""
+    path: str = ""
+    closing: str = ""
+
+
+class Written(NamedTuple):
+    subject: str
+    text: str
+    html: str
+
+
+_NOT_YOU = "If this was not you, do nothing."
+
+WORDS = {
+    Kind.VERIFY: Words(
+        "Confirm your email address",
+        "An account with this email address was made at our box office. Confirm that the address is yours.",
+        "Confirm this address",
+        "/account/verify",
+        f"The link holds for two days, the code for an hour. {_NOT_YOU}",
+    ),
+    Kind.ALREADY_REGISTERED: Words(
+        "You have an account already",
+        "Somebody, probably you, wanted to make an account with this email address. There is one already: "
+        "sign in with its password.",
+        "Sign in",
+        "/sign-in",
+        f"Nothing was changed. {_NOT_YOU}",
+    ),
+}
+
+
+def compose(kind: Kind, base_url: str, *, token: str = "", code: str = "") -> Written:
+    words = WORDS[kind]
+    link = f"{base_url}{words.path}" + (f"#{token}" if token else "") if words.action else ""
+    parts = ["Hello,", words.opening]
+    if link:
+        parts.append(f"{words.action}:\n{link}")
+    if code:
+        parts.append(f"Or type this code where you are asked for it: {code}")
+    parts.append(words.closing)
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    html = _template().render(words=words, link=link, code=code)
+    return Written(words.subject, text, html)
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("houseful.users"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("account_email.html")
