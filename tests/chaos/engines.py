@@ -17,8 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -35,6 +34,7 @@ from tests.chaos.insistent import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.ledger import take_report, traces, verify
 from tests.chaos.own_engines import Engines
 from tests.chaos.recovery import WINDOW_SECONDS, as_usual_at, longest_gap, rate
+from tests.chaos.verdict import BUSINESS, Shown, Verdict
 from tests.system.outside_client import Client
 from tests.system.split import PROGRAM, Split
 from tests.system.world import event_body
@@ -43,64 +43,11 @@ BROKEN = "tests.chaos.broken_server"
 SETTINGS = {"HOUSEFUL_RATE_LIMITS": "off", "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3"}
 BUYERS = 8
 THINK_SECONDS = 0.25
+"""Between two requests of a buyer there is at most so much."""
 HOLD_SECONDS = 4
 PATIENCE_SECONDS = 120.0
 """Whoever has not recovered by then won't."""
-BUSINESS = ("holds", "confirmations")
 LOOK_SECONDS = 0.1
-
-
-_HEAD = """\
-| fault | lasted | longest without a hold / a purchase | as usual again after the fault / the mending \
-| nothing waits in an outbox after the mending | put off / no answer / connection refused |
-|---|---|---|---|---|---|"""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """How one fault showed, in seconds and in requests. None is never."""
-
-    name: str
-    lasted: float
-    longest_without: Mapping[str, float]
-    usual_after_fault: float | None
-    usual_after_mending: float | None
-    drained_after_mending: float | None
-    trouble: Sequence[int]
-
-    def row(self) -> str:
-        gaps = " / ".join(_seconds(self.longest_without[what]) for what in BUSINESS)
-        usual = f"{_seconds(self.usual_after_fault)} / {_seconds(self.usual_after_mending)}"
-        cells = [self.name, _seconds(self.lasted), gaps, usual, _seconds(self.drained_after_mending)]
-        return f"| {' | '.join(cells)} | {' / '.join(map(str, self.trouble))} |"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    seed: int
-    seconds: float
-    shown: Sequence[Shown]
-    counts: Mapping[str, int]
-    faults: Sequence[str]
-
-    @property
-    def sound(self) -> bool:
-        return not self.faults
-
-    def table(self) -> str:
-        return "\n".join([_HEAD, *(one.row() for one in self.shown)])
-
-    def summary(self) -> str:
-        done = ", ".join(f"{self.counts.get(what, 0):,} {what}" for what in _TOLD)
-        end = "sound" if self.sound else f"NOT SOUND, {len(self.faults)} faults"
-        return f"chaos: seed {self.seed}, {len(self.shown)} faults in {self.seconds:.0f} s, {done}: {end}"
-
-
-_TOLD = ("holds", "orders", "payments", "cancellations", "admissions", "refreshed sessions")
-
-
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.1f} s"
 
 
 class Crowd:
@@ -135,12 +82,21 @@ class Crowd:
 
 class Run:
     def __init__(
-        self, engines: Engines, split: Split, seed: int, seconds: float, patience_seconds: float, tell: bool
+        self,
+        engines: Engines,
+        split: Split,
+        *,
+        seed: int,
+        seconds: float,
+        think_seconds: float,
+        patience_seconds: float,
+        tell: bool,
     ) -> None:
         self._engines = engines
         self._split = split
         self._seed = seed
         self._seconds = seconds
+        self._think_seconds = think_seconds
         self._patience_seconds = patience_seconds
         self._tell = tell
         self._keeps = self._split.environment["CHAOS_WITHOUT"] != ""
@@ -192,12 +148,19 @@ class Run:
         for number in [next(self._numbers) for _ in range(BUYERS)]:
             mine = urls[number % len(urls) :] + urls[: number % len(urls)]
             buyer = Regular(
-                mine, number, self._seed, halls, doors, book, think_seconds=THINK_SECONDS, keeps=self._keeps
+                mine,
+                number,
+                self._seed,
+                halls,
+                doors,
+                book,
+                think_seconds=self._think_seconds,
+                keeps=self._keeps,
             )
             organizer.register(buyer.email, PASSWORD, "Bea Brandt")
             people.append(buyer)
         people.append(Gate(urls, next(self._numbers), doors, book))
-        people.append(Keeper(urls, "gate@example.org", book, think_seconds=THINK_SECONDS))
+        people.append(Keeper(urls, "gate@example.org", book, think_seconds=self._think_seconds))
         organizer.close()
         return Crowd(people, book)
 
@@ -340,6 +303,7 @@ def run(
     seed: int,
     seconds: float,
     without: str = "",
+    think_seconds: float = THINK_SECONDS,
     patience_seconds: float = PATIENCE_SECONDS,
     tell: bool = False,
 ) -> Verdict:
@@ -347,7 +311,16 @@ def run(
     program = BROKEN if without else PROGRAM
     settings = engines.settings() | SETTINGS | {"CHAOS_WITHOUT": without}
     with Split(folder, settings, program=program, addresses=2) as split:
-        return Run(engines, split, seed, seconds, patience_seconds, tell).verdict(faults, at_once=at_once)
+        one = Run(
+            engines,
+            split,
+            seed=seed,
+            seconds=seconds,
+            think_seconds=think_seconds,
+            patience_seconds=patience_seconds,
+            tell=tell,
+        )
+        return one.verdict(faults, at_once=at_once)
 
 
 def main() -> int:

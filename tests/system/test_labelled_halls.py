@@ -15,9 +15,9 @@ from tests.system.world import World, event_body
     ("make", "first", "warned"),
     [
         (aisle_theatre, "Parquet, row 1, seat 1", False),
-        (twin_zones, "Balcony, row 1, seat 1", True),
-        (tables, "Tisch 1, Platz 1", False),
-        (bare, "Sofa", True),
+        pytest.param(twin_zones, "Balcony, row 1, seat 1", True, marks=pytest.mark.long_when_split),
+        pytest.param(tables, "Tisch 1, Platz 1", False, marks=pytest.mark.long_when_split),
+        pytest.param(bare, "Sofa", True, marks=pytest.mark.long_when_split),
     ],
     ids=["aisle", "twins", "tables", "bare"],
 )

@@ -27,6 +27,8 @@ from tests.system.world import event_body, hall
 pytestmark = [in_processes, pytest.mark.usefixtures("topology")]
 
 BUYERS = 3
+PAUSE_SECONDS = 0.2
+"""Between two rounds of one of the crowd, which is not to see how fast it can go."""
 SEATS = 600
 
 
@@ -81,7 +83,7 @@ class Crowd:
         try:
             client.register(f"{name}@example.org", PASSWORD, name.title())
             client.login(f"{name}@example.org", PASSWORD)
-            while not self._over.is_set():
+            while not self._over.wait(PAUSE_SECONDS):
                 for what in life(client):
                     self.done[what] += 1
         except Exception as error:

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from houseful.tools.sample_venues import theatre
 from tests.system.outside_client import Answer, Client
 from tests.system.sites import must_pass_the_check
@@ -48,6 +50,7 @@ def buy_until_nothing_is_left(buyer: Client, event_id: str) -> list[dict[str, An
         quantity = min(quantity - 1, available) if quantity > 1 else 1
 
 
+@pytest.mark.long_when_split
 def test_the_hall_is_sold_and_given_back(world: World) -> None:
     plan, prices, seats_total = the_hall()
     event = world.organizer.publish(event_body(plan=plan, prices=prices, title="Handball"))

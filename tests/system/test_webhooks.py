@@ -4,6 +4,8 @@ import itertools
 import json
 import random
 
+import pytest
+
 from houseful.kernel import webhook_signature
 from tests.system import outside_client as cards
 from tests.system.fault_proxy import WEBHOOKS, is_the_gateways, nothing
@@ -11,6 +13,7 @@ from tests.system.sale import AFTER_THE_DEADLINE, HOLD_SECONDS, Sale
 from tests.system.support import kept_minor, must_be_sound, token_of
 
 
+@pytest.mark.long_when_split
 async def test_webhooks_in_any_order_and_number(sale: Sale) -> None:
     """Three of one payment: declined, authorised, captured. Every order, each of them twice."""
     for turn, places in enumerate(itertools.permutations(range(3))):
