@@ -28,13 +28,20 @@ class Kind(StrEnum):
 
     VERIFY = "verify"
     ALREADY_REGISTERED = "already_registered"
+    RESET_PASSWORD = "reset_password"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
 
 
 LIFETIME_MILLIS = {
     Kind.VERIFY: 2 * _DAY_MILLIS,
     Kind.ALREADY_REGISTERED: _DAY_MILLIS,
+    Kind.RESET_PASSWORD: _HOUR_MILLIS,
+    Kind.PASSWORD_CHANGED: 2 * _DAY_MILLIS,
 }
 """How long a link is good, and for how long an email that can't be delivered is tried again."""
+
+WITH_LINK = frozenset({Kind.VERIFY, Kind.RESET_PASSWORD})
+"""Those whose links carry a token."""
 
 CODE_MILLIS = _HOUR_MILLIS
 

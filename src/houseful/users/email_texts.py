@@ -47,6 +47,20 @@ WORDS = {
         "/sign-in",
         f"Nothing was changed. {_NOT_YOU}",
     ),
+    Kind.RESET_PASSWORD: Words(
+        "Set a new password",
+        "Somebody, probably you, asked for a new password for the account with this email address.",
+        "Set a new password",
+        "/account/new-password",
+        f"The link holds for an hour and can be used once. {_NOT_YOU}",
+    ),
+    Kind.PASSWORD_CHANGED: Words(
+        "Your password was changed",
+        "The password of your account was changed, and other devices were signed out. If this was you, there "
+        "is nothing to do.",
+        "It was not me: set a new password",
+        "/account/reset-password",
+    ),
 }
 
 

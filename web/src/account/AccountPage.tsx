@@ -9,6 +9,7 @@ import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
 import { PasswordForm } from './PasswordForm';
+import { Sessions } from './Sessions';
 import { VerifyAddress } from './VerifyAddress';
 
 export function AccountPage() {
@@ -56,6 +57,7 @@ function Account() {
       </dl>
       {!user.email_verified && <VerifyAddress email={user.email} />}
       <PasswordForm />
+      <Sessions />
       <section
         aria-label="Session"
         className="grid justify-items-start gap-3 border-t border-line pt-8"

@@ -125,6 +125,22 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/account/reset-password',
+    component: lazyRouteComponent(
+      load(() => import('@/account/ResetPasswordPage')),
+      'ResetPasswordPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account/new-password',
+    component: lazyRouteComponent(
+      load(() => import('@/account/NewPasswordPage')),
+      'NewPasswordPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/organizer',
     component: lazyRouteComponent(
       load(() => import('@/organizer/MyEventsPage')),
