@@ -3,14 +3,14 @@ services."""
 
 from houseful.users import account_api, api, sessions_api
 from houseful.users.account_email import AccountEmail
-from houseful.users.domain import Admins, Session, User
+from houseful.users.domain import Admins, FormerAddress, Session, User
 from houseful.users.revocations import TokensEnded
 from houseful.users.service import Users
 from houseful.webapi.manifest import Manifest
 
 MANIFEST = Manifest(
     name="users",
-    documents=(User, Admins, Session, TokensEnded, AccountEmail),
+    documents=(User, Admins, Session, TokensEnded, AccountEmail, FormerAddress),
     build=Users.build,
     endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS, *sessions_api.ENDPOINTS),
     handlers={},

@@ -1,4 +1,5 @@
-"""What the owner of an account does with it, over HTTP: verify the address, set a new password."""
+"""What the owner of an account does with it, over HTTP: verify and change the address, set a new
+password."""
 
 from typing import Annotated
 
@@ -60,7 +61,32 @@ async def reset_password(users: Users, request: Request, body: ResetInput) -> No
     await users.password_changes.reset(body.token, body.new_password, request.peer)
 
 
+class EmailChangeInput(Input, frozen=True, kw_only=True):
+    email: Annotated[str, Meta(min_length=3, max_length=email_addresses.MOST)]
+    current_password: Annotated[str, Meta(max_length=1024)]
+
+
+async def change_email(users: Users, request: Request, body: EmailChangeInput) -> None:
+    """Send an email to another address. The account has that address as soon as the email's link is
+    followed."""
+    await users.address_changes.request(request.user, body.email, body.current_password)
+
+
+async def confirm_email(users: Users, body: LinkInput) -> None:
+    """Change the address of an account by the link of an email to the new one. The one before is told."""
+    await users.address_changes.confirm(body.token)
+
+
+async def restore_email(users: Users, body: LinkInput) -> None:
+    """Undo the change of an address by the link of an email to the former one. All sessions end, and an email
+    brings a link for a new password."""
+    await users.address_changes.undo(body.token)
+
+
 ENDPOINTS = (
+    Endpoint("POST", "/api/me/email", change_email, who=USER),
+    Endpoint("POST", "/api/auth/email-change/confirm", confirm_email, reads_token=False),
+    Endpoint("POST", "/api/auth/email-change/undo", restore_email, reads_token=False),
     Endpoint("POST", "/api/auth/password-reset", request_password_reset, reads_token=False),
     Endpoint("POST", "/api/auth/password-reset/confirm", reset_password, reads_token=False),
     Endpoint("POST", "/api/me/verification", send_verification, who=USER),

@@ -52,6 +52,18 @@ class User(Document, frozen=True, kw_only=True):
     created_at: Millis
 
 
+class FormerAddress(Document, frozen=True, kw_only=True):
+    """An address that was changed and can be changed back from its mailbox: nobody else gets it so long.
+    `id` is the address in the form that is compared."""
+
+    collection = "former_addresses"
+    indexes = (Index(("until",)), Index(("user_id",)))
+
+    user_id: str
+    changed_at: Millis
+    until: Millis
+
+
 class Admins(Document, frozen=True, kw_only=True):
     """Who has the role admin: the one document that every change of that set puts, so that one always
     stays."""
@@ -234,6 +246,16 @@ def with_password(user: User, hash: str, now: Millis) -> User:
 
 def verified(user: User, now: Millis) -> User:
     return user if user.verified_at is not None else replace(user, verified_at=now)
+
+
+def with_address(user: User, email: str, now: Millis) -> User:
+    """The address was confirmed by its owner."""
+    return replace(user, email=email, address=email_addresses.searched(email), verified_at=now)
+
+
+def without_password(user: User, now: Millis) -> User:
+    """Nobody can sign in until a new password is set, and all sessions are over."""
+    return with_password(user, "", now)
 
 
 def with_roles(user: User, roles: Iterable[Role]) -> User:

@@ -110,10 +110,13 @@ class EmailOutbox:
         user = await self._recipient(email)
         if user is None or (email.kind is Kind.VERIFY and _is_settled(email, user)):
             return None
+        kind = email.kind
+        if kind is Kind.CONFIRM_ADDRESS and await self._accounts.holder(email.address) not in (None, user.id):
+            kind = Kind.ADDRESS_TAKEN
         words = email_texts.compose(
-            email.kind,
+            kind,
             self._base_url,
-            token=self._links.token(email.kind, email.id) if email.kind in WITH_LINK else "",
+            token=self._links.token(kind, email.id) if kind in WITH_LINK else "",
             code=self._links.code(email.id) if email.kind is Kind.VERIFY else "",
         )
         return Email(

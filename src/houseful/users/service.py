@@ -23,6 +23,7 @@ from houseful.settings import Secrets, Settings
 from houseful.users import domain
 from houseful.users.account_email import Kind, Links
 from houseful.users.accounts import Accounts, keep_admins
+from houseful.users.address_changes import AddressChanges
 from houseful.users.domain import Admins, Session, User
 from houseful.users.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.users.login_attempts import (
@@ -95,6 +96,9 @@ class Users:
             self._attempts,
             clock,
         )
+        self.address_changes = AddressChanges(
+            store, self.password_changes, self.email_outbox, links, self._endings, self._attempts, clock
+        )
         self.verification = Verification(store, self.email_outbox, links, self._attempts, clock)
 
     @classmethod
@@ -128,11 +132,12 @@ class Users:
         user = self._accounts.new(found, name, hash)
         writes = await self._attempts.allows(address_bucket(found.key), EMAILS_TO_ADDRESS)
         known = await self._accounts.by_address(found.key)
+        reserved = known is None and await self._accounts.holder(found.key) is not None
 
         async def work(tx: Transaction) -> None:
-            if known is None:
+            if known is None and not reserved:
                 tx.insert(user)
-            if writes:
+            if writes and not reserved:
                 kind = Kind.VERIFY if known is None else Kind.ALREADY_REGISTERED
                 whose = known or user
                 self.email_outbox.queue(tx, kind, whose.email, user_id=whose.id)
@@ -292,6 +297,7 @@ class Users:
                 await self.sessions.purge_expired()
                 or await self._endings.purge_expired()
                 or await self.email_outbox.purge_expired()
+                or await self.address_changes.purge_expired()
             ):
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)

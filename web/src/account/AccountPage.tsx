@@ -8,6 +8,7 @@ import { Button } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
+import { EmailForm } from './EmailForm';
 import { PasswordForm } from './PasswordForm';
 import { Sessions } from './Sessions';
 import { VerifyAddress } from './VerifyAddress';
@@ -56,6 +57,7 @@ function Account() {
         ))}
       </dl>
       {!user.email_verified && <VerifyAddress email={user.email} />}
+      <EmailForm />
       <PasswordForm />
       <Sessions />
       <section

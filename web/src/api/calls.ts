@@ -188,6 +188,15 @@ export const account = {
   endOtherSessions: async () => {
     await http.delete('/me/sessions');
   },
+  changeEmail: async (email: string, password: string) => {
+    await http.post('/me/email', { email, current_password: password });
+  },
+  confirmEmail: async (token: string) => {
+    await http.post('/auth/email-change/confirm', { token }, { anonymous: true });
+  },
+  restoreEmail: async (token: string) => {
+    await http.post('/auth/email-change/undo', { token }, { anonymous: true });
+  },
   sendVerification: async () => {
     await http.post('/me/verification');
   },

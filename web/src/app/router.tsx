@@ -141,6 +141,22 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/account/confirm-address',
+    component: lazyRouteComponent(
+      load(() => import('@/account/ConfirmAddressPage')),
+      'ConfirmAddressPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account/restore-address',
+    component: lazyRouteComponent(
+      load(() => import('@/account/RestoreAddressPage')),
+      'RestoreAddressPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/organizer',
     component: lazyRouteComponent(
       load(() => import('@/organizer/MyEventsPage')),
