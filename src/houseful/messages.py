@@ -127,7 +127,7 @@ class OrderConfirmed(Message, frozen=True, kw_only=True):
     event_id: str
     confirmed_at: int
     total_minor: int
-    seats: list[SoldSeat]
+    seats: tuple[SoldSeat, ...]
 
 
 class OrderRefunded(Message, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ class OrderRefunded(Message, frozen=True, kw_only=True):
     event_id: str
     refunded_at: int
     total_minor: int
-    seats: list[SoldSeat]
+    seats: tuple[SoldSeat, ...]
     reason: str = ""
 
 

@@ -323,7 +323,7 @@ def test_only_what_is_open_or_confirmed_can_be_cancelled() -> None:
 
 
 def test_messages_tell_the_frozen_prices() -> None:
-    seats = [SoldSeat(seat_id="A-4", category="Premium", price_minor=8000)]
+    seats = (SoldSeat(seat_id="A-4", category="Premium", price_minor=8000),)
     confirmation = orders.confirmation(sold(), 77)
     assert (confirmation.confirmed_at, confirmation.total_minor, confirmation.seats) == (77, 8000, seats)
     refund = orders.refund_notice(orders.cancelled(sold(), Reason.EVENT_CANCELLED, NOW), 78)

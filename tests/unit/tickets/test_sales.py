@@ -19,13 +19,13 @@ seats = st.lists(
     ),
     min_size=1,
     max_size=5,
-)
+).map(tuple)
 
 
 class Sold(msgspec.Struct, frozen=True):
     """An order's life: confirmed, and perhaps refunded."""
 
-    seats: list[SoldSeat]
+    seats: tuple[SoldSeat, ...]
     at: int
     refunded: bool
 
@@ -37,12 +37,12 @@ class Sold(msgspec.Struct, frozen=True):
 lives = st.lists(st.builds(Sold, seats=seats, at=st.integers(0, 5 * MINUTE_MILLIS), refunded=st.booleans()))
 
 
-def confirmed(id: str, at: int, seats: list[SoldSeat], total: int | None = None) -> OrderConfirmed:
+def confirmed(id: str, at: int, seats: tuple[SoldSeat, ...], total: int | None = None) -> OrderConfirmed:
     total = sum(seat.price_minor for seat in seats) if total is None else total
     return OrderConfirmed(order_id=id, event_id="evt_1", confirmed_at=at, total_minor=total, seats=seats)
 
 
-def refunded(id: str, at: int, seats: list[SoldSeat]) -> OrderRefunded:
+def refunded(id: str, at: int, seats: tuple[SoldSeat, ...]) -> OrderRefunded:
     total = sum(seat.price_minor for seat in seats)
     return OrderRefunded(order_id=id, event_id="evt_1", refunded_at=at, total_minor=total, seats=seats)
 
@@ -86,7 +86,7 @@ SEAT = SoldSeat(seat_id="A-1", category="Premium", price_minor=100)
 def over_minutes(minutes: list[int]) -> Sales:
     figures = Sales(id="evt_1")
     for minute in minutes:
-        figures = sales.confirmed(figures, confirmed(f"ord_{minute}", minute * MINUTE_MILLIS + 7, [SEAT]))
+        figures = sales.confirmed(figures, confirmed(f"ord_{minute}", minute * MINUTE_MILLIS + 7, (SEAT,)))
     return figures
 
 
@@ -123,5 +123,5 @@ def test_the_last_minutes_have_no_gaps() -> None:
 def test_a_fold_changes_nothing_in_place() -> None:
     before = over_minutes([1])
     kept = msgspec.json.encode(before)
-    sales.refunded(sales.confirmed(before, confirmed("ord_2", 5, [SEAT])), refunded("ord_2", 6, [SEAT]))
+    sales.refunded(sales.confirmed(before, confirmed("ord_2", 5, (SEAT,))), refunded("ord_2", 6, (SEAT,)))
     assert msgspec.json.encode(before) == kept

@@ -340,11 +340,11 @@ def check_cancel(order: Order, refundable_until: Millis, used: bool, now: Millis
         raise StateConflict("cancel_closed", "The time in which this order could be cancelled is over.")
 
 
-def _sold(order: Order) -> list[SoldSeat]:
-    return [
+def _sold(order: Order) -> tuple[SoldSeat, ...]:
+    return tuple(
         SoldSeat(seat_id=seat.seat_id, category=seat.category, price_minor=seat.price_minor)
         for seat in order.seats
-    ]
+    )
 
 
 def confirmation(order: Order, now: Millis) -> OrderConfirmed:
