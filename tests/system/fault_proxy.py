@@ -3,12 +3,11 @@
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from houseful.adapters.http.server import CUT
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.webhook_signature import HEADER
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.problems import problem, service_unavailable
-from houseful.webapi.responses import AbortConnection, Response
+from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
 from tests.support.deployment import House, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"
@@ -68,7 +67,7 @@ class FaultProxy:
         try:
             await self(scope, receive, send)
         except AbortConnection:
-            scope["extensions"][CUT]()
+            scope["extensions"][ABORT_EXTENSION]()
         except Unavailable:
             await problem(service_unavailable()).send(scope, receive, send)
 

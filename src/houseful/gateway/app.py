@@ -24,10 +24,10 @@ from houseful.gateway.headers import (
     security_headers,
 )
 from houseful.gateway.load_shedding import Load
-from houseful.gateway.management import Asked, ManagementEndpoints
-from houseful.gateway.pacing import Pace
+from houseful.gateway.management import ManagementEndpoints, PageRequest
+from houseful.gateway.pacing import RequestPacer
 from houseful.gateway.rate_limits import Limits
-from houseful.gateway.response_middleware import ResponseMiddleware, cut
+from houseful.gateway.response_middleware import ResponseMiddleware, abort
 from houseful.gateway.routing import SERVICE_PREFIXES, Routing, Target
 from houseful.gateway.web_app import WebApp
 from houseful.kernel.errors import DomainError, Transient
@@ -55,7 +55,7 @@ _MOST_WAITING = 50
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-Page = Callable[[Asked], Awaitable[Response]]
+Page = Callable[[PageRequest], Awaitable[Response]]
 
 
 class _Head(NamedTuple):
@@ -108,7 +108,7 @@ class Gateway:
         self._proxies = settings.proxies
         self._key = key.encode()
         self._metrics_token = metrics_token
-        self._asking = Pace(per_second=_PAGES_PER_SECOND, most_waiting=_MOST_WAITING)
+        self._pacer = RequestPacer(per_second=_PAGES_PER_SECOND, most_waiting=_MOST_WAITING)
         self._management = management
         self._web_app = web_app
         self._access_log = access_log
@@ -157,7 +157,7 @@ class Gateway:
                         span.set_attribute("houseful.request_id", response.request_id)
                         http_spans.describe(span, scope, status=response.status, route=response.route)
         except AbortConnection:
-            await cut(scope, receive)
+            await abort(scope, receive)
         finally:
             request_id.reset(token)
             self._record(scope, response, time.perf_counter() - started)
@@ -209,14 +209,14 @@ class Gateway:
         _only_get(scope["method"])
         insider = path in _FOR_OPERATORS and self._is_insider(scope, head)
         address = self._client_address(scope, head)
-        if path in _FOR_OPERATORS and address is not None and not await self._asking.turn(network(address)):
+        if path in _FOR_OPERATORS and address is not None and not await self._pacer.turn(network(address)):
             raise ProblemError(
                 429,
                 "too_many_requests",
                 "Once a second is enough to know.",
                 headers={"retry-after": "1", "connection": "close"},
             )
-        answer = await page(Asked(insider, head.accept_encoding, head.if_none_match))
+        answer = await page(PageRequest(insider, head.accept_encoding, head.if_none_match))
         await answer.send(scope, receive, response.send)
 
     def _is_insider(self, scope: Scope, head: _Head) -> bool:

@@ -11,8 +11,8 @@ import msgspec
 from houseful.gateway.event_streams import Streams
 from houseful.gateway.headers import CLOSE
 from houseful.gateway.load_shedding import Load
-from houseful.gateway.management import Asked, ManagementEndpoints
-from houseful.gateway.response_middleware import ResponseMiddleware, cut
+from houseful.gateway.management import ManagementEndpoints, PageRequest
+from houseful.gateway.response_middleware import ResponseMiddleware, abort
 from houseful.kernel.errors import DomainError
 from houseful.kernel.telemetry import request_id
 from houseful.kernel.tracing import trace
@@ -71,7 +71,7 @@ class InternalIngress:
         except DomainError as refusal:
             await problem(refusal).send(scope, receive, response.send)
         except AbortConnection:
-            await cut(scope, receive)
+            await abort(scope, receive)
         finally:
             request_id.reset(token)
 
@@ -79,7 +79,7 @@ class InternalIngress:
         path: str = scope["path"]
         page = self._management.pages.get(path)
         if page is not None:
-            await (await page(Asked())).send(scope, receive, response.send)
+            await (await page(PageRequest())).send(scope, receive, response.send)
             return
         if path == ROUTES_PATH:
             await self._offer.send(scope, receive, response.send)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from houseful.gateway.single_flight import SingleFlight
-from houseful.webapi.cached_bodies import Kept
+from houseful.webapi.cached_bodies import CachedBody
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.openapi import document
 from houseful.webapi.problems import ProblemError, problem
@@ -34,16 +34,16 @@ Check = Callable[[], Awaitable[None]]
 """Raises `Unavailable` with what is wrong."""
 
 
-class Asked(NamedTuple):
-    """The client of a page, and its conditional headers. An insider belongs to the installation: its
-    operator, its monitoring, one of its processes."""
+class PageRequest(NamedTuple):
+    """The request for a page: its client, and its conditional headers. An insider belongs to the
+    installation: its operator, its monitoring, one of its processes."""
 
     insider: bool = True
     accept_encoding: str | None = None
     if_none_match: str | None = None
 
-    def take(self, kept: Kept, cache: tuple[str, str]) -> Response:
-        return kept.answer(
+    def answer(self, body: CachedBody, cache: tuple[str, str]) -> Response:
+        return body.answer(
             accept_encoding=self.accept_encoding, if_none_match=self.if_none_match, headers=[cache]
         )
 
@@ -66,10 +66,10 @@ class ManagementEndpoints:
         self._needed = frozenset(checks)
         self._outcomes = SingleFlight(self._check_all)
         self._metrics = SingleFlight(self._render_metrics)
-        self._openapi: asyncio.Future[Kept] | None = None
+        self._openapi: asyncio.Future[CachedBody] | None = None
         self._docs = {name: _page(name, kind) for name, kind in (("index.html", _HTML), ("page.js", _SCRIPT))}
         self.stopping = False
-        self.pages: dict[str, Callable[[Asked], Awaitable[Response]]] = {
+        self.pages: dict[str, Callable[[PageRequest], Awaitable[Response]]] = {
             "/healthz": self.alive,
             "/readyz": self.ready,
             "/metrics": self.metrics,
@@ -78,17 +78,17 @@ class ManagementEndpoints:
             "/api/docs/page.js": self.docs_script,
         }
 
-    async def alive(self, asked: Asked) -> Response:
+    async def alive(self, request: PageRequest) -> Response:
         return Response(b'{"status":"alive"}', headers=[_NO_STORE])
 
-    async def ready(self, asked: Asked) -> Response:
+    async def ready(self, request: PageRequest) -> Response:
         if self.stopping:
             return problem(
                 ProblemError(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
             )
         outcomes = await self._outcomes.get()
         wrong = [name for name, outcome in outcomes.items() if outcome != _READY and name in self._needed]
-        shown = outcomes if asked.insider else _by_name(outcomes)
+        shown = outcomes if request.insider else _by_name(outcomes)
         if wrong:
             detail = "; ".join(f"{name}: {shown[name]}" for name in wrong)
             return problem(ProblemError(503, "not_ready", detail, headers={"retry-after": "1"}, checks=shown))
@@ -109,35 +109,35 @@ class ManagementEndpoints:
             return str(error) or type(error).__name__
         return _READY
 
-    async def metrics(self, asked: Asked) -> Response:
-        if not asked.insider:
+    async def metrics(self, request: PageRequest) -> Response:
+        if not request.insider:
             raise ProblemError(404, "no_such_path", "There is nothing at /metrics.")
-        return asked.take(await self._metrics.get(), _NO_STORE)
+        return request.answer(await self._metrics.get(), _NO_STORE)
 
-    async def _render_metrics(self) -> Kept:
+    async def _render_metrics(self) -> CachedBody:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        return Kept(await asyncio.to_thread(generate_latest), CONTENT_TYPE_LATEST)
+        return CachedBody(await asyncio.to_thread(generate_latest), CONTENT_TYPE_LATEST)
 
-    async def openapi(self, asked: Asked) -> Response:
+    async def openapi(self, request: PageRequest) -> Response:
         if self._openapi is None:  # writing it takes as long as many requests
             self._openapi = asyncio.ensure_future(asyncio.to_thread(self._render_openapi))
-        return asked.take(await asyncio.shield(self._openapi), _ASK_AGAIN)
+        return request.answer(await asyncio.shield(self._openapi), _ASK_AGAIN)
 
-    def _render_openapi(self) -> Kept:
+    def _render_openapi(self) -> CachedBody:
         body = msgspec.json.encode(document(self._services, version=version("houseful")))
-        return Kept(body, "application/json")
+        return CachedBody(body, "application/json")
 
-    async def docs(self, asked: Asked) -> Response:
-        return asked.take(self._docs["index.html"], _ASK_AGAIN)
+    async def docs(self, request: PageRequest) -> Response:
+        return request.answer(self._docs["index.html"], _ASK_AGAIN)
 
-    async def docs_script(self, asked: Asked) -> Response:
-        return asked.take(self._docs["page.js"], _ASK_AGAIN)
+    async def docs_script(self, request: PageRequest) -> Response:
+        return request.answer(self._docs["page.js"], _ASK_AGAIN)
 
 
 def _by_name(outcomes: Mapping[str, str]) -> dict[str, str]:
     return {name: _READY if outcome == _READY else _NOT_READY for name, outcome in outcomes.items()}
 
 
-def _page(name: str, media_type: str) -> Kept:
-    return Kept((Path(__file__).parent / "docs" / name).read_bytes(), media_type)
+def _page(name: str, media_type: str) -> CachedBody:
+    return CachedBody((Path(__file__).parent / "docs" / name).read_bytes(), media_type)

@@ -11,14 +11,14 @@ from collections import Counter
 _SPREAD_SECONDS = 0.2
 
 
-class Pace:
-    """For one event loop, by the loop's own clock."""
+class RequestPacer:
+    """Delays requests by address. For one event loop, by the loop's own clock."""
 
     def __init__(self, *, per_second: int, most_waiting: int) -> None:
         self._per_second = per_second
         self._most_waiting = most_waiting
         self._second = 0
-        self._seen: Counter[str] = Counter()
+        self._answered: Counter[str] = Counter()
         self._waiting: Counter[str] = Counter()
         self._chance = random.Random()  # noqa: S311 - so that those who wait do not go on all at once
 
@@ -28,9 +28,9 @@ class Pace:
         now = asyncio.get_running_loop().time()
         if int(now) != self._second:
             self._second = int(now)
-            self._seen.clear()
-        if self._seen[whose] < self._per_second:
-            self._seen[whose] += 1
+            self._answered.clear()
+        if self._answered[whose] < self._per_second:
+            self._answered[whose] += 1
             return True
         if self._waiting[whose] >= self._most_waiting:
             return False

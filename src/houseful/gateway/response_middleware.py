@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from houseful.webapi.asgi import Receive, Scope, Send
-from houseful.webapi.responses import AbortConnection
+from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection
 
 COMPRESS_BYTES = 1024
 _THREAD_BYTES = 32 * 1024  # above this, compressing would stop the event loop for longer than a thread costs
 _LEVEL = 5
 _GZIP = 31  # zlib's window bits for a gzip header
 _BUSY = 503
-_CUT = "houseful.cut"  # a server's way to end a connection without an answer, in the scope's extensions
 
 _TEXT_TYPES = (
     b"application/json",
@@ -138,10 +137,10 @@ async def compressed(body: bytes) -> bytes:
     return await asyncio.to_thread(zlib.compress, body, _LEVEL, _GZIP)
 
 
-async def cut(scope: Scope, receive: Receive) -> None:
-    """Close the client's connection without a response. A caller in this process gets the `AbortConnection`
+async def abort(scope: Scope, receive: Receive) -> None:
+    """Close the client's connection without a response. A client in this process gets the `AbortConnection`
     itself."""
-    end = scope.get("extensions", {}).get(_CUT)
+    end = scope.get("extensions", {}).get(ABORT_EXTENSION)
     if end is None:
         raise AbortConnection
     end()

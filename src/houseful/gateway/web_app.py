@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from houseful.kernel.ports import Workers
-from houseful.webapi.cached_bodies import Keeper, Kept
+from houseful.webapi.cached_bodies import CachedBodies, CachedBody
 from houseful.webapi.problems import ProblemError
 from houseful.webapi.responses import Response
 
@@ -38,7 +38,7 @@ _TYPES = {
     ".map": "application/json",
 }
 
-_NOT_BUILT = Kept(
+_NOT_BUILT = CachedBody(
     b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Houseful</title>
@@ -61,7 +61,7 @@ folder can be named in <code>HOUSEFUL_WEB_FOLDER</code>.</p>
 @dataclass(frozen=True, slots=True)
 class _File:
     stamp: tuple[int, int]
-    kept: Kept
+    kept: CachedBody
     cache: str
     compressible: bool
 
@@ -80,7 +80,7 @@ class WebApp:
     def __init__(self, folder: Path | None, workers: Workers) -> None:
         self._folder = folder
         self._files: dict[str, _File] = {}
-        self._keeper = Keeper(workers)
+        self._bodies = CachedBodies(workers)
 
     async def answer(
         self, path: str, *, if_none_match: str | None = None, accept_encoding: str | None = None
@@ -158,7 +158,9 @@ class WebApp:
         compressible = media_type.startswith(_COMPRESSIBLE)
         if media_type.startswith("text/"):
             media_type += "; charset=utf-8"
-        kept = await self._keeper.keep(content, media_type) if compressible else Kept(content, media_type)
+        kept = (
+            await self._bodies.make(content, media_type) if compressible else CachedBody(content, media_type)
+        )
         return _File(stamp, kept, _FOREVER if name.startswith(_HASHED) else _ASK_AGAIN, compressible)
 
 

@@ -25,7 +25,7 @@ from houseful.tickets.documents.ticket_pdf import qr_svg, tickets_pdf
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.availability import AvailabilityView, SeatsUpdate
-from houseful.webapi.cached_bodies import Kept, is_known
+from houseful.webapi.cached_bodies import CachedBody, is_known
 from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
@@ -155,7 +155,7 @@ async def seats(
     return await _kept(request, hall.kept(key, lambda: Page(seat_views(hall, section))))
 
 
-async def _kept(request: Request, kept: Kept, cache: str = "no-cache") -> Response:
+async def _kept(request: Request, kept: CachedBody, cache: str = "no-cache") -> Response:
     accept_encoding = request.headers.get("accept-encoding")
     await kept.prepare(accept_encoding)
     return kept.answer(

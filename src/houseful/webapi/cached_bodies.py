@@ -84,7 +84,7 @@ def smallest(body: bytes) -> dict[str, bytes]:
     return {coding: _compressed(body, coding, level) for coding, level in _SMALLEST.items()}
 
 
-class Kept:
+class CachedBody:
     """A body in its codings. A coding is made at its first use, with a quick level."""
 
     __slots__ = ("_bodies", "etag", "media_type")
@@ -141,16 +141,16 @@ class Kept:
         return Response(body, 200, self.media_type, sent)
 
 
-class Keeper:
-    """Makes bodies that are cached for long: quick codings at once, the smallest ones later by a worker. For
-    one event loop."""
+class CachedBodies:
+    """Makes bodies that are cached for long: quick codings at once, the smallest ones later in a worker
+    process. For one event loop."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._shrinking: set[asyncio.Task[None]] = set()
 
-    async def keep(self, body: bytes, media_type: str, etag: str | None = None) -> Kept:
-        kept = Kept(body, media_type, etag)
+    async def make(self, body: bytes, media_type: str, etag: str | None = None) -> CachedBody:
+        kept = CachedBody(body, media_type, etag)
         if len(body) < _LEAST_BYTES:
             return kept
         if len(body) < _THREAD_BYTES:
@@ -162,13 +162,13 @@ class Keeper:
         task.add_done_callback(self._shrinking.discard)
         return kept
 
-    async def _shrink(self, kept: Kept) -> None:
+    async def _shrink(self, kept: CachedBody) -> None:
         try:
             kept.replace(await self._workers.run(smallest, kept.plain, whose=_OUR_WORK, most=1000))
         except (Transient, DomainError) as error:
-            log.info("an answer stays larger than it could be", extra={"error": str(error)})
+            log.info("a cached body stays larger than it could be", extra={"error": str(error)})
 
 
-def _make_quick(kept: Kept) -> None:
+def _make_quick(kept: CachedBody) -> None:
     for coding in _QUICK:
         kept.body(coding)

@@ -15,6 +15,10 @@ PING_SECONDS = 15.0
 """An event stream that has said nothing for so long sends a `ping`: proxies leave it open, and a client whose
 connection is dead notices that none comes."""
 
+ABORT_EXTENSION = "houseful.abort_connection"
+"""The key in a scope's `extensions` of a function that ends the connection at once, without a response. A
+server sets it."""
+
 T = TypeVar("T")
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.http.proxy import ServiceProxy
-from houseful.adapters.http.server import CUT, listen, serve
+from houseful.adapters.http.server import listen, serve
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient
 from houseful.kernel.tracing import trace
-from houseful.webapi.responses import AbortConnection, Response
+from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
 
 
 class Echo:
@@ -31,9 +31,9 @@ class Echo:
         self.headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         body = (await receive())["body"]
         if scope["path"] == "/cut":
-            if CUT not in scope.get("extensions", {}):
+            if ABORT_EXTENSION not in scope.get("extensions", {}):
                 raise AbortConnection
-            scope["extensions"][CUT]()
+            scope["extensions"][ABORT_EXTENSION]()
             await receive()
             return
         if scope["path"] == "/slow":

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import JoinedWrites, PortTaken, listen
-from houseful.webapi.responses import Response
+from houseful.webapi.responses import ABORT_EXTENSION, Response
 from tests.unit.adapters.running_server import PATIENCE_SECONDS, Running, Server, app
 
 
@@ -119,7 +119,7 @@ async def test_a_head_does_not_wait_for_a_body_that_comes_later() -> None:
 async def test_a_connection_that_is_cut_in_between_gets_nothing_more() -> None:
     async def cutting(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        scope["extensions"][uvicorn_server.CUT]()
+        scope["extensions"][ABORT_EXTENSION]()
 
     async with Running(cutting) as server:
         assert await server.said(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") == b""

@@ -11,7 +11,7 @@ from houseful.gateway import AccessLog
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.telemetry import request_id
 from houseful.kernel.tracing import current_traceparent
-from houseful.webapi.responses import AbortConnection, Response
+from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS
 from tests.unit.gateway.world import StreamingService, World, endpoint, scope_of
 
@@ -166,7 +166,7 @@ async def test_half_an_answer_is_cut_and_not_completed(world: World) -> None:
         raise KeyError("in the middle")
 
     cuts: list[str] = []
-    extensions = {"houseful.cut": lambda: cuts.append("cut")}
+    extensions = {ABORT_EXTENSION: lambda: cuts.append("cut")}
     reply = await world.gateway(app=app).call("GET", "/api/things/7", extensions=extensions)
     assert cuts == ["cut"]
     assert reply.content == b""
@@ -178,7 +178,7 @@ async def test_a_cut_ends_the_connection_or_is_the_callers_own(world: World) -> 
 
     front = world.gateway(app=app)
     cuts: list[str] = []
-    reply = await front.call("GET", "/api/things/7", extensions={"houseful.cut": lambda: cuts.append("cut")})
+    reply = await front.call("GET", "/api/things/7", extensions={ABORT_EXTENSION: lambda: cuts.append("cut")})
     assert (reply.status, cuts) == (0, ["cut"])
     with pytest.raises(AbortConnection):
         await front.call("GET", "/api/things/7", client=None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from houseful.gateway.pacing import Pace
+from houseful.gateway.pacing import RequestPacer
 from houseful.gateway.single_flight import SingleFlight
 from houseful.kernel.errors import Unavailable
 from tests.unit.gateway.world import HERE, Front, World
@@ -134,7 +134,7 @@ async def test_stopping_is_told_at_once() -> None:
 
 
 async def test_who_asks_without_a_pause_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = Pace(per_second=2, most_waiting=1)
+    pace = RequestPacer(per_second=2, most_waiting=1)
     assert await pace.turn("192.0.2.1")
     assert await pace.turn("192.0.2.1")
     waiting = asyncio.create_task(pace.turn("192.0.2.1"))

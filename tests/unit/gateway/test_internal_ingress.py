@@ -11,7 +11,7 @@ from houseful.kernel.telemetry import request_id
 from houseful.kernel.tracing import current_traceparent
 from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
-from houseful.webapi.responses import AbortConnection, Response, Stream
+from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response, Stream
 from tests.unit.gateway.upstreams import Client, until
 from tests.unit.gateway.world import endpoint
 
@@ -81,7 +81,7 @@ async def test_other_paths_and_methods(ingress: InternalIngress, things: Things)
 async def test_a_cut_ends_the_connection(ingress: InternalIngress) -> None:
     client = Client("GET", "/api/things/cut")
     ended = asyncio.Event()
-    client.scope["extensions"] = {"houseful.cut": ended.set}
+    client.scope["extensions"] = {ABORT_EXTENSION: ended.set}
     client.go()
     await client.asks(ingress)
     assert ended.is_set()

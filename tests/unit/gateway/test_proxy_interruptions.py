@@ -9,7 +9,7 @@ from houseful.adapters.http.forwarding import KEPT_BYTES
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import ManualClock
 from houseful.webapi.asgi import Receive, Scope, Send
-from houseful.webapi.responses import AbortConnection, Response
+from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
 from tests.unit.gateway.proxied_service import got, proxy, service
 from tests.unit.gateway.upstreams import Client, Service, cut, echo, until, whole_body
 from tests.unit.gateway.world import World, endpoint
@@ -240,7 +240,7 @@ async def test_a_gateway_cuts_what_its_service_cut(service: Service, proxy: Serv
     service.handle = CutsFirst(1)
     gateway = World().gateway(endpoint("POST", "/api/things"), app=proxy).gateway
     client = Client("POST", "/api/things", body=b"x")
-    client.scope["extensions"] = {"houseful.cut": client.go}
+    client.scope["extensions"] = {ABORT_EXTENSION: client.go}
     await client.asks(gateway)
     assert client.messages == []
 

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from houseful.adapters.http.server import CUT, _Config, _Protocol, _Server, listen
+from houseful.adapters.http.server import _Config, _Protocol, _Server, listen
 from houseful.kernel.errors import Unavailable
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.problems import ProblemError, problem, service_unavailable
-from houseful.webapi.responses import Response
+from houseful.webapi.responses import ABORT_EXTENSION, Response
 
 PATIENCE_SECONDS = 30.0
 
@@ -40,7 +40,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def cut(scope: Scope) -> None:
-    scope["extensions"][CUT]()
+    scope["extensions"][ABORT_EXTENSION]()
 
 
 class Service:

@@ -9,7 +9,16 @@ import pytest
 
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.kernel.errors import Unavailable
-from houseful.webapi.cached_bodies import BROTLI, GZIP, PLAIN, Keeper, Kept, accepted, is_known, takes
+from houseful.webapi.cached_bodies import (
+    BROTLI,
+    GZIP,
+    PLAIN,
+    CachedBodies,
+    CachedBody,
+    accepted,
+    is_known,
+    takes,
+)
 
 T = TypeVar("T")
 
@@ -45,14 +54,14 @@ def test_the_coding_that_the_client_likes_best(header: str, wanted: tuple[str, .
 
 
 def answer(
-    kept: Kept, accept: str | None = None, known: str | None = None
+    kept: CachedBody, accept: str | None = None, known: str | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     made = kept.answer(accept_encoding=accept, if_none_match=known, headers=[("cache-control", "no-cache")])
     return made.status, dict(made.headers), made.body
 
 
 def test_each_coding_has_the_same_content_and_says_so() -> None:
-    kept = Kept(TEXT, "text/plain")
+    kept = CachedBody(TEXT, "text/plain")
     for accept, coding, decode in (
         ("br, gzip", "br", brotli.decompress),
         ("gzip", "gzip", lambda body: zlib.decompress(body, wbits=31)),
@@ -65,12 +74,12 @@ def test_each_coding_has_the_same_content_and_says_so() -> None:
 
 
 def test_it_is_compressed_once() -> None:
-    kept = Kept(TEXT, "text/plain")
+    kept = CachedBody(TEXT, "text/plain")
     assert kept.body(BROTLI) is kept.body(BROTLI)
 
 
 def test_who_has_it_gets_nothing() -> None:
-    kept = Kept(TEXT, "text/plain")
+    kept = CachedBody(TEXT, "text/plain")
     status, headers, body = answer(kept, "br", f'"other", {kept.etag}')
     assert (status, body, headers["etag"]) == (304, b"", kept.etag)
     assert headers["vary"] == "accept-encoding"
@@ -95,15 +104,15 @@ def test_tags_are_compared_weakly(if_none_match: str | None, known: bool) -> Non
 
 def test_what_does_not_shrink_goes_out_as_it_is() -> None:
     noise = os.urandom(5000)
-    status, headers, body = answer(Kept(noise, "image/png"), "br")
+    status, headers, body = answer(CachedBody(noise, "image/png"), "br")
     assert (status, body) == (200, noise)
     assert "content-encoding" not in headers
-    assert "content-encoding" not in answer(Kept(b"short", "text/plain"), "br")[1]
+    assert "content-encoding" not in answer(CachedBody(b"short", "text/plain"), "br")[1]
 
 
 async def test_what_is_kept_for_long_becomes_as_small_as_it_gets() -> None:
     lines = b"".join(b"%d: row %d, seat %d\n" % (n, n // 30, n % 30) for n in range(3000))
-    kept = await Keeper(InlineWorkers()).keep(lines, "text/plain")
+    kept = await CachedBodies(InlineWorkers()).make(lines, "text/plain")
     quick = {coding: len(kept.body(coding)) for coding in (BROTLI, GZIP)}
     async with asyncio.timeout(30):
         while len(kept.body(BROTLI)) == quick[BROTLI]:  # noqa: ASYNC110 - it is replaced in the background
@@ -121,6 +130,6 @@ class Away:
 
 
 async def test_without_a_worker_it_stays_as_it_is() -> None:
-    kept = await Keeper(Away()).keep(TEXT, "text/plain")
+    kept = await CachedBodies(Away()).make(TEXT, "text/plain")
     await asyncio.sleep(0)
     assert brotli.decompress(kept.body(BROTLI)) == TEXT

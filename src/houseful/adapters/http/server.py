@@ -2,7 +2,7 @@
 
 uvicorn keeps a connection for ever once its first byte has come. Here a head, a body or a reader that is too
 slow ends the connection, a head that is too large is refused, and an application can end a connection without
-an answer (`CUT`).
+an answer (`ABORT_EXTENSION`).
 
 uvicorn closes a connection while the request is still arriving. The kernel then resets the connection, and
 the client loses the answer that says why. Here the rest of the request is read and dropped before the close
@@ -26,10 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from houseful.webapi.asgi import App
 from houseful.webapi.problems import ProblemError, problem, service_unavailable
-from houseful.webapi.responses import Response
-
-CUT = "houseful.cut"
-"""The key in a scope's `extensions` of a function that ends the connection at once, without a response."""
+from houseful.webapi.responses import ABORT_EXTENSION, Response
 
 HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
@@ -148,7 +145,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        cast(dict[str, Any], self.scope)["extensions"] = {CUT: self.transport.abort}
+        cast(dict[str, Any], self.scope)["extensions"] = {ABORT_EXTENSION: self.transport.abort}
         self._message_since = self.loop.time()
         self._in_head = True
         self._head_bytes = 0

@@ -18,7 +18,7 @@ from houseful.kernel.errors import Unavailable
 
 Found = tuple[int, str]
 """Version and body."""
-Asked = asyncio.Future[Found | None]
+PendingRead = asyncio.Future[Found | None]
 _MAJORITY = ReadConcern("majority")
 _CALLS_AT_ONCE = 3
 _IDS_A_CALL = 500
@@ -29,11 +29,11 @@ class Reads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[Key, list[Asked]] = {}
+        self._waiting: dict[Key, list[PendingRead]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._called_soon = False
 
-    def ask(self, collection: Collection, ids: Sequence[str]) -> dict[str, Asked]:
+    def ask(self, collection: Collection, ids: Sequence[str]) -> dict[str, PendingRead]:
         """Start reading these documents. The results need not be awaited."""
         asked = {id: self._ask(collection.name, id) for id in ids}
         for future in asked.values():
@@ -78,9 +78,9 @@ class Reads:
         except PyMongoError as error:
             raise _unreadable(error) from error
 
-    def _ask(self, name: str, id: str) -> Asked:
+    def _ask(self, name: str, id: str) -> PendingRead:
         loop = asyncio.get_running_loop()
-        future: Asked = loop.create_future()
+        future: PendingRead = loop.create_future()
         self._waiting.setdefault((name, id), []).append(future)
         if not self._called_soon and len(self._calls) < _CALLS_AT_ONCE:
             self._called_soon = True
@@ -99,7 +99,7 @@ class Reads:
         self._calls.discard(call)
         self._call()
 
-    async def _answer(self, asked: dict[Key, list[Asked]]) -> None:
+    async def _answer(self, asked: dict[Key, list[PendingRead]]) -> None:
         waiting = [(key, future) for key, futures in asked.items() for future in futures]
         wanted: dict[str, list[str]] = {}
         for name, id in asked:
@@ -172,7 +172,7 @@ def _fields(name: str) -> Row:
     return {"_version": 1, "_body": 1, "_of": {"$literal": name}}
 
 
-def _heard(asked: Asked) -> None:
+def _heard(asked: PendingRead) -> None:
     """Retrieve the error of a read that nothing awaits. Otherwise asyncio logs it as a bug."""
     if not asked.cancelled():
         asked.exception()

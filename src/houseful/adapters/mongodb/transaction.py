@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from houseful.adapters.mongodb.collections import Change, Collection
 from houseful.adapters.mongodb.connection import Row
-from houseful.adapters.mongodb.reads import Asked, Found, Reads
+from houseful.adapters.mongodb.reads import Found, PendingRead, Reads
 from houseful.adapters.optimistic.changes import Key, Versioned
 from houseful.adapters.optimistic.store import OptimisticStore
 from houseful.adapters.optimistic.transaction import Fetched, OptimisticTransaction
@@ -20,7 +20,7 @@ class MongoTransaction(OptimisticTransaction[Collection, Change, Row]):
     def __init__(self, store: OptimisticStore[Collection, Change, Row], reads: Reads) -> None:
         super().__init__(store)
         self._reads = reads
-        self._expected: dict[Key, Asked] = {}
+        self._expected: dict[Key, PendingRead] = {}
 
     def expect(self, kind: type[Document], ids: Sequence[str]) -> None:
         collection = self._store.collections[kind]

@@ -30,7 +30,7 @@ from houseful.tickets.domain.availability import (
 from houseful.tickets.domain.blocks import Block, SeatState, block_id, block_index
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.offers import Offers
-from houseful.webapi.cached_bodies import Kept
+from houseful.webapi.cached_bodies import CachedBody
 
 log = get_logger(__name__)
 
@@ -84,7 +84,7 @@ class AvailabilityView:
         self.totals: Counter[Place] = layout.cached("totals", _totals)
         self._free = Counter(self.totals)
         self._snapshot: tuple[int, bytes] | None = None
-        self._answers: dict[tuple[str, ...], Kept] = {}
+        self._answers: dict[tuple[str, ...], CachedBody] = {}
         self._answered_version = self.version
         self._offers: Offers | None = None
         self._closed = asyncio.Event()
@@ -109,14 +109,14 @@ class AvailabilityView:
         among = self.layout.sections[section].categories if category is None else (category,)
         return sum(counts[section, one] for one in among)
 
-    def kept(self, key: tuple[str, ...], make: Callable[[], object]) -> Kept:
+    def kept(self, key: tuple[str, ...], make: Callable[[], object]) -> CachedBody:
         """An answer about the seats as they are: written once, until one of them changes."""
         if self._answered_version != self.version:
             self._answers.clear()
             self._answered_version = self.version
         found = self._answers.get(key)
         if found is None:
-            found = self._answers[key] = Kept(msgspec.json.encode(make()), "application/json")
+            found = self._answers[key] = CachedBody(msgspec.json.encode(make()), "application/json")
         return found
 
     def count(self, status: int) -> int:

@@ -21,7 +21,7 @@ from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.layout_cache import LayoutCache, PlanUnusable
 from houseful.tickets.use_cases.seats import by_block, ordinals_of
 from houseful.tickets.use_cases.unavailable_seats import named
-from houseful.webapi.cached_bodies import Kept
+from houseful.webapi.cached_bodies import CachedBody
 
 log = get_logger(__name__)
 
@@ -102,7 +102,7 @@ class Inventory:
             self._plan_of[event_id] = plan_hash
         return plan_hash
 
-    async def geometry(self, event_id: str) -> tuple[str, Kept]:
+    async def geometry(self, event_id: str) -> tuple[str, CachedBody]:
         """Which plan an event has, and its seat map. Raises like `layout`."""
         plan_hash = await self._plan(event_id)
         try:

@@ -12,7 +12,7 @@ from houseful.seating.parsing import PlanError, StandingArea, pack, parse_plan, 
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
-from houseful.webapi.cached_bodies import Keeper, Kept
+from houseful.webapi.cached_bodies import CachedBodies, CachedBody
 
 _PIECE_BYTES = 4 * 1024 * 1024
 _LAYOUTS_KEPT = 16
@@ -24,8 +24,8 @@ class PlanUnusable(Exception):
     """
 
 
-class _EventAreas(msgspec.Struct):
-    areas: list[StandingArea]
+class _EventAreas(msgspec.Struct, frozen=True):
+    areas: tuple[StandingArea, ...]
 
 
 class LayoutCache:
@@ -38,8 +38,8 @@ class LayoutCache:
         self._workers = workers
         self._client = client
         self._layouts: OrderedDict[str, asyncio.Future[Layout]] = OrderedDict()
-        self._keeper = Keeper(workers)
-        self._geometries: OrderedDict[str, asyncio.Future[Kept]] = OrderedDict()
+        self._bodies = CachedBodies(workers)
+        self._geometries: OrderedDict[str, asyncio.Future[CachedBody]] = OrderedDict()
 
     async def layout(self, plan_hash: str) -> Layout:
         """Raises `LookupError` where the plan has not been fetched yet."""
@@ -62,7 +62,7 @@ class LayoutCache:
         packed = b"".join(parts[id].piece for id in ids)
         return await asyncio.to_thread(lambda: compile_layout(*unpack(packed)))
 
-    async def geometry(self, plan_hash: str) -> Kept:
+    async def geometry(self, plan_hash: str) -> CachedBody:
         """The seat map's bytes in every coding. Raises as `layout`."""
         waiting = self._geometries.get(plan_hash)
         if waiting is None or _has_failed(waiting):
@@ -73,10 +73,10 @@ class LayoutCache:
             return waiting.result()
         return await asyncio.shield(waiting)
 
-    async def _drawn(self, plan_hash: str) -> Kept:
+    async def _drawn(self, plan_hash: str) -> CachedBody:
         layout = await self.layout(plan_hash)
         body = await asyncio.to_thread(geometry, layout)
-        return await self._keeper.keep(body, "application/octet-stream", etag=f'W/"{plan_hash}"')
+        return await self._bodies.make(body, "application/octet-stream", etag=f'W/"{plan_hash}"')
 
     async def fetch(self, event_id: str, wanted_hash: str) -> Layout:
         """The layout, with the plan fetched from the events service where it isn't here yet.
