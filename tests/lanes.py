@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ENGINE_FIXTURES = frozenset({"mongo_url", "kafka_servers", "redis_url", "own_redis", "engines", "stands"})
+ENGINE_FIXTURES = frozenset(
+    {"mongo_url", "kafka_servers", "redis_url", "own_redis", "engines", "stands", "collector"}
+)
 ENGINE_MODULES = ("test_kafka_", "test_mongo_", "test_redis_")
 PLATFORM_FIXTURES = frozenset({"live", "open_site", "topology", "front", "box_office"})
 PLATFORM_FOLDERS = frozenset({"browser", "chaos", "clients", "compatibility", "system"})

@@ -1,4 +1,5 @@
-"""MongoDB and Kafka for a whole run of the tests, started at once and before anything is collected.
+"""MongoDB and Kafka for a whole run of the tests, started at once and before anything is collected. The
+Collector is built meanwhile; a test that wants it waits for that.
 
 Those that the environment names, or that `make engines` has left running, are used as they are. One that is
 not to be had is not named: tests that need it skip, with the reason.
@@ -6,15 +7,16 @@ not to be had is not named: tests that need it skip, with the reason.
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from os import environ
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines import PROGRAMS, mongo
+from engines import PROGRAMS, collector, mongo
 from engines.kafka import Kafka
 from engines.packages import Missing
 from engines.standing import Standing
@@ -34,6 +36,9 @@ class SharedEngines:
 
     def start(self) -> Mapping[str, str]:
         """The variables that name them to tests."""
+        building = threading.Thread(target=_build_collector, name="collector")
+        building.start()
+        self._stack.callback(building.join)
         known: dict[str, tuple[str, Callable[[], str]]] = {
             "HOUSEFUL_TEST_MONGO": ("HOUSEFUL_STORE_URL", self._mongo),
             "HOUSEFUL_TEST_KAFKA": ("HOUSEFUL_BUS_URL", self._kafka),
@@ -66,3 +71,8 @@ class SharedEngines:
         self._stack.callback(broker.stop)
         broker.start()
         return str(broker.servers)
+
+
+def _build_collector() -> None:
+    with suppress(Missing):  # said where a test wants it
+        collector.obtain(PROGRAMS)
