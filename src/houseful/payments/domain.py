@@ -325,6 +325,8 @@ class WebhookDelivery(Document, frozen=True, kw_only=True):
     at: Millis
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: int = 0
+    traceparent: str | None = None
+    """The trace of the change; the webhook is sent in it. One of an older version has none."""
 
 
 CLAIM_MILLIS = 5_000
@@ -346,11 +348,15 @@ class _IntentNotice(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
-def webhook(id: str, event: str, intent: Intent, now: Millis) -> WebhookDelivery:
+def webhook(
+    id: str, event: str, intent: Intent, now: Millis, traceparent: str | None = None
+) -> WebhookDelivery:
     """Claimed from the start by the process that made it, which sends it as soon as it is committed."""
     seen = msgspec.convert(intent, _IntentNotice, from_attributes=True)
     body = msgspec.json.encode({"id": id, "type": event, "created": rfc3339(now), "data": {"intent": seen}})
-    return WebhookDelivery(id=id, body=msgspec.Raw(body), created_at=now, at=now + CLAIM_MILLIS)
+    return WebhookDelivery(
+        id=id, body=msgspec.Raw(body), created_at=now, at=now + CLAIM_MILLIS, traceparent=traceparent
+    )
 
 
 def claimed(delivery: WebhookDelivery, now: Millis) -> WebhookDelivery:

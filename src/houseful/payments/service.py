@@ -12,6 +12,7 @@ from houseful.kernel.errors import Duplicate, Unavailable, invalid, not_found
 from houseful.kernel.money import CURRENCIES, UNKNOWN
 from houseful.kernel.ports import Reader, Store, Transaction
 from houseful.kernel.telemetry import get_logger
+from houseful.kernel.tracing import current_traceparent, trace
 from houseful.payments import domain
 from houseful.payments.domain import Card, Change, DeliveryStatus, Intent, Totals, WebhookDelivery
 from houseful.webapi import idempotency
@@ -213,7 +214,8 @@ class Payments:
         if change.event is None:
             return change.intent, None
         tx.put(change.intent)
-        webhook = domain.webhook(self._ids.new("whe"), change.event, change.intent, self._clock.now())
+        id, now = self._ids.new("whe"), self._clock.now()
+        webhook = domain.webhook(id, change.event, change.intent, now, current_traceparent())
         tx.insert(webhook)
         return change.intent, webhook
 
@@ -366,7 +368,8 @@ class WebhookSender:
             webhook_signature.HEADER: webhook_signature.sign(self._signing_keys, body, now),
         }
         try:
-            answer = await self._client.request("POST", WEBHOOK_PATH, body=body, headers=headers)
+            with trace(webhook.traceparent):
+                answer = await self._client.request("POST", WEBHOOK_PATH, body=body, headers=headers)
             self._tried[webhook.id] = 200 <= answer.status < 300
         except Unavailable:
             self._tried[webhook.id] = False

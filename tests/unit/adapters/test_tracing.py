@@ -2,6 +2,8 @@
 
 import builtins
 import logging
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,3 +128,16 @@ def test_spans_go_to_the_exporter_while_it_is_on(
             pass
     assert not records()
     assert '"name": "a request"' in capsys.readouterr().out
+
+
+def test_a_server_that_records_nothing_does_not_import_the_sdk() -> None:
+    program = """
+import os, sys
+from houseful.adapters.tracing import recorded_spans
+import houseful.cli.server, houseful.serving, houseful.app
+with recorded_spans("houseful", {}):
+    brought = {"opentelemetry.sdk", "opentelemetry.exporter", "google.protobuf"} & set(sys.modules)
+    sys.exit(", ".join(brought) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -8,6 +8,7 @@ import pytest
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceResponse, Transaction
+from houseful.kernel.tracing import trace
 from houseful.payments import domain, service
 from houseful.payments.domain import DeliveryStatus, Totals, WebhookDelivery
 from houseful.webapi.idempotency import StoredResponse
@@ -94,6 +95,21 @@ async def test_a_webhook_outlives_the_process_that_made_it(world: World) -> None
         assert world.receiver.types == ["payment_intent.succeeded"]
     finally:
         await restarted.close()
+
+
+async def test_a_webhook_belongs_to_the_trace_of_what_it_tells(world: World) -> None:
+    """Sent at once, or by the process that finds it later. One of an older version names no trace."""
+    paying = f"00-{'5eed' * 8}-{'ca11' * 4}-01"
+    with trace(paying):
+        await world.pay(await world.new_intent())
+    await world.pay(await world.new_intent())
+    restarted = await world.reopened()
+    try:
+        await world.clock.advance(domain.CLAIM_MILLIS / 1000)
+        assert await restarted.service.webhooks.step() == 2
+    finally:
+        await restarted.close()
+    assert sorted(world.receiver.traces, key=str) == [paying, None]
 
 
 async def test_of_two_processes_one_sends_what_is_found(world: World) -> None:

@@ -16,6 +16,7 @@ from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Mailer, PaymentGateway, ServiceClient, ServiceResponse
+from houseful.kernel.tracing import current_traceparent
 from houseful.payments import MANIFEST
 from houseful.payments.service import Payments
 from houseful.settings import Secrets, Settings
@@ -43,6 +44,7 @@ class Receiver:
         self._clock = clock
         self.got: list[Json] = []
         self.headers: list[dict[str, str]] = []
+        self.traces: list[str | None] = []
         self.answer: Callable[[Json], int] = lambda notice: 204
 
     async def request(
@@ -56,6 +58,7 @@ class Receiver:
         notice = msgspec.json.decode(body)
         self.got.append(notice)
         self.headers.append(dict(headers))
+        self.traces.append(current_traceparent())
         return ServiceResponse(self.answer(notice), {}, b"")
 
     @property
