@@ -1,7 +1,7 @@
 import pytest
 
 from tests import lanes
-from tests.support import cheap_passwords
+from tests.support import cheap_passwords, examples
 from tests.support.deployment import house, manual_house
 from tests.support.live_server import live
 from tests.system.fixtures import (
@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 cheap_passwords.install()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    examples.choose(fewer="not long" in config.option.markexpr)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

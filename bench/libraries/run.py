@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 
-COMPARISONS = {"redis": "glide"}
+COMPARISONS = {"frameworks": "litestar", "kafka": "aiokafka", "redis": "glide", "servers": "granian"}
 """Each with a package that it needs, and that `make setup` leaves out."""
 
 

@@ -3,10 +3,12 @@
     CHAOS_WITHOUT=seats,bus python -m tests.chaos.broken_server up --data DIR …
 
 It takes the commands of `houseful`. Without the guard of the seats whoever asks gets them; without that of
-the bus a message counts as published although Kafka has not taken it.
+the bus a message counts as published although Kafka has not taken it. Without fresh reads a hold is refused
+by what the process knew of a seat a moment ago.
 """
 
 import os
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -15,8 +17,10 @@ from houseful.kernel.documents import Index, Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Envelope
 from houseful.tickets.domain import blocks
-from houseful.tickets.domain.blocks import Block, Claim, SeatState
+from houseful.tickets.domain.blocks import Block, Claim, SeatsTaken, SeatState
 from houseful.tickets.domain.tickets import Ticket
+
+STALE_SECONDS = 3.0
 
 
 def _hold(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis, now: Millis) -> Block:
@@ -53,7 +57,22 @@ def forget_what_fails() -> None:
     setattr(KafkaBus, "publish", publish_or_not)  # noqa: B010
 
 
-GUARDS = {"seats": sell_to_everybody, "bus": forget_what_fails}
+def refuse_by_stale_reads() -> None:
+    held, known = blocks.hold, dict[tuple[str, int], float]()
+
+    def hold(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis, now: Millis) -> Block:
+        wanted = list(ordinals)
+        stale = [one for one in wanted if known.get((block.id, one), 0) > time.monotonic() - STALE_SECONDS]
+        if stale:
+            raise SeatsTaken(dict.fromkeys(stale, Claim(SeatState.HELD, "hold_stale", until)))
+        result = held(block, wanted, hold_id, until, now)
+        known.update(((block.id, one), time.monotonic()) for one in wanted)
+        return result
+
+    blocks.hold = hold
+
+
+GUARDS = {"seats": sell_to_everybody, "bus": forget_what_fails, "reads": refuse_by_stale_reads}
 
 if __name__ == "__main__":
     for guard in os.environ.get("CHAOS_WITHOUT", "seats").split(","):

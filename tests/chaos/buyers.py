@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.chaos.insistent import Book, Insistent
+from tests.chaos.linearizability import Kind
 from tests.system import outside_client as cards
 from tests.system.outside_client import Answer, Client
 from tests.system.world import event_body, hall
@@ -84,14 +86,19 @@ class Buyer(Insistent):
     def story(self, stop: threading.Event) -> None:
         """One purchase, or what becomes of it. What everybody wants is given back, except at the end."""
         popular = self._chance.random() < 0.6
-        hold_id = self._hold(popular)
+        hold = self._hold(popular)
         self._think()
-        if hold_id is None or self._chance.random() < 0.1:
+        if hold is None:
             return
-        order = self._order(hold_id)
+        order = None if self._chance.random() < 0.1 else self._order(hold["hold_id"])
+        # An order extends its hold.
+        self._record(Kind.EXPIRED, hold, datetime.fromisoformat((order or hold)["expires_at"]).timestamp())
         if order is None or self._chance.random() < 0.1:
             return
-        if not self._pay(order) or not self._wait(order["id"]):
+        began = time.time()
+        confirmed = self._pay(order) and self._wait(order["id"])
+        self._record(Kind.BOUGHT, order, began, time.time() if confirmed else None)
+        if not confirmed:
             return
         codes = self._take_tickets(order["id"])
         if popular and (self._keeps or stop.is_set()):
@@ -103,7 +110,12 @@ class Buyer(Insistent):
                 for _ in range(2):  # the same ticket at two gates
                     self._doors.put((ticket_id, code))
 
-    def _hold(self, popular: bool) -> str | None:
+    def _record(self, kind: Kind, what: dict[str, Any], begin: float, end: float | None = None) -> None:
+        """Of all seats of a hold or an order. Without an `end` nobody knows whether it happened."""
+        seats = [seat["id"] for seat in what["seats"]]
+        self.book.history.add(kind, what["event_id"], seats, what["hold_id"], begin, end)
+
+    def _hold(self, popular: bool) -> dict[str, Any] | None:
         key = self._key()
         if popular:
             event_id = self._halls.small
@@ -112,13 +124,19 @@ class Buyer(Insistent):
         else:
             event_id = self._halls.large
             wish = {"best_available": {"quantity": self._chance.randint(1, 2)}}
+        began = time.time()
         answer = self.ask("hold", lambda: self.client.hold(event_id, key=key, **wish))
+        ended = time.time()
+        if answer.status == 409 and answer.json["code"] == "seats_taken":
+            self.book.history.add(Kind.TAKEN, event_id, answer.json["taken"], key, began, ended)
         if answer.status != 201:
             self._expect("hold", answer, "seats_taken", "not_enough_seats", "hold_limit")
             return None
-        self.holds.append(answer.json["hold_id"])
+        hold: dict[str, Any] = answer.json
+        self._record(Kind.ACQUIRED, hold, began, ended)
+        self.holds.append(hold["hold_id"])
         self.book.count("holds")
-        return self.holds[-1]
+        return hold
 
     def _order(self, hold_id: str) -> dict[str, Any] | None:
         key = self._key()
@@ -179,8 +197,10 @@ class Buyer(Insistent):
     def _cancel(self, order: dict[str, Any]) -> None:
         key = self._key()
         self.book.give_back(order)
+        began = time.time()
         answer = self.ask("cancel", lambda: self.client.cancel(order["id"], key=key))
         if answer.status == 200:
+            self._record(Kind.RETURNED, order, began, time.time())
             self.cancelled.add(order["id"])
             self.book.count("cancellations")
         else:

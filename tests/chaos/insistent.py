@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.chaos.linearizability import History
 from tests.system.outside_client import Answer, Cut, Roamer
 
 PASSWORD = "correct horse battery"
@@ -28,6 +29,7 @@ class Book:
     """Scans that were told to let somebody in, by ticket."""
     sold: dict[tuple[str, str], str] = field(default_factory=dict)
     """The order of each seat that was seen confirmed and that nobody has begun to cancel."""
+    history: History = field(default_factory=History)
     over: threading.Event = field(default_factory=threading.Event)
     """There is no server any more, and none will come."""
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,10 +1,11 @@
 """Kill the server at random moments under load, again and again; then see whether all that it said is so.
 
-    python -m tests.chaos.kills --kills 200 --seed 1 [--json] [--without-seat-guard]
+    python -m tests.chaos.kills --kills 200 --seed 1 [--json] [--without seats|reads]
 
 The last line says what came of it; exit code 0 where all is sound, 1 where it is not. The seed decides who
-does what and when the kills come; how threads and processes interleave, it can't. `--without-seat-guard` is
-the negative control: the same run against a server that sells seats twice, which has to end with 1.
+does what and when the kills come; how threads and processes interleave, it can't. `--without` is
+a negative control: the same run against a server that sells seats twice, or that refuses seats by stale
+reads, which has to end with 1.
 """
 
 import argparse
@@ -37,6 +38,7 @@ PATIENCE_SECONDS = 60.0
 """For a slow machine to have come as far as to prove something."""
 
 PROOF = ("holds", "orders", "payments", "confirmations")
+STALE_CANCELLATIONS = 20
 
 SOUND = "houseful"
 BROKEN = "tests.chaos.broken_server"
@@ -45,9 +47,10 @@ BROKEN = "tests.chaos.broken_server"
 class Server:
     """`houseful up` on one folder and one port, as often as it takes."""
 
-    def __init__(self, data: Path, program: str) -> None:
+    def __init__(self, data: Path, without: str | None) -> None:
         self.data = data
-        self._program = program
+        self._program = SOUND if without is None else BROKEN
+        self._environment = _environment(without)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
@@ -56,7 +59,7 @@ class Server:
 
     def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return run_houseful(
-            [*arguments, "--data", str(self.data)], _environment() | environment, program=self._program
+            [*arguments, "--data", str(self.data)], self._environment | environment, program=self._program
         )
 
     def start(self) -> float:
@@ -66,7 +69,7 @@ class Server:
         arguments = ["up", "--data", str(self.data), "--port", str(self.port)]
         with self.log.open("a") as log:
             self._process = spawn(
-                self._program, arguments, environment=_environment(), stdout=written, stderr=log
+                self._program, arguments, environment=self._environment, stdout=written, stderr=log
             )
         os.close(written)
         self._output = os.fdopen(output)
@@ -82,12 +85,17 @@ class Server:
             self._process = None
 
 
-def _environment() -> dict[str, str]:
-    return clean_environment() | {
-        "HOUSEFUL_RATE_LIMITS": "off",
-        "HOUSEFUL_LOG_LEVEL": "warning",
-        "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3",
-    }
+def _environment(without: str | None) -> dict[str, str]:
+    guards = {} if without is None else {"CHAOS_WITHOUT": without}
+    return (
+        clean_environment()
+        | guards
+        | {
+            "HOUSEFUL_RATE_LIMITS": "off",
+            "HOUSEFUL_LOG_LEVEL": "warning",
+            "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3",
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -113,9 +121,9 @@ _TOLD = ("holds", "orders", "payments", "cancellations", "admissions", "requests
 
 
 class Run:
-    def __init__(self, folder: Path, seed: int, kills: int, *, broken: bool, tell: bool) -> None:
-        self._server = Server(folder / "data", BROKEN if broken else SOUND)
-        self._broken = broken
+    def __init__(self, folder: Path, seed: int, kills: int, *, without: str | None, tell: bool) -> None:
+        self._server = Server(folder / "data", without)
+        self._without = without
         self._seed = seed
         self._kills = kills
         self._chance = random.Random(seed)
@@ -165,7 +173,7 @@ class Run:
         halls = open_halls(organizer, HOLD_SECONDS)
         book, urls = self._book, [self._server.url]
         buyers = [
-            Buyer(urls, number, self._seed, halls, self._doors, book, keeps=self._broken)
+            Buyer(urls, number, self._seed, halls, self._doors, book, keeps=self._without == "seats")
             for number in range(BUYERS)
         ]
         for buyer in buyers:
@@ -208,15 +216,19 @@ class Run:
                 thread.join()
 
     def _proves_something(self) -> bool:
-        """Without the guard that is a seat sold twice."""
-        if self._broken:
-            return any("was sold to" in fault for fault in self._book.wrong)
-        return all(self._book.counts[what] for what in PROOF)
+        """Without the seats' guard that is a seat sold twice; by stale reads, seats given back in vain."""
+        match self._without:
+            case "seats":
+                return any("was sold to" in fault for fault in self._book.wrong)
+            case "reads":
+                return self._book.counts["cancellations"] >= STALE_CANCELLATIONS
+            case _:
+                return all(self._book.counts[what] for what in PROOF)
 
 
-def run(seed: int, kills: int, *, broken: bool = False, tell: bool = False) -> Verdict:
+def run(seed: int, kills: int, *, without: str | None = None, tell: bool = False) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="houseful-chaos-") as folder:
-        return Run(Path(folder), seed, kills, broken=broken, tell=tell).verdict()
+        return Run(Path(folder), seed, kills, without=without, tell=tell).verdict()
 
 
 def main() -> int:
@@ -224,11 +236,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the last line")
-    parser.add_argument("--without-seat-guard", action="store_true", help="the negative control")
+    parser.add_argument("--without", choices=("seats", "reads"), help="a negative control")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
     print(f"seed {seed}", file=sys.stderr, flush=True)
-    verdict = run(seed, given.kills, broken=given.without_seat_guard, tell=True)
+    verdict = run(seed, given.kills, without=given.without, tell=True)
     for fault in verdict.faults[:50]:
         print(fault, file=sys.stderr)
     if given.json:

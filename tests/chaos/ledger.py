@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.chaos.buyers import Buyer, Gate
 from tests.chaos.insistent import Book
+from tests.chaos.linearizability import unexplained
 
 SETTLE_SECONDS = 90.0
 FINAL = ("confirmed", "expired", "cancelled", "refunded")
@@ -26,6 +27,8 @@ def verify(buyers: Sequence[Buyer], gates: Sequence[Gate], book: Book) -> None:
                     if place in owners:
                         book.fault(f"{place} was sold to {owners[place]} and to {order['id']}")
                     owners[place] = order["id"]
+    for line in unexplained(book.history.operations):
+        book.fault(line)
     for ticket_id, scans in book.admitted.items():
         if len(set(scans)) > 1:
             book.fault(f"{ticket_id} was admitted by several scans: {scans}")

@@ -37,8 +37,8 @@ def test_the_engines_and_each_part_break_while_it_sells(engines: Engines, tmp_pa
     assert len(verdict.shown) == 10
     for what in ("holds", "orders", "payments", "confirmations", "admissions", "refreshed sessions"):
         assert verdict.counts.get(what, 0) > 0, f"no {what}: that proves nothing"
-    for what in ("requests told to come again", "requests without an answer", "connections refused"):
-        assert verdict.counts.get(what, 0) > 0, f"no {what}: nothing was broken"
+    signs = ("requests told to come again", "requests without an answer", "connections refused")
+    assert any(verdict.counts.get(what, 0) > 0 for what in signs), "nothing was broken"
 
 
 @pytest.mark.long

@@ -3,8 +3,9 @@
     python -m tests.compatibility.sample PYTHON NAME
 
 starts the version that PYTHON (the interpreter of its environment) has installed, sells with it by the
-public HTTP interface, and keeps what is left below `samples/NAME`: once on SQLite, once on MongoDB. Samples
-are made when a version lands and never changed.
+public HTTP interface, and keeps what is left below `samples/NAME`: once on SQLite, once on MongoDB. The last
+sales are made by `unsent.py`: their messages are still in the outbox. Samples are made when a version lands
+and never changed.
 """
 
 import json
@@ -101,7 +102,16 @@ def _make(python: Path, folder: Path, **settings: str) -> dict[str, Any]:
         for email, role in STAFF.items():
             command = [str(python), "-m", "houseful", "create-admin", "--email", email, "--role", role]
             subprocess.run(command, env=environment | {"HOUSEFUL_PASSWORD": PASSWORD}, check=True)
-        return _sell(url)
+        known = _sell(url)
+    late, cancelled = known.pop("late"), known.pop("cancelled")
+    program = Path(__file__).with_name("unsent.py")
+    arguments = [str(data), PASSWORD, late, known["evening"], cancelled]
+    command = [str(python), str(program), *arguments]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    paid = done.stdout.splitlines()[-1]
+    known["events"][late] = "on_sale"
+    known["orders"]["bea@example.org"] |= {paid: "confirmed", cancelled: "refunded"}
+    return known
 
 
 def _signed_in(url: str, email: str) -> Client:
@@ -119,6 +129,7 @@ def _sell(url: str) -> dict[str, Any]:
     evening = oda.publish(_event("Wieczór w Łodzi"))
     confirmed = bea.buy(evening["id"], seats=["A-1", "A-2"])
     standing = bea.buy(evening["id"], best_available={"category": "Floor", "quantity": 2})
+    cancelled = bea.buy(evening["id"], seats=["A-4"])
     refunded = cem.buy(evening["id"], seats=["A-3"])
     cem.cancel(refunded["id"]).ok()
     cem.order_that_is(refunded["id"], "refunded")
@@ -136,7 +147,10 @@ def _sell(url: str) -> dict[str, Any]:
     returned = dee.buy(off["id"], seats=["A-1"])
     oda.call("POST", f"/api/events/{off['id']}/cancel").ok(202)
     dee.order_that_is(returned["id"], "refunded")
-    draft = oda.call("POST", "/api/events", {**_event("Ænima"), "areas": []}).ok(201)
+    draft, late = (
+        oda.call("POST", "/api/events", {**_event(title), "areas": []}).ok(201)
+        for title in ("Ænima", "Announced Late")
+    )
     return {
         "password": PASSWORD,
         "events": {
@@ -150,6 +164,8 @@ def _sell(url: str) -> dict[str, Any]:
             },
         },
         "evening": evening["id"],
+        "cancelled": cancelled["id"],
+        "late": late["id"],
         "used": used,
         "unused": unused,
         "void": cem.tickets(refunded["id"])[0]["code"],

@@ -58,6 +58,7 @@ def _works(start: Start, data: Path, known: Mapping[str, Any], settings: Mapping
     bea.order_that_is(not_used, "refunded")
     organizer.call("POST", f"/api/events/{evening}/blocked-seats", {"unblock": ["B-10"]}).ok(204)
     bea.buy(evening, seats=["B-10"])
+    bea.buy(evening, seats=["B-3"])  # its hold has lapsed
     drafts = (event_id for event_id, state in known["events"].items() if state == "draft")
     for draft in drafts:
         organizer.call("POST", f"/api/events/{draft}/publish").ok(202)

@@ -17,6 +17,8 @@ _MAC_DIGITS = 40
 _TOKEN_MOST = 200
 _HOUR_MILLIS = 3_600_000
 _DAY_MILLIS = 24 * _HOUR_MILLIS
+UNDO_MILLIS = 7 * _DAY_MILLIS
+"""How long a changed address can be changed back from the mailbox of the one before."""
 
 CODE_DIGITS = 6
 WRONG_CODES_MOST = 5
@@ -28,13 +30,26 @@ class Kind(StrEnum):
 
     VERIFY = "verify"
     ALREADY_REGISTERED = "already_registered"
+    RESET_PASSWORD = "reset_password"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    CONFIRM_ADDRESS = "confirm_address"
+    ADDRESS_TAKEN = "address_taken"
+    ADDRESS_CHANGED = "address_changed"
 
 
 LIFETIME_MILLIS = {
     Kind.VERIFY: 2 * _DAY_MILLIS,
     Kind.ALREADY_REGISTERED: _DAY_MILLIS,
+    Kind.RESET_PASSWORD: _HOUR_MILLIS,
+    Kind.PASSWORD_CHANGED: 2 * _DAY_MILLIS,
+    Kind.CONFIRM_ADDRESS: _DAY_MILLIS,
+    Kind.ADDRESS_TAKEN: _DAY_MILLIS,
+    Kind.ADDRESS_CHANGED: UNDO_MILLIS,
 }
 """How long a link is good, and for how long an email that can't be delivered is tried again."""
+
+WITH_LINK = frozenset({Kind.VERIFY, Kind.RESET_PASSWORD, Kind.CONFIRM_ADDRESS, Kind.ADDRESS_CHANGED})
+"""Those whose links carry a token."""
 
 CODE_MILLIS = _HOUR_MILLIS
 

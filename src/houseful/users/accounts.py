@@ -6,7 +6,7 @@ from houseful.kernel import email_addresses
 from houseful.kernel.errors import not_found
 from houseful.kernel.ports import Clock, Ids, Store, Transaction
 from houseful.users import domain
-from houseful.users.domain import Admins, User
+from houseful.users.domain import Admins, FormerAddress, User
 from houseful.webapi.cursors import cursor_of, text_of
 
 
@@ -37,6 +37,14 @@ class Accounts:
                 if user.address == key:
                     return user
         return None
+
+    async def holder(self, key: str) -> str | None:
+        """The id of the account that has this address, or had it a moment ago and may get it back."""
+        user = await self.by_address(key)
+        if user is not None:
+            return user.id
+        former = await self._store.get(FormerAddress, key)
+        return former.user_id if former is not None and former.until > self._clock.now() else None
 
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
         """Accounts in the order in which they were made, or those whose address begins with `q`, by address;

@@ -160,7 +160,7 @@ async def logout(users: Users, request: Request, body: Annotated[bytes, RefreshI
 
 async def change_password(users: Users, request: Request, body: PasswordInput) -> None:
     """Change the password, and end all other sessions."""
-    await users.change_password(request.user, current=body.current_password, new=body.new_password)
+    await users.password_changes.change(request.user, current=body.current_password, new=body.new_password)
 
 
 async def me(users: Users, request: Request) -> UserView:

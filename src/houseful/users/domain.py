@@ -33,6 +33,7 @@ class User(Document, frozen=True, kw_only=True):
 
     `password_version` counts the changes of the password; a session that was begun under another one is over.
     `tokens_version` counts those of password and roles: access tokens say which they were made under.
+    `links_since`: of emails before it, links that change the password or the address are over.
     `verified_at` is since when the address is known to be the owner's; it counts for this `address` only.
     """
 
@@ -47,7 +48,20 @@ class User(Document, frozen=True, kw_only=True):
     password_version: int = 1
     tokens_version: int = 0
     verified_at: Millis | None = None
+    links_since: Millis = 0
     created_at: Millis
+
+
+class FormerAddress(Document, frozen=True, kw_only=True):
+    """An address that was changed and can be changed back from its mailbox: nobody else gets it so long.
+    `id` is the address in the form that is compared."""
+
+    collection = "former_addresses"
+    indexes = (Index(("until",)), Index(("user_id",)))
+
+    user_id: str
+    changed_at: Millis
+    until: Millis
 
 
 class Admins(Document, frozen=True, kw_only=True):
@@ -69,7 +83,7 @@ class Session(Document, frozen=True, kw_only=True):
     """
 
     collection = "sessions"
-    indexes = (Index(("expires_at",)),)
+    indexes = (Index(("expires_at",)), Index(("user_id", "expires_at")))
 
     user_id: str
     password_version: int
@@ -153,6 +167,11 @@ def end(session: Session, why: Literal["logout", "reused"], now: Millis) -> Sess
     return session if session.ended_at is not None else replace(session, ended_at=now, ended_why=why)
 
 
+def goes_on(session: Session, password_version: int, now: Millis) -> bool:
+    """Whether its current token would get a successor."""
+    return present(session, session.generation, password_version, now)[0] is Presented.ROTATED
+
+
 def live_tokens(session: Session, password_version: int, now: Millis) -> list[int]:
     """The numbers of the tokens, of all that the family ever had, that would get a successor not given out
     before."""
@@ -215,17 +234,28 @@ def _not_encodable(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def with_password(user: User, hash: str) -> User:
+def with_password(user: User, hash: str, now: Millis) -> User:
     return replace(
         user,
         password_hash=hash,
         password_version=user.password_version + 1,
         tokens_version=user.tokens_version + 1,
+        links_since=now,
     )
 
 
 def verified(user: User, now: Millis) -> User:
     return user if user.verified_at is not None else replace(user, verified_at=now)
+
+
+def with_address(user: User, email: str, now: Millis) -> User:
+    """The address was confirmed by its owner."""
+    return replace(user, email=email, address=email_addresses.searched(email), verified_at=now)
+
+
+def without_password(user: User, now: Millis) -> User:
+    """Nobody can sign in until a new password is set, and all sessions are over."""
+    return with_password(user, "", now)
 
 
 def with_roles(user: User, roles: Iterable[Role]) -> User:

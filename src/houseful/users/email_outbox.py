@@ -9,7 +9,7 @@ from houseful.kernel.errors import Conflict, DomainError, Transient
 from houseful.kernel.ports import Clock, Email, Ids, Mailer, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.users import email_texts
-from houseful.users.account_email import LIFETIME_MILLIS, AccountEmail, Kind, Links
+from houseful.users.account_email import LIFETIME_MILLIS, WITH_LINK, AccountEmail, Kind, Links
 from houseful.users.accounts import Accounts
 from houseful.users.domain import User
 
@@ -47,8 +47,8 @@ class EmailOutbox:
         self._base_url = base_url
 
     def queue(self, tx: Transaction, kind: Kind, email: str, *, user_id: str = "") -> None:
-        """To this address. Without a `user_id` the account of the address is looked up when it is sent, and
-        where there is none nothing is sent."""
+        """To this address. Without a `user_id` the account of the address is looked up when it is sent: the
+        email goes to the address as the account has it, and where there is no account nothing is sent."""
         now = self._clock.now()
         tx.insert(
             AccountEmail(
@@ -110,16 +110,20 @@ class EmailOutbox:
         user = await self._recipient(email)
         if user is None or (email.kind is Kind.VERIFY and _is_settled(email, user)):
             return None
+        kind = email.kind
+        if kind is Kind.CONFIRM_ADDRESS and await self._accounts.holder(email.address) not in (None, user.id):
+            kind = Kind.ADDRESS_TAKEN
         words = email_texts.compose(
-            email.kind,
+            kind,
             self._base_url,
-            token="" if email.kind is Kind.ALREADY_REGISTERED else self._links.token(email.kind, email.id),
+            token=self._links.token(kind, email.id) if kind in WITH_LINK else "",
             code=self._links.code(email.id) if email.kind is Kind.VERIFY else "",
         )
         return Email(
             id=email.id,
             to_name="",
-            to_address=email.to_address,
+            # Two spellings may be compared as one address, and lead to two mailboxes.
+            to_address=email.to_address if email.user_id else user.email,
             subject=words.subject,
             text=words.text,
             html=words.html,

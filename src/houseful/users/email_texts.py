@@ -47,6 +47,41 @@ WORDS = {
         "/sign-in",
         f"Nothing was changed. {_NOT_YOU}",
     ),
+    Kind.RESET_PASSWORD: Words(
+        "Set a new password",
+        "Somebody, probably you, asked for a new password for the account with this email address.",
+        "Set a new password",
+        "/account/new-password",
+        f"The link holds for an hour and can be used once. {_NOT_YOU}",
+    ),
+    Kind.PASSWORD_CHANGED: Words(
+        "Your password was changed",
+        "The password of your account was changed, and other devices were signed out. If this was you, there "
+        "is nothing to do.",
+        "It was not me: set a new password",
+        "/account/reset-password",
+    ),
+    Kind.CONFIRM_ADDRESS: Words(
+        "Confirm your new email address",
+        "Somebody, probably you, wants to use this email address for an account. It counts once you confirm.",
+        "Use this address",
+        "/account/confirm-address",
+        f"The link holds for a day and can be used once. {_NOT_YOU}",
+    ),
+    Kind.ADDRESS_TAKEN: Words(
+        "This address has an account already",
+        "Somebody, probably you, wanted to use this email address for another account. It has one already, "
+        "and an address can have one only.",
+        closing=f"Nothing was changed. {_NOT_YOU}",
+    ),
+    Kind.ADDRESS_CHANGED: Words(
+        "Your email address was changed",
+        "The email address of your account is another one now, and emails about it do not come here any "
+        "more. If this was you, there is nothing to do.",
+        "It was not me: change it back",
+        "/account/restore-address",
+        "The link holds for seven days. It signs every device out, and you set a new password.",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from houseful.settings import Secrets, Settings
 from houseful.users import domain
 from houseful.users.account_email import Kind, Links
 from houseful.users.accounts import Accounts, keep_admins
+from houseful.users.address_changes import AddressChanges
 from houseful.users.domain import Admins, Session, User
 from houseful.users.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.users.login_attempts import (
@@ -32,6 +33,7 @@ from houseful.users.login_attempts import (
     account_digest,
     address_bucket,
 )
+from houseful.users.password_changes import PasswordChanges
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
 from houseful.users.sessions import Sessions, SignedIn
@@ -84,6 +86,19 @@ class Users:
         self.email_outbox = EmailOutbox(
             store, self._accounts, mailer, links, clock, ids, base_url=settings.base_url
         )
+        self.password_changes = PasswordChanges(
+            store,
+            self._accounts,
+            self._passwords,
+            self.email_outbox,
+            links,
+            self._endings,
+            self._attempts,
+            clock,
+        )
+        self.address_changes = AddressChanges(
+            store, self.password_changes, self.email_outbox, links, self._endings, self._attempts, clock
+        )
         self.verification = Verification(store, self.email_outbox, links, self._attempts, clock)
 
     @classmethod
@@ -117,13 +132,15 @@ class Users:
         user = self._accounts.new(found, name, hash)
         writes = await self._attempts.allows(address_bucket(found.key), EMAILS_TO_ADDRESS)
         known = await self._accounts.by_address(found.key)
+        reserved = known is None and await self._accounts.holder(found.key) is not None
 
         async def work(tx: Transaction) -> None:
-            if known is None:
+            if known is None and not reserved:
                 tx.insert(user)
-            if writes:
+            if writes and not reserved:
                 kind = Kind.VERIFY if known is None else Kind.ALREADY_REGISTERED
-                self.email_outbox.queue(tx, kind, found.email, user_id=(known or user).id)
+                whose = known or user
+                self.email_outbox.queue(tx, kind, whose.email, user_id=whose.id)
 
         try:
             await self._store.transact(work)
@@ -176,34 +193,6 @@ class Users:
             return await self._passwords.hash(password, whose=origin)
         except DomainError:
             return user.password_hash
-
-    async def change_password(self, who: Identity, *, current: str, new: str) -> None:
-        """Ends all other sessions of the user; this one goes on. Raises `Forbidden` where
-        `current` is wrong, `Invalid`, `LimitReached`."""
-        verified = await self.me(who)
-        new = domain.new_password(new, verified.email, field="new_password")
-        current = domain.typed_password(current)
-
-        async def verify() -> bool:
-            return await self._passwords.verify(current, verified.password_hash, whose=who.user_id)
-
-        if not await self._attempts.judge(who.user_id, who.user_id, verify):
-            raise _wrong_current()
-        hash = await self._passwords.hash(new, whose=who.user_id)
-
-        async def work(tx: Transaction) -> Ending:
-            user = await tx.get(User, who.user_id)
-            session = await tx.get(Session, who.session_id)
-            if user is None or user.password_version != verified.password_version:
-                raise _wrong_current()  # it was changed while we verified
-            after = domain.with_password(user, hash)
-            tx.put(after)
-            goes_on = session is not None and session.password_version == user.password_version
-            if session is not None and goes_on:
-                tx.put(replace(session, password_version=after.password_version))
-            return self._endings.of_user(tx, after, kept_session=who.session_id if goes_on else "")
-
-        await self._endings.tell(await self._store.transact(work))
 
     async def me(self, who: Identity) -> User:
         """Raises `Unauthenticated` where the token is of another installation's user."""
@@ -287,7 +276,8 @@ class Users:
                 raise not_found("user")
             after = domain.verified(domain.with_roles(user, (*user.roles, *roles)), self._clock.now())
             if not same_password or user.password_version != known.password_version:
-                after = domain.with_password(after, hash)
+                after = domain.with_password(after, hash, self._clock.now())
+                self.email_outbox.queue(tx, Kind.PASSWORD_CHANGED, after.email, user_id=after.id)
             tx.put(after)
             await keep_admins(tx, after, by=None)
             return after, self._ended_by(tx, user, after)
@@ -307,6 +297,7 @@ class Users:
                 await self.sessions.purge_expired()
                 or await self._endings.purge_expired()
                 or await self.email_outbox.purge_expired()
+                or await self.address_changes.purge_expired()
             ):
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
@@ -320,8 +311,3 @@ class Users:
 
 def _bad_credentials() -> DomainError:
     return Unauthenticated("bad_credentials", "The e-mail address or the password is not right.")
-
-
-def _wrong_current() -> DomainError:
-    wrong = {"current_password": "is not right."}
-    return Forbidden("bad_credentials", "The current password is not right.", errors=wrong)

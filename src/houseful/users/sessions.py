@@ -1,9 +1,12 @@
 """Sessions: refreshed, ended, forgotten."""
 
+from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
 from houseful.kernel.documents import Millis
+from houseful.kernel.errors import not_found
 from houseful.kernel.ports import Clock, Ids, Store, Transaction
+from houseful.kernel.roles import Identity
 from houseful.kernel.telemetry import get_logger
 from houseful.users import domain
 from houseful.users.domain import Presented, Session, User
@@ -15,6 +18,8 @@ from houseful.webapi.revoked_tokens import Ending
 log = get_logger(__name__)
 
 _PURGE_BATCH = 500
+_ENDED_AT_ONCE = 100
+_PAGE = 200
 
 
 class SignedIn(NamedTuple):
@@ -93,15 +98,68 @@ class Sessions:
         now = self._clock.now()
 
         async def work(tx: Transaction) -> list[Ending]:
-            ended = []
-            for session in (await tx.get_many(Session, sorted(id for id in ids if id))).values():
-                if session.ended_at is None:
-                    tx.put(domain.end(session, "logout", now))
-                    ended.append(self._endings.of_session(tx, session))
-            return ended
+            return self._end(tx, (await tx.get_many(Session, sorted(id for id in ids if id))).values(), now)
 
         if ids:
             await self._endings.tell(*await self._store.transact(work))
+
+    async def of_user(self, who: Identity) -> list[Session]:
+        """Those that go on, the last used first."""
+        user = await self._store.get(User, who.user_id)
+        version = user.password_version if user is not None else 0
+        found = [session async for session in self._not_expired(who.user_id)]
+        going = [one for one in found if domain.goes_on(one, version, self._clock.now())]
+        return sorted(going, key=lambda session: session.last_used_at, reverse=True)
+
+    async def end(self, who: Identity, session_id: str) -> None:
+        """Of one's own sessions this one, and its access tokens. Raises `NotFound`."""
+        now = self._clock.now()
+
+        async def work(tx: Transaction) -> list[Ending]:
+            session = await tx.get(Session, session_id)
+            if session is None or session.user_id != who.user_id:
+                raise not_found("session")
+            return self._end(tx, [session], now)
+
+        await self._endings.tell(*await self._store.transact(work))
+
+    async def end_others(self, who: Identity) -> None:
+        """All of one's own but the one that asks."""
+        now = self._clock.now()
+        ids = [one.id async for one in self._not_expired(who.user_id) if one.id != who.session_id]
+
+        async def work(tx: Transaction) -> list[Ending]:
+            return self._end(tx, (await tx.get_many(Session, batch)).values(), now)
+
+        for start in range(0, len(ids), _ENDED_AT_ONCE):
+            batch = ids[start : start + _ENDED_AT_ONCE]
+            await self._endings.tell(*await self._store.transact(work))
+
+    def _end(self, tx: Transaction, sessions: Iterable[Session], now: Millis) -> list[Ending]:
+        ended = []
+        for session in sessions:
+            if session.ended_at is None:
+                tx.put(domain.end(session, "logout", now))
+                ended.append(self._endings.of_session(tx, session))
+        return ended
+
+    async def _not_expired(self, user_id: str) -> AsyncIterator[Session]:
+        after: tuple[Millis, str] | None = None
+        while True:
+            page = await self._store.find(
+                Session,
+                {"user_id": user_id},
+                by="expires_at",
+                since=self._clock.now(),
+                after=after,
+                limit=_PAGE,
+            )
+            for session in page:
+                if session.ended_at is None:
+                    yield session
+            if len(page) < _PAGE:
+                return
+            after = (page[-1].expires_at, page[-1].id)
 
     async def purge_expired(self) -> int:
         """Delete a batch of sessions that expired more than seven days ago; how many."""

@@ -6,13 +6,14 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from houseful.kernel.errors import Unavailable
 from houseful.payments import service
 from houseful.payments.domain import TRANSITIONS, Intent, State, Totals
+from tests.support.examples import examples
 from tests.unit.payments.world import (
     ANSWER_LOST,
     CHALLENGED,
@@ -165,10 +166,9 @@ class Money(RuleBasedStateMachine):
             assert not once or len(ids) == 1
 
 
-Money.TestCase.settings = settings(
-    max_examples=60,
+Money.TestCase.settings = examples(
+    60,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestMoney = Money.TestCase

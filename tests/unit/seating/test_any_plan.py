@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from houseful.seating.parsing import Plan, PlanError, parse_plan, plan_from_obj
 from houseful.tools.sample_venues import arena, theatre
+from tests.support.examples import examples
 from tests.unit.seating.sample_plan import Json
 
 
@@ -55,7 +56,7 @@ def _small() -> Json:
 SMALL = _small() | {"categories": theatre(200)[0]["categories"]}
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(data=st.data(), value=_values())
 def test_a_plan_with_anything_anywhere_is_read_or_refused(data: st.DataObject, value: Any) -> None:
     """Replaces, adds or removes one value at a random place; both ways in must give the same answer."""

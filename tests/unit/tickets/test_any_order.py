@@ -5,13 +5,14 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from houseful.kernel.errors import DomainError, Unavailable
 from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded, PaymentReturned
 from houseful.tickets.domain.orders import OrderState
 from houseful.tickets.domain.shows import ShowState
+from tests.support.examples import examples
 from tests.unit.tickets.stand_ins import News
 from tests.unit.tickets.world import World
 
@@ -139,13 +140,13 @@ async def messages_agree(world: World, order_id: str) -> None:
 
 @example([("pay", "4000000000000077"), ("jump", -600)])
 @given(steps)
-@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(70)
 def test_whatever_happens_money_and_seats_agree_in_the_end(life_steps: list[tuple[str, object]]) -> None:
     asyncio.run(lived(life_steps))
 
 
 @given(st.permutations(["pay", "webhook", "webhook", "deadline", "cancel", "settle", "settle", "rival"]))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30)
 def test_the_same_few_things_in_every_order(order: list[str]) -> None:
     how: dict[str, tuple[str, object]] = {
         "pay": ("pay", CARDS[0]),

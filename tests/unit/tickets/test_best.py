@@ -5,13 +5,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from houseful.seating.parsing import StandingArea, plan_from_obj
 from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tools.sample_venues import arena, theatre
+from tests.support.examples import examples
 
 # Rows of the small hall: seats by letter of their category, a space is an aisle.
 HALL = {"Left": ["AAAA AAAA", "AABBBB", "B"], "Right": ["AAAAAA", "BBB BBB", "BBBBBB"]}
@@ -98,7 +99,7 @@ STATUSES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     statuses=STATUSES.map(bytes),
     quantity=st.integers(1, 8),

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from houseful.tickets.domain import blocks
 from houseful.tickets.domain.blocks import BLOCKED, Block, Claim, SeatsTaken, SeatState, state_at
+from tests.support.examples import examples
 
 FIRST, COUNT = 100, 6
 SEATS = range(FIRST, FIRST + COUNT)
@@ -138,7 +138,7 @@ class Claims(RuleBasedStateMachine):
 
 
 TestClaims = Claims.TestCase
-TestClaims.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestClaims.settings = examples(80, stateful_step_count=40)
 
 
 def test_a_hold_ends_at_until_and_not_a_millisecond_earlier() -> None:

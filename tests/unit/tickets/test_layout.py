@@ -6,13 +6,14 @@ import struct
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from houseful.seating.parsing import StandingArea
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout
 from houseful.tools.sample_venues import Venue, arena, stadium, theatre
+from tests.support.examples import examples
 from tests.unit.tickets.layouts import SPORTS_HALL, Json, built, hall, of, row, zone
 from tests.unit.tickets.test_focal_point import BLOCK, shape
 
@@ -102,7 +103,7 @@ def check_geometry(layout: Layout) -> None:
     assert [category["name"] for category in metadata["categories"]] == [c.name for c in layout.categories]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(VENUES)
 def test_a_venue_of_any_size_becomes_a_sound_layout(venue: Venue) -> None:
     layout = built(venue)

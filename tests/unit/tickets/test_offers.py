@@ -1,12 +1,13 @@
 """Offers to many at once, held against a search from the beginning each time."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from houseful.tickets.domain import offers
 from houseful.tickets.domain.best import best_seats
 from houseful.tickets.domain.offers import Offers
+from tests.support.examples import examples
 from tests.unit.tickets.test_best import SMALL, WITH_PIT
 
 SEATS = WITH_PIT.seats_total
@@ -59,11 +60,11 @@ class Sale(RuleBasedStateMachine):
 
 
 TestSale = Sale.TestCase
-TestSale.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestSale.settings = examples(200, stateful_step_count=40)
 
 
 @given(quantities=st.lists(st.integers(1, 4), min_size=30, max_size=60))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_what_is_forgotten_is_found_out_again(quantities: list[int]) -> None:
     most_changes, most_rankings = offers._MOST_CHANGES, offers._MOST_RANKINGS
     offers._MOST_CHANGES, offers._MOST_RANKINGS = 7, 2

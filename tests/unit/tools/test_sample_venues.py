@@ -5,11 +5,12 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from houseful.seating.parsing import StandingArea, check_prices, plan_from_obj
 from houseful.tools.sample_venues import Venue, arena, stadium, theatre
+from tests.support.examples import examples
 
 COLORS = {"#391B65", "#184F19", "#4C35C7", "#AC5B81", "#6889F9", "#D9770F"}
 
@@ -57,13 +58,13 @@ def closest(venue: Venue) -> float:
     return nearest
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(50, 5_000))
 def test_a_theatre_has_exactly_the_seats_asked_for(seats: int) -> None:
     assert places(theatre(seats)) == seats
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.integers(500, 12_000))
 def test_an_arena_has_exactly_the_places_asked_for(seats: int) -> None:
     venue = arena(seats)
@@ -72,7 +73,7 @@ def test_an_arena_has_exactly_the_places_asked_for(seats: int) -> None:
     assert 0.15 * seats <= standing <= 0.25 * seats
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(st.integers(2_000, 20_000))
 def test_a_stadium_has_exactly_the_seats_asked_for(seats: int) -> None:
     assert places(stadium(seats)) == seats

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from houseful.kernel.roles import Role
 from houseful.users import domain
 from houseful.users.domain import DAY_MILLIS, GRACE_MILLIS, Admins, Presented, Session, User
 from houseful.webapi.problems import status_of
+from tests.support.examples import examples
 
 START = 1_800_000_000_000
 DAYS = 30
@@ -105,9 +106,7 @@ class Family(RuleBasedStateMachine):
 
 
 TestFamily = Family.TestCase
-TestFamily.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestFamily.settings = examples(150, stateful_step_count=40)
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ async def test_guessing_the_current_password_is_throttled(make_world: MakeWorld)
     world = make_world()
     who = identity(await world.users.create_user(ANN, PASSWORD, "Ann"))
     codes = [
-        await refused(world.users.change_password(who, current=f"guess {n}", new="the new password"))
+        await refused(world.users.password_changes.change(who, current=f"guess {n}", new="the new password"))
         for n in range(11)
     ]
     assert codes == ["bad_credentials"] * 10 + ["too_many_attempts"]

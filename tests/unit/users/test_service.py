@@ -63,7 +63,7 @@ async def test_the_operator_wins_over_a_change_of_the_password_at_that_moment(
     async def slow(password: str, hash: str | None, *, whose: str) -> bool:
         found = await verify(password, hash, whose=whose)
         monkeypatch.undo()
-        await world.users.change_password(who, current=PASSWORD, new="the new password")
+        await world.users.password_changes.change(who, current=PASSWORD, new="the new password")
         return found
 
     monkeypatch.setattr(world.passwords, "verify", slow)
@@ -188,7 +188,7 @@ async def test_changing_the_password_ends_all_other_sessions(world: World) -> No
     mine, other = await login(world.users), await login(world.users)
     sessions = {session.id for session in await all_of(world.store, Session)}
     [my_session] = {id for id in sessions if mine.refresh_token.startswith(id)}
-    await world.users.change_password(
+    await world.users.password_changes.change(
         identity(mine.user, my_session), current=PASSWORD, new="the new password"
     )
     assert await refused(world.users.sessions.refresh(other.refresh_token)) == "refresh_invalid"
@@ -202,14 +202,17 @@ async def test_a_session_that_had_ended_does_not_come_back_by_a_change_of_the_pa
     old = await login(world.users)
     who = identity(user, old.refresh_token.split(".")[0])
     await world.users.create_user(ANN, "the second one", "Ann")  # ends it
-    await world.users.change_password(who, current="the second one", new="the third one")
+    await world.users.password_changes.change(who, current="the second one", new="the third one")
     assert await refused(world.users.sessions.refresh(old.refresh_token)) == "refresh_invalid"
 
 
 async def test_of_two_changes_of_the_password_at_once_one_counts(world: World) -> None:
     who = identity(await world.users.create_user(ANN, PASSWORD, "Ann"))
     results = await asyncio.gather(
-        *(world.users.change_password(who, current=PASSWORD, new=f"new password {n}") for n in range(5)),
+        *(
+            world.users.password_changes.change(who, current=PASSWORD, new=f"new password {n}")
+            for n in range(5)
+        ),
         return_exceptions=True,
     )
     assert [result for result in results if result is None] == [None]

@@ -8,7 +8,9 @@ import { Button } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
+import { EmailForm } from './EmailForm';
 import { PasswordForm } from './PasswordForm';
+import { Sessions } from './Sessions';
 import { VerifyAddress } from './VerifyAddress';
 
 export function AccountPage() {
@@ -55,7 +57,9 @@ function Account() {
         ))}
       </dl>
       {!user.email_verified && <VerifyAddress email={user.email} />}
+      <EmailForm />
       <PasswordForm />
+      <Sessions />
       <section
         aria-label="Session"
         className="grid justify-items-start gap-3 border-t border-line pt-8"

@@ -83,6 +83,14 @@ export function SignInPage() {
         </Button>
       </form>
       <p className="text-[0.9375rem] text-soft">
+        <Link
+          to="/account/reset-password"
+          className="font-semibold text-ink underline underline-offset-4"
+        >
+          Forgotten your password?
+        </Link>
+      </p>
+      <p className="text-[0.9375rem] text-soft">
         No account yet?{' '}
         <Link
           to="/sign-up"

@@ -174,6 +174,29 @@ export const account = {
   changePassword: async (current: string, next: string) => {
     await http.post('/auth/password', { current_password: current, new_password: next });
   },
+  requestReset: async (email: string) => {
+    await http.post('/auth/password-reset', { email }, { anonymous: true });
+  },
+  resetPassword: async (token: string, password: string) => {
+    const body = { token, new_password: password };
+    await http.post('/auth/password-reset/confirm', body, { anonymous: true });
+  },
+  sessions: async () => (await http.get<T.Page<T.AccountSession>>('/me/sessions')).data.items,
+  endSession: async (session: string) => {
+    await http.delete(`/me/sessions/${id(session)}`);
+  },
+  endOtherSessions: async () => {
+    await http.delete('/me/sessions');
+  },
+  changeEmail: async (email: string, password: string) => {
+    await http.post('/me/email', { email, current_password: password });
+  },
+  confirmEmail: async (token: string) => {
+    await http.post('/auth/email-change/confirm', { token }, { anonymous: true });
+  },
+  restoreEmail: async (token: string) => {
+    await http.post('/auth/email-change/undo', { token }, { anonymous: true });
+  },
   sendVerification: async () => {
     await http.post('/me/verification');
   },

@@ -146,6 +146,9 @@ export const fileQuery = (path: string) =>
     staleTime: Infinity,
   });
 
+export const sessionsQuery = () =>
+  queryOptions({ queryKey: ['sessions'], queryFn: () => calls.account.sessions() });
+
 export const staffQuery = (event: string) =>
   queryOptions({ queryKey: ['gate-staff', event], queryFn: () => calls.gate.staff(event) });
 

@@ -13,6 +13,7 @@ export interface Page<T> {
 
 export type User = Schemas['AccountView'];
 export type Role = User['roles'][number];
+export type AccountSession = Schemas['SessionView'];
 export type SessionGrant = Schemas['TokensView'];
 export type EventInfo = Schemas['EventView'];
 export type EventState = EventInfo['state'];

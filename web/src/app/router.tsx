@@ -125,6 +125,38 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/account/reset-password',
+    component: lazyRouteComponent(
+      load(() => import('@/account/ResetPasswordPage')),
+      'ResetPasswordPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account/new-password',
+    component: lazyRouteComponent(
+      load(() => import('@/account/NewPasswordPage')),
+      'NewPasswordPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account/confirm-address',
+    component: lazyRouteComponent(
+      load(() => import('@/account/ConfirmAddressPage')),
+      'ConfirmAddressPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account/restore-address',
+    component: lazyRouteComponent(
+      load(() => import('@/account/RestoreAddressPage')),
+      'RestoreAddressPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/organizer',
     component: lazyRouteComponent(
       load(() => import('@/organizer/MyEventsPage')),
