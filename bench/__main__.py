@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import before, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads
+from bench import before, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads, tracing
 from bench.libraries import run as libraries
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "reads": reads.main,
     "crowd": crowd.main,
     "beside_sale": beside_sale.main,
+    "tracing": tracing.main,
 }
 
 

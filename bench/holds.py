@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,15 @@ def main(arguments: list[str]) -> None:
 
 
 @contextmanager
-def serving(folder: str, seats: int, profile: str | None = None) -> Iterator["subprocess.Popen[str]"]:
+def serving(
+    folder: str, seats: int, profile: str | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
     """A server on one core, which has not said yet what it serves."""
     command = [sys.executable, "-m", "bench.server", folder, str(seats), *([profile] if profile else [])]
     with Path(folder, "server.log").open("w") as log:
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        server = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | dict(environment or {})
+        )
     os.sched_setaffinity(server.pid, {0})
     try:
         yield server

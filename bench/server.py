@@ -5,7 +5,7 @@ through.
 
 It makes an event of so many seats on sale, prints one line of JSON with the address, the event and the seats,
 and serves until SIGTERM. With PROFILE the event loop's profile is written there at the end. Rates are not
-limited unless HOUSEFUL_RATE_LIMITS=on.
+limited unless HOUSEFUL_RATE_LIMITS=on; spans are recorded where the variables of OpenTelemetry say so.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from houseful import app as wiring
 from houseful import tickets
 from houseful.adapters.http.server import listen
 from houseful.adapters.http.server import serve as answer_requests
+from houseful.adapters.tracing import recorded_spans
 from houseful.kernel.roles import Identity, Role
 from houseful.manifests import MANIFESTS
 from houseful.serving import freeze_gc
@@ -121,16 +122,17 @@ def main() -> None:
         {"HOUSEFUL_RATE_LIMITS": "off"} | named, data=folder, port=0, log_level="info", log_style="json"
     )
     work: Awaitable[Any] = serve(settings, seats)
-    if len(sys.argv) > 3:
-        profile = cProfile.Profile()
-        profile.enable()
-        try:
+    with recorded_spans("houseful", os.environ):
+        if len(sys.argv) > 3:
+            profile = cProfile.Profile()
+            profile.enable()
+            try:
+                run(work)
+            finally:
+                profile.disable()
+                profile.dump_stats(sys.argv[3])
+        else:
             run(work)
-        finally:
-            profile.disable()
-            profile.dump_stats(sys.argv[3])
-    else:
-        run(work)
 
 
 def run(work: Awaitable[Any]) -> None:
