@@ -99,6 +99,20 @@ class PaymentGatewayContract:
             assert (canceled.status, canceled.captured_minor) == ("canceled", 0)
         await refused_409(processor.gateway.capture(intent.id, key="capture"))
 
+    async def test_an_unpaid_intent_is_ended_and_a_paid_one_stays(self, processor: Processor) -> None:
+        unpaid, reserved, taken = [await created(processor, key=key) for key in ("1", "2", "3")]
+        for intent in (reserved, taken):
+            await processor.pay(intent)
+        await processor.gateway.capture(taken.id, key="capture")
+        for key in ("end", "end", "once more"):
+            ended = await processor.gateway.cancel_unpaid(unpaid.id, key=f"1:{key}")
+            assert (ended.status, ended.authorized_at) == ("canceled", None)
+            stays = await processor.gateway.cancel_unpaid(reserved.id, key=f"2:{key}")
+            assert (stays.status, stays.captured_minor) == ("succeeded", 0)
+            assert stays.authorized_at is not None
+            assert (await processor.gateway.cancel_unpaid(taken.id, key=f"3:{key}")).captured_minor == 500
+        assert (await processor.gateway.capture(reserved.id, key="capture too")).captured_minor == 500
+
     async def test_what_the_money_does_not_allow_is_refused(self, processor: Processor) -> None:
         gateway = processor.gateway
         intent = await created(processor)

@@ -9,7 +9,8 @@ from typing import Any, cast
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusInspection
 from houseful.kernel.roles import Role
-from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
+from houseful.payments.domain import Intent, State
+from houseful.payments.webhook_deliveries import DeliveryStatus, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tools.invariants import CHECKS, Installation, all_documents
 from houseful.users.domain import Session, User

@@ -5,8 +5,9 @@ Nothing outside this package knows that it is not a real one.
 """
 
 from houseful.payments.api import ENDPOINTS
-from houseful.payments.domain import Intent, WebhookDelivery
+from houseful.payments.domain import Intent
 from houseful.payments.service import Payments
+from houseful.payments.webhook_deliveries import WebhookDelivery
 from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 

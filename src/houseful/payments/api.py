@@ -63,6 +63,12 @@ class NothingInput(Input, frozen=True, kw_only=True):
     """An empty object: these are all or nothing, and a field such as an amount must not be overlooked."""
 
 
+class CancelInput(Input, frozen=True, kw_only=True):
+    """With `unless_authorized` money that is reserved stays so; the answer's status says which it is."""
+
+    unless_authorized: bool = False
+
+
 class RefundInput(Input, frozen=True, kw_only=True):
     amount_minor: AmountMinor
 
@@ -97,6 +103,8 @@ class DetailsView(View, frozen=True, kw_only=True):
     currency: str
     reference: str
     authorized_minor: int
+    authorized_at: int | None
+    """Milliseconds since 1970, by the processor's clock."""
     captured_minor: int
     refunded_minor: int
     voided: bool
@@ -148,9 +156,10 @@ async def capture(service: Payments, request: Request, intent_id: str, body: Not
     return _details(await service.capture(intent_id, _use(service, request, "capture", intent_id)))
 
 
-async def cancel(service: Payments, request: Request, intent_id: str, body: NothingInput) -> DetailsView:
-    """End a payment that is not captured; reserved money is given back."""
-    return _details(await service.cancel(intent_id, _use(service, request, "cancel", intent_id)))
+async def cancel(service: Payments, request: Request, intent_id: str, body: CancelInput) -> DetailsView:
+    """End a payment that is not captured; reserved money is given back, unless it is to stay."""
+    context = _use(service, request, "cancel", intent_id)
+    return _details(await service.cancel(intent_id, context, unless_authorized=body.unless_authorized))
 
 
 async def refund(service: Payments, request: Request, intent_id: str, body: RefundInput) -> DetailsView:

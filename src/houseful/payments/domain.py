@@ -5,7 +5,6 @@ refunded up to what was captured. Card numbers are looked at and forgotten: only
 are kept.
 """
 
-import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,7 +13,6 @@ import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import StateConflict
-from houseful.kernel.times import rfc3339
 
 
 class State(StrEnum):
@@ -117,6 +115,8 @@ class Intent(Document, frozen=True, kw_only=True):
     card_brand: str | None = None
     card_last4: str | None = None
     challenge_secret: str | None = None
+    authorized_at: Millis | None = None
+    """By the processor's clock. An authorisation of an older version has none."""
     next_at: Millis | None = None
     """When a delayed outcome is due; None unless it is processing."""
 
@@ -248,7 +248,7 @@ def confirm(intent: Intent, card: Card, now: Millis, delay_millis: int, challeng
     )
     match what.action:
         case Action.AUTHORIZE:
-            return _authorized(attempt)
+            return _authorized(attempt, now)
         case Action.CHALLENGE:
             return _moved(attempt, Action.CHALLENGE, challenge_secret=challenge_secret, last_error=None)
         case Action.DELAY:
@@ -257,12 +257,12 @@ def confirm(intent: Intent, card: Card, now: Millis, delay_millis: int, challeng
             return _moved(attempt, Action.DECLINE, last_error=what.error)
 
 
-def challenged(intent: Intent, approved: bool) -> Change:
+def challenged(intent: Intent, approved: bool, now: Millis) -> Change:
     """The buyer's answer to the bank's question. The first answer counts; later ones change nothing."""
     if intent.state is not State.CHALLENGED:
         return Change(intent)
     if approved:
-        return _authorized(intent)
+        return _authorized(intent, now)
     return _moved(intent, Action.DECLINE, last_error="authentication_failed")
 
 
@@ -270,12 +270,17 @@ def settle(intent: Intent, now: Millis) -> Change:
     """The outcome of a delayed payment, once it is due. Changes nothing if it was cancelled meanwhile."""
     if intent.state is not State.PROCESSING or intent.next_at is None or intent.next_at > now:
         return Change(intent)
-    return _authorized(intent)
+    return _authorized(intent, now)
 
 
-def _authorized(intent: Intent) -> Change:
+def _authorized(intent: Intent, now: Millis) -> Change:
     change = _moved(
-        intent, Action.AUTHORIZE, authorized_minor=intent.amount_minor, last_error=None, next_at=None
+        intent,
+        Action.AUTHORIZE,
+        authorized_minor=intent.amount_minor,
+        authorized_at=now,
+        last_error=None,
+        next_at=None,
     )
     assert intent.authorized_minor == 0, "an intent is authorised at most once"
     return change
@@ -286,9 +291,13 @@ def capture(intent: Intent) -> Change:
     return _moved(intent, Action.CAPTURE, captured_minor=intent.authorized_minor)
 
 
-def cancel(intent: Intent) -> Change:
-    """End it; reserved money is given back. Cancelling twice is the same as once."""
+def cancel(intent: Intent, *, unless_authorized: bool = False) -> Change:
+    """End it; reserved money is given back. Cancelling twice is the same as once. With `unless_authorized`
+    an intent whose money is reserved or taken stays as it is.
+    """
     if intent.state is State.CANCELED:
+        return Change(intent)
+    if unless_authorized and intent.state in (State.AUTHORIZED, State.CAPTURED):
         return Change(intent)
     return _moved(intent, Action.CANCEL, next_at=None)
 
@@ -302,79 +311,6 @@ def refund(intent: Intent, amount_minor: int) -> Change:
             "refund_too_large", "That is more than is left of this payment.", refundable_minor=left
         )
     return change
-
-
-class DeliveryStatus(StrEnum):
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    GIVEN_UP = "given_up"
-
-
-class WebhookDelivery(Document, frozen=True, kw_only=True):
-    """A webhook, kept in the transaction of the change that it tells of, sent until it is acknowledged.
-
-    `at` is when to try (again) while it is pending, then when it ended. Who tries moves it ahead first, as a
-    claim: if that process dies, another one finds the webhook due again.
-    """
-
-    collection = "webhooks"
-    indexes = (Index(("status", "at")),)
-
-    body: msgspec.Raw
-    created_at: Millis
-    at: Millis
-    status: DeliveryStatus = DeliveryStatus.PENDING
-    attempts: int = 0
-    traceparent: str | None = None
-    """The trace of the change; the webhook is sent in it. One of an older version has none."""
-
-
-CLAIM_MILLIS = 5_000
-RETRY_FOR_MILLIS = 3 * 24 * 3600 * 1000
-KEPT_MILLIS = 30 * 24 * 3600 * 1000
-"""How long ended webhooks and the answers to idempotency keys are kept."""
-_FIRST_PAUSE_MILLIS = 500
-_LONGEST_PAUSE_MILLIS = 300_000
-
-
-class _IntentNotice(msgspec.Struct, frozen=True):
-    id: str
-    reference: str
-    status: str
-    amount_minor: int
-    currency: str
-    captured_minor: int
-    refunded_minor: int
-    last_error: str | None
-
-
-def webhook(
-    id: str, event: str, intent: Intent, now: Millis, traceparent: str | None = None
-) -> WebhookDelivery:
-    """Claimed from the start by the process that made it, which sends it as soon as it is committed."""
-    seen = msgspec.convert(intent, _IntentNotice, from_attributes=True)
-    body = msgspec.json.encode({"id": id, "type": event, "created": rfc3339(now), "data": {"intent": seen}})
-    return WebhookDelivery(
-        id=id, body=msgspec.Raw(body), created_at=now, at=now + CLAIM_MILLIS, traceparent=traceparent
-    )
-
-
-def claimed(delivery: WebhookDelivery, now: Millis) -> WebhookDelivery:
-    return msgspec.structs.replace(delivery, at=now + CLAIM_MILLIS)
-
-
-def tried(delivery: WebhookDelivery, acknowledged: bool, now: Millis) -> WebhookDelivery:
-    """After an attempt: delivered, or to be tried again after a pause that doubles; given up after 3 days."""
-    attempts = delivery.attempts + 1
-    if acknowledged:
-        return msgspec.structs.replace(delivery, attempts=attempts, status=DeliveryStatus.DELIVERED, at=now)
-    pause = min(_LONGEST_PAUSE_MILLIS, _FIRST_PAUSE_MILLIS * 2 ** min(attempts, 30))
-    # The id is random, so it spreads the attempts of many webhooks as well as a random number would.
-    spread = zlib.crc32(f"{delivery.id}{attempts}".encode()) / 2**32
-    again_at = now + round(pause * (0.5 + 0.5 * spread))
-    if again_at > delivery.created_at + RETRY_FOR_MILLIS:
-        return msgspec.structs.replace(delivery, attempts=attempts, status=DeliveryStatus.GIVEN_UP, at=now)
-    return msgspec.structs.replace(delivery, attempts=attempts, at=again_at)
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ async def test_a_purchase(world: World) -> None:
         "currency": "EUR",
         "reference": "ord_7",
         "authorized_minor": 1234,
+        "authorized_at": world.clock.now(),
         "captured_minor": 1234,
         "refunded_minor": 1000,
         "voided": False,

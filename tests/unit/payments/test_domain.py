@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from houseful.kernel.errors import DomainError
 from houseful.payments import domain
-from houseful.payments.domain import Card, DeliveryStatus, Intent, State
+from houseful.payments.domain import Card, Intent, State
+from houseful.payments.webhook_deliveries import DeliveryStatus, tried, webhook
 from houseful.webapi.problems import status_of
 from tests.unit.payments.world import ANSWER_LOST, CHALLENGED, DECLINED, GOOD, POOR, SLOW
 
@@ -141,12 +142,12 @@ def test_a_delayed_payment_that_was_canceled_never_settles() -> None:
 
 
 def test_the_first_answer_to_a_challenge_counts() -> None:
-    approved = domain.challenged(intent(State.CHALLENGED), approved=True).intent
+    approved = domain.challenged(intent(State.CHALLENGED), approved=True, now=NOW).intent
     assert approved.state is State.AUTHORIZED
-    assert domain.challenged(approved, approved=False) == domain.Change(approved)
-    refused = domain.challenged(intent(State.CHALLENGED), approved=False).intent
+    assert domain.challenged(approved, approved=False, now=NOW) == domain.Change(approved)
+    refused = domain.challenged(intent(State.CHALLENGED), approved=False, now=NOW).intent
     assert (refused.state, refused.last_error) == (State.UNPAID, "authentication_failed")
-    assert domain.challenged(refused, approved=True) == domain.Change(refused)
+    assert domain.challenged(refused, approved=True, now=NOW) == domain.Change(refused)
 
 
 @pytest.mark.parametrize(
@@ -200,11 +201,11 @@ def test_luhn_knows_one_digit_in_ten(body: str) -> None:
 
 
 def test_webhook_attempts_back_off_and_end_after_three_days() -> None:
-    delivery = domain.webhook("whe_1", "payment_intent.succeeded", intent(), NOW)
+    delivery = webhook("whe_1", "payment_intent.succeeded", intent(), NOW)
     assert delivery.at > NOW, "claimed by whoever made it"
     now, pauses = NOW, []
     while delivery.status is DeliveryStatus.PENDING:
-        delivery = domain.tried(delivery, False, now)
+        delivery = tried(delivery, False, now)
         pauses.append(delivery.at - now)
         now = delivery.at
     assert delivery.status is DeliveryStatus.GIVEN_UP
@@ -212,12 +213,12 @@ def test_webhook_attempts_back_off_and_end_after_three_days() -> None:
     assert 1000 <= pauses[1] <= 2000
     assert max(pauses) <= 300_000
     assert NOW + 3 * 86_400_000 - 300_000 <= now <= NOW + 3 * 86_400_000
-    spread = {domain.tried(domain.webhook(f"whe_{n}", "e", intent(), NOW), False, NOW).at for n in range(50)}
+    spread = {tried(webhook(f"whe_{n}", "e", intent(), NOW), False, NOW).at for n in range(50)}
     assert len(spread) > 25, "webhooks that failed together do not come back together"
 
 
 def test_the_webhook_says_how_the_payment_stands() -> None:
-    body = msgspec.json.decode(domain.webhook("whe_1", "charge.refunded", intent(State.CAPTURED), NOW).body)
+    body = msgspec.json.decode(webhook("whe_1", "charge.refunded", intent(State.CAPTURED), NOW).body)
     assert body == {
         "id": "whe_1",
         "type": "charge.refunded",
@@ -232,6 +233,7 @@ def test_the_webhook_says_how_the_payment_stands() -> None:
                 "captured_minor": 900,
                 "refunded_minor": 0,
                 "last_error": None,
+                "authorized_at": None,
             }
         },
     }

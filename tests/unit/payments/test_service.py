@@ -10,7 +10,8 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceResponse, Transaction
 from houseful.kernel.tracing import trace
 from houseful.payments import domain, service
-from houseful.payments.domain import DeliveryStatus, Totals, WebhookDelivery
+from houseful.payments.domain import Totals
+from houseful.payments.webhook_deliveries import CLAIM_MILLIS, DeliveryStatus, WebhookDelivery
 from houseful.webapi.idempotency import StoredResponse
 from tests.unit.payments.world import CHALLENGED, DECLINED, GOOD, SLOW, Json, World, no_answer
 
@@ -90,7 +91,7 @@ async def test_a_webhook_outlives_the_process_that_made_it(world: World) -> None
     restarted = await world.reopened()
     try:
         assert await restarted.service.webhooks.step() == 0, "still claimed"
-        await world.clock.advance(domain.CLAIM_MILLIS / 1000)
+        await world.clock.advance(CLAIM_MILLIS / 1000)
         assert await restarted.service.webhooks.step() == 1
         assert world.receiver.types == ["payment_intent.succeeded"]
     finally:
@@ -105,7 +106,7 @@ async def test_a_webhook_belongs_to_the_trace_of_what_it_tells(world: World) -> 
     await world.pay(await world.new_intent())
     restarted = await world.reopened()
     try:
-        await world.clock.advance(domain.CLAIM_MILLIS / 1000)
+        await world.clock.advance(CLAIM_MILLIS / 1000)
         assert await restarted.service.webhooks.step() == 2
     finally:
         await restarted.close()
@@ -115,7 +116,7 @@ async def test_a_webhook_belongs_to_the_trace_of_what_it_tells(world: World) -> 
 async def test_of_two_processes_one_sends_what_is_found(world: World) -> None:
     for _ in range(20):
         await world.pay(await world.new_intent())
-    await world.clock.advance(domain.CLAIM_MILLIS / 1000)
+    await world.clock.advance(CLAIM_MILLIS / 1000)
     one, other = World(world.path, clock=world.clock, receiver=world.receiver), None
     try:
         other = World(world.path, clock=world.clock, receiver=world.receiver)
@@ -129,7 +130,7 @@ async def test_of_two_processes_one_sends_what_is_found(world: World) -> None:
 
 async def test_what_waited_too_long_in_memory_is_left_to_the_store(world: World) -> None:
     await world.pay(await world.new_intent())
-    await world.clock.advance(domain.CLAIM_MILLIS / 1000)
+    await world.clock.advance(CLAIM_MILLIS / 1000)
     await world.service.webhooks.step()  # finds it due; the copy in memory has no claim any more
     assert len(world.receiver.got) == 1
 
@@ -207,7 +208,7 @@ async def test_a_delayed_payment_succeeds_when_its_time_has_come(world: World) -
         assert await restarted.service.settle_due() == 0
         assert (await restarted.details(intent))["status"] == "succeeded"
         await restarted.service.webhooks.step()
-        await world.clock.advance(domain.CLAIM_MILLIS / 1000)
+        await world.clock.advance(CLAIM_MILLIS / 1000)
         await restarted.service.webhooks.step()
         assert sorted(world.receiver.types) == ["payment_intent.processing", "payment_intent.succeeded"]
     finally:

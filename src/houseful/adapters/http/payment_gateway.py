@@ -45,6 +45,9 @@ class HttpPaymentGateway:
     async def cancel(self, intent_id: str, *, key: str) -> PaymentIntent:
         return await self._ask("POST", f"{_INTENTS}/{intent_id}/cancel", key, {})
 
+    async def cancel_unpaid(self, intent_id: str, *, key: str) -> PaymentIntent:
+        return await self._ask("POST", f"{_INTENTS}/{intent_id}/cancel", key, {"unless_authorized": True})
+
     async def refund(self, intent_id: str, *, key: str, amount_minor: int) -> PaymentIntent:
         return await self._ask("POST", f"{_INTENTS}/{intent_id}/refunds", key, {"amount_minor": amount_minor})
 

@@ -15,6 +15,9 @@ class PaymentIntent(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     captured_minor: int = 0
     refunded_minor: int = 0
+    authorized_at: int | None = None
+    """When the money was reserved, by the gateway's clock, in milliseconds since 1970. An older version says
+    nothing of it."""
 
 
 class PaymentGateway(Protocol):
@@ -37,6 +40,12 @@ class PaymentGateway(Protocol):
 
     async def cancel(self, intent_id: str, *, key: str) -> PaymentIntent:
         """End an uncaptured intent. An authorisation is voided."""
+        ...
+
+    async def cancel_unpaid(self, intent_id: str, *, key: str) -> PaymentIntent:
+        """End an intent unless money is reserved or taken; then it stays as it is. The status of the result
+        says which: `canceled` or `succeeded`. Nothing can be authorised after `canceled`.
+        """
         ...
 
     async def refund(self, intent_id: str, *, key: str, amount_minor: int) -> PaymentIntent: ...

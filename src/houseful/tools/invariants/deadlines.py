@@ -1,7 +1,8 @@
 """Deadlines of unfinished work."""
 
 from houseful.kernel.documents import Millis
-from houseful.payments.domain import DeliveryStatus, Intent, State, WebhookDelivery
+from houseful.payments.domain import Intent, State
+from houseful.payments.webhook_deliveries import DeliveryStatus, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
