@@ -95,6 +95,7 @@ class WebhookIntent(msgspec.Struct):
     captured_minor: int = 0
     refunded_minor: int = 0
     last_error: str | None = None
+    authorized_at: int | None = None
 
 
 class WebhookData(msgspec.Struct):
@@ -349,6 +350,7 @@ async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Web
             currency=intent.currency,
             captured_minor=intent.captured_minor,
             refunded_minor=intent.refunded_minor,
+            authorized_at=intent.authorized_at,
         ),
         intent.last_error,
     )

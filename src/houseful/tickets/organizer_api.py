@@ -27,7 +27,7 @@ async def own_show(tickets: Tickets, request: Request, event_id: str) -> Show:
 
 async def set_blocked(tickets: Tickets, request: Request, event_id: str, body: BlockedInput) -> None:
     """Take seats off sale, or put them on sale again."""
-    await tickets.inventory.set_blocked(await own_show(tickets, request, event_id), body.block, body.unblock)
+    await tickets.set_blocked(await own_show(tickets, request, event_id), body.block, body.unblock)
 
 
 async def sales(tickets: Tickets, request: Request, event_id: str) -> schemas.SalesView:

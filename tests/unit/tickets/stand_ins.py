@@ -118,6 +118,10 @@ class CardProcessor:
         card = processor.Card(number, "12/49", "123")
         self._keep(processor.confirm(self.of(order_id), card, self._clock.now(), 5_000, "challenge"))
 
+    def approve(self, order_id: str) -> None:
+        """What the buyer says to the bank."""
+        self._keep(processor.challenged(self.of(order_id), approved=True, now=self._clock.now()))
+
     def settle(self, order_id: str) -> None:
         """The bank makes up its mind about a slow card, whatever became of our clock meanwhile."""
         intent = self.of(order_id)
@@ -148,6 +152,13 @@ class CardProcessor:
 
     async def cancel(self, intent_id: str, *, key: str) -> PaymentIntent:
         return await self._do("cancel", key, lambda: self._keep(processor.cancel(self.intents[intent_id])))
+
+    async def cancel_unpaid(self, intent_id: str, *, key: str) -> PaymentIntent:
+        return await self._do(
+            "cancel unpaid",
+            key,
+            lambda: self._keep(processor.cancel(self.intents[intent_id], unless_authorized=True)),
+        )
 
     async def refund(self, intent_id: str, *, key: str, amount_minor: int) -> PaymentIntent:
         return await self._do(

@@ -175,33 +175,6 @@ async def test_a_late_payment_is_honoured_while_the_seats_are_free(world: World)
     await world.verify()
 
 
-@pytest.mark.parametrize("next_one", ["held", "ordered", "sold", "blocked"])
-async def test_a_late_payment_for_what_is_gone_is_given_back_with_words(world: World, next_one: str) -> None:
-    await world.show(hold_seconds=60)
-    order_id = await world.placed("A-1", "A-2")
-    await world.clock.advance(60)
-    if next_one == "held":
-        await world.hold("A-2", user="usr_2")
-    elif next_one == "ordered":
-        await world.placed("A-2", user="usr_2")
-    elif next_one == "sold":
-        await world.bought("A-2", user="usr_2")
-    else:
-        await world.tickets.inventory.set_blocked(await world.show_of(), ["A-2"], [])
-    seats = await world.seats()
-    world.processor.pay(order_id)
-    await world.webhooks()
-    order = await world.order_of(order_id)
-    why = Reason.OFF_SALE if next_one == "blocked" else Reason.SEATS_GONE
-    assert (order.state, order.detail) == (S.REFUNDING, in_words(why))
-    assert await world.seats() == seats  # A-1 was free, and is not sold alone
-    [returned] = await world.sent(PaymentReturned)
-    assert (returned.order_id, returned.total_minor, returned.reason) == (order_id, 10_000, why)
-    await world.quiet()
-    assert (await world.order_of(order_id)).payment is PaymentState.VOIDED
-    await world.verify()
-
-
 async def test_a_payment_that_crosses_the_buyers_cancellation_is_given_back(world: World) -> None:
     await world.show()
     order_id = await world.placed("A-1")
@@ -228,7 +201,7 @@ async def test_a_payment_that_crosses_the_end_of_its_intent_sells_nothing(world:
     on_its_way, arrives = asyncio.Event(), asyncio.Event()
 
     async def slow(call: str, when: str) -> None:
-        if (call, when) == ("cancel", "before") and not arrives.is_set():
+        if (call, when) == ("cancel unpaid", "before") and not arrives.is_set():
             on_its_way.set()
             await arrives.wait()
 
@@ -246,7 +219,7 @@ async def test_a_payment_that_crosses_the_end_of_its_intent_sells_nothing(world:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", ["capture", "cancel", "refund", "look"])
+@pytest.mark.parametrize("call", ["capture", "cancel unpaid", "refund", "look"])
 async def test_a_gateway_that_does_not_answer_is_asked_again_until_it_does(
     world: World, call: str, when: str
 ) -> None:
@@ -263,7 +236,7 @@ async def test_a_gateway_that_does_not_answer_is_asked_again_until_it_does(
         S.REFUNDED,
         S.EXPIRED,
     ]
-    if (call, when) != ("cancel", "after"):  # that it was done is told by its webhook
+    if (call, when) != ("cancel unpaid", "after"):  # that it was done is told by its webhook
         assert world.processor.calls.count(call) > 5
     await world.verify()
 

@@ -154,13 +154,18 @@ class World:
         return context_of(user_id, "POST", "/", key or f"key-{next(self.keys)}", digest(b""), self.clock)
 
     async def hold(self, *seats: str, user: str = "usr_1", event: str = "evt_1") -> HoldView:
-        return await self.tickets.holding.hold_seats(user, event, list(seats), self.use(user))
+        context = self.use(user)
+        return await self.tickets.hold(
+            user, lambda: self.tickets.holding.hold_seats(user, event, list(seats), context)
+        )
 
     async def best(
         self, quantity: int, category: str | None = None, section: str | None = None, user: str = "usr_1"
     ) -> HoldView:
-        holding = self.tickets.holding
-        return await holding.hold_best(user, "evt_1", quantity, category, section, self.use(user))
+        holding, context = self.tickets.holding, self.use(user)
+        return await self.tickets.hold(
+            user, lambda: holding.hold_best(user, "evt_1", quantity, category, section, context)
+        )
 
     async def order(self, hold_id: str, user: str = "usr_1", key: str | None = None) -> OrderView:
         use = self.use(user, key)

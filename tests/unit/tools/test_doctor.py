@@ -21,12 +21,15 @@ from houseful.adapters.kafka.health import Topic
 from houseful.adapters.mongodb import health as mongo_health
 from houseful.adapters.mongodb.health import Members
 from houseful.adapters.redis import health as redis_health
+from houseful.kernel.roles import Role
 from houseful.settings import Settings, load_settings, new_secrets
+from houseful.tickets.domain.orders import Order
 from houseful.tools.doctor import Finding, examine, neighbours, works
 from houseful.tools.doctor.buses import kafka_findings
 from houseful.tools.doctor.finding import clock_of
 from houseful.tools.doctor.neighbours import redis_findings
 from houseful.tools.doctor.stores import mongo_findings
+from tests.support.deployment import started
 from tests.support.live_server import LiveServer
 
 NOWHERE = "127.0.0.1:1"
@@ -298,6 +301,21 @@ class TestProcesses:
 
 async def all_of(settings: Settings) -> list[Finding]:
     return [finding async for finding in examine(settings)]
+
+
+async def test_orders_whose_payment_is_not_known(tmp_path: Path) -> None:
+    async with started(tmp_path / "data") as house:
+        organizer, buyer = await house.user("organizer", Role.ORGANIZER), await house.user()
+        event_id = await house.event(organizer)
+        placed = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
+        async with house.app.stores["tickets"].begin() as tx:
+            order = await tx.get(Order, placed["id"])
+            assert order is not None
+            tx.put(msgspec.structs.replace(order, looks=1, expires_at=order.created_at - 100_000))
+    settings = load_settings({}, data=str(tmp_path / "data"))
+    [told] = [one for one in await all_of(settings) if one.name == "payments"]
+    assert told.state == "warning"
+    assert told.detail.startswith("1 orders are past their deadline")
 
 
 class TestWhatIsLookedAt:

@@ -38,6 +38,7 @@ async def test_after_real_sales_everything_holds(sold: House) -> None:
         "C13",
         "C14",
         "C15",
+        "C16",
     ]
     assert "2 sold seats, 3 tickets, 2 orders" in report.checks[0].scope
 

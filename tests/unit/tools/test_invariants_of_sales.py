@@ -8,7 +8,8 @@ from houseful.kernel.roles import Role
 from houseful.payments.domain import Intent, State
 from houseful.tickets.domain import tickets
 from houseful.tickets.domain.blocks import Block
-from houseful.tickets.domain.orders import Order, OrderState
+from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from tests.support.deployment import House
@@ -100,6 +101,29 @@ async def test_c1_a_cancelled_order_with_a_living_ticket(sold: House) -> None:
     await change(sold, Order, cancelled)
     await change(sold, Ticket, revive)
     assert "is not sold and has the living ticket" in (await found(sold))["C1"][0]
+
+
+@pytest.mark.parametrize("ended", ["expired", "given back"])
+async def test_c16_paid_in_time_and_told_too_late(sold: House, ended: str) -> None:
+    def lost(order: Order) -> Order | None:
+        if order.state is not OrderState.REFUNDED:
+            return None
+        if ended == "expired":
+            return msgspec.structs.replace(
+                order, state=OrderState.EXPIRED, payment=PaymentState.CANCELED, reason=None
+            )
+        return msgspec.structs.replace(order, reason=Reason.SEATS_GONE)
+
+    assert "C16" not in await found(sold)
+    await change(sold, Order, lost)
+    [told] = (await found(sold))["C16"]
+    assert "before its deadline" in told
+
+    def late(intent: Intent) -> Intent | None:
+        return msgspec.structs.replace(intent, authorized_at=2**52) if intent.refunded_minor else None
+
+    await change(sold, Intent, late, "payments")
+    assert "C16" not in await found(sold)
 
 
 async def test_c2_too_little_was_taken(sold: House) -> None:

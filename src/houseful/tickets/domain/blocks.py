@@ -88,6 +88,15 @@ def state_at(claim: Claim | None, now: Millis) -> SeatState:
     return claim.state
 
 
+def lapsed_holds(block: Block, ordinals: Iterable[int], now: Millis) -> set[str]:
+    """The holds whose time has passed and whose claims are still on these seats."""
+    return {
+        claim.by
+        for position in _positions(block, ordinals)
+        if (claim := block.claims.get(position)) is not None and claim.state is _HELD and claim.until <= now
+    }
+
+
 def _positions(block: Block, ordinals: Iterable[int]) -> list[int]:
     first = block.first
     positions = [ordinal - first for ordinal in ordinals]
@@ -127,6 +136,12 @@ def extend(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis) -
     if lost:
         raise _taken(block, lost)
     return _with(block, dict.fromkeys(positions, Claim(_HELD, hold_id, until)))
+
+
+def keep(block: Block, ordinals: Iterable[int], hold_id: str, until: Millis) -> Block:
+    """Extend what the hold still has of these seats, if anything."""
+    own = [p for p in _positions(block, ordinals) if _is_held_by(block.claims.get(p), hold_id)]
+    return _with(block, dict.fromkeys(own, Claim(_HELD, hold_id, until))) if own else block
 
 
 def sell(block: Block, ordinals: Iterable[int], hold_id: str, order_id: str, now: Millis) -> Block:

@@ -168,6 +168,18 @@ def intent_made(order: Order, intent_id: str, client_secret: str) -> Order:
             return msgspec.structs.replace(order, due=Due.CANCEL)
 
 
+def is_payable(order: Order) -> bool:
+    """Whether the gateway may authorise its payment, or has, and we do not know it. Without an intent nobody
+    can pay.
+    """
+    return order.payment is PaymentState.OPEN
+
+
+def is_in_time(order: Order, authorized_at: Millis | None) -> bool:
+    """By the gateway's clock. An older version of it does not say when a payment was authorised."""
+    return authorized_at is not None and authorized_at < order.expires_at
+
+
 def processing(order: Order, now: Millis) -> Order:
     """The bank takes its time. News that comes late changes nothing."""
     if order.state is not OrderState.AWAITING_PAYMENT or order.payment is not PaymentState.OPEN:

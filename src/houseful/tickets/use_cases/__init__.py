@@ -7,6 +7,7 @@ from houseful.kernel.errors import DomainError
 from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.emails import Proofs
 from houseful.tickets.domain.holds import HOLD_LIMIT
+from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases.availability import Availability
@@ -16,6 +17,7 @@ from houseful.tickets.use_cases.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.tickets.use_cases.gate_staff import Staff
 from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.inventory import Inventory
+from houseful.tickets.use_cases.lapsed_orders import LapsedOrders
 from houseful.tickets.use_cases.layout_cache import LayoutCache
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
@@ -50,6 +52,7 @@ class Tickets:
         self.reconciliation = PaymentReconciliation(
             store, self.holding, self.ordering, gateway, notifications, clock
         )
+        self.lapsed_orders = LapsedOrders(store, self.holding, self.reconciliation, gateway, clock)
         self.check_in = CheckIn(store, self.inventory, clock, [self.signer.public_key])
         self.staff = Staff(store, platform.client, clock)
         self.sales_report = SalesReport(store, self.inventory, self.availability, clock)
@@ -72,14 +75,19 @@ class Tickets:
 
     async def hold(self, user_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
         """`hold`, and once more where it is refused to somebody who may have paid by now: what the gateway
-        has authorised counts, whether its webhook has arrived or not.
+        has authorised counts, whether its webhook has arrived or not. Seats of lapsed orders are held after
+        their payments were ended.
         """
         try:
-            return await hold()
+            return await self.lapsed_orders.ended_first(hold)
         except DomainError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
                 raise
-        return await hold()
+        return await self.lapsed_orders.ended_first(hold)
+
+    async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
+        """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""
+        await self.lapsed_orders.ended_first(lambda: self.inventory.set_blocked(show, block, unblock))
 
     # Jobs
 

@@ -25,6 +25,7 @@ from houseful.tickets.use_cases import buyer_limit, unavailable_seats
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
+from houseful.tickets.use_cases.open_payments import check_open_payments
 from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext
 
@@ -119,7 +120,8 @@ class Holding:
         *,
         wait_seconds: float = _LOCK_WAIT_SECONDS,
     ) -> schemas.HoldView:
-        """Raises `SeatsTaken`, and then nothing is held. `field` is where the request says how many seats.
+        """Raises `SeatsTaken` or `PaymentsOpen`, and then nothing is held. `field` is where the request says
+        how many seats.
 
         After `wait_seconds` for a lock it goes on without; where there are none, it raises `_Busy` at once.
         """
@@ -158,6 +160,7 @@ class Holding:
             except SeatsTaken as error:
                 error.own_holds = holds.hold_ids(quota)
                 raise
+            await check_open_payments(tx, event_id, wanted, found, now)
             for changed in changes:
                 tx.put(changed)
             held = holds.seats_running(quota, now)
@@ -287,6 +290,19 @@ class Holding:
             left = holds.remove_from_quota(quota, hold_id, bought=0 if by == hold_id else -len(ordinals))
             if left != quota:
                 tx.put(left)
+
+    async def keep(
+        self, tx: Transaction, event_id: str, ordinals: Sequence[int], hold_id: str, until: Millis
+    ) -> None:
+        """What this hold still has of these seats stays its own until then."""
+        layout = await self._inventory.layout(event_id)
+        wanted = by_block(layout, list(ordinals))
+        found = await tx.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
+        for index, its in wanted.items():
+            block = found[block_id(event_id, index)]
+            kept = blocks.keep(block, its, hold_id, until)
+            if kept is not block:
+                tx.put(kept)
 
     async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
         """Whoever shows these seats looks at them again."""

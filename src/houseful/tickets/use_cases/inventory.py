@@ -19,6 +19,7 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.use_cases import sold_out
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.layout_cache import LayoutCache, PlanUnusable
+from houseful.tickets.use_cases.open_payments import check_open_payments
 from houseful.tickets.use_cases.seats import by_block, ordinals_of
 from houseful.tickets.use_cases.unavailable_seats import named
 from houseful.webapi.cached_bodies import CachedBody
@@ -254,7 +255,7 @@ class Inventory:
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
         """Take seats off sale and put others on sale again, all or none. Raises `DomainError` with the
-        seats that are taken, or while they are still being made.
+        seats that are taken, or while they are still being made; `PaymentsOpen` as a hold does.
         """
         layout = await self.layout(show.id)
         closing = by_block(layout, ordinals_of(layout, block, "block"))
@@ -278,6 +279,7 @@ class Inventory:
                 tx.put(changed)
             if taken:
                 raise _in_use(layout, taken)
+            await check_open_payments(tx, show.id, closing, found, self._clock.now())
             if more:
                 await sold_out.blocked_more(tx, show, more)
 

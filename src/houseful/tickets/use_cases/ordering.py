@@ -19,6 +19,7 @@ from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, issued, refunded
 from houseful.tickets.use_cases.holding import Holding, already_ordered, hold_expired
 from houseful.tickets.use_cases.inventory import Inventory
+from houseful.tickets.use_cases.open_payments import PaymentsOpen, check_open_payments
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.seats import by_block, each_block
 from houseful.webapi.idempotency import IdempotencyContext
@@ -170,12 +171,17 @@ class Ordering:
         layout = await self._inventory.layout(order.event_id)
         wanted = by_block(layout, order.ordinals)
         found = await tx.get_many(Block, [block_id(order.event_id, index) for index in sorted(wanted)])
-        for changed in each_block(
+        changes = each_block(
             wanted,
             found,
             order.event_id,
             lambda block, its: blocks.sell(block, its, order.hold_id, order.id, now),
-        ):
+        )
+        try:
+            await check_open_payments(tx, order.event_id, wanted, found, now, hold_id=order.hold_id)
+        except PaymentsOpen:
+            raise SeatsTaken(dict.fromkeys(order.ordinals)) from None
+        for changed in changes:
             tx.put(changed)
         for ordinal in order.ordinals:
             tx.insert(issued(self._ids.new("tkt"), order.event_id, order.id, order.user_id, ordinal))

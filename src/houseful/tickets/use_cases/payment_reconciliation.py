@@ -230,6 +230,10 @@ class PaymentReconciliation:
             match due:
                 case Due.CAPTURE:
                     await self._gateway.capture(order.intent_id, key=key)
+                case Due.CANCEL if order.state is OrderState.EXPIRED:
+                    intent = await self._gateway.cancel_unpaid(order.intent_id, key=f"{order.id}:end")
+                    await self.apply_payment_status(order.id, intent)
+                    return
                 case Due.VOID | Due.CANCEL:
                     await self._gateway.cancel(order.intent_id, key=key)
                 case Due.REFUND:
@@ -349,8 +353,8 @@ def _why_not(order: Order, show: Show, intent: PaymentIntent) -> Reason | None:
         return Reason.EVENT_CANCELLED
     if order.state is OrderState.CANCELLED:
         return Reason.ORDER_CANCELLED
-    if order.due is Due.CANCEL:  # it expired, and so long ago that it is payable no more
-        return Reason.TOO_LATE
+    if order.due is Due.CANCEL and not orders.is_in_time(order, intent.authorized_at):
+        return Reason.TOO_LATE  # it expired, and so long ago that it is payable no more
     return None
 
 

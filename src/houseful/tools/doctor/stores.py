@@ -9,12 +9,14 @@ from houseful.adapters import factory
 from houseful.adapters.sqlite import health as sqlite_health
 from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
+from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
 from houseful.manifests import MANIFESTS
 from houseful.messaging import list_dead, list_parked
 from houseful.settings import SERVICES, Settings
+from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tools.doctor.finding import Finding, clock_of, ok, problem, warning
 from houseful.webapi.manifest import Manifest
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from houseful.adapters.mongodb.health import Health
 
 _OLD_SECONDS = 60.0
+_PAGE = 1000
 _AHEAD_SECONDS = 300.0
 _TESTED_MONGO = (6, 0)
 
@@ -129,12 +132,36 @@ async def _service(settings: Settings, manifest: Manifest[Any], where: str) -> A
             return
         async with opened_store(settings, manifest, clock=clock, ids=ids, read_only=True) as store:
             messages = [finding async for finding in _messages(manifest.name, store)]
+            if Order in manifest.documents:
+                messages += [finding async for finding in _payments(store)]
             yield ok(name, where)
             for finding in messages:
                 yield finding
     except Unavailable as error:
         yield problem(
             name, str(error), "Start a server of this version once: it brings what is older up to date."
+        )
+
+
+async def _payments(store: Store) -> AsyncIterator[Finding]:
+    """Orders past their deadline about whose payment the gateway could not be asked: their seats stay."""
+    until = SystemClock().now() - round(_OLD_SECONDS * 1000)
+    unknown = 0
+    after: tuple[Millis, str] | None = None
+    while True:
+        page = await store.find(Order, {}, by="look_at", since=0, after=after, limit=_PAGE)
+        unknown += sum(
+            order.state is OrderState.AWAITING_PAYMENT and order.looks > 0 and order.expires_at < until
+            for order in page
+        )
+        if len(page) < _PAGE:
+            break
+        after = (page[-1].look_at or 0, page[-1].id)
+    if unknown:
+        yield warning(
+            "payments",
+            f"{unknown} orders are past their deadline, and the payment gateway could not be asked",
+            "Their seats stay until it answers; bring the payments service back.",
         )
 
 

@@ -19,7 +19,7 @@ from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
 from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines
 from houseful.tools.invariants.messages import lost_on_bus, outbox_and_bus
-from houseful.tools.invariants.money import money
+from houseful.tools.invariants.money import money, payments_in_time
 from houseful.tools.invariants.seats import seats_and_plans, seats_tickets_orders
 from houseful.tools.invariants.snapshot import (
     Check,
@@ -67,6 +67,7 @@ CHECKS: tuple[Check, ...] = (
     Check("C13", "each store is the one that the others have worked with", known_stores),
     Check("C14", "a published event has a hall, and the other way round", published_events),
     Check("C15", "whoever made an event or bought something has an account", accounts),
+    Check("C16", "whoever paid before the deadline has the seats", payments_in_time),
 )
 
 

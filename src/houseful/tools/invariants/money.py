@@ -2,9 +2,43 @@
 
 from collections import defaultdict
 
+from houseful.kernel.documents import Millis
 from houseful.payments.domain import Intent, State
 from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
+
+_LOST = frozenset({Reason.SEATS_GONE, Reason.TOO_LATE, Reason.OFF_SALE})
+
+
+async def payments_in_time(installation: Installation) -> Snapshot:
+    """C16: whoever paid in time has the seats. No payment that the gateway authorised before the deadline of
+    its order, by the gateway's clock, was given back as too late or ended with the order.
+    """
+    tickets, payments = installation.stores.get("tickets"), installation.stores.get("payments")
+    if tickets is None or payments is None:
+        return Snapshot([], "no payments yet")
+    authorized_at: dict[str, Millis] = {}
+    async for intent in all_documents(payments, Intent):
+        if intent.authorized_at is not None:
+            authorized_at[intent.id] = intent.authorized_at
+    violations = []
+    async for order in all_documents(tickets, Order):
+        at = authorized_at.get(order.intent_id or "")
+        if at is None or at >= order.expires_at:
+            continue
+        ended = order.state is OrderState.EXPIRED and order.payment is not PaymentState.OPEN
+        if ended or order.reason in _LOST:
+            early = order.expires_at - at
+            violations.append(
+                Violation(
+                    "C16",
+                    order.id,
+                    f"its payment {order.intent_id} was authorised {early} ms before its deadline, and it is "
+                    f"{order.state}: {order.reason or 'nobody paid in time'}",
+                )
+            )
+    return Snapshot(violations, f"{len(authorized_at):,} authorised payments")
 
 
 async def money(installation: Installation) -> Snapshot:
