@@ -2,7 +2,20 @@
 
 import sys
 
-from bench import before, beside_sale, best, crowd, generation, holds, hops, messages, paper, reads, tracing
+from bench import (
+    before,
+    beside_sale,
+    best,
+    crowd,
+    generation,
+    holds,
+    hops,
+    messages,
+    paper,
+    reads,
+    sale,
+    tracing,
+)
 from bench.libraries import run as libraries
 
 BENCHMARKS = {
@@ -16,6 +29,7 @@ BENCHMARKS = {
     "crowd": crowd.main,
     "beside_sale": beside_sale.main,
     "tracing": tracing.main,
+    "sale": sale.main,
 }
 
 

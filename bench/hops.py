@@ -87,7 +87,12 @@ class Installation:
     """An arrangement that runs. `url` is its gateway's; `source` where its code is, if not here."""
 
     def __init__(
-        self, arrangement: Arrangement, engines: Engines, data: Path, name: str, source: Path | None = None
+        self,
+        arrangement: Arrangement,
+        engines: Engines | None,
+        data: Path,
+        name: str,
+        source: Path | None = None,
     ) -> None:
         self.engines = engines
         self.keys = new_secrets()
@@ -97,7 +102,7 @@ class Installation:
         self._ports = ports
         self._environment = (
             {name: value for name, value in os.environ.items() if not name.startswith("HOUSEFUL_")}
-            | {variable: engines.environment[variable] for variable in arrangement.engines}
+            | {variable: engines.environment[variable] for variable in arrangement.engines if engines}
             | {f"HOUSEFUL_{key.upper()}": value for key, value in self.keys.items()}
             | {f"HOUSEFUL_{part.upper()}_URL": url for part, url in urls.items()}
             | {"HOUSEFUL_DATA": str(data), "HOUSEFUL_INSTALLATION": name, "HOUSEFUL_PUBLIC_URL": self.url}
@@ -137,7 +142,8 @@ class Installation:
 
     def cpu(self) -> dict[str, float]:
         """Seconds so far: "ours", and each engine's."""
-        return {"ours": self.own_cpu()} | {name: cpu_seconds(pid) for name, pid in self.engines.pids.items()}
+        pids = self.engines.pids if self.engines is not None else {}
+        return {"ours": self.own_cpu()} | {name: cpu_seconds(pid) for name, pid in pids.items()}
 
     def own_cpu(self) -> float:
         """Seconds so far of the processes that answer; those that they start for other work are not in it."""
@@ -179,7 +185,7 @@ class Buyers:
             while set((await self.call("GET", "/readyz", None))["checks"].values()) != {"ready"}:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
-    async def publish(self, seats: int) -> None:
+    async def publish(self, seats: int, **changes: Any) -> None:
         plan, _, prices = stadium(seats)
         body = {
             "title": "Benchmark",
@@ -190,7 +196,7 @@ class Buyers:
             "currency": "EUR",
             "plan": plan,
             "prices": prices,
-        }
+        } | changes
         event = await self.call("POST", "/api/events", "usr_olga", body, role="organizer")
         self.event_id = event["id"]
         self._count = 0
