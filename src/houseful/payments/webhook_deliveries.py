@@ -7,7 +7,7 @@ import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.times import rfc3339
-from houseful.payments.domain import Intent
+from houseful.payments.domain import EVENTS, Action, Intent
 
 
 class DeliveryStatus(StrEnum):
@@ -33,6 +33,8 @@ class WebhookDelivery(Document, frozen=True, kw_only=True):
     attempts: int = 0
     traceparent: str | None = None
     """The trace of the change; the webhook is sent in it. One of an older version has none."""
+    urgent: bool = True
+    """Somebody waits for it."""
 
 
 CLAIM_MILLIS = 5_000
@@ -55,6 +57,10 @@ class _IntentNotice(msgspec.Struct, frozen=True):
     authorized_at: Millis | None
 
 
+_NOBODY_WAITS = frozenset({EVENTS[Action.CAPTURE], EVENTS[Action.REFUND], EVENTS[Action.CANCEL]})
+"""The shop has asked for these itself, and knows the answer."""
+
+
 def webhook(
     id: str, event: str, intent: Intent, now: Millis, traceparent: str | None = None
 ) -> WebhookDelivery:
@@ -62,7 +68,12 @@ def webhook(
     seen = msgspec.convert(intent, _IntentNotice, from_attributes=True)
     body = msgspec.json.encode({"id": id, "type": event, "created": rfc3339(now), "data": {"intent": seen}})
     return WebhookDelivery(
-        id=id, body=msgspec.Raw(body), created_at=now, at=now + CLAIM_MILLIS, traceparent=traceparent
+        id=id,
+        body=msgspec.Raw(body),
+        created_at=now,
+        at=now + CLAIM_MILLIS,
+        traceparent=traceparent,
+        urgent=event not in _NOBODY_WAITS,
     )
 
 

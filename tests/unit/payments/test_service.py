@@ -13,19 +13,13 @@ from houseful.payments import domain, service
 from houseful.payments.domain import Totals
 from houseful.payments.webhook_deliveries import CLAIM_MILLIS, DeliveryStatus, WebhookDelivery
 from houseful.webapi.idempotency import StoredResponse
-from tests.unit.payments.world import CHALLENGED, DECLINED, GOOD, SLOW, Json, World, no_answer
+from tests.unit.payments.world import CHALLENGED, DECLINED, GOOD, SLOW, Json, World, eventually, no_answer
 
 DAY = 86_400
 
 
 async def deliveries(world: World) -> list[WebhookDelivery]:
     return await world.store.find(WebhookDelivery, {}, limit=1000)
-
-
-async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await true():  # noqa: ASYNC110 what it waits for is in the store
-            await asyncio.sleep(0.005)
 
 
 async def test_each_change_is_told_once_acknowledged(world: World) -> None:

@@ -1,6 +1,7 @@
 """A card processor of one's own: the service on a SQLite file, manual time and a receiver of webhooks."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,6 +69,12 @@ class Receiver:
 
 def no_answer(notice: Json) -> int:
     raise Unavailable("cut by the test")
+
+
+async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await true():  # noqa: ASYNC110 what it waits for is in the store
+            await asyncio.sleep(0.005)
 
 
 class World:

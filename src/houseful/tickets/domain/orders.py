@@ -175,6 +175,11 @@ def is_payable(order: Order) -> bool:
     return order.payment is PaymentState.OPEN
 
 
+def may_change_by_news(order: Order) -> bool:
+    """Once the money is reserved or the intent ended, only what we ask for changes the order."""
+    return order.payment in (PaymentState.NONE, PaymentState.OPEN)
+
+
 def is_in_time(order: Order, authorized_at: Millis | None) -> bool:
     """By the gateway's clock. An older version of it does not say when a payment was authorised."""
     return authorized_at is not None and authorized_at < order.expires_at

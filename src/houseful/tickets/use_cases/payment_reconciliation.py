@@ -72,6 +72,9 @@ class PaymentReconciliation:
         """
 
         async def work(tx: Transaction) -> Order | None:
+            known = await tx.get(Order, order_id)
+            if known is not None and not orders.may_change_by_news(known):
+                return None  # as after a capture: nothing is written for what changes nothing
             if await tx.get(WebhookReceived, id) is not None:
                 return None
             tx.insert_or_ignore(WebhookReceived(id=id, type=type, received_at=self._clock.now()))
