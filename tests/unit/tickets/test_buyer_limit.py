@@ -111,6 +111,22 @@ async def test_a_late_payment_is_taken_within_the_limit_only(world: World, seats
     await world.verify()
 
 
+async def test_a_payment_in_time_keeps_its_seats_whatever_was_bought_since(world: World) -> None:
+    await world.show(max_seats_per_buyer=3, hold_seconds=60)
+    order_id = await world.placed("A-1", "A-2")
+    await world.clock.advance(61)
+    await world.tickets.reconciliation.reconcile_due()
+    await world.bought("B-1", "B-2")
+    world.processor.pay(order_id)
+    order = await world.order_of(order_id)
+    assert (order.state, order.intent_id is not None) == (OrderState.EXPIRED, True)
+    intent = await world.processor.intent(str(order.intent_id))
+    in_time = msgspec.structs.replace(intent, authorized_at=order.expires_at - 1)
+    await world.tickets.reconciliation.apply_payment_status(order_id, in_time)
+    assert (await world.order_of(order_id)).state is OrderState.CONFIRMED
+    await world.verify()
+
+
 async def test_seats_bought_before_they_were_counted_are_counted_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

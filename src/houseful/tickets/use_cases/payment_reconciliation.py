@@ -142,7 +142,8 @@ class PaymentReconciliation:
         show = await tx.get(Show, order.event_id)
         assert show is not None, "shows are never deleted"
         why = _why_not(order, show, intent)
-        if why is None and order.state is OrderState.EXPIRED:  # its seats count no more
+        is_late = order.state is OrderState.EXPIRED and not orders.is_in_time(order, intent.authorized_at)
+        if why is None and is_late:  # its seats count no more
             try:
                 await buyer_limit.check(tx, show, order.user_id, len(order.seats), now)
             except StateConflict:
