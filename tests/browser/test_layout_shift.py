@@ -82,7 +82,7 @@ def screens(front: World) -> Screens:
             "payment": (f"/checkout/{unpaid['hold_id']}", "[data-testid=card-number]"),
             "order": (f"/orders/{order['id']}", "[data-testid=ticket-qr] >> nth=0"),
             "orders": ("/orders", "main a[href^='/orders/'] >> nth=0"),
-            "account": ("/account", "main form"),
+            "account": ("/account", "main form >> nth=0"),
         },
     )
 
