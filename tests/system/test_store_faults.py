@@ -13,6 +13,7 @@ from typing import NamedTuple
 import apsw
 import msgspec
 import pytest
+import pytest_asyncio
 
 from houseful import store_consistency
 from houseful.kernel.errors import DomainError, Unavailable
@@ -50,7 +51,7 @@ async def sell(house: House, name: str) -> None:
     await house.until(quiet)
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
     folder = tmp_path_factory.mktemp("stores")
     here = folder / "here"

@@ -1126,7 +1126,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End a payment that is not captured; reserved money is given back. */
+        /** End a payment that is not captured; reserved money is given back, unless it is to stay. */
         post: operations["payments_cancel"];
         delete?: never;
         options?: never;
@@ -1912,6 +1912,8 @@ export interface components {
             refunded_minor?: number;
             /** @default null */
             last_error?: string | null;
+            /** @default null */
+            authorized_at?: number | null;
         };
         /**
          * BlockedInput
@@ -2151,6 +2153,7 @@ export interface components {
             currency: string;
             reference: string;
             authorized_minor: number;
+            authorized_at: number | null;
             captured_minor: number;
             refunded_minor: number;
             voided: boolean;
@@ -2170,6 +2173,14 @@ export interface components {
          * @description An empty object: these are all or nothing, and a field such as an amount must not be overlooked.
          */
         NothingInput: Record<string, never>;
+        /**
+         * CancelInput
+         * @description With `unless_authorized` money that is reserved stays so; the answer's status says which it is.
+         */
+        CancelInput: {
+            /** @default false */
+            unless_authorized?: boolean;
+        };
         /** RefundInput */
         RefundInput: {
             amount_minor: number;
@@ -4321,7 +4332,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NothingInput"];
+                "application/json": components["schemas"]["CancelInput"];
             };
         };
         responses: {

@@ -192,9 +192,12 @@ class KafkaSubscription:
 
     async def _ask(self, future: asyncio.Future[T]) -> T:
         patience_seconds = self._thread.patience_seconds
-        await asyncio.wait({future}, timeout=patience_seconds)
+        try:
+            await asyncio.wait({future}, timeout=patience_seconds)
+        finally:  # also where the caller is cancelled
+            if not future.done():
+                future.add_done_callback(_log_failure)
         if not future.done():
-            future.add_done_callback(_log_failure)
             raise Unavailable(f"Kafka has not answered for {patience_seconds:.0f} seconds")
         return future.result()
 
