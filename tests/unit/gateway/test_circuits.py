@@ -159,15 +159,21 @@ async def test_who_is_not_let_in_in_time_does_not_close_a_copy_that_answers_othe
     assert (await Client("POST", body=b"x").asks(proxy)).status == 503
 
 
-async def test_one_request_at_a_time_tries_the_last_instance_that_was_silent(
-    copies: list[Service], proxy: ServiceProxy
-) -> None:
+async def the_last_one_silent(copies: list[Service], proxy: ServiceProxy) -> Service:
+    """The instance that is left after the other has ended, with its circuit open."""
     silent, other = copies
     await other.stop()
     silent.handle = cut_it
     for _ in range(3):
         with suppress(AbortConnection):
             await Client("POST", body=b"x").asks(proxy)
+    return silent
+
+
+async def test_one_request_at_a_time_tries_the_last_instance_that_was_silent(
+    copies: list[Service], proxy: ServiceProxy
+) -> None:
+    silent = await the_last_one_silent(copies, proxy)
     seen, go_on = len(silent.paths), asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,12 +197,7 @@ async def test_one_request_at_a_time_tries_the_last_instance_that_was_silent(
 async def test_a_trial_that_fails_leaves_the_instance_out_of_use(
     copies: list[Service], proxy: ServiceProxy
 ) -> None:
-    silent, other = copies
-    await other.stop()
-    silent.handle = cut_it
-    for _ in range(3):
-        with suppress(AbortConnection):
-            await Client("POST", body=b"x").asks(proxy)
+    await the_last_one_silent(copies, proxy)
     assert (await Client().asks(proxy)).status == 503
     assert (await Client("POST", body=b"x").asks(proxy)).status == 503
 

@@ -42,7 +42,7 @@ export function Sessions() {
         Signed in on
       </h2>
       {refused && <Notice tone="bad">{refusalWords(refused)}</Notice>}
-      <ul className="divide-y divide-line border-y border-line">
+      <ul className="divide-y divide-line border-t border-line">
         {sessions.map((session) => (
           <SessionRow
             key={session.id}

@@ -22,7 +22,7 @@ export function VerifyAddress({ email }: { email: string }) {
       </h2>
       <p>
         We sent an email to <strong className="wrap-anywhere">{email}</strong>. Follow its link, or
-        type its code here. Some events sell to confirmed addresses only.
+        type its code here.
       </p>
       {error && <Notice tone="bad">{refusalWords(error)}</Notice>}
       {sending.done && (

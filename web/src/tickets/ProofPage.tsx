@@ -1,7 +1,6 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useState } from 'react';
 import * as calls from '@/api/calls';
-import { ApiError } from '@/api/problem';
+import { useSubmission } from '@/lib/useSubmission';
 import { Button, buttonClass } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
@@ -19,21 +18,8 @@ export function ProofPage() {
 }
 
 export function Proof({ token }: { token: string }) {
-  const [state, setState] = useState<'open' | 'busy' | 'done'>('open');
-  const [error, setError] = useState<ApiError | null>(null);
-  const prove = async () => {
-    setState('busy');
-    setError(null);
-    try {
-      await calls.emails.prove(token);
-      setState('done');
-    } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
-      setState('open');
-    }
-  };
-  if (state === 'done') {
+  const proof = useSubmission(() => calls.emails.prove(token));
+  if (proof.done) {
     return (
       <div className="grid justify-items-start gap-4">
         <Notice tone="ok" title="Thank you" testId="proof-done">
@@ -52,12 +38,8 @@ export function Proof({ token }: { token: string }) {
         emails come to you from now on. If you did not, close this page; nothing more is sent to
         you.
       </p>
-      {error && <Notice tone="bad">{error.message}</Notice>}
-      <Button
-        busy={state === 'busy' && 'One moment'}
-        data-testid="prove-address"
-        onClick={() => void prove()}
-      >
+      {proof.error && <Notice tone="bad">{proof.error.message}</Notice>}
+      <Button busy={proof.busy && 'One moment'} data-testid="prove-address" onClick={proof.run}>
         Yes, send my emails here
       </Button>
     </div>
