@@ -8,9 +8,10 @@ read: otherwise the request would go to stale leaders.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     KafkaError,
@@ -31,13 +32,27 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from houseful.adapters.kafka import settings as kafka_settings
 from houseful.adapters.kafka.settings import Cluster, PartitionId, unavailable
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.waiting import Backoff
 
 KEPT_MILLIS = 7 * 24 * 3600 * 1000
 """The least retention of a topic: as long as a service may be away."""
 
 _CLUSTERS_CHOICE = -1
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
+_NOT_LEADING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.NOT_CONTROLLER,
+    }
+)
+"""The asked broker does not lead any more, or not yet. librdkafka's admin client does not ask again."""
 _NOT_PERMITTED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+
+T = TypeVar("T")
 
 
 class KafkaAdmin:
@@ -51,10 +66,7 @@ class KafkaAdmin:
 
     async def check(self, topic: str) -> None:
         """Describe a topic, which need not exist."""
-        [asked] = self._client.describe_topics(
-            TopicCollection([topic]), request_timeout=self._patience_seconds
-        ).values()
-        await self._answer(asked, fine=_MISSING | _NOT_PERMITTED)
+        await self._ask(self._topics, [topic], fine=_MISSING | _NOT_PERMITTED)
 
     async def make_topics(self, topics: Collection[str]) -> None:
         """Create missing topics.
@@ -64,13 +76,14 @@ class KafkaAdmin:
         missing = [topic for topic, partitions in (await self.describe(topics)).items() if partitions is None]
         if not missing:
             return
-        made = self._client.create_topics(
-            [self._new(topic) for topic in missing],
+        await self._ask(self._create, missing, fine=frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
+
+    def _create(self, topics: Collection[str]) -> dict[str, "Future[Any]"]:
+        return self._client.create_topics(
+            [self._new(topic) for topic in topics],
             operation_timeout=self._patience_seconds,
             request_timeout=self._patience_seconds,
         )
-        for future in made.values():
-            await self._answer(future, fine=frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
 
     def _new(self, topic: str) -> NewTopic:
         """A new topic. Cluster defaults stay, except for settings that the bus relies on."""
@@ -83,27 +96,27 @@ class KafkaAdmin:
 
     async def describe(self, topics: Collection[str]) -> dict[str, list[TopicPartitionInfo] | None]:
         """The partitions of each topic, None for a missing topic."""
-        if not topics:
-            return {}
-        asked = self._client.describe_topics(
+        found = await self._ask(self._topics, topics, fine=_MISSING)
+        return {topic: description and description.partitions for topic, description in found.items()}
+
+    def _topics(self, topics: Collection[str]) -> dict[str, "Future[Any]"]:
+        return self._client.describe_topics(
             TopicCollection(list(topics)), request_timeout=self._patience_seconds
         )
-        found = {topic: await self._answer(future, fine=_MISSING) for topic, future in asked.items()}
-        return {topic: description and description.partitions for topic, description in found.items()}
 
     async def settings(self, topics: Collection[str]) -> dict[str, dict[str, str] | None]:
         """The settings of existing topics, including cluster defaults; None where this user may not read
         them.
         """
-        if not topics:
-            return {}
         resources = {ConfigResource(ResourceType.TOPIC, topic): topic for topic in topics}
-        asked = self._client.describe_configs(list(resources), request_timeout=self._patience_seconds)
-        found = {}
-        for resource, future in asked.items():
-            entries = await self._answer(future, fine=_NOT_PERMITTED)
-            found[resources[resource]] = entries and {name: one.value for name, one in entries.items()}
-        return found
+        found = await self._ask(self._configs, resources, fine=_NOT_PERMITTED)
+        return {
+            resources[resource]: entries and {name: one.value for name, one in entries.items()}
+            for resource, entries in found.items()
+        }
+
+    def _configs(self, resources: Collection[ConfigResource]) -> dict[ConfigResource, "Future[Any]"]:
+        return self._client.describe_configs(list(resources), request_timeout=self._patience_seconds)
 
     async def brokers(self) -> int:
         """The number of brokers at present."""
@@ -150,7 +163,11 @@ class KafkaAdmin:
 
         An unreachable broker has none: other brokers have taken its groups over.
         """
-        listed = await self._answer(self._client.list_consumer_groups(request_timeout=self._patience_seconds))
+        asked = self._client.list_consumer_groups(request_timeout=self._patience_seconds)
+        try:
+            listed = await _result(asked, frozenset())
+        except KafkaException as error:
+            raise self._unanswered(error) from error
         if listed.errors and not listed.valid:
             raise unavailable("Kafka did not answer", listed.errors[0])
         return sorted(one.group_id for one in listed.valid if one.group_id.startswith(prefix))
@@ -158,25 +175,43 @@ class KafkaAdmin:
     async def _offsets(
         self, partitions: Iterable[TopicPartition], which: OffsetSpec
     ) -> dict[PartitionId, int]:
-        asked = dict.fromkeys(partitions, which)
-        if not asked:
-            return {}
-        futures = self._client.list_offsets(asked, request_timeout=self._patience_seconds)
-        return {
-            (one.topic, one.partition): (await self._answer(future)).offset for one, future in futures.items()
-        }
+        def ask(partitions: Collection[TopicPartition]) -> dict[TopicPartition, "Future[Any]"]:
+            asked = dict.fromkeys(partitions, which)
+            return self._client.list_offsets(asked, request_timeout=self._patience_seconds)
 
-    async def _answer(self, future: "Future[Any]", *, fine: frozenset[int] = frozenset()) -> Any:
-        """The result of a request. Returns None for an error in `fine`."""
-        answer = asyncio.wrap_future(future)
-        answer.add_done_callback(_retrieve_exception)
-        try:
-            # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
-            return await asyncio.shield(answer)
-        except KafkaException as error:
-            if error.args[0].code() in fine:
-                return None
-            raise self._unanswered(error) from error
+        found = await self._ask(ask, list(partitions))
+        return {(one.topic, one.partition): answer.offset for one, answer in found.items()}
+
+    async def _ask(
+        self,
+        request: Callable[[Collection[T]], Mapping[T, "Future[Any]"]],
+        about: Collection[T],
+        *,
+        fine: frozenset[int] = frozenset(),
+    ) -> dict[T, Any]:
+        """The result about each. None stands for an error in `fine`.
+
+        What a broker that does not lead was asked is asked again, for `patience_seconds`.
+        """
+        found: dict[T, Any] = {}
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience_seconds
+        backoff = Backoff(0.05, 1, random.Random())  # noqa: S311 - jitter
+        left = about
+        while left:
+            elsewhere: list[T] = []
+            for one, future in request(left).items():
+                try:
+                    found[one] = await _result(future, fine)
+                except KafkaException as error:
+                    if error.args[0].code() not in _NOT_LEADING or loop.time() > deadline:
+                        raise self._unanswered(error) from error
+                    elsewhere.append(one)
+            left = elsewhere
+            if left:
+                await asyncio.sleep(backoff.failed())
+                await self._metadata()  # the client learns who leads now
+        return found
 
     def _unanswered(self, error: KafkaException) -> Unavailable:
         """The error of a request. A timeout carries no reason: `_report` has the connection error."""
@@ -185,6 +220,19 @@ class KafkaAdmin:
         if error.args[0].code() == KafkaError._TIMED_OUT and last is not None:
             return unavailable("Kafka did not answer", KafkaException(last))
         return unavailable("Kafka did not answer", error)
+
+
+async def _result(future: "Future[Any]", fine: frozenset[int]) -> Any:
+    """The result of a request, None for an error in `fine`. Raises `KafkaException`."""
+    answer = asyncio.wrap_future(future)
+    answer.add_done_callback(_retrieve_exception)
+    try:
+        # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
+        return await asyncio.shield(answer)
+    except KafkaException as error:
+        if error.args[0].code() in fine:
+            return None
+        raise
 
 
 def _retrieve_exception(answer: "asyncio.Future[Any]") -> None:

@@ -1,0 +1,80 @@
+"""Requests to Kafka's brokers while leaders change."""
+
+from collections.abc import Collection
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from houseful.adapters.kafka.admin import KafkaAdmin
+from houseful.adapters.kafka.settings import Cluster
+from houseful.kernel.errors import Unavailable
+
+
+class Brokers:
+    """An admin client whose requests fail with `errors`, one each, before they succeed."""
+
+    def __init__(self, *errors: int) -> None:
+        self._errors = list(errors)
+        self.asked: list[list[Any]] = []
+        self.refreshed = 0
+
+    def list_offsets(self, asked: Collection[TopicPartition], **_: object) -> dict[Any, "Future[Any]"]:
+        return self._answers(asked, SimpleNamespace(offset=7))
+
+    def describe_topics(self, asked: Any, **_: object) -> dict[Any, "Future[Any]"]:
+        return self._answers(["topic"], SimpleNamespace(partitions=[SimpleNamespace(id=0)]))
+
+    def list_topics(self, **_: object) -> None:
+        self.refreshed += 1
+
+    def poll(self, _: float) -> None:
+        pass
+
+    def _answers(self, asked: Collection[Any], result: object) -> dict[Any, "Future[Any]"]:
+        """The first of `asked` fails, the others succeed."""
+        self.asked.append(list(asked))
+        answers = {one: Future[Any]() for one in asked}
+        for number, future in enumerate(answers.values()):
+            if number == 0 and self._errors:
+                future.set_exception(KafkaException(KafkaError(self._errors.pop(0))))
+            else:
+                future.set_result(result)
+        return answers
+
+
+def admin_of(brokers: Brokers, patience_seconds: float = 30) -> KafkaAdmin:
+    admin = KafkaAdmin(Cluster.at("kafka://127.0.0.1:1"), patience_seconds)
+    admin._client = brokers  # type: ignore[assignment]
+    return admin
+
+
+FIRST, SECOND = TopicPartition("topic", 0), TopicPartition("topic", 1)
+
+
+@pytest.mark.parametrize("error", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE])
+async def test_a_broker_that_does_not_lead_sends_the_question_to_the_leader(error: int) -> None:
+    brokers = Brokers(error, error)
+    assert await admin_of(brokers).ends([FIRST, SECOND]) == {("topic", 0): 7, ("topic", 1): 7}
+    assert brokers.asked == [[FIRST, SECOND], [FIRST], [FIRST]], "an answered question was asked again"
+    assert brokers.refreshed == 2
+
+
+async def test_a_topic_whose_leader_is_being_chosen_is_described_again() -> None:
+    described = await admin_of(Brokers(KafkaError.LEADER_NOT_AVAILABLE)).describe(["topic"])
+    assert described["topic"] is not None
+
+
+async def test_a_leader_that_is_never_found_is_an_outage() -> None:
+    brokers = Brokers(*[KafkaError.NOT_LEADER_FOR_PARTITION] * 1_000)
+    with pytest.raises(Unavailable, match="Not leader for partition"):
+        await admin_of(brokers, patience_seconds=0).ends([FIRST])
+
+
+async def test_another_error_is_told_at_once() -> None:
+    brokers = Brokers(KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+    with pytest.raises(Unavailable, match="authorization failed"):
+        await admin_of(brokers).ends([FIRST])
+    assert len(brokers.asked) == 1
