@@ -68,7 +68,7 @@ async def test_a_topic_whose_leader_is_being_chosen_is_described_again() -> None
 
 
 async def test_a_leader_that_is_never_found_is_an_outage() -> None:
-    brokers = Brokers(*[KafkaError.NOT_LEADER_FOR_PARTITION] * 1_000)
+    brokers = Brokers(*[KafkaError.NOT_LEADER_FOR_PARTITION] * 8)
     with pytest.raises(Unavailable, match="Not leader for partition"):
         await admin_of(brokers, patience_seconds=0).ends([FIRST])
 

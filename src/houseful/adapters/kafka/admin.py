@@ -165,7 +165,7 @@ class KafkaAdmin:
         """
         asked = self._client.list_consumer_groups(request_timeout=self._patience_seconds)
         try:
-            listed = await _result(asked, frozenset())
+            listed = await _result(asked)
         except KafkaException as error:
             raise self._unanswered(error) from error
         if listed.errors and not listed.valid:
@@ -202,11 +202,15 @@ class KafkaAdmin:
             elsewhere: list[T] = []
             for one, future in request(left).items():
                 try:
-                    found[one] = await _result(future, fine)
+                    found[one] = await _result(future)
                 except KafkaException as error:
-                    if error.args[0].code() not in _NOT_LEADING or loop.time() > deadline:
+                    code = error.args[0].code()
+                    if code in fine:
+                        found[one] = None
+                    elif code in _NOT_LEADING and loop.time() < deadline:
+                        elsewhere.append(one)
+                    else:
                         raise self._unanswered(error) from error
-                    elsewhere.append(one)
             left = elsewhere
             if left:
                 await asyncio.sleep(backoff.failed())
@@ -222,17 +226,12 @@ class KafkaAdmin:
         return unavailable("Kafka did not answer", error)
 
 
-async def _result(future: "Future[Any]", fine: frozenset[int]) -> Any:
-    """The result of a request, None for an error in `fine`. Raises `KafkaException`."""
+async def _result(future: "Future[Any]") -> Any:
+    """The result of a request. Raises `KafkaException`."""
     answer = asyncio.wrap_future(future)
     answer.add_done_callback(_retrieve_exception)
-    try:
-        # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
-        return await asyncio.shield(answer)
-    except KafkaException as error:
-        if error.args[0].code() in fine:
-            return None
-        raise
+    # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
+    return await asyncio.shield(answer)
 
 
 def _retrieve_exception(answer: "asyncio.Future[Any]") -> None:
