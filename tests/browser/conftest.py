@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
 
 from tests.support.live_server import UP
@@ -71,9 +72,9 @@ def box_office(
     site.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One process, for what happens in the browser alone."""
+    """One process for all modules, for what happens in the browser alone."""
     site = OneProcess(tmp_path_factory.mktemp("front") / "data", UP, {})
     world = World(site)
     yield world
@@ -85,8 +86,14 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 Visit = Callable[..., Awaitable[Visitor]]
 
 
-@pytest.fixture
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One event loop for all of them, since the browser is shared."""
+    item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all tests: its start takes a second of a core. A test brings a context of its own."""
     path = os.environ.get("HOUSEFUL_TEST_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("there is no Chromium on this machine")
@@ -96,7 +103,7 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(chromium: Browser) -> AsyncIterator[Visit]:
     """`await visit(url)`: a visitor on a desktop, or `visit(url, PHONE)`. None may have seen a fault."""
     visitors: list[Visitor] = []
@@ -112,8 +119,8 @@ async def visit(chromium: Browser) -> AsyncIterator[Visit]:
 
     yield come
     for visitor in visitors:
-        assert not visitor.faults
         await visitor.context.close()
+    assert not [fault for visitor in visitors for fault in visitor.faults]
 
 
 async def picture(page: Page, name: str) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import CDPSession, Page, expect
 
 from houseful.tools.sample_venues import theatre
@@ -23,7 +24,8 @@ SLOW_4G = {
     "downloadThroughput": 1.6 * 1024 * 1024 / 8,
     "uploadThroughput": 750 * 1024 / 8,
 }
-CPU_SLOWDOWN = 4
+SLOW_CPU = 4
+"""So many times slower. Chromium takes all of a core to be slow."""
 QUIET_MS = 800
 
 OBSERVE = """
@@ -87,18 +89,23 @@ def screens(front: World) -> Screens:
     )
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.fixture(params=[1, pytest.param(SLOW_CPU, marks=pytest.mark.long)], ids=["usual-cpu", "slow-cpu"])
+def slowdown(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest_asyncio.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"], loop_scope="session")
 async def page(request: pytest.FixtureRequest, front: World, visit: Visit) -> Page:
     visitor = await visit(front.site.url, request.param)
     return await visitor.tab("/sign-in")
 
 
-async def slow_down(page: Page) -> CDPSession:
+async def slow_down(page: Page, slowdown: int) -> CDPSession:
     session = await page.context.new_cdp_session(page)
     await session.send("Network.enable")
     await session.send("Network.setBypassServiceWorker", {"bypass": True})
     await session.send("Network.emulateNetworkConditions", SLOW_4G)
-    await session.send("Emulation.setCPUThrottlingRate", {"rate": CPU_SLOWDOWN})
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})
     return session
 
 
@@ -110,9 +117,11 @@ async def shifts(page: Page) -> list[dict[str, Any]]:
     return found
 
 
-async def shifts_of_each(page: Page, url: str, at: dict[str, tuple[str, str]], label: str) -> dict[str, Any]:
+async def shifts_of_each(
+    page: Page, url: str, at: dict[str, tuple[str, str]], label: str, slowdown: int
+) -> dict[str, Any]:
     """The screens that shift too much in a browser that has kept nothing of them."""
-    session = await slow_down(page)
+    session = await slow_down(page, slowdown)
     await page.add_init_script(OBSERVE)
     too_much: dict[str, Any] = {}
     for name, (path, complete) in at.items():
@@ -130,19 +139,19 @@ async def shifts_of_each(page: Page, url: str, at: dict[str, tuple[str, str]], l
 
 
 async def test_nothing_moves_while_a_visitor_s_page_is_loaded(
-    front: World, page: Page, screens: Screens
+    front: World, page: Page, screens: Screens, slowdown: int
 ) -> None:
     public = {name: screens.at[name] for name in ("home", "event", "opening", "picker")}
-    too_much = await shifts_of_each(page, front.site.url, public, "visitor")
+    too_much = await shifts_of_each(page, front.site.url, public, "visitor", slowdown)
     assert not too_much, json.dumps(too_much, indent=1)
 
 
 async def test_nothing_moves_while_a_buyer_s_page_is_loaded(
-    front: World, page: Page, screens: Screens
+    front: World, page: Page, screens: Screens, slowdown: int
 ) -> None:
     await page.get_by_test_id("sign-in-email").fill(screens.address)
     await page.get_by_test_id("sign-in-password").fill(PASSWORD)
     await page.get_by_test_id("sign-in-submit").click()
     await expect(page.get_by_test_id("hold-banner")).to_be_visible()
-    too_much = await shifts_of_each(page, front.site.url, screens.at, "buyer")
+    too_much = await shifts_of_each(page, front.site.url, screens.at, "buyer", slowdown)
     assert not too_much, json.dumps(too_much, indent=1)

@@ -3,13 +3,7 @@
 import asyncio
 import io
 import json
-import shlex
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import zxingcpp
@@ -45,45 +39,9 @@ async ordinal => {
 Start = Callable[..., LiveServer]
 
 
-def account(server: LiveServer, email: str, role: str) -> str:
-    """Made on the command line beside the running server; its access token."""
-    command = f"{sys.executable} -m houseful create-admin --email={email} --role={role} --data={server.data}"
-    subprocess.run(
-        shlex.split(command),
-        env={"HOUSEFUL_PASSWORD": PASSWORD, "PATH": ""},
-        check=True,
-        capture_output=True,
-    )
-    return sign_in(server, email)
-
-
-def sign_in(server: LiveServer, email: str) -> str:
-    body = {"email": email, "password": PASSWORD, "token_transport": "body"}
-    token: str = server.call("POST", "/api/auth/login", body).ok()["access_token"]
-    return token
-
-
 def buyer(server: LiveServer, email: str) -> None:
     body = {"email": email, "password": PASSWORD, "name": "Bo Buyer"}
     server.call("POST", "/api/auth/register", body).ok(201)
-
-
-def put_on_sale(server: LiveServer, token: str) -> str:
-    plan, areas, prices = theatre(300)
-    body: dict[str, Any] = {
-        "title": "The Glass Harbour",
-        "venue": "Harbour Theatre",
-        "starts_at": (datetime.now(UTC) + timedelta(days=20)).isoformat(),
-        "timezone": "Europe/Berlin",
-        "currency": "EUR",
-        "plan": plan,
-        "areas": areas,
-        "prices": prices,
-    }
-    authorized = {"authorization": f"Bearer {token}"}
-    event_id: str = server.call("POST", "/api/events", body, headers=authorized).ok(201)["id"]
-    server.call("POST", f"/api/events/{event_id}/publish", headers=authorized).ok(202)
-    return event_id
 
 
 async def open_map(page: Page, url: str, event_id: str) -> None:
@@ -120,12 +78,7 @@ async def scanned(qr: Locator) -> str:
                 return str(seen.text)
 
 
-def wait_until_on_sale(server: LiveServer, event_id: str) -> None:
-    while server.call("GET", f"/api/events/{event_id}/inventory").json["state"] != "ready":
-        time.sleep(0.05)
-
-
-@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("size", ["desktop", pytest.param("phone", marks=pytest.mark.long_when_split)])
 async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: Visit, size: str) -> None:
     """Where there are several gateways, the buyer comes by the first and the gate by the last."""
     plan, areas, prices = theatre(300)
@@ -176,19 +129,18 @@ async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: V
         await picture(door, f"gate-{size}-{verdict}")
 
 
-async def test_two_buyers_race_for_a_seat(live: Start, visit: Visit) -> None:
-    server = live()
-    event_id = put_on_sale(server, account(server, "olga@example.com", "organizer"))
-    wait_until_on_sale(server, event_id)
+async def test_two_buyers_race_for_a_seat(front: World, visit: Visit) -> None:
+    plan, areas, prices = theatre(300)
+    event_id = front.event(plan=plan, areas=areas, prices=prices)["id"]
     pages: list[Page] = []
-    for name in ("ada", "bob"):
-        buyer(server, f"{name}@example.com")
-        visitor = await visit(server.url)
+    for address in (front.address(), front.address()):
+        front.client().register(address, PASSWORD, "Bo Buyer")
+        visitor = await visit(front.site.url)
         page = await visitor.tab()
-        await visitor.sign_in(page, f"{name}@example.com", PASSWORD)
+        await visitor.sign_in(page, address, PASSWORD)
         # Neither hears of the other's change, or the second would see the seat go before asking for it.
         await page.route("**/availability/stream", lambda route: route.abort())
-        await open_map(page, server.url, event_id)
+        await open_map(page, visitor.url, event_id)
         await click_seat(page, 40)
         pages.append(page)
     await pages[0].get_by_test_id("hold-button").click()
@@ -240,14 +192,12 @@ async def test_two_tabs_and_an_expired_token_refresh_once(live: Start, visit: Vi
     assert server.log().count("refresh_reused") == 0
 
 
-async def test_an_organizer_puts_an_event_on_sale_from_a_plan_file(live: Start, visit: Visit) -> None:
-    server = live()
-    account(server, "olga@example.com", "organizer")
+async def test_an_organizer_puts_an_event_on_sale_from_a_plan_file(front: World, visit: Visit) -> None:
     plan, _, _ = theatre(300)
-    visitor = await visit(server.url)
+    visitor = await visit(front.site.url)
     page = await visitor.tab()
-    await visitor.sign_in(page, "olga@example.com", PASSWORD)
-    await page.goto(f"{server.url}/organizer/new")
+    await visitor.sign_in(page, "organizer@example.org", PASSWORD)
+    await page.goto(f"{visitor.url}/organizer/new")
     await page.get_by_test_id("event-title").fill("The Glass Harbour")
     await page.get_by_test_id("event-venue").fill("Harbour Theatre")
     await page.get_by_test_id("event-starts-at").fill("2031-05-01T19:30")
