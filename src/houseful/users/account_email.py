@@ -35,6 +35,8 @@ class Kind(StrEnum):
     CONFIRM_ADDRESS = "confirm_address"
     ADDRESS_TAKEN = "address_taken"
     ADDRESS_CHANGED = "address_changed"
+    SECOND_FACTOR_ON = "second_factor_on"
+    SECOND_FACTOR_OFF = "second_factor_off"
 
 
 LIFETIME_MILLIS = {
@@ -45,6 +47,8 @@ LIFETIME_MILLIS = {
     Kind.CONFIRM_ADDRESS: _DAY_MILLIS,
     Kind.ADDRESS_TAKEN: _DAY_MILLIS,
     Kind.ADDRESS_CHANGED: UNDO_MILLIS,
+    Kind.SECOND_FACTOR_ON: 2 * _DAY_MILLIS,
+    Kind.SECOND_FACTOR_OFF: 2 * _DAY_MILLIS,
 }
 """How long a link is good, and for how long an email that can't be delivered is tried again."""
 

@@ -13,6 +13,7 @@ from houseful.users.email_outbox import EmailOutbox
 from houseful.users.login_attempts import ADDRESS_CHANGES, EMAILS_TO_ADDRESS, Attempts, address_bucket
 from houseful.users.password_changes import PasswordChanges
 from houseful.users.revocations import Endings
+from houseful.users.second_factor import take_off
 from houseful.webapi.revoked_tokens import Ending
 
 _AT_ONCE = 100
@@ -107,6 +108,7 @@ class AddressChanges:
             after = domain.without_password(domain.with_address(user, email.to_address, now), now)
             tx.put(email)
             tx.put(after)
+            await take_off(tx, user.id)
             self._outbox.queue(tx, Kind.RESET_PASSWORD, after.email)
             return self._endings.of_user(tx, after)
 

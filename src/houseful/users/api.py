@@ -38,6 +38,7 @@ class RegisterInput(Input, frozen=True, kw_only=True):
 class LoginInput(Input, frozen=True, kw_only=True):
     email: Annotated[str, Meta(max_length=email_addresses.MOST)]
     password: TypedPassword
+    second_factor_code: Annotated[str, Meta(max_length=40)] | None = None
     token_transport: Literal["cookie", "body"] = "cookie"  # noqa: S105
 
 
@@ -113,7 +114,8 @@ async def register(users: Users, request: Request, body: RegisterInput) -> Regis
 
 
 async def login(users: Users, request: Request, body: LoginInput) -> Annotated[Response, TokensView]:
-    """Begin a session: an access token, and a refresh token in a cookie or in the body."""
+    """Begin a session: an access token, and a refresh token in a cookie or in the body. An account with a
+    second factor needs its code too: without one the answer is 401 `second_factor_required`."""
     by_cookie = body.token_transport == "cookie"  # noqa: S105
     if by_cookie:
         users.cookie.check_origin(
@@ -124,6 +126,7 @@ async def login(users: Users, request: Request, body: LoginInput) -> Annotated[R
         password=body.password,
         peer=request.peer,
         user_agent=request.headers.get("user-agent", ""),
+        factor_code=body.second_factor_code,
     )
     return _tokens(users, signed_in, by_cookie=by_cookie)
 

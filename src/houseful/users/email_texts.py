@@ -82,6 +82,20 @@ WORDS = {
         "/account/restore-address",
         "The link holds for seven days. It signs every device out, and you set a new password.",
     ),
+    Kind.SECOND_FACTOR_ON: Words(
+        "Signing in takes a code now",
+        "A second factor was added to your account: signing in takes a code of an authenticator app. If this "
+        "was you, there is nothing to do.",
+        "It was not me: set a new password",
+        "/account/reset-password",
+    ),
+    Kind.SECOND_FACTOR_OFF: Words(
+        "Signing in takes no code any more",
+        "The second factor of your account was removed: signing in takes the password alone. If this was "
+        "you, there is nothing to do.",
+        "It was not me: set a new password",
+        "/account/reset-password",
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from houseful.users.email_outbox import EmailOutbox
 from houseful.users.login_attempts import EMAILS_TO_ADDRESS, RESETS, Attempts, address_bucket
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
+from houseful.users.second_factor import take_off
 from houseful.webapi.revoked_tokens import Ending
 
 
@@ -107,6 +108,8 @@ class PasswordChanges:
             if user is None or user.address != email.address or email.created_at < user.links_since:
                 raise account_email.expired()
             after = domain.verified(domain.with_password(user, hash, now), now)
+            if user.verified_at is None:  # a stranger may have registered it
+                await take_off(tx, user.id)
             tx.put(email)
             tx.put(after)
             self._outbox.queue(tx, Kind.PASSWORD_CHANGED, user.email, user_id=user.id)

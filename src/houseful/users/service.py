@@ -36,6 +36,8 @@ from houseful.users.login_attempts import (
 from houseful.users.password_changes import PasswordChanges
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
+from houseful.users.second_factor import FactorKeys, take_off
+from houseful.users.second_factors import SecondFactors
 from houseful.users.sessions import Sessions, SignedIn
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 from houseful.users.verification import Verification
@@ -99,6 +101,15 @@ class Users:
         self.address_changes = AddressChanges(
             store, self.password_changes, self.email_outbox, links, self._endings, self._attempts, clock
         )
+        self.second_factors = SecondFactors(
+            store,
+            FactorKeys(secrets.raw("session_key")),
+            self.password_changes,
+            self.email_outbox,
+            self._attempts,
+            clock,
+            ids,
+        )
         self.verification = Verification(store, self.email_outbox, links, self._attempts, clock)
 
     @classmethod
@@ -135,12 +146,13 @@ class Users:
         reserved = known is None and await self._accounts.holder(found.key) is not None
 
         async def work(tx: Transaction) -> None:
-            if known is None and not reserved:
+            is_new = known is None and not reserved
+            if is_new:
                 tx.insert(user)
-            if writes and not reserved:
-                kind = Kind.VERIFY if known is None else Kind.ALREADY_REGISTERED
+            if writes:  # as much is written of a reserved address, of which nobody is told
+                kind = Kind.VERIFY if is_new else Kind.ALREADY_REGISTERED
                 whose = known or user
-                self.email_outbox.queue(tx, kind, whose.email, user_id=whose.id)
+                self.email_outbox.queue(tx, kind, whose.email, user_id="" if reserved else whose.id)
 
         try:
             await self._store.transact(work)
@@ -148,9 +160,18 @@ class Users:
             log.info("registration of an address that has an account")
         return Registered(user.id, user.email, user.name)
 
-    async def login(self, *, email: str, password: str, peer: str, user_agent: str = "") -> SignedIn:
+    async def login(
+        self,
+        *,
+        email: str,
+        password: str,
+        peer: str,
+        user_agent: str = "",
+        factor_code: str | None = None,
+    ) -> SignedIn:
         """Begins a session. Raises `Unauthenticated` `bad_credentials`, whichever of the two is wrong;
-        `LimitReached`."""
+        `LimitReached`. Of an account with a second factor: `second_factor_required` or `second_factor_wrong`.
+        """
         key, password = email_addresses.searched(email), domain.typed_password(password)
         origin = network(peer)
         account = account_digest(key)
@@ -164,6 +185,7 @@ class Users:
         if not await self._attempts.judge(account, origin, verify):
             raise _bad_credentials()
         assert user is not None, "no password verifies without an account"
+        await self.second_factors.check(user.id, factor_code)
         return await self._begin_session(user, await self._renewed_hash(user, password, origin), user_agent)
 
     async def _begin_session(self, verified: User, hash: str, user_agent: str) -> SignedIn:
@@ -277,6 +299,7 @@ class Users:
             after = domain.verified(domain.with_roles(user, (*user.roles, *roles)), self._clock.now())
             if not same_password or user.password_version != known.password_version:
                 after = domain.with_password(after, hash, self._clock.now())
+                await take_off(tx, after.id)  # the operator helps who has lost everything
                 self.email_outbox.queue(tx, Kind.PASSWORD_CHANGED, after.email, user_id=after.id)
             tx.put(after)
             await keep_admins(tx, after, by=None)

@@ -10,6 +10,7 @@ import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
 import { EmailForm } from './EmailForm';
 import { PasswordForm } from './PasswordForm';
+import { SecondFactor } from './SecondFactor';
 import { Sessions } from './Sessions';
 import { VerifyAddress } from './VerifyAddress';
 
@@ -59,6 +60,7 @@ function Account() {
       {!user.email_verified && <VerifyAddress email={user.email} />}
       <EmailForm />
       <PasswordForm />
+      <SecondFactor />
       <Sessions />
       <section
         aria-label="Session"

@@ -14,6 +14,7 @@ import { safeNext } from './next';
 const route = getRouteApi('/sign-in');
 
 function words(error: ApiError): string {
+  if (error.code === 'second_factor_wrong') return 'The code is wrong, or was used before.';
   if (error.code === 'bad_credentials') return 'The email address or the password is wrong.';
   if (error.status === 429) {
     return `Too many attempts. Wait ${counted(error.retryAfterSeconds ?? 60, 'second')} and try again.`;
@@ -28,6 +29,7 @@ export function SignInPage() {
   const signedIn = useSession((session) => session.status === 'signed-in');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
+  const [needsCode, setNeedsCode] = useState(false);
 
   // Also when another tab signs in meanwhile.
   useEffect(() => {
@@ -39,10 +41,15 @@ export function SignInPage() {
     setBusy(true);
     setError(null);
     try {
-      await signIn(formValue(data, 'email'), formSecret(data, 'password'));
+      await signIn(
+        formValue(data, 'email'),
+        formSecret(data, 'password'),
+        formValue(data, 'code') || undefined,
+      );
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
+      if (problem.code === 'second_factor_required') setNeedsCode(true);
+      else setError(problem);
     } finally {
       setBusy(false);
     }
@@ -78,6 +85,19 @@ export function SignInPage() {
           required
           data-testid="sign-in-password"
         />
+        {needsCode && (
+          <>
+            <Notice>This account asks for a code besides the password.</Notice>
+            <Field
+              label="Code"
+              name="code"
+              autoComplete="one-time-code"
+              required
+              hint="From your authenticator app, or one of your recovery codes."
+              data-testid="sign-in-code"
+            />
+          </>
+        )}
         <Button type="submit" wide busy={busy && 'Signing in'} data-testid="sign-in-submit">
           Sign in
         </Button>

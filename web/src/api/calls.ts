@@ -197,6 +197,15 @@ export const account = {
   restoreEmail: async (token: string) => {
     await http.post('/auth/email-change/undo', { token }, { anonymous: true });
   },
+  secondFactor: async () => (await http.get<T.SecondFactor>('/me/second-factor')).data,
+  beginSecondFactor: async (password: string) =>
+    (await http.post<T.Enrolment>('/me/second-factor', { current_password: password })).data,
+  confirmSecondFactor: async (code: string) =>
+    (await http.post<{ recovery_codes: string[] }>('/me/second-factor/confirm', { code })).data
+      .recovery_codes,
+  removeSecondFactor: async (password: string, code: string) => {
+    await http.post('/me/second-factor/remove', { current_password: password, code });
+  },
   sendVerification: async () => {
     await http.post('/me/verification');
   },

@@ -66,8 +66,9 @@ export async function renewSession(): Promise<void> {
   if (token !== null) await refreshToken(token);
 }
 
-export async function signIn(email: string, password: string): Promise<void> {
-  acceptGrant(await callBare<SessionGrant>('/auth/login', { email, password }));
+export async function signIn(email: string, password: string, code?: string): Promise<void> {
+  const body = { email, password, ...(code ? { second_factor_code: code } : {}) };
+  acceptGrant(await callBare<SessionGrant>('/auth/login', body));
 }
 
 export async function signOut(): Promise<void> {

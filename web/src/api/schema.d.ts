@@ -30,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Begin a session: an access token, and a refresh token in a cookie or in the body. */
+        /**
+         * Begin a session: an access token, and a refresh token in a cookie or in the body. An account with a
+         * @description second factor needs its code too: without one the answer is 401 `second_factor_required`.
+         */
         post: operations["users_login"];
         delete?: never;
         options?: never;
@@ -369,6 +372,58 @@ export interface paths {
         post?: never;
         /** End one of the account's sessions, and its access tokens. */
         delete: operations["users_end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether signing in to the account takes a second factor. */
+        get: operations["users_second_factor"];
+        put?: never;
+        /** What an authenticator app is to be told. It counts when a code of the app confirms it. */
+        post: operations["users_begin_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** From here on signing in takes a code; the answer has the recovery codes. */
+        post: operations["users_confirm_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in with the password alone again. */
+        post: operations["users_remove_second_factor"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1213,6 +1268,8 @@ export interface components {
         LoginInput: {
             email: string;
             password: string;
+            /** @default null */
+            second_factor_code?: string | null;
             /**
              * @default cookie
              * @enum {unknown}
@@ -1333,6 +1390,43 @@ export interface components {
             last_used_at: string;
             expires_at: string;
             current: boolean;
+        };
+        /** SecondFactorView */
+        SecondFactorView: {
+            totp: boolean;
+            recovery_codes_left: number;
+        };
+        /**
+         * EnrolmentView
+         * @description `secret` is base32, for typing; `uri` (otpauth) is what the QR code says.
+         */
+        EnrolmentView: {
+            secret: string;
+            uri: string;
+            qr_svg: string;
+        };
+        /** BeginSecondFactorInput */
+        BeginSecondFactorInput: {
+            current_password: string;
+        };
+        /**
+         * RecoveryCodesView
+         * @description Each signs in once in the place of a code. They are told this once.
+         */
+        RecoveryCodesView: {
+            recovery_codes: string[];
+        };
+        /** ConfirmSecondFactorInput */
+        ConfirmSecondFactorInput: {
+            code: string;
+        };
+        /**
+         * RemoveSecondFactorInput
+         * @description `code` is one of the authenticator app, or a recovery code.
+         */
+        RemoveSecondFactorInput: {
+            current_password: string;
+            code: string;
         };
         /**
          * Page[EventView]
@@ -2816,6 +2910,121 @@ export interface operations {
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_begin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginSecondFactorInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmSecondFactorInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveSecondFactorInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
