@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { renewSession } from '@/api/http';
 import { Page } from '@/ui/Page';
 import { EmailedLink } from './EmailedLink';
@@ -10,7 +10,7 @@ export function ConfirmAddressPage() {
         button="Use this address"
         done="The account has this address now. Sign in with it from now on."
         follow={async (token) => {
-          await calls.account.confirmEmail(token);
+          await account.confirmEmail(token);
           await renewSession();
         }}
       >

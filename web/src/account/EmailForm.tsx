@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { formSecret, formValue } from '@/lib/form';
 import { useSubmission } from '@/lib/useSubmission';
 import { Button } from '@/ui/Button';
@@ -9,7 +9,7 @@ import { refusalWords } from './words';
 /** Another address for the account; it counts when its owner confirms it. */
 export function EmailForm() {
   const change = useSubmission(async (data, form) => {
-    await calls.account.changeEmail(formValue(data, 'email'), formSecret(data, 'password'));
+    await account.changeEmail(formValue(data, 'email'), formSecret(data, 'password'));
     form?.reset();
   });
   return (

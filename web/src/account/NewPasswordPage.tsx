@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { endSession } from '@/api/session';
 import { formSecret } from '@/lib/form';
 import { useSubmission } from '@/lib/useSubmission';
@@ -14,7 +14,7 @@ import { refusalWords } from './words';
 export function NewPasswordPage() {
   const token = useLinkToken();
   const setting = useSubmission(async (data) => {
-    await calls.account.resetPassword(token, formSecret(data, 'password'));
+    await account.resetPassword(token, formSecret(data, 'password'));
     endSession(); // the account's sessions are over, this browser's too
   });
   if (setting.done) {

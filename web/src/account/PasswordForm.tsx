@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { formSecret } from '@/lib/form';
 import { useSubmission } from '@/lib/useSubmission';
 import { Button } from '@/ui/Button';
@@ -8,7 +8,7 @@ import { refusalWords } from './words';
 
 export function PasswordForm() {
   const change = useSubmission(async (data, form) => {
-    await calls.account.changePassword(formSecret(data, 'current'), formSecret(data, 'next'));
+    await account.changePassword(formSecret(data, 'current'), formSecret(data, 'next'));
     form?.reset();
   });
   const { error, errors } = change;

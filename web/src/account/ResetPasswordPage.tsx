@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { formValue } from '@/lib/form';
 import { useSubmission } from '@/lib/useSubmission';
 import { Button } from '@/ui/Button';
@@ -10,7 +10,7 @@ import { refusalWords } from './words';
 
 /** Asks for the email with a link for a new password. */
 export function ResetPasswordPage() {
-  const asking = useSubmission((data) => calls.account.requestReset(formValue(data, 'email')));
+  const asking = useSubmission((data) => account.requestReset(formValue(data, 'email')));
   return (
     <Page title="Forgotten password" width="narrow">
       {asking.done ? (

@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { endSession } from '@/api/session';
 import { Page } from '@/ui/Page';
 import { EmailedLink } from './EmailedLink';
@@ -10,7 +10,7 @@ export function RestoreAddressPage() {
         button="Give me my address back"
         done="The account has its former address again, and every device was signed out. An email with a link for a new password is on its way to you."
         follow={async (token) => {
-          await calls.account.restoreEmail(token);
+          await account.restoreEmail(token);
           endSession();
         }}
       >

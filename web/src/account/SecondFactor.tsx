@@ -1,8 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import * as calls from '@/api/calls';
+import { account, secondFactorQuery } from '@/api/account';
 import type { ApiError } from '@/api/problem';
-import { secondFactorQuery } from '@/api/queries';
 import type { Enrolment } from '@/api/types';
 import { formSecret, formValue } from '@/lib/form';
 import { useSubmission } from '@/lib/useSubmission';
@@ -42,7 +41,7 @@ export function SecondFactor() {
 
 function Begin({ onBegun }: { onBegun: (enrolment: Enrolment) => void }) {
   const beginning = useSubmission(async (data) => {
-    onBegun(await calls.account.beginSecondFactor(formSecret(data, 'password')));
+    onBegun(await account.beginSecondFactor(formSecret(data, 'password')));
   });
   return (
     <form onSubmit={beginning.onSubmit} className="grid gap-5">
@@ -61,7 +60,7 @@ interface ConfirmProps {
 
 function Confirm({ enrolment, onDone }: ConfirmProps) {
   const confirming = useSubmission(async (data) => {
-    await onDone(await calls.account.confirmSecondFactor(formValue(data, 'code')));
+    await onDone(await account.confirmSecondFactor(formValue(data, 'code')));
   });
   return (
     <form onSubmit={confirming.onSubmit} className="grid gap-5">
@@ -83,7 +82,7 @@ function Confirm({ enrolment, onDone }: ConfirmProps) {
 
 function Remove({ left, onDone }: { left: number; onDone: () => Promise<void> }) {
   const removing = useSubmission(async (data) => {
-    await calls.account.removeSecondFactor(formSecret(data, 'password'), formValue(data, 'code'));
+    await account.removeSecondFactor(formSecret(data, 'password'), formValue(data, 'code'));
     await onDone();
   });
   return (

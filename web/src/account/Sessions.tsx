@@ -1,8 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import * as calls from '@/api/calls';
+import { account, sessionsQuery } from '@/api/account';
 import { ApiError } from '@/api/problem';
-import { sessionsQuery } from '@/api/queries';
 import type { AccountSession } from '@/api/types';
 import { Button } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
@@ -48,7 +47,7 @@ export function Sessions() {
             key={session.id}
             session={session}
             busy={busy}
-            onEnd={() => void change(() => calls.account.endSession(session.id))}
+            onEnd={() => void change(() => account.endSession(session.id))}
           />
         ))}
       </ul>
@@ -57,7 +56,7 @@ export function Sessions() {
           kind="secondary"
           className="justify-self-start"
           disabled={busy}
-          onClick={() => void change(calls.account.endOtherSessions)}
+          onClick={() => void change(account.endOtherSessions)}
         >
           Sign out everywhere else
         </Button>

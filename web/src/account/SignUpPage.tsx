@@ -1,6 +1,6 @@
 import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
 import { useState, type SubmitEvent } from 'react';
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { signIn } from '@/api/http';
 import { ApiError } from '@/api/problem';
 import { formSecret, formValue } from '@/lib/form';
@@ -25,7 +25,7 @@ export function SignUpPage() {
     setBusy(true);
     setError(null);
     try {
-      await calls.account.register(email, password, formValue(data, 'name'));
+      await account.register(email, password, formValue(data, 'name'));
       await signIn(email, password);
       // Where nobody was on the way elsewhere, the account shows what is next: the address is to be confirmed.
       router.history.replace(next ? safeNext(next) : '/account');

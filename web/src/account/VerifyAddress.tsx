@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { renewSession } from '@/api/http';
 import { formValue } from '@/lib/form';
 import { useSubmission } from '@/lib/useSubmission';
@@ -10,10 +10,10 @@ import { refusalWords } from './words';
 /** For an account whose address nobody has confirmed: the code of the email, or another email. */
 export function VerifyAddress({ email }: { email: string }) {
   const typing = useSubmission(async (data) => {
-    await calls.account.verifyByCode(formValue(data, 'code').replace(/\s/g, ''));
+    await account.verifyByCode(formValue(data, 'code').replace(/\s/g, ''));
     await renewSession();
   });
-  const sending = useSubmission(calls.account.sendVerification);
+  const sending = useSubmission(account.sendVerification);
   const error = sending.error ?? (typing.errors['code'] ? null : typing.error);
   return (
     <section aria-labelledby="verify-address" className="grid gap-5" data-testid="verify-address">

@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { account } from '@/api/account';
 import { renewSession } from '@/api/http';
 import { Page } from '@/ui/Page';
 import { EmailedLink } from './EmailedLink';
@@ -10,7 +10,7 @@ export function VerifyPage() {
         button="Confirm this address"
         done="Your email address is confirmed."
         follow={async (token) => {
-          await calls.account.verifyByLink(token);
+          await account.verifyByLink(token);
           await renewSession();
         }}
       >

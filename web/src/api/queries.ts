@@ -146,12 +146,6 @@ export const fileQuery = (path: string) =>
     staleTime: Infinity,
   });
 
-export const sessionsQuery = () =>
-  queryOptions({ queryKey: ['sessions'], queryFn: () => calls.account.sessions() });
-
-export const secondFactorQuery = () =>
-  queryOptions({ queryKey: ['second-factor'], queryFn: () => calls.account.secondFactor() });
-
 export const staffQuery = (event: string) =>
   queryOptions({ queryKey: ['gate-staff', event], queryFn: () => calls.gate.staff(event) });
 
