@@ -24,7 +24,7 @@ from engines.standing import Standing
 from engines.worker import DoesNotStart, Worker
 from houseful.settings import own_environment
 
-COPIES = {"gateway": 2, "users": 1, "events": 1, "tickets": 2, "payments": 1}
+COPIES = {"gateway": 2, "users": 1, "events": 1, "tickets": 2, "payments": 1, "line": 1}
 HOUSEFUL = (sys.executable, "-m", "houseful")
 ENGINES_PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 0.1

@@ -39,11 +39,12 @@ from houseful.kernel.store_watermarks import WATERMARK_DOCUMENTS
 from houseful.kernel.telemetry import get_logger
 from houseful.manifests import MANIFESTS
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
-from houseful.settings import SERVICES, Secrets, Settings, SettingsError, load_secrets
+from houseful.settings import OPTIONAL_SERVICES, SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.store_consistency import ConsistencyMonitor
 from houseful.webapi.asgi import App
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
+from houseful.webapi.line_passes import LinePasses
 from houseful.webapi.manifest import Manifest, Platform
 from houseful.webapi.revoked_tokens import RevokedTokens
 
@@ -133,7 +134,7 @@ async def running(
         # Settings to adapters.
         if manifests:
             stack.enter_context(factory.folder_if_needed(settings))
-        secrets = secrets or load_secrets(settings, parts=parts, make=not _elsewhere(parts))
+        secrets = secrets or load_secrets(settings, parts=parts, make=not _elsewhere(parts, settings))
         if workers is None:
             workers = WorkerProcesses()
             stack.push_async_callback(workers.close)
@@ -146,7 +147,7 @@ async def running(
             coordination = factory.open_coordination(settings, clock=clock)
             stack.push_async_callback(coordination.close)
         consistency = await _consistency_monitor(stack, settings, stores, clock, ids, bus)
-        proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts)}
+        proxies = {name: _proxy(name, settings, clock, stack) for name in _elsewhere(parts, settings)}
 
         # Adapters to services.
         client = AsgiClient()
@@ -154,6 +155,7 @@ async def running(
             client = AsgiClient(proxies[GATEWAY], always={GATEWAY_KEY_HEADER: secrets.gateway_key})
         ended = RevokedTokens(client, coordination, clock)
         verifier = TokenVerifier(client, clock, ended)
+        passes = LinePasses(client, clock)
         services: dict[str, Any] = {}
         apps: dict[str, App] = dict(proxies)
         for manifest in manifests:
@@ -184,6 +186,7 @@ async def running(
                 key=secrets.gateway_key,
                 metrics_token=secrets.metrics_token,
                 verifier=verifier,
+                passes=passes,
                 coordination=coordination,
                 clock=clock,
                 ids=ids,
@@ -209,6 +212,8 @@ async def running(
             app.start("ended tokens watch", ended.watch)
             app.start("ended tokens listen", ended.listen)
             app.start("load", entry.load.watch)
+            if GATEWAY in parts and "line" in apps:
+                app.start("events with a line", passes.watch)
             if renewal is not None:
                 app.start("routes", renewal.run)
             if own_bus is not None:
@@ -279,11 +284,11 @@ def _refuse_what_can_not_work(
     if unknown or not parts:
         raise ValueError(f"a process runs some of {', '.join(PARTS)}, not {', '.join(unknown) or 'nothing'}")
     errors: dict[str, str] = {}
-    for name in _elsewhere(parts):
+    for name in _elsewhere(parts, settings):
         if not settings.copies(name):
             who = f"a gateway without the {name} service" if name != GATEWAY else "a service by itself"
             errors[f"HOUSEFUL_{name.upper()}_URL"] = f"is missing: {who} has to know where one runs"
-    if _elsewhere(parts):
+    if _elsewhere(parts, settings):
         runs_services = set(parts) != {GATEWAY}
         if runs_services and not has_bus and not factory.is_shared(settings.store_url):
             errors["HOUSEFUL_STORE_URL"] = (
@@ -301,10 +306,11 @@ def _refuse_what_can_not_work(
         raise SettingsError(errors)
 
 
-def _elsewhere(parts: Collection[str]) -> list[str]:
+def _elsewhere(parts: Collection[str], settings: Settings) -> list[str]:
     """What a process with these parts needs and does not run itself."""
     if GATEWAY in parts:
-        return [name for name in SERVICES if name not in parts]
+        left_out = {name for name in OPTIONAL_SERVICES if not settings.copies(name)}
+        return [name for name in SERVICES if name not in parts and name not in left_out]
     return [GATEWAY]
 
 

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from houseful import events, payments, tickets, users
+from houseful import events, line, payments, tickets, users
 from houseful.webapi.manifest import Manifest
 
-MANIFESTS: tuple[Manifest[Any], ...] = (users.MANIFEST, events.MANIFEST, tickets.MANIFEST, payments.MANIFEST)
+MANIFESTS: tuple[Manifest[Any], ...] = (
+    users.MANIFEST,
+    events.MANIFEST,
+    tickets.MANIFEST,
+    payments.MANIFEST,
+    line.MANIFEST,
+)

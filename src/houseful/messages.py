@@ -7,7 +7,7 @@ bus.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -31,9 +31,20 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return f"houseful.{cls.__name__}.v{cls.version}"
 
 
+class LineTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether buyers of an event stand in a line, and how it is drawn. With the beacon "pair" the organizer
+    has a secret too: `commitment` is its SHA-256, in lower-case hex."""
+
+    mode: Literal["off", "on"] = "off"
+    lobby_opens_at: int | None = None
+    beacon: Literal["none", "pair"] = "none"
+    commitment: str | None = None
+
+
 class EventPublished(Message, frozen=True, kw_only=True):
     """An organizer put an event's plan beyond change. Sent by events; tickets generates the inventory and
-    fetches the plan (too large for a message) through the gateway by its hash."""
+    fetches the plan (too large for a message) through the gateway by its hash; line makes the event's line.
+    """
 
     sender = "events"
     about = "event"
@@ -54,11 +65,12 @@ class EventPublished(Message, frozen=True, kw_only=True):
     seats_total: int
     prices: Mapping[str, int]
     ends_at: int | None = None
+    line: LineTerms | None = None
     max_seats_per_buyer: int | None = None
 
 
 class EventChanged(Message, frozen=True, kw_only=True):
-    """What may still change after publishing, all of it. Sent by events; received by tickets."""
+    """What may still change after publishing, all of it. Sent by events; received by tickets and line."""
 
     sender = "events"
     about = "event"
@@ -128,6 +140,7 @@ class OrderConfirmed(Message, frozen=True, kw_only=True):
     confirmed_at: int
     total_minor: int
     seats: tuple[SoldSeat, ...]
+    user_id: str = ""
 
 
 class OrderRefunded(Message, frozen=True, kw_only=True):
@@ -164,7 +177,7 @@ class PaymentReturned(Message, frozen=True, kw_only=True):
 
 
 class EventCancelled(Message, frozen=True, kw_only=True):
-    """The show will not be. Sent by events; tickets stops sales and refunds every order."""
+    """The show will not be. Sent by events; tickets stops sales and refunds every order, line ends."""
 
     sender = "events"
     about = "event"

@@ -22,7 +22,9 @@ from msgspec import Meta
 from houseful.environment import PREFIX, is_service_link, meant, unknown_variables
 from houseful.kernel import private_files
 
-SERVICES = ("users", "events", "tickets", "payments")
+SERVICES = ("users", "events", "tickets", "payments", "line")
+OPTIONAL_SERVICES = frozenset({"line"})
+"""What an installation may be without: a gateway that is told of none does not ask for it."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -57,11 +59,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where the services of a process without a gateway reach one; several with commas between."""
     users_url: str = ""
     """Where a gateway reaches the copies of a service that does not run in its process, with commas
-    between; the same for the next three.
+    between; the same for the next four.
     """
     events_url: str = ""
     tickets_url: str = ""
     payments_url: str = ""
+    line_url: str = ""
+    """May stay empty where no event has a line."""
     store_url: str = "sqlite:"
     """Or `mongodb://host/?replicaSet=…`; each service has a database of its own there."""
     bus_url: str = "local:"
@@ -92,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweepers: Literal["on", "off"] = "on"
     payments_delay_seconds: Annotated[float, Meta(ge=0)] = 5.0
     """How long the mocked gateway's slow card takes."""
+    processor_calls_per_second: Annotated[float, Meta(ge=0)] = 0
+    """What the card processor takes: a line calls no more buyers than can pay. 0: no limit is known."""
     drain_seconds: Annotated[float, Meta(ge=0)] = 2.0
     """For how long a process of a split installation says that it is about to end, and still answers, before
     it does; longer than the gateways' look at it takes.
@@ -146,6 +152,10 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What services in other processes show to the gateway, so that they are not limited as one client
     would be. In one process nobody needs it.
     """
+    line_key: str = ""
+    """Ed25519 seed that signs the passes and receipts of lines."""
+    place_key: str = ""
+    """HMAC key that names accounts in lines, so that a published list names nobody."""
     metrics_token: str = ""
     """What an operator's monitoring shows to the gateway from another machine, as a bearer token. Without
     one, figures and details are for callers on the gateway's own machine.
@@ -261,13 +271,16 @@ KEYS_OF: Mapping[str, tuple[str, ...]] = {
     "events": ("gateway_key",),
     "tickets": ("ticket_key", "payments_key", "webhook_keys", "gateway_key"),
     "payments": ("payments_key", "webhook_keys", "gateway_key"),
+    "line": ("line_key", "place_key", "gateway_key"),
 }
-"""What each part signs, proves or checks with. Access tokens and ticket codes are checked with public keys,
-which the services publish: nobody else needs what signs them."""
+"""What each part signs, proves or checks with. Access tokens, passes and ticket codes are checked with
+public keys, which the services publish: nobody else needs what signs them."""
 
 _OPTIONAL = frozenset({"metrics_token"})
 _OF_SEPARATE_PROCESSES = frozenset({"gateway_key", "metrics_token"})
-_SEEDS = ("token_key", "ticket_key", "session_key")
+_SEEDS = ("token_key", "ticket_key", "session_key", "line_key", "place_key")
+_ADDED = frozenset({"line_key", "place_key"})
+"""What key files of older versions do not have."""
 
 
 def load_secrets(
@@ -342,12 +355,27 @@ def _kept_secrets(file: Path, *, make: bool) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise SettingsError({str(file): f"can't be read ({error}); restore it from a copy"}) from error
     names = Secrets.__struct_fields__
+    if make and (added := [name for name in names if name in _ADDED and name not in kept]):
+        kept |= _added_secrets(file, added)
     missing = [
         name for name in names if name not in _OF_SEPARATE_PROCESSES and not isinstance(kept.get(name), str)
     ]
     if make and missing:
         raise SettingsError({str(file): f"has no {', '.join(missing)}; restore it from a copy"})
     return {name: kept[name] for name in names if isinstance(kept.get(name), str)}
+
+
+def _added_secrets(file: Path, names: list[str]) -> dict[str, str]:
+    """Keys that came with a later version, added to the file."""
+    made = {name: key for name, key in new_secrets().items() if name in names}
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+        output.write(file.read_text().rstrip("\n") + "\n")
+        output.write("".join(f'{name} = "{key}"\n' for name, key in made.items()))
+        output.flush()
+        os.fsync(output.fileno())
+    draft.replace(file)
+    return made
 
 
 def masked(settings: Settings) -> dict[str, Any]:

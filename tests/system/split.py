@@ -18,7 +18,7 @@ from tests.support.fork_server import Spawned, spawn
 from tests.system.command_line import clean_environment, run_houseful
 
 PROGRAM = "houseful"
-COPIES: Mapping[str, int] = {"users": 1, "events": 1, "payments": 1, "tickets": 2, "gateway": 2}
+COPIES: Mapping[str, int] = {"users": 1, "events": 1, "payments": 1, "line": 1, "tickets": 2, "gateway": 2}
 
 PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.1

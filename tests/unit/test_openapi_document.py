@@ -93,7 +93,7 @@ def test_an_operation_keeps_its_id_whatever_else_is_offered() -> None:
         for operation in methods.values()
     ]
     assert sorted(alone) == sorted(ids)
-    assert all(re.fullmatch(r"(users|events|tickets|payments)_[a-z_]+", one) for one in ids)
+    assert all(re.fullmatch(r"(users|events|tickets|payments|line)_[a-z_]+", one) for one in ids)
 
 
 def test_every_operation_says_what_it_takes_and_answers() -> None:

@@ -132,7 +132,9 @@ def test_keys_of_an_older_version_are_enough(tmp_path: Path) -> None:
     names = ("token_key", "session_key", "ticket_key", "payments_key", "webhook_keys")
     (tmp_path / "keys.toml").write_text("".join(f'{name} = "{every[name]}"\n' for name in names))
     found = load_secrets(load_settings({}, data=str(tmp_path)), {})
-    assert found == Secrets(**{name: every[name] for name in names})
+    assert {name: getattr(found, name) for name in names} == {name: every[name] for name in names}
+    assert found.line_key, "what came later is made"
+    assert found.place_key
 
 
 def test_with_all_keys_in_the_environment_nothing_is_written(tmp_path: Path) -> None:
@@ -252,3 +254,16 @@ def test_a_public_url_that_no_link_can_begin_with_is_refused(url: str) -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings({"HOUSEFUL_PUBLIC_URL": url})
     assert list(raised.value.errors) == ["HOUSEFUL_PUBLIC_URL"]
+
+
+def test_a_key_file_of_an_older_version_gets_the_keys_that_came_later(tmp_path: Path) -> None:
+    settings = load_settings({}, data=str(tmp_path))
+    first = load_secrets(settings, {})
+    file = tmp_path / "keys.toml"
+    old = [line for line in file.read_text().splitlines() if not line.startswith(("line_key", "place_key"))]
+    file.write_text("\n".join(old) + "\n")
+    second = load_secrets(settings, {})
+    assert second.line_key not in ("", first.line_key)
+    assert second == load_secrets(settings, {})
+    assert second.ticket_key == first.ticket_key
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -27,6 +27,7 @@ class Part(StrEnum):
     EVENTS = "events"
     TICKETS = "tickets"
     PAYMENTS = "payments"
+    LINE = "line"
 
 
 def up(

@@ -66,7 +66,7 @@ def check(data: Data = None, as_json: AsJson = False) -> None:
 
 def accept_store(
     service: Annotated[
-        Literal["users", "events", "tickets", "payments"],
+        Literal["users", "events", "tickets", "payments", "line"],
         typer.Argument(help="Whose store is gone, another one, or an older copy.", show_choices=True),
     ],
     data: Data = None,

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.events import domain
+from houseful.events import domain, line_views
 from houseful.events.domain import Changes, Event, NewEvent
+from houseful.events.line_views import LineInput, LineTermsView
 from houseful.events.plans import SentPlan
 from houseful.events.service import EventsService, Search, is_owned
 from houseful.kernel.documents import Millis
@@ -86,6 +87,7 @@ class NewEventInput(Input, frozen=True, kw_only=True):
     plan: PlanJson
     prices: Prices
     areas: Areas = []
+    line: LineInput = LineInput()
 
 
 class ChangesInput(Input, frozen=True, kw_only=True):
@@ -107,6 +109,7 @@ class ChangesInput(Input, frozen=True, kw_only=True):
     plan: PlanJson | UnsetType = UNSET
     prices: Prices | UnsetType = UNSET
     areas: Areas | UnsetType = UNSET
+    line: LineInput | UnsetType = UNSET
 
 
 class EventsQuery(Input, frozen=True, kw_only=True):
@@ -159,6 +162,7 @@ class EventView(View, frozen=True, kw_only=True):
     organizer_id: str
     prices: Mapping[str, int]
     areas: list[AreaView]
+    line: LineTermsView
     plan_name: str
     plan_hash: str
     seats_total: int
@@ -188,6 +192,7 @@ def _new_event(body: NewEventInput) -> NewEvent:
         prices=body.prices,
         areas=_areas(body.areas),
         plan=SentPlan.of(bytes(body.plan)),
+        line=line_views.terms(body.line),
     )
 
 
@@ -199,6 +204,8 @@ def _changes(body: ChangesInput) -> Changes:
         said[name] = _moment(said[name])
     if "areas" in said:
         said["areas"] = _areas(said["areas"])
+    if "line" in said:
+        said["line"] = line_views.terms(said["line"])
     if "plan" in said:
         said["plan"] = SentPlan.of(bytes(said["plan"]))
     return Changes(**said)
@@ -292,6 +299,7 @@ def _view(service: EventsService, event: Event) -> EventView:
             AreaView(zone=area.zone, name=area.name, category=area.category, capacity=area.capacity)
             for area in event.areas
         ],
+        line=line_views.view(event),
         plan_name=event.hall.plan_name,
         plan_hash=event.hall.plan_hash,
         seats_total=event.hall.seats_total,

@@ -7,13 +7,14 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from houseful.events import line_terms
 from houseful.events.plans import Hall, SentPlan
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
 from houseful.kernel.search_text import finder
 from houseful.kernel.times import end_of
-from houseful.messages import EventChanged, EventPublished
+from houseful.messages import EventChanged, EventPublished, LineTerms
 from houseful.seating.parsing import (
     StandingArea,
 )
@@ -93,6 +94,7 @@ class Event(Document, frozen=True, kw_only=True):
     updated_at: Millis
     ends_at: Millis | None = None
     max_seats_per_buyer: int | None = None
+    line: LineTerms = LineTerms()
 
     @property
     def is_over_at(self) -> Millis:
@@ -123,6 +125,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, int]
     areas: Sequence[StandingArea] = ()
     plan: SentPlan
+    line: LineTerms = LineTerms()
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +146,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, int] | UnsetType = UNSET
     areas: Sequence[StandingArea] | UnsetType = UNSET
     plan: SentPlan | UnsetType = UNSET
+    line: LineTerms | UnsetType = UNSET
 
     def given(self) -> dict[str, Any]:
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
@@ -225,7 +229,9 @@ def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
         errors["on_sale_at"] = errors["on_sale_at"] or "has to be before starts_at"
     if event.refundable_until is not None and event.refundable_until > event.starts_at:
         errors["refundable_until"] = errors["refundable_until"] or "can't be after starts_at"
-    return {field: error for field, error in errors.items() if error is not None}
+    return line_terms.errors_of(event.line, event.on_sale_at, _moment_error) | {
+        field: error for field, error in errors.items() if error is not None
+    }
 
 
 def start_errors(event: Event, now: Millis) -> dict[str, str]:
@@ -339,6 +345,7 @@ def published_message(event: Event) -> EventPublished:
         prices=event.prices,
         ends_at=event.ends_at,
         max_seats_per_buyer=event.max_seats_per_buyer,
+        line=line_terms.complete(event.line, event.on_sale_at) if event.line.mode != "off" else None,
     )
 
 

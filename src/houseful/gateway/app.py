@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from houseful.gateway.access_log import AccessLog
 from houseful.gateway.event_streams import Streams
@@ -37,10 +38,11 @@ from houseful.kernel.telemetry import REFUSALS, REQUEST_SECONDS, get_logger, req
 from houseful.kernel.tracing import NO_SPAN, adopt, is_traceparent
 from houseful.settings import Settings
 from houseful.webapi import http_spans
-from houseful.webapi.asgi import Receive, Scope, Send
+from houseful.webapi.asgi import Receive, Scope, Send, header
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.cached_bodies import GZIP, takes
 from houseful.webapi.delayed_responses import DelayedResponses
+from houseful.webapi.line_passes import HEADER, LinePasses
 from houseful.webapi.problems import ProblemError, problem, service_unavailable
 from houseful.webapi.responses import AbortConnection, Response
 from houseful.webapi.routes import Route
@@ -90,6 +92,7 @@ class Gateway:
         key: str = "",
         metrics_token: str = "",
         verifier: TokenVerifier,
+        passes: LinePasses,
         coordination: Coordination,
         clock: Clock,
         ids: Ids,
@@ -99,6 +102,7 @@ class Gateway:
     ) -> None:
         self._routing = routing
         self._verifier = verifier
+        self._passes = passes
         self._ids = ids
         self._limits = Limits(coordination) if settings.rate_limits == "on" else None
         self._refusals = DelayedResponses(clock, burst=200, per_second=20, longest_seconds=2)
@@ -257,6 +261,8 @@ class Gateway:
                 scope["houseful.user_id"] = who.user_id
                 if limits is not None and target.limit is not None:
                     await limits.admit(who.user_id, target.limit)
+                if route.line_pass:
+                    await self._check_pass(path, scope, who.user_id)
         if route.streams and address is not None:
             await self._streams.send(target.app, scope, receive, response)
         elif route.method == "GET":
@@ -267,6 +273,13 @@ class Gateway:
                 await target.app(scope, receive, response.send)
             finally:
                 self._writes -= 1
+
+    async def _check_pass(self, path: str, scope: Scope, user_id: str) -> None:
+        """The ticket service checks it again: it knows of every event whether it has a line."""
+        event_id = unquote(path.split("/")[3])
+        given = header(scope, HEADER)
+        if given is not None or self._passes.has_line(event_id):
+            await self._passes.check(given, event_id, user_id)
 
     async def _give_way(self, scope: Scope, route: Route) -> None:
         """While a write is in progress, delay public reads of a network that sends them without a pause."""

@@ -1,1 +1,26 @@
 """The line: who may buy next, where more people want seats than can be served at once."""
+
+from houseful.line.api import ENDPOINTS
+from houseful.line.domain.admission import Admission
+from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
+from houseful.line.service import LineService
+from houseful.messages import EventCancelled, EventChanged, EventPublished
+from houseful.webapi.manifest import Manifest
+
+MANIFEST: Manifest[LineService] = Manifest(
+    name="line",
+    documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct),
+    build=LineService,
+    endpoints=ENDPOINTS,
+    handlers={
+        EventPublished: LineService.event_published,
+        EventChanged: LineService.event_changed,
+        EventCancelled: LineService.event_cancelled,
+    },
+    jobs=(
+        LineService.take_steps,
+        LineService.number_newcomers,
+        LineService.admit,
+        LineService.hear_shop,
+    ),
+)

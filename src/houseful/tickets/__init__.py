@@ -9,7 +9,7 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets import api, check_in_api, emails_api, organizer_api
+from houseful.tickets import api, check_in_api, emails_api, organizer_api, webhook_api
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.gate_staff import GateStaff
@@ -28,6 +28,7 @@ from houseful.webapi.manifest import Manifest
 async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed) -> None:
     await tickets.sales_report.on_confirmed(tx, message)
     await tickets.email_outbox.on_confirmed(tx, message)
+    tickets.shop_figures.departed(message.event_id, message.user_id, len(message.seats))
 
 
 async def _refunded(tickets: Tickets, tx: Transaction, message: OrderRefunded) -> None:
@@ -54,7 +55,13 @@ MANIFEST = Manifest(
         StoredResponse,
     ),
     build=Tickets,
-    endpoints=(*api.ENDPOINTS, *organizer_api.ENDPOINTS, *check_in_api.ENDPOINTS, *emails_api.ENDPOINTS),
+    endpoints=(
+        *api.ENDPOINTS,
+        *organizer_api.ENDPOINTS,
+        *check_in_api.ENDPOINTS,
+        *emails_api.ENDPOINTS,
+        *webhook_api.ENDPOINTS,
+    ),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),
@@ -67,6 +74,7 @@ MANIFEST = Manifest(
         Tickets.generate_inventories,
         Tickets.publish_availability,
         Tickets.follow_availability,
+        Tickets.tell_lines,
         Tickets.perform_expedited,
         Tickets.reconcile,
         Tickets.refund_cancelled,

@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from houseful.kernel import email_addresses, webhook_signature
+from houseful.kernel import email_addresses
 from houseful.kernel.errors import NotFound, invalid, not_found
-from houseful.kernel.ports import PaymentIntent, Transaction
+from houseful.kernel.ports import Transaction
 from houseful.tickets import schemas
 from houseful.tickets.availability_views import (
     CategoryView,
@@ -29,7 +29,8 @@ from houseful.webapi.cached_bodies import CachedBody, is_known
 from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
-from houseful.webapi.requests import Input, Request, decode
+from houseful.webapi.line_passes import HEADER as LINE_PASS
+from houseful.webapi.requests import Input, Request
 from houseful.webapi.responses import EVENT_STREAM, Page, Response, Stream, View, server_sent
 from houseful.webapi.routes import Rate
 from houseful.webapi.validation import ONE_LINE
@@ -84,30 +85,6 @@ class TicketKeyView(View, frozen=True, kw_only=True):
     kid: str
     alg: str
     public_key: str
-
-
-class WebhookIntent(msgspec.Struct):
-    id: str
-    reference: str
-    status: str
-    amount_minor: int
-    currency: str
-    captured_minor: int = 0
-    refunded_minor: int = 0
-    last_error: str | None = None
-    authorized_at: int | None = None
-
-
-class WebhookData(msgspec.Struct):
-    intent: WebhookIntent
-
-
-class Webhook(msgspec.Struct):
-    """What the payment gateway posts; fields that it may add are ignored."""
-
-    id: Annotated[str, Meta(min_length=1, max_length=100)]
-    type: str
-    data: WebhookData
 
 
 # Browsing
@@ -209,17 +186,28 @@ def _seat_message(update: SeatsUpdate) -> bytes:
 async def hold(
     tickets: Tickets, request: Request, event_id: str, body: HoldInput, context: IdempotencyContext
 ) -> schemas.HoldView:
-    """Hold seats, by id or the best available ones."""
+    """Hold seats, by id or the best available ones.
+
+    For an event with a line the header X-Line-Pass has the pass of `POST /api/events/{event_id}/line/pass`.
+    """
     user_id = request.user.user_id
+    line_pass = request.headers.get(LINE_PASS)
     if (body.seats is None) == (body.best_available is None):
         raise invalid({"seats": "give either this or best_available"})
     best = body.best_available
     if best is None:
         assert body.seats is not None
-        work = partial(tickets.holding.hold_seats, user_id, event_id, body.seats, context)
+        work = partial(tickets.holding.hold_seats, user_id, event_id, body.seats, context, line_pass)
     else:
         work = partial(
-            tickets.holding.hold_best, user_id, event_id, best.quantity, best.category, best.section, context
+            tickets.holding.hold_best,
+            user_id,
+            event_id,
+            best.quantity,
+            best.category,
+            best.section,
+            context,
+            line_pass,
         )
     return await tickets.hold(user_id, work)
 
@@ -241,7 +229,7 @@ async def get_hold(tickets: Tickets, request: Request, hold_id: str) -> schemas.
 
 async def release(tickets: Tickets, request: Request, hold_id: str) -> None:
     """Give back a hold."""
-    await tickets.holding.release(request.user.user_id, hold_id)
+    await tickets.release(request.user.user_id, hold_id)
 
 
 async def order(
@@ -328,37 +316,6 @@ async def ticket_keys(tickets: Tickets) -> Page[TicketKeyView]:
     return Page([TicketKeyView(kid=key[:8], alg="EdDSA", public_key=key)])
 
 
-# The payment gateway
-
-
-async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Webhook]) -> None:
-    """News from the payment gateway, signed."""
-    webhook_signature.verify(
-        tickets.webhook_keys, body, request.headers.get(webhook_signature.HEADER), tickets.clock.now()
-    )
-    news: Webhook = decode(Webhook, body)
-    intent = news.data.intent
-    await tickets.reconciliation.on_webhook(
-        news.id,
-        news.type,
-        intent.reference,
-        PaymentIntent(
-            id=intent.id,
-            client_secret="",
-            status=intent.status,
-            amount_minor=intent.amount_minor,
-            currency=intent.currency,
-            captured_minor=intent.captured_minor,
-            refunded_minor=intent.refunded_minor,
-            authorized_at=intent.authorized_at,
-        ),
-        intent.last_error,
-    )
-
-
-# The organizer
-
-
 async def view_messages(event: str, shown: AsyncGenerator[View, None]) -> AsyncIterator[bytes]:
     async with aclosing(shown):
         async for view in shown:
@@ -378,7 +335,17 @@ ENDPOINTS = (
     Endpoint("GET", f"{_EVENT}/geometry", hall_geometry, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability", availability, media_type=_BINARY),
     Endpoint("GET", f"{_EVENT}/availability/stream", watch_availability, media_type=EVENT_STREAM),
-    Endpoint("POST", f"{_EVENT}/holds", hold, rate=_RATE, status=201, who=USER, idempotent=True, replay=held),
+    Endpoint(
+        "POST",
+        f"{_EVENT}/holds",
+        hold,
+        rate=_RATE,
+        status=201,
+        who=USER,
+        idempotent=True,
+        replay=held,
+        line_pass=True,
+    ),
     Endpoint("GET", "/api/holds", running_holds, who=USER),
     Endpoint("GET", "/api/holds/{hold_id}", get_hold, who=USER),
     Endpoint("DELETE", "/api/holds/{hold_id}", release, who=USER),
@@ -392,5 +359,4 @@ ENDPOINTS = (
     Endpoint("GET", "/api/tickets/keys", ticket_keys),
     Endpoint("GET", "/api/tickets/{ticket_id}/qr.svg", ticket_qr, who=USER, media_type="image/svg+xml"),
     Endpoint("GET", "/api/tickets/{ticket_id}.pdf", ticket_pdf, who=USER, media_type="application/pdf"),
-    Endpoint("POST", "/api/tickets/webhooks/payments", webhook, public=False),
 )

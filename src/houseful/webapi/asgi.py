@@ -14,6 +14,13 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
+def header(scope: Scope, name: str) -> str | None:
+    """One header, by its lower-case name; of several the last counts."""
+    wanted = name.encode()
+    found = [value for given, value in scope["headers"] if given == wanted]
+    return found[-1].decode("latin-1") if found else None
+
+
 WITHIN = "local"
 """The peer of a call from a service of this installation."""
 

@@ -46,6 +46,8 @@ class Endpoint:
 
     `rate` limits an account at this endpoint alone; without one it counts with the account's other calls.
 
+    `line_pass`: the gateway looks at the pass of the event's line, where the event of the path has one.
+
     `replay(service, transaction, context)` is for an idempotent endpoint whose answer can be told from what
     it made, and is not stored besides: the first answer, or None where nothing was made.
     """
@@ -64,6 +66,7 @@ class Endpoint:
     public: bool = True
     reads_token: bool = True
     rate: Rate | None = None
+    line_pass: bool = False
     signature: Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +104,7 @@ class Endpoint:
             public=self.public,
             streams=self.media_type == EVENT_STREAM,
             rate=self.rate,
+            line_pass=self.line_pass,
         )
 
     @property

@@ -19,7 +19,8 @@ class Rate(msgspec.Struct, frozen=True):
 
 class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     """`path` is a template such as `/api/events/{event_id}/holds`. Without a `rate` of its own a route that
-    needs an account is limited together with the account's other routes."""
+    needs an account is limited together with the account's other routes. With `line_pass` the route wants a
+    pass of an event's line, where the event of its path has one."""
 
     method: str
     path: str
@@ -27,6 +28,7 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     public: bool = True
     streams: bool = False
     rate: Rate | None = None
+    line_pass: bool = False
 
 
 class RouteOffer(msgspec.Struct, frozen=True):

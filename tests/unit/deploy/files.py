@@ -24,7 +24,7 @@ OPTIONAL_SECRETS = frozenset({"HOUSEFUL_METRICS_TOKEN"})
 SETTINGS = frozenset(PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings))
 VARIABLES = SETTINGS | SECRETS | {"HOUSEFUL_CONFIG"}
 PAGES = frozenset(ManagementEndpoints([], {}).pages)
-PARTS = ("gateway", "users", "events", "tickets", "payments")
+PARTS = ("gateway", "users", "events", "tickets", "payments", "line")
 
 
 def keys_of(part: str) -> set[str]:

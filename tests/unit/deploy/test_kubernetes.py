@@ -233,7 +233,7 @@ def test_nobody_gets_out_but_to_where_they_have_to() -> None:
     assert ports["gateway"] == names | {"http", 6379}
     for part in ("users", "tickets"):
         assert ports[part] == names | {"http"} | engines | mail
-    for part in ("events", "payments"):
+    for part in ("events", "payments", "line"):
         assert ports[part] == names | {"http"} | engines
     for part in PARTS:
         [inside] = _ways_out(part)["http"]

@@ -20,6 +20,7 @@ from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 from houseful.webapi.endpoint import Endpoint
+from houseful.webapi.line_passes import LinePasses
 from houseful.webapi.responses import EVENT_STREAM, Response, Stream
 from houseful.webapi.routes import Rate, Route
 from houseful.webapi.signatures import path_parameters
@@ -111,6 +112,7 @@ class World:
             key=key,
             metrics_token=metrics_token,
             verifier=TokenVerifier(AsgiClient(self._keys), self.clock),
+            passes=LinePasses(AsgiClient(self._keys), self.clock),
             coordination=self.coordination,
             clock=self.clock,
             ids=self.ids,

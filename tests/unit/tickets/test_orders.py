@@ -8,7 +8,7 @@ import pytest
 
 from houseful.kernel.errors import DomainError
 from houseful.messages import SoldSeat
-from houseful.tickets.domain import orders
+from houseful.tickets.domain import order_notices, orders
 from houseful.tickets.domain.orders import (
     CREATE_MILLIS,
     LATE_MILLIS,
@@ -324,12 +324,12 @@ def test_only_what_is_open_or_confirmed_can_be_cancelled() -> None:
 
 def test_messages_tell_the_frozen_prices() -> None:
     seats = (SoldSeat(seat_id="A-4", category="Premium", price_minor=8000),)
-    confirmation = orders.confirmation(sold(), 77)
+    confirmation = order_notices.confirmation(sold(), 77)
     assert (confirmation.confirmed_at, confirmation.total_minor, confirmation.seats) == (77, 8000, seats)
-    refund = orders.refund_notice(orders.cancelled(sold(), Reason.EVENT_CANCELLED, NOW), 78)
+    refund = order_notices.refund_notice(orders.cancelled(sold(), Reason.EVENT_CANCELLED, NOW), 78)
     assert (refund.refunded_at, refund.total_minor, refund.seats) == (78, 8000, seats)
     assert refund.reason == "event_cancelled"
-    returned = orders.return_notice(orders.returned(waiting(), Reason.SEATS_GONE, NOW), 79)
+    returned = order_notices.return_notice(orders.returned(waiting(), Reason.SEATS_GONE, NOW), 79)
     assert (returned.order_id, returned.returned_at, returned.total_minor) == ("ord_1", 79, 8000)
     assert returned.reason == "seats_gone"
 

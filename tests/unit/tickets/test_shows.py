@@ -7,7 +7,7 @@ import pytest
 
 from houseful.kernel.errors import DomainError
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
-from houseful.messages import EventChanged, EventPublished
+from houseful.messages import EventChanged, EventPublished, LineTerms
 from houseful.tickets.domain import shows
 from houseful.tickets.domain.shows import TRANSITIONS, Show, ShowState
 from houseful.webapi.problems import status_of
@@ -43,9 +43,14 @@ def test_a_published_event_waits_for_its_inventory_at_once() -> None:
     assert (new.generated, new.next_block) == (0, 0)
     kept = msgspec.structs.asdict(new)
     told = msgspec.structs.asdict(PUBLISHED)
-    assert {name: kept[name] for name in told if name != "event_id"} == {
-        name: value for name, value in told.items() if name != "event_id"
-    }
+    del told["event_id"], told["line"]
+    assert {name: kept[name] for name in told} == told
+
+
+def test_a_show_knows_whether_its_event_has_a_line() -> None:
+    assert shows.published(PUBLISHED, NOW).line == "off"
+    with_line = msgspec.structs.replace(PUBLISHED, line=LineTerms(mode="on"))
+    assert shows.published(with_line, NOW).line == "on"
 
 
 def test_the_table_is_complete_and_every_state_has_an_exit_or_is_the_end() -> None:

@@ -648,7 +648,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Hold seats, by id or the best available ones. */
+        /**
+         * Hold seats, by id or the best available ones.
+         * @description For an event with a line the header X-Line-Pass has the pass of `POST /api/events/{event_id}/line/pass`.
+         */
         post: operations["tickets_hold"];
         delete?: never;
         options?: never;
@@ -839,23 +842,6 @@ export interface paths {
         get: operations["tickets_ticket_pdf"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tickets/webhooks/payments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** News from the payment gateway, signed. */
-        post: operations["tickets_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1070,6 +1056,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tickets/webhooks/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** News from the payment gateway, signed. */
+        post: operations["tickets_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payments/intents/{intent_id}/confirm": {
         parameters: {
             query?: never;
@@ -1200,6 +1203,165 @@ export interface paths {
         put?: never;
         /** Give captured money back, a part or all. */
         post: operations["payments_refund"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/line": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the line of an event is */
+        get: operations["line_get_line"];
+        put?: never;
+        /**
+         * Join the line of an event; an account has one place, from every device
+         * @description 201 for a new place, 200 for one that is there already.
+         */
+        post: operations["line_join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/line/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The line of an event whenever it changes */
+        get: operations["line_watch_line"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/line/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My place in the line of an event */
+        get: operations["line_get_place"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/line/pass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A pass for who was called; ask again before it expires */
+        post: operations["line_claim_pass"];
+        /** Leave, so that the next is called; the number stays */
+        delete: operations["line_give_back_pass"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/line/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything needed to repeat the draw */
+        get: operations["line_get_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/line/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The proof that I am in the list that was sealed */
+        get: operations["line_get_proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The live figures of a line, for its organizer */
+        get: operations["line_get_control"];
+        put?: never;
+        /** Pause, resume, slow, close a line, or tell who waits a message */
+        post: operations["line_control"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/line-keys.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The public key that passes and receipts are signed with. */
+        get: operations["line_line_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lines/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The events whose seats are held with a pass. */
+        get: operations["line_events_with_line"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1472,6 +1634,7 @@ export interface components {
                 [key: string]: number;
             };
             areas: components["schemas"]["AreaView"][];
+            line: components["schemas"]["LineTermsView"];
             plan_name: string;
             plan_hash: string;
             seats_total: number;
@@ -1491,6 +1654,18 @@ export interface components {
             name: string;
             category: string;
             capacity: number;
+        };
+        /**
+         * LineTermsView
+         * @description With `on`, seats are held with a pass of the event's line: `GET /api/events/{event_id}/line`.
+         */
+        LineTermsView: {
+            /** @enum {unknown} */
+            mode: "off" | "on";
+            lobby_opens_at: string | null;
+            /** @enum {unknown} */
+            beacon: "none" | "pair";
+            commitment: string | null;
         };
         /** NewEventInput */
         NewEventInput: {
@@ -1524,6 +1699,15 @@ export interface components {
             };
             /** @default [] */
             areas?: components["schemas"]["AreaInput"][];
+            /**
+             * @default {
+             *       "mode": "off",
+             *       "lobby_opens_at": null,
+             *       "beacon": "none",
+             *       "commitment": null
+             *     }
+             */
+            line?: components["schemas"]["LineInput"];
         };
         /**
          * AreaInput
@@ -1534,6 +1718,27 @@ export interface components {
             name: string;
             category: string;
             capacity: number;
+        };
+        /**
+         * LineInput
+         * @description `on` needs `on_sale_at`; without `lobby_opens_at` the lobby opens an hour before. With the beacon
+         *         `pair` a secret of yours takes part in the draw: `commitment` is its SHA-256.
+         */
+        LineInput: {
+            /**
+             * @default off
+             * @enum {unknown}
+             */
+            mode?: "off" | "on";
+            /** @default null */
+            lobby_opens_at?: string | null;
+            /**
+             * @default none
+             * @enum {unknown}
+             */
+            beacon?: "none" | "pair";
+            /** @default null */
+            commitment?: string | null;
         };
         /**
          * ChangesInput
@@ -1563,6 +1768,7 @@ export interface components {
                 [key: string]: number;
             };
             areas?: components["schemas"]["AreaInput"][];
+            line?: components["schemas"]["LineInput"];
         };
         /**
          * Plan
@@ -1981,35 +2187,6 @@ export interface components {
             public_key: string;
         };
         /**
-         * Webhook
-         * @description What the payment gateway posts; fields that it may add are ignored.
-         */
-        Webhook: {
-            id: string;
-            type: string;
-            data: components["schemas"]["WebhookData"];
-        };
-        /** WebhookData */
-        WebhookData: {
-            intent: components["schemas"]["WebhookIntent"];
-        };
-        /** WebhookIntent */
-        WebhookIntent: {
-            id: string;
-            reference: string;
-            status: string;
-            amount_minor: number;
-            currency: string;
-            /** @default 0 */
-            captured_minor?: number;
-            /** @default 0 */
-            refunded_minor?: number;
-            /** @default null */
-            last_error?: string | null;
-            /** @default null */
-            authorized_at?: number | null;
-        };
-        /**
          * BlockedInput
          * @description Seats to take off sale and seats to put on sale again.
          */
@@ -2191,6 +2368,35 @@ export interface components {
         ProofInput: {
             token: string;
         };
+        /**
+         * Webhook
+         * @description What the payment gateway posts; fields that it may add are ignored.
+         */
+        Webhook: {
+            id: string;
+            type: string;
+            data: components["schemas"]["WebhookData"];
+        };
+        /** WebhookData */
+        WebhookData: {
+            intent: components["schemas"]["WebhookIntent"];
+        };
+        /** WebhookIntent */
+        WebhookIntent: {
+            id: string;
+            reference: string;
+            status: string;
+            amount_minor: number;
+            currency: string;
+            /** @default 0 */
+            captured_minor?: number;
+            /** @default 0 */
+            refunded_minor?: number;
+            /** @default null */
+            last_error?: string | null;
+            /** @default null */
+            authorized_at?: number | null;
+        };
         /** ConfirmationView */
         ConfirmationView: {
             id: string;
@@ -2278,6 +2484,189 @@ export interface components {
         /** RefundInput */
         RefundInput: {
             amount_minor: number;
+        };
+        /**
+         * PlaceView
+         * @description `number` is null until it is drawn. `receipt` is a signed proof of (event, entrant, joined_at).
+         */
+        PlaceView: {
+            event_id: string;
+            entrant: string;
+            joined_at: string;
+            phase: components["schemas"]["Phase"];
+            number: number | null;
+            receipt: string;
+        };
+        /**
+         * Phase
+         * @enum {unknown}
+         */
+        Phase: "closed" | "ended" | "lobby" | "open" | "paused" | "sealed" | "sold_out";
+        /**
+         * LineView
+         * @description The same for everybody. `per_minute` are the tenth, the half and the ninth tenth of how many were
+         *         called in a minute lately; null in the first minute. Ask again as often as `poll_seconds` says: each pair
+         *         is how many are in front of you, and the seconds. `late` says why a sale has not opened though it is time.
+         */
+        LineView: {
+            event_id: string;
+            phase: components["schemas"]["Phase"];
+            admitted_up_to: number;
+            line_length: number;
+            per_minute: [
+                number,
+                number,
+                number
+            ] | null;
+            seats_left: {
+                [key: string]: number;
+            } | null;
+            from_minor: number | null;
+            message: string;
+            late: string;
+            poll_seconds: [
+                number,
+                number
+            ][];
+            commitment: string;
+            root: string | null;
+            /** @enum {unknown} */
+            beacon: "none" | "pair";
+            partner_commitment: string | null;
+            lobby_opens_at: string;
+            seals_at: string;
+            on_sale_at: string;
+            server_time: string;
+        };
+        /**
+         * PassView
+         * @description Send `pass` as X-Line-Pass with each hold of the event.
+         */
+        PassView: {
+            pass: string;
+            expires_at: string;
+        };
+        /**
+         * Audit
+         * @description Hashes and secrets are in lower-case hex. `entrants` are in byte order, each with its number.
+         */
+        Audit: {
+            /**
+             * @default 1
+             * @enum {unknown}
+             */
+            version?: 1;
+            event_id: string;
+            commitment: string;
+            server_seed: string;
+            root: string;
+            beacon: components["schemas"]["Beacon"] | null;
+            seed: string;
+            entrants: [
+                string,
+                number
+            ][];
+        };
+        /**
+         * Beacon
+         * @description Chance from outside. `commitment` was published before, where the source is a second secret.
+         */
+        Beacon: {
+            /** @enum {unknown} */
+            source: "drand" | "pair";
+            round: number | null;
+            value: string;
+            /** @default null */
+            commitment?: string | null;
+        };
+        /**
+         * ProofView
+         * @description RFC 9162, 2.1.3: `index` counts from 0, `path` goes from the leaf to the root.
+         */
+        ProofView: {
+            entrant: string;
+            index: number;
+            size: number;
+            path: string[];
+            root: string;
+        };
+        /**
+         * ControlView
+         * @description `rate` is persons a second, limited by `reason`; `inside` have a pass, at most `bound` are let in at
+         *         once, `expected` were called and have not come yet. `acts` are the latest, newest first.
+         */
+        ControlView: {
+            event_id: string;
+            phase: components["schemas"]["Phase"];
+            admitted_up_to: number;
+            line_length: number;
+            inside: number;
+            expected: number;
+            bound: number;
+            rate: number;
+            /** @enum {unknown} */
+            reason: "cap" | "inside" | "load" | "nobody_waits" | "not_open" | "pay" | "seats" | "unmeasured";
+            load_rate: number;
+            rate_cap: number | null;
+            message: string;
+            late: string;
+            per_minute: [
+                number,
+                number,
+                number
+            ] | null;
+            seats_left: {
+                [key: string]: number;
+            } | null;
+            seats_held: number;
+            visit_seconds: number;
+            party: number;
+            conversion: number;
+            measured_at: string | null;
+            acts: components["schemas"]["ControlActView"][];
+            server_time: string;
+        };
+        /** ControlActView */
+        ControlActView: {
+            at: string;
+            user_id: string;
+            action: string;
+            rate_cap: number | null;
+            message: string | null;
+        };
+        /**
+         * ControlInput
+         * @description `rate_cap` is persons a second, null for none. `reveal` gives the `secret` of beacon pair, in hex.
+         */
+        ControlInput: {
+            /** @enum {unknown} */
+            action: "close" | "message" | "pause" | "rate_cap" | "resume" | "reveal";
+            /** @default null */
+            rate_cap?: number | null;
+            /** @default null */
+            message?: string | null;
+            /** @default null */
+            secret?: string | null;
+        };
+        /** LineKeysView */
+        LineKeysView: {
+            keys: components["schemas"]["LineKeyView"][];
+        };
+        /** LineKeyView */
+        LineKeyView: {
+            kty: string;
+            crv: string;
+            x: string;
+            kid: string;
+            alg: string;
+            use: string;
+        };
+        /**
+         * EventsWithLine
+         * @description Those whose seats are held with a pass just now.
+         */
+        EventsWithLine: {
+            items: string[];
         };
     };
     responses: {
@@ -3889,35 +4278,6 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    tickets_webhook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Webhook"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            429: components["responses"]["Problem"];
-            503: components["responses"]["Problem"];
-            default: components["responses"]["Problem"];
-        };
-    };
     tickets_set_blocked: {
         parameters: {
             query?: never;
@@ -4335,6 +4695,35 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    tickets_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Webhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     payments_confirm: {
         parameters: {
             query?: never;
@@ -4595,6 +4984,341 @@ export interface operations {
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_get_line: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_watch_line: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events until either side ends it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_get_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_claim_pass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_give_back_pass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_get_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audit"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_get_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_get_control: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events until either side ends it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_control: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ControlInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_line_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineKeysView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_events_with_line: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsWithLine"];
+                };
+            };
+            401: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

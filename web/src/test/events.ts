@@ -21,6 +21,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     organizer_id: 'usr_2',
     prices: { Near: 5000, Far: 3000 },
     areas: [],
+    line: { mode: 'off', lobby_opens_at: null, beacon: 'none', commitment: null },
     plan_name: 'Hall',
     plan_hash: 'hash',
     seats_total: 25,

@@ -8,6 +8,7 @@ import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import StateConflict
+from houseful.kernel.times import end_of
 from houseful.line.domain import draw
 
 SEAL_MILLIS = 60_000
@@ -62,7 +63,8 @@ class Line(Document, frozen=True, kw_only=True):
     phase: Phase = Phase.CLOSED
     lobby_opens_at: Millis
     on_sale_at: Millis
-    is_over_at: Millis
+    starts_at: Millis
+    ends_at: Millis | None = None
     seats_total: int
     prices: Mapping[str, int]
     server_seed: bytes
@@ -77,6 +79,10 @@ class Line(Document, frozen=True, kw_only=True):
     rate_cap: float | None = None
     late: str = ""
     due_at: Millis | None = None
+
+    @property
+    def is_over_at(self) -> Millis:
+        return end_of(self.starts_at, self.ends_at)
 
     @property
     def seals_at(self) -> Millis:
@@ -113,6 +119,21 @@ class Entry(Document, frozen=True, kw_only=True):
 
 def entry_id(event_id: str, entrant: bytes) -> str:
     return f"{event_id}:{entrant.hex()}"
+
+
+class Visit(Document, frozen=True, kw_only=True):
+    """An account that was called and has asked for a pass; `id` is its entry's. `is_inside` until it has
+    bought, left, or let the pass expire at `until`. Who asks again is inside again."""
+
+    collection: ClassVar[str] = "line_visits"
+    indexes = (Index(("event_id", "is_inside", "until")),)
+
+    event_id: str
+    is_inside: bool
+    since: Millis
+    until: Millis
+    seats: int = 0
+    ended_at: Millis | None = None
 
 
 class SealedPart(Document, frozen=True, kw_only=True):
@@ -172,9 +193,9 @@ def due_at(line: Line) -> Millis | None:
     }.get(line.phase, line.is_over_at)
 
 
-def moved(line: Line, on_sale_at: Millis, is_over_at: Millis) -> Line:
-    """The event's times have changed. A lobby that opens after the seal opens at the seal."""
-    after = msgspec.structs.replace(line, on_sale_at=on_sale_at, is_over_at=is_over_at)
+def moved(line: Line, on_sale_at: Millis, ends_at: Millis | None) -> Line:
+    """The event's times have changed. A lobby that would open after the seal opens at the seal."""
+    after = msgspec.structs.replace(line, on_sale_at=on_sale_at, ends_at=ends_at)
     return msgspec.structs.replace(after, due_at=due_at(after))
 
 

@@ -11,7 +11,6 @@ import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import StateConflict
-from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, SoldSeat
 from houseful.tickets.domain.refund_reasons import Money, Reason, in_words
 
 
@@ -355,46 +354,3 @@ def check_cancel(order: Order, refundable_until: Millis, used: bool, now: Millis
         )
     if now >= refundable_until:
         raise StateConflict("cancel_closed", "The time in which this order could be cancelled is over.")
-
-
-def _sold(order: Order) -> tuple[SoldSeat, ...]:
-    return tuple(
-        SoldSeat(seat_id=seat.seat_id, category=seat.category, price_minor=seat.price_minor)
-        for seat in order.seats
-    )
-
-
-def confirmation(order: Order, now: Millis) -> OrderConfirmed:
-    return OrderConfirmed(
-        order_id=order.id,
-        event_id=order.event_id,
-        confirmed_at=now,
-        total_minor=order.total_minor,
-        seats=_sold(order),
-    )
-
-
-def refund_notice(order: Order, now: Millis) -> OrderRefunded:
-    return OrderRefunded(
-        order_id=order.id,
-        event_id=order.event_id,
-        refunded_at=now,
-        total_minor=order.total_minor,
-        seats=_sold(order),
-        reason=_reason(order),
-    )
-
-
-def return_notice(order: Order, now: Millis) -> PaymentReturned:
-    return PaymentReturned(
-        order_id=order.id,
-        event_id=order.event_id,
-        returned_at=now,
-        total_minor=order.total_minor,
-        reason=_reason(order),
-    )
-
-
-def _reason(order: Order) -> str:
-    assert order.reason is not None, "whoever gives money back says why"
-    return str(order.reason)

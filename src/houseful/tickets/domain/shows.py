@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -59,6 +59,7 @@ class Show(Document, frozen=True, kw_only=True):
     look_at: Millis | None = None
     ends_at: Millis | None = None
     max_seats_per_buyer: int | None = None
+    line: Literal["off", "on"] = "off"
 
     @property
     def is_over_at(self) -> Millis:
@@ -78,7 +79,8 @@ class PlanPart(Document, frozen=True, kw_only=True):
 
 def published(message: EventPublished, now: Millis) -> Show:
     fields = msgspec.structs.asdict(message)
-    return Show(id=fields.pop("event_id"), look_at=now, **fields)
+    line = fields.pop("line")
+    return Show(id=fields.pop("event_id"), look_at=now, line="off" if line is None else line.mode, **fields)
 
 
 def changed(show: Show, message: EventChanged) -> Show:
@@ -118,4 +120,11 @@ def check_on_sale(show: Show | None, now: Millis) -> Show:
         raise StateConflict("not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at))
     if now >= show.is_over_at:
         raise StateConflict("event_ended", "This event is over; it is not on sale any more.")
+    return show
+
+
+def check_called(show: Show, not_called: DomainError | None) -> Show:
+    """The show, unless it has a line that has not called the buyer; raises that refusal then."""
+    if show.line == "on" and not_called is not None:
+        raise not_called
     return show

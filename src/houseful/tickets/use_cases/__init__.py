@@ -23,8 +23,10 @@ from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
 from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, PaymentReconciliation
 from houseful.tickets.use_cases.sales_report import SalesReport
+from houseful.tickets.use_cases.shop_figures import ShopFiguresTeller
 from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
 from houseful.webapi.idempotency import purge_expired
+from houseful.webapi.line_passes import LinePasses
 from houseful.webapi.manifest import Platform
 
 _HOUSEKEEPING_SECONDS = 60.0
@@ -44,7 +46,11 @@ class Tickets:
         self.availability = Availability(store, platform.coordination, clock, ids)
         self.inventory = Inventory(store, platform.client, self.layouts, self.availability, clock)
         locks = BlockLocks(platform.coordination, ids.new("tickets"))
-        self.holding = Holding(store, self.inventory, self.availability, locks, clock)
+        passes = LinePasses(platform.client, clock)
+        self.holding = Holding(store, self.inventory, self.availability, locks, passes, clock)
+        self.shop_figures = ShopFiguresTeller(
+            store, platform.coordination, self.inventory, self.availability, clock, ids.new("shop")
+        )
         gateway = platform.payment_gateway
         self.ordering = Ordering(
             store, self.inventory, self.holding, gateway, notifications, self.signer, clock, ids
@@ -78,16 +84,24 @@ class Tickets:
         has authorised counts, whether its webhook has arrived or not. Seats of lapsed orders are held after
         their payments were ended.
         """
-        try:
+
+        async def prepared() -> HoldView:
             return await self.lapsed_orders.ended_first(hold)
+
+        try:
+            return await self.shop_figures.measured(prepared)
         except DomainError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
                 raise
-        return await self.lapsed_orders.ended_first(hold)
+        return await self.shop_figures.measured(prepared)
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
         """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""
         await self.lapsed_orders.ended_first(lambda: self.inventory.set_blocked(show, block, unblock))
+
+    async def release(self, user_id: str, hold_id: str) -> None:
+        hold = await self.holding.release(user_id, hold_id)
+        self.shop_figures.departed(hold.event_id, user_id, 0)
 
     # Jobs
 
@@ -112,6 +126,10 @@ class Tickets:
     async def follow_availability(self) -> None:
         """Of those that other processes make."""
         await self.availability.listen()
+
+    async def tell_lines(self) -> None:
+        """Answer lines that ask how the shop does."""
+        await self.shop_figures.run()
 
     async def perform_expedited(self) -> None:
         """Work off what was heard of payments."""

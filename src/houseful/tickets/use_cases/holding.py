@@ -20,7 +20,7 @@ from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_i
 from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.tickets.domain.shows import Show, check_on_sale
+from houseful.tickets.domain.shows import Show, check_called, check_on_sale
 from houseful.tickets.use_cases import buyer_limit, unavailable_seats
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
@@ -28,6 +28,7 @@ from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.open_payments import check_open_payments
 from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext
+from houseful.webapi.line_passes import LinePasses, line_required
 
 T = TypeVar("T")
 
@@ -49,21 +50,31 @@ class Holding:
         inventory: Inventory,
         availability: Availability,
         locks: BlockLocks,
+        passes: LinePasses,
         clock: Clock,
     ) -> None:
         self._store = store
         self._inventory = inventory
         self._availability = availability
         self._locks = locks
+        self._passes = passes
         self._clock = clock
 
     async def hold_seats(
-        self, user_id: str, event_id: str, seat_ids: list[str], context: IdempotencyContext
+        self,
+        user_id: str,
+        event_id: str,
+        seat_ids: list[str],
+        context: IdempotencyContext,
+        line_pass: str | None = None,
     ) -> schemas.HoldView:
         layout = await self._inventory.layout(event_id)
         ordinals = ordinals_of(layout, seat_ids, "seats")
+        not_called = await self._why_not_called(line_pass, event_id, user_id)
         try:
-            return await self._hold(user_id, event_id, layout, ordinals, context, "seats")
+            return await self._hold(
+                user_id, event_id, layout, ordinals, context, "seats", not_called=not_called
+            )
         except SeatsTaken as error:
             self._availability.mark_dirty(event_id, by_block(layout, error.ordinals))
             raise await unavailable_seats.refused(self._store, user_id, layout, error) from error
@@ -76,13 +87,15 @@ class Holding:
         category: str | None,
         section_id: str | None,
         context: IdempotencyContext,
+        line_pass: str | None = None,
     ) -> schemas.HoldView:
         """The best free seats. In this process nobody is offered what is offered to another just now. Another
         process is at first given room where it is selling; of what it has taken, whoever loses it learns for
         all.
         """
         layout = await self._inventory.layout(event_id)
-        check_on_sale(await self._store.get(Show, event_id), self._clock.now())
+        not_called = await self._why_not_called(line_pass, event_id, user_id)
+        check_called(check_on_sale(await self._store.get(Show, event_id), self._clock.now()), not_called)
         category_index, section_index = _wanted(layout, category, section_id)
         for look in range(_BEST_LOOKS):
             view = await self._availability.view(event_id, layout)
@@ -97,7 +110,14 @@ class Holding:
             field = "best_available.quantity"
             try:
                 return await self._hold(
-                    user_id, event_id, layout, chosen, context, field, wait_seconds=wait_seconds
+                    user_id,
+                    event_id,
+                    layout,
+                    chosen,
+                    context,
+                    field,
+                    not_called=not_called,
+                    wait_seconds=wait_seconds,
                 )
             except _Busy:
                 busy = True
@@ -109,6 +129,16 @@ class Holding:
                 view.avoid(by_block(layout, chosen))
         raise Unavailable("these seats are too busy")
 
+    async def _why_not_called(self, line_pass: str | None, event_id: str, user_id: str) -> DomainError | None:
+        """Why the buyer may not hold seats, if the event has a line. Reads no store."""
+        if line_pass is None:
+            return line_required()
+        try:
+            await self._passes.check(line_pass, event_id, user_id)
+        except DomainError as refusal:
+            return refusal
+        return None
+
     async def _hold(
         self,
         user_id: str,
@@ -118,6 +148,7 @@ class Holding:
         context: IdempotencyContext,
         field: str,
         *,
+        not_called: DomainError | None,
         wait_seconds: float = _LOCK_WAIT_SECONDS,
     ) -> schemas.HoldView:
         """Raises `SeatsTaken` or `PaymentsOpen`, and then nothing is held. `field` is where the request says
@@ -135,7 +166,7 @@ class Holding:
             context.must_be_first(tx)
             tx.expect(Block, block_ids)
             tx.expect(HoldQuota, [quota_id(event_id, user_id)])
-            show = check_on_sale(await tx.get(Show, event_id), now)
+            show = check_called(check_on_sale(await tx.get(Show, event_id), now), not_called)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
             until = now + show.hold_seconds * 1000
@@ -254,7 +285,7 @@ class Holding:
                 shown.append(schemas.hold_view(hold, layout, now))
         return shown
 
-    async def release(self, user_id: str, hold_id: str) -> None:
+    async def release(self, user_id: str, hold_id: str) -> Hold:
         """Releasing what is released or has expired is no error; an ordered hold belongs to its order."""
 
         async def work(tx: Transaction) -> Hold:
@@ -270,6 +301,7 @@ class Holding:
 
         hold = await self._store.transact(work)
         await self.tell(hold.event_id, hold.seats)
+        return hold
 
     async def free(
         self, tx: Transaction, event_id: str, user_id: str, ordinals: Sequence[int], by: str, hold_id: str

@@ -8,7 +8,7 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import StateConflict, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import schemas
-from houseful.tickets.domain import blocks, holds, orders
+from houseful.tickets.domain import blocks, holds, order_notices, orders
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
 from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
@@ -188,7 +188,7 @@ class Ordering:
         quota = await tx.get(HoldQuota, quota_id(order.event_id, order.user_id))
         if quota is not None:
             tx.put(holds.remove_from_quota(quota, order.hold_id, bought=len(order.seats)))
-        tx.send(orders.confirmation(order, now))
+        tx.send(order_notices.confirmation(order, now))
 
     async def own_order(self, user_id: str, order_id: str) -> Order:
         order = await self._store.get(Order, order_id)
@@ -262,7 +262,7 @@ class Ordering:
             )
             for ticket in tickets:
                 tx.put(refunded(ticket))
-            tx.send(orders.refund_notice(changed, now))
+            tx.send(order_notices.refund_notice(changed, now))
         else:
             await self._holding.free(
                 tx, order.event_id, order.user_id, order.ordinals, order.hold_id, order.hold_id

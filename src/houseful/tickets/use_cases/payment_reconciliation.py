@@ -15,7 +15,7 @@ from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, DomainError, StateConflict, Transient, Unavailable
 from houseful.kernel.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
 from houseful.kernel.telemetry import get_logger
-from houseful.tickets.domain import orders
+from houseful.tickets.domain import order_notices, orders
 from houseful.tickets.domain.blocks import SeatsTaken
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
@@ -157,7 +157,7 @@ class PaymentReconciliation:
             else:
                 return confirmed
         returned = orders.returned(order, why, now)
-        tx.send(orders.return_notice(returned, now))
+        tx.send(order_notices.return_notice(returned, now))
         return returned
 
     async def _tell(self, order: Order) -> None:

@@ -18,6 +18,7 @@ from houseful.manifests import MANIFESTS
 from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
 from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines
+from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
 from houseful.tools.invariants.messages import lost_on_bus, outbox_and_bus
 from houseful.tools.invariants.money import money, payments_in_time
 from houseful.tools.invariants.seats import seats_and_plans, seats_tickets_orders
@@ -68,6 +69,8 @@ CHECKS: tuple[Check, ...] = (
     Check("C14", "a published event has a hall, and the other way round", published_events),
     Check("C15", "whoever made an event or bought something has an account", accounts),
     Check("C16", "whoever paid before the deadline has the seats", payments_in_time),
+    Check("L1", "each place in a line has one number, without gaps", numbers_of_lines),
+    Check("L2", "nobody has a pass before his number was called", turns_of_lines),
 )
 
 

@@ -1,0 +1,161 @@
+"""Admission each second, by one process under a lease, as a document: a restart goes on where it was."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import msgspec
+from prometheus_client import Gauge
+
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.outage_log import OutageLog
+from houseful.kernel.ports import Transaction
+from houseful.kernel.telemetry import get_logger
+from houseful.line.domain import admission, lines
+from houseful.line.domain.admission import STALE_MILLIS, Admission, Measurements, Situation
+from houseful.line.domain.lines import Line, Phase, Visit
+from houseful.line.progress import Lease
+from houseful.webapi import shop_signals
+from houseful.webapi.manifest import Platform
+from houseful.webapi.shop_signals import ShopFigures
+
+log = get_logger(__name__)
+
+STEP_SECONDS = 1.0
+_ENDED_AT_ONCE = 500
+_LINES = 1000
+
+FRONT = Gauge("houseful_line_front", "How far the line is called", ["event"])
+LENGTH = Gauge("houseful_line_length", "Numbers that are given", ["event"])
+INSIDE = Gauge("houseful_line_inside", "Accounts with a pass that have not finished", ["event"])
+RATE = Gauge("houseful_line_rate", "Persons called a second", ["event"])
+
+
+class Admitting:
+    def __init__(self, platform: Platform, entry_id: Callable[[str, str], str]) -> None:
+        self._store = platform.store
+        self._clock = platform.clock
+        self._coordination = platform.coordination
+        self._calls_per_second = platform.settings.processor_calls_per_second
+        self._entry_id = entry_id
+        self._lease = Lease(platform, "line admission")
+        self._told: dict[str, dict[str, tuple[Millis, ShopFigures]]] = {}
+        self._departed: dict[str, Counter[str]] = {}
+        self._outage = OutageLog(log, platform.clock, "asking the shop for its figures")
+
+    async def run(self) -> None:
+        """The job."""
+        while True:
+            if await self._lease.holds():
+                for phase in (Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT):
+                    for line in await self._store.find(Line, {"phase": phase}, limit=_LINES):
+                        await self.step(line.id)
+                        await self._ask(line.id)
+            await self._clock.sleep(STEP_SECONDS)
+
+    async def _ask(self, event_id: str) -> None:
+        try:
+            await self._coordination.publish(shop_signals.ASKED, event_id.encode())
+            self._outage.over()
+        except Unavailable as error:
+            self._outage.failed(error)
+
+    async def listen(self) -> None:
+        """The job: what the shop tells. Every process listens, so that each can go on with the lease."""
+        decoder = msgspec.json.Decoder(ShopFigures)
+        async with self._coordination.subscribe(shop_signals.TOLD) as signals:
+            async for signal in signals:
+                self.hear(decoder.decode(signal))
+
+    def hear(self, told: ShopFigures) -> None:
+        self._told.setdefault(told.event_id, {})[told.process] = (self._clock.now(), told)
+        departed = self._departed.setdefault(told.event_id, Counter())
+        for departure in told.departures:
+            departed[departure.user_id] += departure.seats
+
+    async def step(self, event_id: str) -> Admission | None:
+        """One step of the line's admission."""
+        departed = self._departed.pop(event_id, Counter())
+        ended = {self._entry_id(event_id, user_id): seats for user_id, seats in departed.items()}
+        visits = await self.end_visits(event_id, ended) + await self._expired(event_id)
+        inside = await self._store.count(Visit, {"event_id": event_id, "is_inside": True})
+        claims = await self._store.count(Visit, {"event_id": event_id})
+        measured = self._measured(event_id)
+
+        async def work(tx: Transaction) -> tuple[Line, Admission] | None:
+            line = await tx.get(Line, event_id)
+            before = await tx.get(Admission, event_id)
+            if line is None or before is None:
+                return None
+            at = self._clock.now()
+            situation = Situation(
+                length=line.length,
+                inside=inside,
+                claims=claims,
+                is_open=line.phase is Phase.OPEN,
+                seats_total=line.seats_total,
+                rate_cap=line.rate_cap,
+                pay_calls_per_second=self._calls_per_second,
+                visits=visits,
+            )
+            after = admission.step(before, measured, situation, at)
+            tx.put(after)
+            if line.phase is Phase.OPEN and admission.is_sold_out(measured):
+                tx.put(lines.stepped(line, "sell_out"))
+            elif line.phase is Phase.SOLD_OUT and admission.has_seats(measured):
+                tx.put(lines.stepped(line, "restock"))
+            return line, after
+
+        stepped = await self._store.transact(work)
+        if stepped is None:
+            return None
+        line, after = stepped
+        FRONT.labels(event_id).set(after.front)
+        LENGTH.labels(event_id).set(line.length)
+        INSIDE.labels(event_id).set(after.inside)
+        RATE.labels(event_id).set(after.rate)
+        return after
+
+    def _measured(self, event_id: str) -> Measurements:
+        """Of all processes of the shop: the worst of each, and the seats as the last one saw them."""
+        now = self._clock.now()
+        told = self._told.get(event_id, {})
+        for process in [name for name, (at, _) in told.items() if abs(now - at) > STALE_MILLIS]:
+            del told[process]
+        if not told:
+            return Measurements(fresh=False)
+        figures = [one for _, one in told.values()]
+        _, latest = max(told.values(), key=lambda one: one[0])
+        return Measurements(
+            hold_p95_seconds=max(one.hold_p95_seconds for one in figures),
+            unavailable=sum(one.unavailable for one in figures),
+            lag_seconds=max(one.lag_seconds for one in figures),
+            outbox_age_seconds=max(one.outbox_age_seconds for one in figures),
+            seats_left=latest.seats_left,
+            seats_held=latest.seats_held,
+        )
+
+    async def end_visits(self, event_id: str, ended: Mapping[str, int]) -> tuple[tuple[float, int], ...]:
+        """These entries have left, with so many seats: the seconds and seats of each that was inside."""
+        if not ended:
+            return ()
+
+        async def work(tx: Transaction) -> tuple[tuple[float, int], ...]:
+            now = self._clock.now()
+            found = await tx.get_many(Visit, list(ended))
+            inside = [visit for visit in found.values() if visit.is_inside]
+            for visit in inside:
+                tx.put(msgspec.structs.replace(visit, is_inside=False, seats=ended[visit.id], ended_at=now))
+            return tuple((max(0, now - visit.since) / 1000, ended[visit.id]) for visit in inside)
+
+        return await self._store.transact(work)
+
+    async def _expired(self, event_id: str) -> tuple[tuple[float, int], ...]:
+        expired = await self._store.find(
+            Visit,
+            {"event_id": event_id, "is_inside": True},
+            by="until",
+            until=self._clock.now(),
+            limit=_ENDED_AT_ONCE,
+        )
+        return await self.end_visits(event_id, {visit.id: 0 for visit in expired})

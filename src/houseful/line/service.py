@@ -1,0 +1,366 @@
+"""The use cases of a line: one transaction each. Safe to run in any number of processes."""
+
+from array import array
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from houseful.kernel.documents import Millis
+from houseful.kernel.errors import NotFound, StateConflict, Unavailable, invalid, not_found
+from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Identity, Role
+from houseful.line.admitting import Admitting
+from houseful.line.domain import audit, draw, lines
+from houseful.line.domain.admission import Admission
+from houseful.line.domain.lines import ControlAct, Entry, Line, Phase, SealedPart, Visit
+from houseful.line.progress import Progress
+from houseful.line.tokens import LineTokens
+from houseful.messages import EventCancelled, EventChanged, EventPublished
+from houseful.webapi.cached_bodies import CachedBody
+from houseful.webapi.manifest import Platform
+
+_DRAWS_KEPT = 8
+_KEPT_SECONDS = 1.0
+_LINES_KEPT = 1000
+_MESSAGE_LENGTH = 500
+_ACTS_SHOWN = 50
+
+
+class Place(NamedTuple):
+    """An account's entry, as the line stands. `number` is None until it is drawn or counted."""
+
+    line: Line
+    entry: Entry
+    number: int | None
+    receipt: str
+
+
+class Drawn(NamedTuple):
+    """A draw, computed: `numbers` are in the order of the list."""
+
+    sealed: draw.SealedList
+    numbers: "array[int]"
+
+    def number(self, entrant: bytes) -> int | None:
+        position = self.sealed.position(entrant)
+        return None if position is None else self.numbers[position]
+
+
+class LineService:
+    def __init__(self, platform: Platform) -> None:
+        self._store = platform.store
+        self._clock = platform.clock
+        self._ids = platform.ids
+        self._workers = platform.workers
+        self._place_key = platform.secrets.raw("place_key")
+        self.tokens = LineTokens(platform.secrets.raw("line_key"))
+        self.progress = Progress(platform)
+        self.admitting = Admitting(platform, self.entry_id)
+        self._draws: dict[str, Drawn] = {}
+        self._kept: dict[str, tuple[float, CachedBody]] = {}
+
+    def now(self) -> Millis:
+        return self._clock.now()
+
+    def entry_id(self, event_id: str, user_id: str) -> str:
+        return lines.entry_id(event_id, draw.entrant(self._place_key, event_id, user_id))
+
+    # Buyers
+
+    async def join(self, user_id: str, event_id: str) -> tuple[Place, bool]:
+        """The account's place, and whether it is new. Raises `NotFound`, `StateConflict`.
+
+        The line is read again behind the commit: where it was still the lobby then, the entry is in the list
+        that is sealed, since that is read after the lobby has closed.
+        """
+        id = self.entry_id(event_id, user_id)
+
+        async def work(tx: Transaction) -> tuple[Entry, bool]:
+            line = _existing(await tx.get(Line, event_id))
+            found = await tx.get(Entry, id)
+            if found is not None:
+                return found, False
+            lines.check_joinable(line)
+            in_lobby = line.phase is Phase.LOBBY and line.closing_at is None
+            entry = Entry(
+                id=id,
+                event_id=event_id,
+                joined_at=self._clock.now(),
+                queue="lobby" if in_lobby else "new",
+            )
+            tx.insert_or_ignore(entry)
+            return await tx.get(Entry, id) or entry, True
+
+        entry, is_new = await self._store.transact(work)
+        line = _existing(await self._store.get(Line, event_id))
+        return await self._place(line, entry), is_new
+
+    async def place(self, user_id: str, event_id: str) -> Place:
+        """Raises `NotFound` for an account that has not joined."""
+        line = _existing(await self._store.get(Line, event_id))
+        entry = await self._store.get(Entry, self.entry_id(event_id, user_id))
+        if entry is None:
+            raise NotFound("not_in_line", "This account has not joined the line of this event.")
+        return await self._place(line, entry)
+
+    async def _place(self, line: Line, entry: Entry) -> Place:
+        number = entry.number
+        if entry.queue == "lobby" and line.root is not None:
+            found = (await self.drawn(line)).number(entry.entrant)
+            if found is None:
+                # Its commit came behind the seal: it comes after the draw, as was not yet said otherwise.
+                entry = await self.progress.put_behind(entry.id)
+            elif line.phase in lines.NUMBERED:
+                number = found
+        receipt = self.tokens.receipt(line.id, entry.entrant, entry.joined_at)
+        return Place(line, entry, number, receipt)
+
+    async def line_pass(self, user_id: str, event_id: str) -> tuple[str, Millis]:
+        """A pass and when it expires. Raises `StateConflict` for an account that was not called yet."""
+        place = await self.place(user_id, event_id)
+        admission = await self._store.get(Admission, event_id)
+        front = admission.front if admission is not None else 0
+        if place.number is None or place.number > front:
+            raise StateConflict(
+                "not_your_turn", "Your number was not called yet.", number=place.number, admitted_up_to=front
+            )
+        if place.line.phase is Phase.ENDED:
+            raise StateConflict("line_closed", "The line of this event has ended.")
+        now = self._clock.now()
+        signed, expires_at = self.tokens.sign_pass(event_id, user_id, now)
+
+        async def work(tx: Transaction) -> None:
+            before = await tx.get(Visit, place.entry.id)
+            since = before.since if before is not None and before.is_inside else now
+            visit = Visit(id=place.entry.id, event_id=event_id, is_inside=True, since=since, until=expires_at)
+            if before is None:
+                tx.insert_or_ignore(visit)
+            else:
+                tx.put(visit)
+
+        await self._store.transact(work)
+        return signed, expires_at
+
+    async def leave(self, user_id: str, event_id: str) -> None:
+        """Give the pass back: the next is called. Leaving twice is no error."""
+        await self.admitting.end_visits(event_id, {self.entry_id(event_id, user_id): 0})
+
+    # Anyone
+
+    async def line(self, event_id: str) -> Line:
+        """Raises `NotFound` for an event without a line."""
+        return _existing(await self._store.get(Line, event_id))
+
+    async def state(self, event_id: str) -> tuple[Line, Admission]:
+        line = await self.line(event_id)
+        return line, await self._store.get(Admission, event_id) or Admission(id=event_id)
+
+    def kept(self, event_id: str) -> CachedBody | None:
+        """What anybody was told of the line in this second."""
+        made_at, kept = self._kept.get(event_id, (0.0, None))
+        return kept if self._clock.monotonic() - made_at < _KEPT_SECONDS else None
+
+    def keep(self, event_id: str, kept: CachedBody) -> CachedBody:
+        self._kept[event_id] = self._clock.monotonic(), kept
+        if len(self._kept) > _LINES_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return kept
+
+    async def events_with_line(self) -> list[str]:
+        found: list[str] = []
+        for phase in Phase:
+            if phase is not Phase.ENDED:
+                found += [line.id for line in await self.progress.lines_in(phase)]
+        return found
+
+    async def drawn(self, line: Line) -> Drawn:
+        """The draw of a sealed line, computed once in a process."""
+        known = self._draws.get(line.id)
+        if known is None:
+            sealed = await self.sealed(line)
+            numbers = await self._workers.run(draw.numbers, line.seed, sealed.joined, whose=line.id, most=64)
+            known = Drawn(sealed, array("I", numbers))
+            if line.phase not in lines.NUMBERED:
+                return known  # the seed may not be whole yet
+            self._draws[line.id] = known
+            if len(self._draws) > _DRAWS_KEPT:
+                del self._draws[next(iter(self._draws))]
+        return known
+
+    async def sealed(self, line: Line) -> draw.SealedList:
+        assert line.root is not None, "a list is read once it is sealed"
+        ids = lines.part_ids(line.id, line.root, line.drawn)
+        parts = await self._store.get_many(SealedPart, ids)
+        if len(parts) < len(ids):
+            raise Unavailable(f"the sealed list of {line.id} is not whole")
+        return draw.SealedList(b"".join(parts[id].piece for id in ids))
+
+    async def audit(self, event_id: str) -> audit.Audit:
+        """Raises `StateConflict` before the draw."""
+        line = await self.line(event_id)
+        if line.phase not in lines.NUMBERED or line.root is None:
+            raise StateConflict("not_drawn", "The line of this event is not drawn yet.")
+        drawn = await self.drawn(line)
+        entrants = zip(drawn.sealed.entrants(), drawn.numbers, strict=True)
+        beacon = None
+        if line.partner_secret is not None and line.partner_commitment is not None:
+            value, commitment = line.partner_secret.hex(), line.partner_commitment.hex()
+            beacon = audit.Beacon(source="pair", round=None, value=value, commitment=commitment)
+        return audit.Audit(
+            event_id=event_id,
+            commitment=draw.commitment(line.server_seed).hex(),
+            server_seed=line.server_seed.hex(),
+            root=line.root.hex(),
+            beacon=beacon,
+            seed=line.seed.hex(),
+            entrants=[(entrant.hex(), number) for entrant, number in entrants],
+        )
+
+    async def proof(self, user_id: str, event_id: str) -> tuple[Place, int, int, list[bytes]]:
+        """The place, its position in the sealed list (from 0), the list's size, and the Merkle path. Raises
+        `StateConflict` where the list is not sealed, or the account joined after that."""
+        place = await self.place(user_id, event_id)
+        if place.line.root is None:
+            raise StateConflict("not_sealed", "The list of the lobby is not sealed yet.")
+        sealed = await self.sealed(place.line)
+        position = sealed.position(place.entry.entrant)
+        if position is None:
+            raise StateConflict("not_in_draw", "This account joined after the lobby had closed.")
+        path = await self._workers.run(draw.proof_of, sealed.joined, position, whose=place.line.id, most=1000)
+        return place, position, len(sealed), path
+
+    # The organizer
+
+    async def control(
+        self,
+        who: Identity,
+        event_id: str,
+        action: str,
+        *,
+        rate_cap: float | None = None,
+        message: str | None = None,
+        secret: str | None = None,
+    ) -> Line:
+        """Raises `NotFound` unless it is the caller's own event, `StateConflict`, `Invalid`."""
+        revealed = _secret_of(secret) if action == "reveal" else b""
+        if action == "message" and (message is None or len(message) > _MESSAGE_LENGTH):
+            raise invalid({"message": f"is needed, with at most {_MESSAGE_LENGTH} characters"})
+
+        async def work(tx: Transaction) -> Line:
+            line = owned(await tx.get(Line, event_id), who)
+            after = _controlled(line, action, rate_cap, message, revealed)
+            if after != line:
+                tx.put(after)
+            tx.insert(
+                ControlAct(
+                    id=self._ids.new("act"),
+                    event_id=event_id,
+                    at=self._clock.now(),
+                    user_id=who.user_id,
+                    action=action,
+                    rate_cap=rate_cap,
+                    message=message,
+                )
+            )
+            return after
+
+        return await self._store.transact(work)
+
+    async def acts(self, who: Identity, event_id: str) -> list[ControlAct]:
+        """The latest first."""
+        owned(await self._store.get(Line, event_id), who)
+        return await self._store.find(
+            ControlAct, {"event_id": event_id}, by="at", descending=True, limit=_ACTS_SHOWN
+        )
+
+    # Messages
+
+    async def event_published(self, tx: Transaction, message: EventPublished) -> None:
+        terms = message.line
+        if terms is None or terms.mode == "off" or message.on_sale_at is None:
+            return
+        if await tx.get(Line, message.event_id) is not None:
+            return
+        commitment = bytes.fromhex(terms.commitment) if terms.commitment is not None else None
+        line = Line(
+            id=message.event_id,
+            organizer_id=message.organizer_id,
+            lobby_opens_at=terms.lobby_opens_at or message.on_sale_at,
+            on_sale_at=message.on_sale_at,
+            starts_at=message.starts_at,
+            ends_at=message.ends_at,
+            seats_total=message.seats_total,
+            prices=message.prices,
+            server_seed=draw.commitment(self._ids.secret().encode()),
+            beacon=terms.beacon,
+            partner_commitment=commitment,
+        )
+        tx.insert(msgspec.structs.replace(line, due_at=lines.due_at(line)))
+        tx.insert(Admission(id=line.id))
+
+    async def event_changed(self, tx: Transaction, message: EventChanged) -> None:
+        line = await tx.get(Line, message.event_id)
+        if line is not None and message.on_sale_at is not None:
+            moved = lines.moved(line, message.on_sale_at, message.ends_at)
+            if moved != line:
+                tx.put(moved)
+
+    async def event_cancelled(self, tx: Transaction, message: EventCancelled) -> None:
+        line = await tx.get(Line, message.event_id)
+        if line is not None and lines.can(line, "end"):
+            tx.put(lines.stepped(line, "end"))
+
+    # Jobs
+
+    async def take_steps(self) -> None:
+        """Open lobbies, seal them, draw, end."""
+        await self.progress.run()
+
+    async def number_newcomers(self) -> None:
+        """The sequencer."""
+        await self.progress.run_sequencer()
+
+    async def admit(self) -> None:
+        await self.admitting.run()
+
+    async def hear_shop(self) -> None:
+        """What the processes of the ticket service tell."""
+        await self.admitting.listen()
+
+
+def owned(line: Line | None, who: Identity) -> Line:
+    """Raises `NotFound` unless it is the line of the caller's own event; an administrator has them all."""
+    if line is None or not (line.organizer_id == who.user_id or who.has(Role.ADMIN)):
+        raise not_found("line")
+    return line
+
+
+def _existing(line: Line | None) -> Line:
+    if line is None:
+        raise not_found("line")
+    return line
+
+
+def _secret_of(secret: str | None) -> bytes:
+    try:
+        return bytes.fromhex(secret or "")
+    except ValueError:
+        raise invalid({"secret": "has to be the secret's bytes in hex"}) from None
+
+
+def _controlled(line: Line, action: str, rate_cap: float | None, message: str | None, secret: bytes) -> Line:
+    changes: Mapping[str, dict[str, Any]] = {
+        "rate_cap": {"rate_cap": rate_cap},
+        "message": {"message": message},
+        "reveal": {"partner_secret": secret},
+    }
+    if action == "reveal":
+        if line.beacon != "pair" or line.root is None or line.phase in lines.NUMBERED:
+            raise StateConflict("nothing_to_reveal", "A secret is revealed between the seal and the draw.")
+        if draw.commitment(secret) != line.partner_commitment:
+            raise invalid({"secret": "is not the one that the event's commitment is of"})
+    if action in changes:
+        return msgspec.structs.replace(line, **changes[action])
+    step: Any = {"pause": "pause", "resume": "resume", "close": "end"}[action]
+    return lines.stepped(line, step)

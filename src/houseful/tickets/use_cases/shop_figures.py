@@ -1,0 +1,110 @@
+"""What the shop tells a line that asks: how long holds take, what is free, who has bought or left.
+
+Signals may be lost. Nothing here is stored, and nothing is done but a note of each hold while nobody asks.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from houseful.kernel.errors import DomainError, Transient
+from houseful.kernel.ports import Clock, Coordination, Store
+from houseful.kernel.telemetry import get_logger
+from houseful.tickets.domain.availability import HELD
+from houseful.tickets.use_cases.availability import Availability
+from houseful.tickets.use_cases.inventory import Inventory
+from houseful.webapi import shop_signals
+from houseful.webapi.shop_signals import Departure, ShopFigures
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+_ASKED_MILLIS = 10_000
+_LAG_SECONDS = 0.02
+_MOST_DEPARTURES = 10_000
+
+
+class ShopFiguresTeller:
+    def __init__(
+        self,
+        store: Store,
+        coordination: Coordination,
+        inventory: Inventory,
+        availability: Availability,
+        clock: Clock,
+        process: str,
+    ) -> None:
+        self._store = store
+        self._coordination = coordination
+        self._inventory = inventory
+        self._availability = availability
+        self._clock = clock
+        self._process = process
+        self._seconds: deque[float] = deque(maxlen=1000)
+        self._unavailable = 0
+        self._asked_at: dict[str, int] = {}
+        self._departures: dict[str, deque[Departure]] = {}
+
+    async def measured(self, hold: Callable[[], Awaitable[T]]) -> T:
+        """A hold, with its time noted. A refusal is no trouble of the shop."""
+        started = time.perf_counter()
+        try:
+            return await hold()
+        except Transient:
+            self._unavailable += 1
+            raise
+        finally:
+            self._seconds.append(time.perf_counter() - started)
+
+    def departed(self, event_id: str, user_id: str, seats: int) -> None:
+        """An account has bought so many seats, or given back what it held (0)."""
+        if event_id in self._asked_at:
+            left = self._departures.setdefault(event_id, deque(maxlen=_MOST_DEPARTURES))
+            left.append(Departure(user_id, seats))
+
+    async def run(self) -> None:
+        """The job: answer those who ask."""
+        async with self._coordination.subscribe(shop_signals.ASKED) as signals:
+            async for signal in signals:
+                await self._tell(signal.decode())
+
+    async def _tell(self, event_id: str) -> None:
+        now = self._clock.now()
+        self._asked_at[event_id] = now
+        for other in [id for id, at in self._asked_at.items() if abs(now - at) > _ASKED_MILLIS]:
+            del self._asked_at[other]
+            self._departures.pop(other, None)
+        try:
+            figures = await self._figures(event_id)
+            await self._coordination.publish(shop_signals.TOLD, msgspec.json.encode(figures))
+        except (Transient, DomainError) as error:
+            log.warning("a line is not told the figures", extra={"event": event_id, "error": str(error)})
+
+    async def _figures(self, event_id: str) -> ShopFigures:
+        started = time.perf_counter()
+        await asyncio.sleep(_LAG_SECONDS)
+        lag = max(0.0, time.perf_counter() - started - _LAG_SECONDS)
+        show, layout = await self._inventory.hall(event_id)
+        view = await self._availability.view(show.id, layout)
+        oldest = (await self._store.outbox.stats()).oldest_unpublished_at
+        seconds, self._seconds = sorted(self._seconds), deque(maxlen=1000)
+        unavailable, self._unavailable = self._unavailable, 0
+        return ShopFigures(
+            event_id=event_id,
+            process=self._process,
+            hold_p95_seconds=seconds[int(0.95 * (len(seconds) - 1))] if seconds else 0.0,
+            holds=len(seconds),
+            unavailable=unavailable,
+            lag_seconds=lag,
+            outbox_age_seconds=0.0 if oldest is None else max(0, self._clock.now() - oldest) / 1000,
+            seats_left={
+                category.name: view.free(category=index) for index, category in enumerate(layout.categories)
+            },
+            seats_held=view.count(HELD),
+            departures=tuple(self._departures.pop(event_id, ())),
+        )

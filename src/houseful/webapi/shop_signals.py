@@ -1,0 +1,34 @@
+"""What a line and the shop tell each other, by signals that may be lost.
+
+A line asks for an event's figures once a second, and each process of the ticket service answers. Without a
+line nobody asks. A lost signal is a second without figures; the line then keeps its last safe rate.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+ASKED = "shop-asked"
+TOLD = "shop-told"
+
+
+class Departure(msgspec.Struct, frozen=True, array_like=True):
+    """An account that has bought so many seats, or given back what it held (0)."""
+
+    user_id: str
+    seats: int
+
+
+class ShopFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one process since it was asked last. `seats_left` are free, by category."""
+
+    event_id: str
+    process: str
+    hold_p95_seconds: float = 0.0
+    holds: int = 0
+    unavailable: int = 0
+    lag_seconds: float = 0.0
+    outbox_age_seconds: float = 0.0
+    seats_left: Mapping[str, int] = {}
+    seats_held: int = 0
+    departures: tuple[Departure, ...] = ()

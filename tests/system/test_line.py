@@ -1,0 +1,223 @@
+"""Buying through a line, in one process: nobody holds a seat who was not called."""
+
+import json
+from typing import Any
+
+import jwt
+import pytest
+
+from houseful.kernel.clock import ManualClock
+from houseful.kernel.errors import Unavailable
+from houseful.kernel.roles import Role
+from houseful.kernel.times import rfc3339
+from houseful.line.domain import audit
+from houseful.webapi.line_passes import LinePasses
+from tests.support.deployment import House
+
+MINUTE = 60_000
+
+
+class Sale:
+    """An event that goes on sale in five minutes, with a line."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        assert isinstance(house.app.clock, ManualClock)
+        self.clock = house.app.clock
+        self.event_id = ""
+
+    async def announce(self, **line: Any) -> str:
+        now = self.clock.now()
+        organizer = await self.house.user("organizer", Role.ORGANIZER)
+        terms = {"mode": "on", "lobby_opens_at": rfc3339(now + MINUTE)} | line
+        self.event_id = await self.published(
+            organizer, on_sale_at=rfc3339(now + 5 * MINUTE), line=terms, hold_seconds=60
+        )
+        await self.phase("closed", advance_seconds=0.1)
+        return self.event_id
+
+    async def published(self, organizer: str, **changes: Any) -> str:
+        event_id = str((await self.house.draft(organizer, **changes))["id"])
+        (await self.house.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
+        await self.house.until(lambda: self.house._is_on_sale(event_id), advance_seconds=0.1)
+        return event_id
+
+    async def line(self) -> dict[str, Any]:
+        answer = await self.house.call("GET", f"/api/events/{self.event_id}/line")
+        return dict(answer.json) if answer.status == 200 else {"phase": None, "admitted_up_to": 0}
+
+    async def phase(self, phase: str, *, advance_seconds: float = 0) -> dict[str, Any]:
+        async def look() -> dict[str, Any] | None:
+            line = await self.line()
+            return line if line["phase"] == phase else None
+
+        return await self.house.until(look, advance_seconds=advance_seconds)
+
+    async def join(self, name: str) -> dict[str, Any]:
+        token = await self.house.user(name)
+        return dict((await self.post("", token)).ok())
+
+    async def post(self, path: str, token: str) -> Any:
+        return await self.house.call("POST", f"/api/events/{self.event_id}/line{path}", token=token)
+
+    async def line_pass(self, token: str) -> str:
+        async def look() -> str | None:
+            answer = await self.post("/pass", token)
+            return str(answer.json["pass"]) if answer.status == 200 else None
+
+        return await self.house.until(look, advance_seconds=0.5)
+
+    async def hold(self, token: str, line_pass: str | None = None) -> Any:
+        headers = {} if line_pass is None else {"x-line-pass": line_pass}
+        return await self.house.call(
+            "POST",
+            f"/api/events/{self.event_id}/holds",
+            {"best_available": {"quantity": 2}},
+            token=token,
+            headers=headers,
+        )
+
+
+@pytest.fixture
+def sale(manual_house: House) -> Sale:
+    return Sale(manual_house)
+
+
+async def test_a_buyer_goes_from_the_lobby_to_the_seat(sale: Sale) -> None:
+    await sale.announce()
+    token = await sale.house.user("anna")
+    (await sale.post("", token)).refused(409, "line_closed")
+    await sale.phase("lobby", advance_seconds=1)
+    first = (await sale.post("", token)).ok(201)
+    again = (await sale.post("", token)).ok(200)
+    assert first == again
+    assert first["number"] is None
+    await sale.join("berta")
+    sealed = await sale.phase("sealed", advance_seconds=1)
+    await sale.phase("open", advance_seconds=1)
+    token = await sale.house.user("anna")
+    place = (await sale.house.call("GET", f"/api/events/{sale.event_id}/line/me", token=token)).ok()
+    assert place["number"] in (1, 2)
+    told = (await sale.house.call("GET", f"/api/events/{sale.event_id}/line/audit")).ok()
+    assert audit.contradictions(audit.read(json.dumps(told).encode())) == []
+    assert (told["root"], told["commitment"]) == (sealed["root"], sealed["commitment"])
+    given = await sale.line_pass(token)
+    (await sale.hold(token)).refused(403, "line_required")
+    (await sale.hold(token, given)).ok(201)
+
+
+async def test_no_other_pass_holds_a_seat(sale: Sale) -> None:
+    """L7, at the gateway and again in tickets."""
+    await sale.announce()
+    await sale.phase("lobby", advance_seconds=1)
+    for name in ("anna", "berta"):
+        await sale.join(name)
+    await sale.phase("open", advance_seconds=1)
+    anna, berta = await sale.house.user("anna"), await sale.house.user("berta")
+    given = await sale.line_pass(anna)
+    head, claims, signature = given.split(".")
+    signer = sale.house.app.services["line"].tokens
+    now = sale.clock.now()
+    me = jwt.decode(given, options={"verify_signature": False})["sub"]
+    expired, _ = signer.sign_pass(sale.event_id, me, now - 601_000)
+    elsewhere, _ = signer.sign_pass("evt_other", me, now)
+    receipt = (await sale.post("", anna)).ok(200)["receipt"]
+    wrong = {
+        "altered": f"{head}.{claims[:-2]}xx.{signature}",
+        "unsigned": f"{head}.{claims}.",
+        "expired": expired,
+        "of another event": elsewhere,
+        "a receipt": receipt,
+        "an access token": anna,
+        "nothing": "",
+        "no pass": "no.pass.at-all",
+    }
+    for name, line_pass in wrong.items():
+        assert (await sale.hold(anna, line_pass)).status == 403, name
+    (await sale.hold(berta, given)).refused(403, "line_required")
+    tickets = sale.house.app.services["tickets"]
+    for name, line_pass in wrong.items():
+        refusal = await tickets.holding._why_not_called(line_pass, sale.event_id, me)
+        assert refusal is not None, name
+    (await sale.hold(anna, given)).ok(201)
+
+
+async def test_without_the_key_the_event_is_closed_and_others_are_untouched(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await sale.published(await sale.house.user("organizer", Role.ORGANIZER))
+    await sale.announce()
+    await sale.phase("lobby", advance_seconds=1)
+    await sale.join("anna")
+    await sale.phase("open", advance_seconds=1)
+    anna = await sale.house.user("anna")
+    given = await sale.line_pass(anna)
+
+    async def no_keys(passes: LinePasses, now: int) -> None:
+        raise Unavailable("the line service is away")
+
+    monkeypatch.setattr(LinePasses, "_fetch_keys", no_keys)
+    answer = await sale.hold(anna, given)
+    answer.refused(503, "line_unknown")
+    assert int(answer.headers["retry-after"]) >= 1
+    await sale.house.hold(anna, other)
+    monkeypatch.undo()
+    (await sale.hold(anna, given)).ok(201)
+
+
+async def test_the_line_is_the_same_bytes_for_all_and_is_not_sent_twice(sale: Sale) -> None:
+    await sale.announce()
+    path = f"/api/events/{sale.event_id}/line"
+    one, other = await sale.house.call("GET", path), await sale.house.call("GET", path)
+    assert one.content == other.content
+    assert one.headers["cache-control"] == "public, max-age=2"
+    known = await sale.house.call("GET", path, headers={"if-none-match": one.headers["etag"]})
+    assert known.status == 304
+    (await sale.house.call("GET", "/api/events/evt_none/line")).refused(404, "line_not_found")
+
+
+async def test_who_buys_makes_room(sale: Sale) -> None:
+    await sale.announce()
+    await sale.phase("lobby", advance_seconds=1)
+    await sale.join("anna")
+    await sale.phase("open", advance_seconds=1)
+    anna = await sale.house.user("anna")
+    given = await sale.line_pass(anna)
+    held = (await sale.hold(anna, given)).ok(201)
+    order = await sale.house.order(anna, held["hold_id"])
+    (await sale.house.pay(order)).ok(200)
+    organizer = sale.house.app.services["line"]
+
+    async def nobody_inside() -> bool:
+        _, admission = await organizer.state(sale.event_id)
+        return bool(admission.claims == 1 and admission.inside == 0)
+
+    await sale.house.until(nobody_inside, advance_seconds=0.5)
+    assert (await sale.line())["seats_left"] is not None
+
+
+async def test_a_line_that_makes_no_sense_is_refused(sale: Sale) -> None:
+    organizer = await sale.house.user("organizer", Role.ORGANIZER)
+    now = sale.clock.now()
+    for wrong, field in (
+        ({"line": {"mode": "on"}}, "on_sale_at"),
+        (
+            {
+                "line": {"mode": "on", "lobby_opens_at": rfc3339(now + 5 * MINUTE)},
+                "on_sale_at": rfc3339(now + 6 * MINUTE),
+            },
+            "line.lobby_opens_at",
+        ),
+        (
+            {"line": {"mode": "on", "beacon": "pair"}, "on_sale_at": rfc3339(now + 60 * MINUTE)},
+            "line.commitment",
+        ),
+    ):
+        body = await sale.house.draft(organizer)
+        answer = await sale.house.call("PATCH", f"/api/events/{body['id']}", wrong, token=organizer)
+        assert list(answer.refused(422, "validation_failed")["errors"]) == [field]
+    event_id = await sale.announce()
+    answer = await sale.house.call(
+        "PATCH", f"/api/events/{event_id}", {"line": {"mode": "off"}}, token=organizer
+    )
+    answer.refused(409, "event_published")
