@@ -14,6 +14,7 @@ from bench import (
     paper,
     reads,
     sale,
+    steps,
     tracing,
 )
 from bench.libraries import run as libraries
@@ -36,6 +37,9 @@ BENCHMARKS = {
 def main() -> None:
     if sys.argv[1:2] == ["libraries"]:
         libraries.main(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["steps"]:
+        steps.main(sys.argv[2:])
         return
     if sys.argv[1:2] == ["before"]:
         before.main(sys.argv[2:])

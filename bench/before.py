@@ -9,14 +9,11 @@ and Redis instead of what is embedded. The version before runs on the packages t
 """
 
 import asyncio
-import io
 import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from base64 import urlsafe_b64decode
@@ -33,6 +30,7 @@ from bench.engines import Engines
 from bench.hops import ARRANGEMENTS, Buyers, Installation
 from bench.load import Tokens, request
 from bench.load import run as send
+from bench.sources import sources_of
 
 SEATS = 30_000
 PAIRS = 20
@@ -80,7 +78,7 @@ def main(arguments: Sequence[str]) -> None:
     arrangement = ARRANGEMENTS[3 if "--engines" in arguments else 0]
     with tempfile.TemporaryDirectory() as name, ExitStack() as cleanup:
         folder = Path(name)
-        sources = (None, _sources(commits[0], folder / "source"))
+        sources = (None, sources_of(commits[0], folder / "source"))
         engines = Engines(folder / "engines")
         if arrangement.engines:
             cleanup.enter_context(engines)
@@ -93,17 +91,6 @@ def main(arguments: Sequence[str]) -> None:
         os.sched_setaffinity(0, {1})
         print(f"{arrangement.name}, beside {commits[0]}", flush=True)
         asyncio.run(_compare(running, measures))
-
-
-def _sources(commit: str, folder: Path) -> Path:
-    command = ["git", "archive", commit, "src"]
-    try:
-        packed = subprocess.run(command, check=True, capture_output=True).stdout
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"{commit} can't be had: {error.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "src"
 
 
 async def _compare(running: Sequence[tuple[Installation, Path]], measures: Sequence[Measure]) -> None:

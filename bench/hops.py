@@ -84,7 +84,8 @@ def main(_arguments: list[str]) -> None:
 
 
 class Installation:
-    """An arrangement that runs. `url` is its gateway's; `source` where its code is, if not here."""
+    """An arrangement that runs. `url` is its gateway's; `source` where its code is, if not here;
+    `changes` are settings."""
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Installation:
         data: Path,
         name: str,
         source: Path | None = None,
+        changes: Mapping[str, str] | None = None,
     ) -> None:
         self.engines = engines
         self.keys = new_secrets()
@@ -108,6 +110,7 @@ class Installation:
             | {"HOUSEFUL_DATA": str(data), "HOUSEFUL_INSTALLATION": name, "HOUSEFUL_PUBLIC_URL": self.url}
             | {"HOUSEFUL_RATE_LIMITS": "off", "HOUSEFUL_LOG_LEVEL": "warning"}
             | ({} if source is None else {"PYTHONPATH": str(source)})
+            | dict(changes or {})
         )
         self._processes: list[subprocess.Popen[str]] = []
 

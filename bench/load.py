@@ -34,8 +34,10 @@ class Tokens:
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": TOKEN_TYPE, "kid": self._kid})
 
 
-def request(method: str, path: str, body: bytes, token: str, key: str | None = None) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"authorization: Bearer {token}"]
+def request(method: str, path: str, body: bytes, token: str | None, key: str | None = None) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "host: localhost"]
+    if token is not None:
+        lines.append(f"authorization: Bearer {token}")
     lines += ["content-type: application/json", f"content-length: {len(body)}"]
     if key is not None:
         lines.append(f"idempotency-key: {key}")
@@ -45,11 +47,12 @@ def request(method: str, path: str, body: bytes, token: str, key: str | None = N
 class _Connection(asyncio.Protocol):
     """Sends the next request when the last is answered."""
 
-    def __init__(self, requests: Iterator[bytes], result: "Result", done: "asyncio.Future[None]") -> None:
+    def __init__(self, requests: Iterator[tuple[int, bytes]], result: "Result", done: "asyncio.Future[None]") -> None:
         self._requests = requests
         self._result = result
         self._done = done
         self._buffer = b""
+        self._number = 0
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,8 +67,9 @@ class _Connection(asyncio.Protocol):
             if not self._done.done():
                 self._done.set_result(None)
             return
+        self._number, message = following
         self._sent_at = time.perf_counter()
-        self._transport.write(following)
+        self._transport.write(message)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -78,6 +82,7 @@ class _Connection(asyncio.Protocol):
         if len(self._buffer) < head_end + 4 + length:
             return
         self._result.statuses[int(head[9:12])] += 1
+        self._result.bodies[self._number] = self._buffer[head_end + 4 : head_end + 4 + length]
         self._result.seconds.append(time.perf_counter() - self._sent_at)
         self._buffer = self._buffer[head_end + 4 + length :]
         self._next()
@@ -88,7 +93,9 @@ class _Connection(asyncio.Protocol):
 
 
 class Result:
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.bodies = [b""] * count
+        """In the order of the requests."""
         self.statuses: Counter[int] = Counter()
         self.seconds: list[float] = []
         self.wall_seconds = 0.0
@@ -103,7 +110,7 @@ class Result:
 
 async def run(port: int, requests: Sequence[bytes], connections: int) -> Result:
     """Send all, `connections` at a time: a closed loop, which measures a rate."""
-    result, shared = Result(), iter(requests)
+    result, shared = Result(len(requests)), enumerate(requests)
     loop = asyncio.get_running_loop()
     done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
     started = time.perf_counter()
