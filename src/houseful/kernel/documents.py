@@ -34,5 +34,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
+    read_soon: ClassVar[bool] = False
+    """Whether what is inserted is usually read again within seconds: a store may keep it at hand."""
 
     id: str

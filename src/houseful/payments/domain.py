@@ -99,6 +99,7 @@ class Intent(Document, frozen=True, kw_only=True):
     """One payment. `reference` is the caller's name for it (the order's id); every webhook has it."""
 
     collection = "intents"
+    read_soon = True
     indexes = (Index(("next_at",)),)
 
     client_secret: str

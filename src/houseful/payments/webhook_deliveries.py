@@ -24,6 +24,7 @@ class WebhookDelivery(Document, frozen=True, kw_only=True):
     """
 
     collection = "webhooks"
+    read_soon = True
     indexes = (Index(("status", "at")),)
 
     body: msgspec.Raw

@@ -48,6 +48,7 @@ class Table(Collection[Statement]):
         super().__init__(kind)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
         self.cache = DocumentCache(tuning)
+        self.read_soon = kind.read_soon
 
         table = self.quoted = _quote(self.name)
         self.select = f"SELECT _version, _body FROM {table} WHERE id = ?"

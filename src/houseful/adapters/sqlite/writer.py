@@ -25,7 +25,7 @@ from houseful.adapters.optimistic.group_commit import GroupCommit
 from houseful.adapters.optimistic.write_set import Overlay, WriteSet
 from houseful.adapters.sqlite.connection import ENGINE_ERRORS
 from houseful.adapters.sqlite.tables import Statement, Table
-from houseful.adapters.sqlite.tuning import SqliteTuning
+from houseful.adapters.sqlite.tuning import LEAST_BYTES, SqliteTuning
 from houseful.adapters.sqlite.write_thread import WriteThread
 from houseful.kernel.errors import Duplicate, Unavailable
 from houseful.kernel.telemetry import get_logger
@@ -112,10 +112,12 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._has_checked = False
 
     def _on_commit(self, writes: SqliteWrites) -> None:
-        """Refresh cached documents. Uncached documents stay uncached until they are read."""
+        """Refresh cached documents. Others stay uncached until they are read, or join if that is soon."""
         for table, (_, id), version, document in writes.overlaid:
             if id in table.cache:
                 table.cache[id] = None if document is None else (version, document)
+            elif table.read_soon and document is not None:
+                table.cache.put(id, (version, document), LEAST_BYTES)
         for table, key in writes.uncertain:
             table.cache.pop(key[1], None)
 

@@ -36,6 +36,7 @@ class Hold(Document, frozen=True, kw_only=True):
     """
 
     collection: ClassVar[str] = "holds"
+    read_soon = True
 
     event_id: str
     user_id: str

@@ -86,6 +86,7 @@ class Order(Document, frozen=True, kw_only=True):
     """
 
     collection: ClassVar[str] = "orders"
+    read_soon = True
     indexes = (
         Index(("hold_id",), unique=True),
         Index(("user_id", "created_at")),

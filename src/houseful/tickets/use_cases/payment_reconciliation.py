@@ -213,7 +213,8 @@ class PaymentReconciliation:
         if order is None:
             return
         if order.due is not None:
-            await self._change(order_id, lambda order: orders.expire_unopened(order, self._clock.now()))
+            if orders.expire_unopened(order, self._clock.now()) is not order:
+                await self._change(order_id, lambda order: orders.expire_unopened(order, self._clock.now()))
             await self._ask(order, order.due)
         elif order.look_at is not None and order.look_at <= self._clock.now():
             await self._deadline(order)
