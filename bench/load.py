@@ -47,7 +47,9 @@ def request(method: str, path: str, body: bytes, token: str | None, key: str | N
 class _Connection(asyncio.Protocol):
     """Sends the next request when the last is answered."""
 
-    def __init__(self, requests: Iterator[tuple[int, bytes]], result: "Result", done: "asyncio.Future[None]") -> None:
+    def __init__(
+        self, requests: Iterator[tuple[int, bytes]], result: "Result", done: "asyncio.Future[None]"
+    ) -> None:
         self._requests = requests
         self._result = result
         self._done = done

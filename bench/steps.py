@@ -5,15 +5,14 @@
 One process with everything embedded. All buyers take a step before any takes the next, so that the CPU
 between two steps is that of one. What follows a payment (webhook, confirmation, capture, messages) is counted
 until the process is quiet again; what an idle process uses is taken off. E-mails and sweeps are off: no step
-waits for them. Beside a COMMIT both versions take turns, and each step is compared pair by pair. Times are the
-lower quartile of the rounds, since what else the machine does makes rounds dearer, never cheaper.
+waits for them. Beside a COMMIT both versions take turns, and each step is compared pair by pair. Times are
+the lower quartile of the rounds, since what else the machine does makes rounds dearer, never cheaper.
 """
 
 import asyncio
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from base64 import urlsafe_b64decode

@@ -16,6 +16,7 @@ from typing import Any
 from houseful import store_consistency
 from houseful.adapters import factory
 from houseful.adapters.http.gateway_client import AsgiClient
+from houseful.adapters.http.local_client import LocalClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.processes.pool import WorkerProcesses
@@ -34,7 +35,7 @@ from houseful.kernel.background import BackgroundJobs
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
 from houseful.kernel.ids import SystemIds
-from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Store, Workers
+from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, ServiceClient, Store, Workers
 from houseful.kernel.store_watermarks import WATERMARK_DOCUMENTS
 from houseful.kernel.telemetry import get_logger
 from houseful.manifests import MANIFESTS
@@ -62,13 +63,15 @@ GATEWAY_KEY_HEADER = "x-internal-key"
 
 @dataclass
 class Running:
-    """The started parts of an installation. `entry` answers requests; `client` is the way to the gateway."""
+    """The started parts of an installation. `entry` answers requests; `client` is the way to the gateway,
+    `calls` the services' way to each other."""
 
     settings: Settings
     secrets: Secrets
     clock: Clock
     ids: Ids
     client: AsgiClient
+    calls: LocalClient
     stores: dict[str, Store]
     bus: Bus | None
     coordination: Coordination
@@ -153,20 +156,23 @@ async def running(
         client = AsgiClient()
         if GATEWAY in proxies:
             client = AsgiClient(proxies[GATEWAY], always={GATEWAY_KEY_HEADER: secrets.gateway_key})
-        ended = RevokedTokens(client, coordination, clock)
-        verifier = TokenVerifier(client, clock, ended)
-        passes = LinePasses(client, clock)
+        calls = LocalClient(client)
+        ended = RevokedTokens(calls, coordination, clock)
+        verifier = TokenVerifier(calls, clock, ended)
+        passes = LinePasses(calls, clock)
         services: dict[str, Any] = {}
         apps: dict[str, App] = dict(proxies)
+        local: dict[str, ServiceApp] = {}
         for manifest in manifests:
             name, store = manifest.name, stores[manifest.name]
             services[name] = manifest.build(
-                platform_of(settings, secrets, store, coordination, clock, ids, client, mailer, workers)
+                platform_of(settings, secrets, store, coordination, clock, ids, calls, mailer, workers)
             )
-            apps[name] = ServiceApp(
+            apps[name] = local[name] = ServiceApp(
                 name, services[name], manifest.endpoints,
                 store=store, coordination=coordination, clock=clock, verifier=verifier, workers=workers,
             )  # fmt: skip
+        calls.bind((local[manifest.name], manifest.routes) for manifest in manifests)
 
         # Services to the way in.
         jobs = BackgroundJobs(clock)
@@ -203,8 +209,9 @@ async def running(
 
         # Background work.
         app = Running(
-            settings=settings, secrets=secrets, clock=clock, ids=ids, client=client, stores=stores, bus=bus,
-            coordination=coordination, entry=entry, services=services, consistency=consistency, jobs=jobs,
+            settings=settings, secrets=secrets, clock=clock, ids=ids, client=client, calls=calls,
+            stores=stores, bus=bus, coordination=coordination, entry=entry, services=services,
+            consistency=consistency, jobs=jobs,
             drain_seconds=settings.drain_seconds if proxies else 0,
         )  # fmt: skip
         if background:
@@ -332,7 +339,7 @@ def platform_of(
     coordination: Coordination,
     clock: Clock,
     ids: Ids,
-    client: AsgiClient,
+    client: ServiceClient,
     mailer: Mailer,
     workers: Workers,
 ) -> Platform:

@@ -219,6 +219,7 @@ async def single_house(
     ) as app:
         fault_proxy = FaultProxy(app.entry)
         app.client.bind(fault_proxy)
+        app.calls.bind([])  # so that faults may befall calls between services: all go through the gateway
         yield SystemHouse(app=app, fault_proxy=fault_proxy, faults=_folder(data), mail=data / "mail")
 
 

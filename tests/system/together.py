@@ -112,6 +112,7 @@ def _as_one(
         clock,
         SystemIds(),
         gateway.client,
+        gateway.calls,
         {name: part.stores[name] for name, part in parts.items()},
         bus,
         coordination,

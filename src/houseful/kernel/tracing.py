@@ -45,6 +45,7 @@ __all__ = [
     "Span",
     "adopt",
     "comes_from_elsewhere",
+    "continued",
     "current_trace_id",
     "current_traceparent",
     "fail",
@@ -120,6 +121,15 @@ def adopt(traceparent: str | None) -> AbstractContextManager[None]:
     if _tracer is None:
         return _Named(traceparent or _new_traceparent())
     return _Inside(_context_of(traceparent))
+
+
+def continued() -> AbstractContextManager[Span | None]:
+    """The trace that is running; where there is none, one begins."""
+    if _tracer is None:
+        return NO_SPAN if _traceparent.get() is not None else _Named(_new_traceparent())
+    if get_current_span().get_span_context() != INVALID_SPAN_CONTEXT:
+        return NO_SPAN
+    return _Recorded(_tracer, "call", INTERNAL, None, None)
 
 
 def comes_from_elsewhere() -> bool:

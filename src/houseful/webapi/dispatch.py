@@ -12,6 +12,7 @@ from houseful.kernel.errors import DomainError, Duplicate, Transient, invalid
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction, Workers
 from houseful.kernel.roles import Identity
 from houseful.kernel.telemetry import REFUSALS, get_logger
+from houseful.kernel.tracing import Span
 from houseful.kernel.waiting import later
 from houseful.webapi import http_spans, idempotency, validation
 from houseful.webapi.asgi import Receive, Scope, Send, headers_of, peer
@@ -57,10 +58,19 @@ class ServiceApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with http_spans.service_span(scope, self._name) as span:
-            response = await self._response(scope, receive)
-            if span is not None:
-                http_spans.describe(span, scope, status=response.status, route=scope.get("route"))
+            response = await self._described(scope, receive, span)
             await response.send(scope, receive, send)
+
+    async def respond(self, scope: Scope, receive: Receive) -> Response | Stream:
+        """The same for a caller in this process, which gets the response itself."""
+        with http_spans.service_span(scope, self._name) as span:
+            return await self._described(scope, receive, span)
+
+    async def _described(self, scope: Scope, receive: Receive, span: Span | None) -> Response | Stream:
+        response = await self._response(scope, receive)
+        if span is not None:
+            http_spans.describe(span, scope, status=response.status, route=scope.get("route"))
+        return response
 
     async def _response(self, scope: Scope, receive: Receive) -> Response | Stream:
         try:

@@ -22,6 +22,7 @@ class RouteTable(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self._without_parameters: dict[str, _Node[T]] = {}
 
     def add(self, method: str, path: str, target: T) -> None:
         """Raises `ValueError` if the route is there already."""
@@ -41,22 +42,28 @@ class RouteTable(Generic[T]):
             raise ValueError(f"two routes for {method} {path}")
         node.names = tuple(names)
         node.methods[method] = target
+        if not names:
+            self._without_parameters[path] = node
 
     def find(self, path: str) -> tuple[dict[str, T], dict[str, str]] | None:
         """The targets by method and the path's parameters; None where no route has this path."""
+        exact = self._without_parameters.get(path)
+        if exact is not None:
+            return exact.methods, {}
         values: list[str] = []
-        node = self._descend(self._root, path.split("/")[1:], values)
+        node = self._descend(self._root, path.split("/"), 1, values)
         if node is None:
             return None
         return node.methods, dict(zip(node.names, values, strict=True))
 
-    def _descend(self, node: _Node[T], segments: list[str], values: list[str]) -> _Node[T] | None:
-        if not segments:
+    def _descend(self, node: _Node[T], segments: list[str], at: int, values: list[str]) -> _Node[T] | None:
+        """The node of the segments from `at` on."""
+        if at == len(segments):
             return node if node.methods else None
-        segment, rest = segments[0], segments[1:]
+        segment, at = segments[at], at + 1
         child = node.literal.get(segment)
         if child is not None:
-            found = self._descend(child, rest, values)
+            found = self._descend(child, segments, at, values)
             if found is not None:
                 return found
         if not segment:
@@ -64,13 +71,13 @@ class RouteTable(Generic[T]):
         for suffix, suffixed in node.suffixed.items():
             if segment.endswith(suffix) and len(segment) > len(suffix):
                 values.append(segment.removesuffix(suffix))
-                found = self._descend(suffixed, rest, values)
+                found = self._descend(suffixed, segments, at, values)
                 if found is not None:
                     return found
                 values.pop()
         if node.parameter is not None:
             values.append(segment)
-            found = self._descend(node.parameter, rest, values)
+            found = self._descend(node.parameter, segments, at, values)
             if found is not None:
                 return found
             values.pop()

@@ -38,13 +38,14 @@ class AsgiClient:
         call = _InProcessCall(body)
         sent = {**headers, **self._always} if headers else self._always
         try:
-            await self._app(_scope(method, path, len(body), sent), call.receive, call.send)
+            await self._app(scope_of(method, path, len(body), sent), call.receive, call.send)
         except AbortConnection as error:
             raise Unavailable(f"{method} {path}: the connection was cut") from error
         return call.response()
 
 
-def _scope(method: str, target: str, length: int, headers: Mapping[str, str]) -> dict[str, Any]:
+def scope_of(method: str, target: str, length: int, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The scope of a request from this process, which belongs to the trace that is running."""
     path, _, query = target.partition("?")
     pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     if length:
