@@ -11,6 +11,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.line.domain import audit
+from houseful.line.domain.admission import Admission
 from houseful.webapi.line_passes import LinePasses
 from tests.support.deployment import House
 
@@ -57,8 +58,8 @@ class Sale:
         token = await self.house.user(name)
         return dict((await self.post("", token)).ok())
 
-    async def post(self, path: str, token: str) -> Any:
-        return await self.house.call("POST", f"/api/events/{self.event_id}/line{path}", token=token)
+    async def post(self, path: str, token: str, *, key: str | None = None) -> Any:
+        return await self.house.call("POST", f"/api/events/{self.event_id}/line{path}", token=token, key=key)
 
     async def line_pass(self, token: str) -> str:
         async def look() -> str | None:
@@ -88,9 +89,11 @@ async def test_a_buyer_goes_from_the_lobby_to_the_seat(sale: Sale) -> None:
     token = await sale.house.user("anna")
     (await sale.post("", token)).refused(409, "line_closed")
     await sale.phase("lobby", advance_seconds=1)
-    first = (await sale.post("", token)).ok(201)
+    first = (await sale.post("", token, key="join")).ok(201)
     again = (await sale.post("", token)).ok(200)
-    assert first == again
+    repeated = await sale.post("", token, key="join")
+    assert first == again == repeated.ok(201)
+    assert repeated.headers["idempotent-replayed"] == "true"
     assert first["number"] is None
     await sale.join("berta")
     sealed = await sale.phase("sealed", advance_seconds=1)
@@ -186,14 +189,37 @@ async def test_who_buys_makes_room(sale: Sale) -> None:
     held = (await sale.hold(anna, given)).ok(201)
     order = await sale.house.order(anna, held["hold_id"])
     (await sale.house.pay(order)).ok(200)
-    organizer = sale.house.app.services["line"]
+    line = sale.house.app.services["line"]
 
     async def nobody_inside() -> bool:
-        _, admission = await organizer.state(sale.event_id)
+        admission = await line._store.get(Admission, sale.event_id)
         return bool(admission.claims == 1 and admission.inside == 0)
 
     await sale.house.until(nobody_inside, advance_seconds=0.5)
     assert (await sale.line())["seats_left"] is not None
+
+
+async def test_an_act_is_done_once_for_each_idempotency_key(sale: Sale) -> None:
+    await sale.announce()
+    await sale.phase("open", advance_seconds=1)
+    organizer = await sale.house.user("organizer", Role.ORGANIZER)
+
+    async def act(key: str, **body: Any) -> Any:
+        return await sale.house.call(
+            "POST", f"/api/events/{sale.event_id}/control", body, token=organizer, key=key
+        )
+
+    paused = await act("1", action="pause")
+    repeated = await act("1", action="pause")
+    assert paused.ok() == repeated.ok()
+    assert [one["action"] for one in paused.json["acts"]] == ["pause"]
+    assert "idempotent-replayed" not in paused.headers
+    assert repeated.headers["idempotent-replayed"] == "true"
+    (await act("2", action="pause")).refused(409, "line_phase")
+    (await act("1", action="resume")).refused(422, "idempotency_key_reused")
+    resumed = (await act("3", action="resume")).ok()
+    assert resumed["phase"] == "open"
+    assert [one["action"] for one in resumed["acts"]] == ["resume", "pause"]
 
 
 async def test_a_line_that_makes_no_sense_is_refused(sale: Sale) -> None:

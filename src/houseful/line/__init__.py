@@ -5,11 +5,12 @@ from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
 from houseful.line.service import LineService
 from houseful.messages import EventCancelled, EventChanged, EventPublished
+from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
 MANIFEST: Manifest[LineService] = Manifest(
     name="line",
-    documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct),
+    documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct, StoredResponse),
     build=LineService,
     endpoints=ENDPOINTS,
     handlers={
@@ -22,5 +23,6 @@ MANIFEST: Manifest[LineService] = Manifest(
         LineService.number_newcomers,
         LineService.admit,
         LineService.hear_shop,
+        LineService.purge_expired,
     ),
 )

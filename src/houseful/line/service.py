@@ -1,39 +1,30 @@
 """The use cases of a line: one transaction each. Safe to run in any number of processes."""
 
 from array import array
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import NotFound, StateConflict, Unavailable, invalid, not_found
+from houseful.kernel.errors import NotFound, StateConflict, Unavailable, not_found
 from houseful.kernel.ports import Transaction
-from houseful.kernel.roles import Identity, Role
 from houseful.line.admitting import Admitting
+from houseful.line.control import Control
 from houseful.line.domain import audit, draw, lines
 from houseful.line.domain.admission import Admission
-from houseful.line.domain.lines import ControlAct, Entry, Line, Phase, SealedPart, Visit
+from houseful.line.domain.lines import Entry, Line, Phase, Place, SealedPart, Visit
 from houseful.line.progress import Progress
+from houseful.line.shown_lines import ShownLines
 from houseful.line.tokens import LineTokens
 from houseful.messages import EventCancelled, EventChanged, EventPublished
-from houseful.webapi.cached_bodies import CachedBody
+from houseful.webapi.idempotency import IdempotencyContext, purge_expired
 from houseful.webapi.manifest import Platform
 
 _DRAWS_KEPT = 8
-_KEPT_SECONDS = 1.0
-_LINES_KEPT = 1000
-_MESSAGE_LENGTH = 500
-_ACTS_SHOWN = 50
+_HOUSEKEEPING_SECONDS = 60.0
 
-
-class Place(NamedTuple):
-    """An account's entry, as the line stands. `number` is None until it is drawn or counted."""
-
-    line: Line
-    entry: Entry
-    number: int | None
-    receipt: str
+Joined = Literal["new", "again", "repeated"]
+"""Whether the place was made now, is there already, or was made by the same use of an Idempotency-Key."""
 
 
 class Drawn(NamedTuple):
@@ -57,8 +48,9 @@ class LineService:
         self.tokens = LineTokens(platform.secrets.raw("line_key"))
         self.progress = Progress(platform)
         self.admitting = Admitting(platform, self.entry_id)
+        self.control = Control(platform)
+        self.shown = ShownLines(platform)
         self._draws: dict[str, Drawn] = {}
-        self._kept: dict[str, tuple[float, CachedBody]] = {}
 
     def now(self) -> Millis:
         return self._clock.now()
@@ -68,19 +60,23 @@ class LineService:
 
     # Buyers
 
-    async def join(self, user_id: str, event_id: str) -> tuple[Place, bool]:
-        """The account's place, and whether it is new. Raises `NotFound`, `StateConflict`.
+    async def join(
+        self, user_id: str, event_id: str, context: IdempotencyContext | None = None
+    ) -> tuple[Place, Joined]:
+        """The account's place, and how it came to be. Raises `NotFound`, `StateConflict`.
 
         The line is read again behind the commit: where it was still the lobby then, the entry is in the list
         that is sealed, since that is read after the lobby has closed.
         """
         id = self.entry_id(event_id, user_id)
 
-        async def work(tx: Transaction) -> tuple[Entry, bool]:
+        request = "" if context is None else context.id
+
+        async def work(tx: Transaction) -> tuple[Entry, Joined]:
             line = _existing(await tx.get(Line, event_id))
             found = await tx.get(Entry, id)
             if found is not None:
-                return found, False
+                return found, "repeated" if request and found.request == request else "again"
             lines.check_joinable(line)
             in_lobby = line.phase is Phase.LOBBY and line.closing_at is None
             entry = Entry(
@@ -88,13 +84,14 @@ class LineService:
                 event_id=event_id,
                 joined_at=self._clock.now(),
                 queue="lobby" if in_lobby else "new",
+                request=request,
             )
             tx.insert_or_ignore(entry)
-            return await tx.get(Entry, id) or entry, True
+            return await tx.get(Entry, id) or entry, "new"
 
-        entry, is_new = await self._store.transact(work)
+        entry, joined = await self._store.transact(work)
         line = _existing(await self._store.get(Line, event_id))
-        return await self._place(line, entry), is_new
+        return await self._place(line, entry), joined
 
     async def place(self, user_id: str, event_id: str) -> Place:
         """Raises `NotFound` for an account that has not joined."""
@@ -151,21 +148,6 @@ class LineService:
     async def line(self, event_id: str) -> Line:
         """Raises `NotFound` for an event without a line."""
         return _existing(await self._store.get(Line, event_id))
-
-    async def state(self, event_id: str) -> tuple[Line, Admission]:
-        line = await self.line(event_id)
-        return line, await self._store.get(Admission, event_id) or Admission(id=event_id)
-
-    def kept(self, event_id: str) -> CachedBody | None:
-        """What anybody was told of the line in this second."""
-        made_at, kept = self._kept.get(event_id, (0.0, None))
-        return kept if self._clock.monotonic() - made_at < _KEPT_SECONDS else None
-
-    def keep(self, event_id: str, kept: CachedBody) -> CachedBody:
-        self._kept[event_id] = self._clock.monotonic(), kept
-        if len(self._kept) > _LINES_KEPT:
-            del self._kept[next(iter(self._kept))]
-        return kept
 
     async def events_with_line(self) -> list[str]:
         found: list[str] = []
@@ -230,50 +212,6 @@ class LineService:
         path = await self._workers.run(draw.proof_of, sealed.joined, position, whose=place.line.id, most=1000)
         return place, position, len(sealed), path
 
-    # The organizer
-
-    async def control(
-        self,
-        who: Identity,
-        event_id: str,
-        action: str,
-        *,
-        rate_cap: float | None = None,
-        message: str | None = None,
-        secret: str | None = None,
-    ) -> Line:
-        """Raises `NotFound` unless it is the caller's own event, `StateConflict`, `Invalid`."""
-        revealed = _secret_of(secret) if action == "reveal" else b""
-        if action == "message" and (message is None or len(message) > _MESSAGE_LENGTH):
-            raise invalid({"message": f"is needed, with at most {_MESSAGE_LENGTH} characters"})
-
-        async def work(tx: Transaction) -> Line:
-            line = owned(await tx.get(Line, event_id), who)
-            after = _controlled(line, action, rate_cap, message, revealed)
-            if after != line:
-                tx.put(after)
-            tx.insert(
-                ControlAct(
-                    id=self._ids.new("act"),
-                    event_id=event_id,
-                    at=self._clock.now(),
-                    user_id=who.user_id,
-                    action=action,
-                    rate_cap=rate_cap,
-                    message=message,
-                )
-            )
-            return after
-
-        return await self._store.transact(work)
-
-    async def acts(self, who: Identity, event_id: str) -> list[ControlAct]:
-        """The latest first."""
-        owned(await self._store.get(Line, event_id), who)
-        return await self._store.find(
-            ControlAct, {"event_id": event_id}, by="at", descending=True, limit=_ACTS_SHOWN
-        )
-
     # Messages
 
     async def event_published(self, tx: Transaction, message: EventPublished) -> None:
@@ -324,43 +262,19 @@ class LineService:
     async def admit(self) -> None:
         await self.admitting.run()
 
+    async def purge_expired(self) -> None:
+        """Forget stored responses after their 48 hours."""
+        while True:
+            while await purge_expired(self._store, self._clock):
+                pass
+            await self._clock.sleep(_HOUSEKEEPING_SECONDS)
+
     async def hear_shop(self) -> None:
         """What the processes of the ticket service tell."""
         await self.admitting.listen()
-
-
-def owned(line: Line | None, who: Identity) -> Line:
-    """Raises `NotFound` unless it is the line of the caller's own event; an administrator has them all."""
-    if line is None or not (line.organizer_id == who.user_id or who.has(Role.ADMIN)):
-        raise not_found("line")
-    return line
 
 
 def _existing(line: Line | None) -> Line:
     if line is None:
         raise not_found("line")
     return line
-
-
-def _secret_of(secret: str | None) -> bytes:
-    try:
-        return bytes.fromhex(secret or "")
-    except ValueError:
-        raise invalid({"secret": "has to be the secret's bytes in hex"}) from None
-
-
-def _controlled(line: Line, action: str, rate_cap: float | None, message: str | None, secret: bytes) -> Line:
-    changes: Mapping[str, dict[str, Any]] = {
-        "rate_cap": {"rate_cap": rate_cap},
-        "message": {"message": message},
-        "reveal": {"partner_secret": secret},
-    }
-    if action == "reveal":
-        if line.beacon != "pair" or line.root is None or line.phase in lines.NUMBERED:
-            raise StateConflict("nothing_to_reveal", "A secret is revealed between the seal and the draw.")
-        if draw.commitment(secret) != line.partner_commitment:
-            raise invalid({"secret": "is not the one that the event's commitment is of"})
-    if action in changes:
-        return msgspec.structs.replace(line, **changes[action])
-    step: Any = {"pause": "pause", "resume": "resume", "close": "end"}[action]
-    return lines.stepped(line, step)

@@ -27,8 +27,6 @@ from houseful.webapi.routing import RouteTable
 
 log = get_logger(__name__)
 
-_REPLAYED = (("idempotent-replayed", "true"),)
-
 
 class ServiceApp:
     """The ASGI application of one service's endpoints."""
@@ -208,7 +206,8 @@ class ServiceApp:
         self, endpoint: Endpoint, arguments: dict[str, Any], context: IdempotencyContext
     ) -> Response:
         """The outcome is stored in the transaction that does what was asked. So a repetition fails at that,
-        or is refused for what the first one did, and only then is the first answer looked for."""
+        or is refused for what the first one did, and only then is the first answer looked for. A handler that
+        returns a `Response` has looked itself: it knows from what is there which request has made it."""
         try:
             outcome = await endpoint.handle(self._service, **arguments, context=context)
         except DomainError as refusal:
@@ -223,6 +222,8 @@ class ServiceApp:
             if first is None:
                 raise
             return first
+        if isinstance(outcome, Response):
+            return outcome
         body = msgspec.json.encode(outcome) if endpoint.replay is not None else context.stored(outcome)
         if body is None:
             raise RuntimeError(f"{endpoint.handle.__qualname__} returned another outcome than it stored")
@@ -245,12 +246,12 @@ class ServiceApp:
 
         told, stored = await self._store.transact(look_up)
         if told is not None:
-            return Response(msgspec.json.encode(told), endpoint.status, headers=_REPLAYED)
+            return Response(msgspec.json.encode(told), endpoint.status, headers=idempotency.REPLAYED)
         if stored is None:
             return None
         status, body = context.replay(stored)
         media_type = "application/json" if status < 400 else "application/problem+json"
-        return Response(body, status, media_type, _REPLAYED)
+        return Response(body, status, media_type, idempotency.REPLAYED)
 
 
 def _query(kind: type[Input], query_string: bytes) -> Any:

@@ -46,6 +46,8 @@ class Endpoint:
 
     `rate` limits an account at this endpoint alone; without one it counts with the account's other calls.
 
+    `status` is that of an outcome, `or_status` another one that the handler may give.
+
     `line_pass`: the gateway looks at the pass of the event's line, where the event of the path has one.
 
     `replay(service, transaction, context)` is for an idempotent endpoint whose answer can be told from what
@@ -56,6 +58,7 @@ class Endpoint:
     path: str
     handle: Callable[..., Awaitable[Any]]
     status: int = 200
+    or_status: int | None = None
     who: frozenset[Role] | None = ANYONE
     idempotent: bool = False
     repeatable: bool = False

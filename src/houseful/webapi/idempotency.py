@@ -23,6 +23,9 @@ _RUNNING_SECONDS = 60.0
 _KEY_LENGTH = 200
 _DIGEST_BYTES = 20
 
+REPLAYED = (("idempotent-replayed", "true"),)
+"""The headers of a first answer that is given once more."""
+
 
 class StoredResponse(Document, frozen=True, kw_only=True):
     """`id` names user, route and key; `request` is a digest of the body that it answers."""

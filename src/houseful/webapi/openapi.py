@@ -171,17 +171,28 @@ def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if not (endpoint.idempotent or endpoint.repeatable):
-        return []
-    return [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": endpoint.idempotent,
-            "description": "Any unique text; the same one when the request is repeated.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        }
-    ]
+    headers: list[dict[str, Any]] = []
+    if endpoint.idempotent or endpoint.repeatable:
+        headers.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": endpoint.idempotent,
+                "description": "Any unique text; the same one when the request is repeated.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+            }
+        )
+    if endpoint.line_pass:
+        headers.append(
+            {
+                "name": "X-Line-Pass",
+                "in": "header",
+                "required": False,
+                "description": "The pass of the event's line, where it has one.",
+                "schema": {"type": "string"},
+            }
+        )
+    return headers
 
 
 def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
@@ -203,6 +214,8 @@ def _responses(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
             }
         }
     responses = {str(endpoint.status): good}
+    if endpoint.or_status is not None:
+        responses[str(endpoint.or_status)] = good
     for status in _expected_problems(endpoint):
         responses[status] = _PROBLEM
     responses["default"] = _PROBLEM
@@ -222,7 +235,7 @@ def _expected_problems(endpoint: Endpoint) -> list[str]:
         for status, expected in (
             ("400", endpoint.signature.body is not None or keyed),
             ("401", True),
-            ("403", endpoint.who is not None and endpoint.who is not USER),
+            ("403", endpoint.line_pass or (endpoint.who is not None and endpoint.who is not USER)),
             ("404", "{" in endpoint.path),
             ("409", keyed or "{" in endpoint.path),
             ("413", endpoint.signature.body is not None),

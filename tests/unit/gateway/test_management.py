@@ -83,7 +83,9 @@ async def test_the_document_describes_every_route(house: House) -> None:
     assert {(one["name"], one["in"]) for one in parameters} == {
         ("event_id", "path"),
         ("Idempotency-Key", "header"),
+        ("X-Line-Pass", "header"),
     }
+    assert {"200", "201"} <= set(paths["/api/events/{event_id}/line"]["post"]["responses"])
     ids = [one["operationId"] for methods in paths.values() for one in methods.values()]
     assert len(ids) == len(set(ids))
     used = set(_references(document))

@@ -94,6 +94,7 @@ class World:
         watched: dict[str, Any] | None = None,
         metrics_token: str = "",
         key: str = "",
+        passes: LinePasses | None = None,
         **settings: Any,
     ) -> "Front":
         offered: Sequence[Endpoint] = endpoints or (
@@ -112,7 +113,7 @@ class World:
             key=key,
             metrics_token=metrics_token,
             verifier=TokenVerifier(AsgiClient(self._keys), self.clock),
-            passes=LinePasses(AsgiClient(self._keys), self.clock),
+            passes=passes or LinePasses(AsgiClient(self._keys), self.clock),
             coordination=self.coordination,
             clock=self.clock,
             ids=self.ids,

@@ -26,11 +26,11 @@ async def opened(world: World, people: int = 20) -> None:
 async def test_an_account_has_one_place_from_every_device(world: World) -> None:
     await world.opened_lobby()
     places = await asyncio.gather(*(world.line.join("usr_1", EVENT) for _ in range(10)))
-    assert sum(is_new for _, is_new in places) >= 1
+    assert "new" in {joined for _, joined in places}
     assert {(place.entry.id, place.receipt) for place, _ in places} == {
         (places[0][0].entry.id, places[0][0].receipt)
     }
-    assert not (await world.line.join("usr_1", EVENT))[1]
+    assert (await world.line.join("usr_1", EVENT))[1] == "again"
     assert await world.store.count(Entry, {"event_id": EVENT}) == 1
 
 
@@ -180,8 +180,7 @@ async def test_admission_goes_on_after_a_death_where_it_was(world: World) -> Non
     await opened(world, 100)
     front = await world.admit(2)
     world = await world.again()
-    _, admission = await world.line.state(EVENT)
-    assert admission.front == front
+    assert (await world.line.control.figures(ORGANIZER, EVENT)).admitted_up_to == front
     assert front < await world.admit(2) <= 100
     await world.store.close()
 
@@ -215,29 +214,29 @@ async def test_sold_out_stops_and_goes_on_by_itself(world: World) -> None:
 
 async def test_the_organizer_controls_the_line_and_it_is_recorded(world: World) -> None:
     await opened(world)
-    await world.line.control(ORGANIZER, EVENT, "rate_cap", rate_cap=0.0)
+    await world.line.control.act(ORGANIZER, EVENT, "rate_cap", rate_cap=0.0)
     front = await world.admit(3)
-    await world.line.control(ORGANIZER, EVENT, "rate_cap")
-    await world.line.control(ORGANIZER, EVENT, "pause")
+    await world.line.control.act(ORGANIZER, EVENT, "rate_cap")
+    await world.line.control.act(ORGANIZER, EVENT, "pause")
     assert await world.admit(3) == front
     with pytest.raises(StateConflict, match="is paused"):
-        await world.line.control(ORGANIZER, EVENT, "pause")
-    await world.line.control(ORGANIZER, EVENT, "resume")
+        await world.line.control.act(ORGANIZER, EVENT, "pause")
+    await world.line.control.act(ORGANIZER, EVENT, "resume")
     assert await world.admit(3) > front
-    await world.line.control(ORGANIZER, EVENT, "message", message="In ten minutes")
+    await world.line.control.act(ORGANIZER, EVENT, "message", message="In ten minutes")
     assert (await world.stored()).message == "In ten minutes"
     with pytest.raises(Invalid):
-        await world.line.control(ORGANIZER, EVENT, "message")
-    await world.line.control(ORGANIZER, EVENT, "close")
+        await world.line.control.act(ORGANIZER, EVENT, "message")
+    await world.line.control.act(ORGANIZER, EVENT, "close")
     assert (await world.stored()).phase is Phase.ENDED
-    acts = await world.line.acts(ORGANIZER, EVENT)
+    acts = (await world.line.control.figures(ORGANIZER, EVENT)).acts
     assert {act.action for act in acts} == {"rate_cap", "pause", "resume", "message", "close"}
     assert {act.user_id for act in acts} == {ORGANIZER.user_id}
     stranger = Identity("usr_9", "ses_9", frozenset({"organizer"}), 2**62, 0)
     with pytest.raises(NotFound):
-        await world.line.control(stranger, EVENT, "pause")
+        await world.line.control.act(stranger, EVENT, "pause")
     with pytest.raises(NotFound):
-        await world.line.acts(stranger, EVENT)
+        await world.line.control.figures(stranger, EVENT)
 
 
 async def test_a_pair_opens_late_and_says_why(world: World) -> None:
@@ -245,16 +244,16 @@ async def test_a_pair_opens_late_and_says_why(world: World) -> None:
     await world.opened_lobby(beacon="pair", commitment=draw.commitment(secret).hex())
     await world.join(*range(9))
     with pytest.raises(StateConflict, match="between the seal and the draw"):
-        await world.line.control(ORGANIZER, EVENT, "reveal", secret=secret.hex())
+        await world.line.control.act(ORGANIZER, EVENT, "reveal", secret=secret.hex())
     await world.until(SEALED)
     await world.until(ON_SALE)
     line = await world.stored()
     assert (line.phase, line.late) == (Phase.SEALED, "The draw waits for the organizer's secret.")
     with pytest.raises(Invalid):
-        await world.line.control(ORGANIZER, EVENT, "reveal", secret=b"another".hex())
+        await world.line.control.act(ORGANIZER, EVENT, "reveal", secret=b"another".hex())
     with pytest.raises(Invalid):
-        await world.line.control(ORGANIZER, EVENT, "reveal", secret="no hex")
-    await world.line.control(ORGANIZER, EVENT, "reveal", secret=secret.hex())
+        await world.line.control.act(ORGANIZER, EVENT, "reveal", secret="no hex")
+    await world.line.control.act(ORGANIZER, EVENT, "reveal", secret=secret.hex())
     await world.line.progress.take_due()
     line = await world.stored()
     assert (line.phase, line.late) == (Phase.OPEN, "")

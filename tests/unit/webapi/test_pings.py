@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from houseful.kernel.roles import Role
+from houseful.kernel.times import rfc3339
 from houseful.manifests import MANIFESTS
 from houseful.webapi import responses
 from houseful.webapi.responses import EVENT_STREAM, Stream, server_sent
@@ -68,15 +69,22 @@ async def test_every_event_stream_pings(house: House) -> None:
     organizer = await house.user("olga", Role.ORGANIZER)
     event_id = await house.event(organizer)
     order = await house.order(organizer, (await house.hold(organizer, event_id))["hold_id"])
-    ids = {"{event_id}": event_id, "{order_id}": order["id"]}
+    on_sale_at = rfc3339(house.app.clock.now() + 600_000)
+    with_line = await house.event(organizer, on_sale_at=on_sale_at, line={"mode": "on"})
+
+    async def has_line() -> bool:
+        return (await house.call("GET", f"/api/events/{with_line}/line")).status == 200
+
+    await house.until(has_line)
     paths = [
-        endpoint.path
+        (manifest.name, endpoint.path)
         for manifest in MANIFESTS
         for endpoint in manifest.endpoints
         if endpoint.media_type == EVENT_STREAM
     ]
-    assert len(paths) >= 3
-    for path in paths:
+    assert len(paths) >= 5
+    for service, path in paths:
+        ids = {"{event_id}": with_line if service == "line" else event_id, "{order_id}": order["id"]}
         for name, value in ids.items():
             path = path.replace(name, value)
         async with open_stream(house, path, token=organizer) as stream:

@@ -1221,7 +1221,8 @@ export interface paths {
         put?: never;
         /**
          * Join the line of an event; an account has one place, from every device
-         * @description 201 for a new place, 200 for one that is there already.
+         * @description 201 for a new place, 200 for one that is there already. A repetition with its Idempotency-Key gives 201
+         *     again, with the place as it is now.
          */
         post: operations["line_join"];
         delete?: never;
@@ -2545,6 +2546,7 @@ export interface components {
         PassView: {
             pass: string;
             expires_at: string;
+            server_time: string;
         };
         /**
          * Audit
@@ -3875,6 +3877,8 @@ export interface operations {
             header: {
                 /** @description Any unique text; the same one when the request is repeated. */
                 "Idempotency-Key": string;
+                /** @description The pass of the event's line, where it has one. */
+                "X-Line-Pass"?: string;
             };
             path: {
                 event_id: string;
@@ -3900,6 +3904,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
@@ -5020,7 +5025,10 @@ export interface operations {
     line_join: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 event_id: string;
             };
@@ -5029,14 +5037,28 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
-            201: {
+            200: {
                 headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PlaceView"];
                 };
             };
+            /** @description Done */
+            201: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceView"];
+                };
+            };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
@@ -5243,7 +5265,10 @@ export interface operations {
     line_control: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 event_id: string;
             };
@@ -5258,6 +5283,8 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {

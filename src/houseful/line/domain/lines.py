@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
@@ -102,7 +102,8 @@ class Line(Document, frozen=True, kw_only=True):
 
 class Entry(Document, frozen=True, kw_only=True):
     """An account's place; `id` is `<event>:<entrant in hex>`. `queue` is "lobby" for who joined before the
-    seal, whose number is computed; else "new", until the sequencer has given a `number`, and "numbered"."""
+    seal, whose number is computed; else "new", until the sequencer has given a `number`, and "numbered".
+    `request` is the use of an Idempotency-Key that made it."""
 
     collection: ClassVar[str] = "line_entries"
     indexes = (Index(("event_id", "queue", "joined_at")),)
@@ -111,6 +112,7 @@ class Entry(Document, frozen=True, kw_only=True):
     joined_at: Millis
     queue: Literal["lobby", "new", "numbered"]
     number: int | None = None
+    request: str = ""
 
     @property
     def entrant(self) -> bytes:
@@ -119,6 +121,15 @@ class Entry(Document, frozen=True, kw_only=True):
 
 def entry_id(event_id: str, entrant: bytes) -> str:
     return f"{event_id}:{entrant.hex()}"
+
+
+class Place(NamedTuple):
+    """An account's entry, as the line stands. `number` is None until it is drawn or counted."""
+
+    line: Line
+    entry: Entry
+    number: int | None
+    receipt: str
 
 
 class Visit(Document, frozen=True, kw_only=True):

@@ -1,0 +1,111 @@
+"""What an organizer does with a line while it is open: each act is recorded, with who and when."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from houseful.kernel.errors import StateConflict, invalid, not_found
+from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Identity, Role
+from houseful.line.domain import draw, lines
+from houseful.line.domain.admission import Admission
+from houseful.line.domain.lines import ControlAct, Line
+from houseful.line.schemas import ControlView, control_view
+from houseful.webapi.idempotency import IdempotencyContext
+from houseful.webapi.manifest import Platform
+
+_MESSAGE_LENGTH = 500
+_ACTS_SHOWN = 50
+
+
+class Control:
+    def __init__(self, platform: Platform) -> None:
+        self._store = platform.store
+        self._clock = platform.clock
+        self._ids = platform.ids
+
+    async def figures(self, who: Identity, event_id: str) -> ControlView:
+        """Raises `NotFound` unless it is the line of the caller's own event."""
+        line = owned(await self._store.get(Line, event_id), who)
+        admission = await self._store.get(Admission, event_id) or Admission(id=event_id)
+        return control_view(line, admission, await self._acts(event_id), self._clock.now())
+
+    async def act(
+        self,
+        who: Identity,
+        event_id: str,
+        action: str,
+        *,
+        rate_cap: float | None = None,
+        message: str | None = None,
+        secret: str | None = None,
+        context: IdempotencyContext | None = None,
+    ) -> ControlView:
+        """The figures after it, stored for a repetition where there is a context. Raises `NotFound` unless
+        it is the line of the caller's own event, `StateConflict`, `Invalid`."""
+        revealed = _secret_of(secret) if action == "reveal" else b""
+        if action == "message" and (message is None or len(message) > _MESSAGE_LENGTH):
+            raise invalid({"message": f"is needed, with at most {_MESSAGE_LENGTH} characters"})
+        acts_before = await self._acts(event_id)
+
+        async def work(tx: Transaction) -> ControlView:
+            line = owned(await tx.get(Line, event_id), who)
+            admission = await tx.get(Admission, event_id) or Admission(id=event_id)
+            after = _changed(line, action, rate_cap, message, revealed)
+            if after != line:
+                tx.put(after)
+            now = self._clock.now()
+            act = ControlAct(
+                id=self._ids.new("act"),
+                event_id=event_id,
+                at=now,
+                user_id=who.user_id,
+                action=action,
+                rate_cap=rate_cap,
+                message=message,
+            )
+            tx.insert(act)
+            view = control_view(after, admission, [act, *acts_before][:_ACTS_SHOWN], now)
+            if context is not None:
+                context.store(tx, view)
+            return view
+
+        return await self._store.transact(work)
+
+    async def _acts(self, event_id: str) -> list[ControlAct]:
+        """The latest first."""
+        return await self._store.find(
+            ControlAct, {"event_id": event_id}, by="at", descending=True, limit=_ACTS_SHOWN
+        )
+
+
+def owned(line: Line | None, who: Identity) -> Line:
+    """Raises `NotFound` unless it is the line of the caller's own event; an administrator has them all."""
+    if line is None or not (line.organizer_id == who.user_id or who.has(Role.ADMIN)):
+        raise not_found("line")
+    return line
+
+
+def _secret_of(secret: str | None) -> bytes:
+    try:
+        return bytes.fromhex(secret or "")
+    except ValueError:
+        raise invalid({"secret": "has to be the secret's bytes in hex"}) from None
+
+
+def _changed(line: Line, action: str, rate_cap: float | None, message: str | None, secret: bytes) -> Line:
+    changes: Mapping[str, dict[str, Any]] = {
+        "rate_cap": {"rate_cap": rate_cap},
+        "message": {"message": message},
+        "reveal": {"partner_secret": secret},
+    }
+    if action == "reveal":
+        if line.beacon != "pair" or line.root is None or line.phase in lines.NUMBERED:
+            raise StateConflict("nothing_to_reveal", "A secret is revealed between the seal and the draw.")
+        if draw.commitment(secret) != line.partner_commitment:
+            raise invalid({"secret": "is not the one that the event's commitment is of"})
+    if action in changes:
+        return msgspec.structs.replace(line, **changes[action])
+    step: Any = {"pause": "pause", "resume": "resume", "close": "end"}[action]
+    return lines.stepped(line, step)
