@@ -9,6 +9,7 @@ milliseconds are those of one client who waits for each answer.
 """
 
 import asyncio
+import json
 import os
 import signal
 import statistics
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,8 +98,12 @@ class Installation:
         changes: Mapping[str, str] | None = None,
     ) -> None:
         self.engines = engines
-        self.keys = new_secrets()
-        ports = {parts: free_port() for parts in arrangement.processes}
+        known_keys, services = _known_to(source)
+        self.keys = {key: value for key, value in new_secrets().items() if key in known_keys}
+        processes = [
+            tuple(part for part in parts if part in ("gateway", *services)) for parts in arrangement.processes
+        ]
+        ports = {parts: free_port() for parts in processes if parts}
         urls = {part: f"http://127.0.0.1:{port}" for parts, port in ports.items() for part in parts}
         self.url = urls["gateway"]
         self._ports = ports
@@ -118,7 +123,7 @@ class Installation:
         with ExitStack() as cleanup:
             cleanup.callback(self._stop)
             for parts, port in self._ports.items():
-                command = ["up"] if len(parts) == len(_ALL) else ["serve", *parts]
+                command = ["up"] if len(self._ports) == 1 else ["serve", *parts]
                 self._processes.append(
                     subprocess.Popen(
                         [sys.executable, "-m", "houseful", *command, "--port", str(port)],
@@ -151,6 +156,24 @@ class Installation:
     def own_cpu(self) -> float:
         """Seconds so far of the processes that answer; those that they start for other work are not in it."""
         return sum(cpu_seconds(process.pid) for process in self._processes)
+
+
+def _known_to(source: Path | None) -> tuple[Sequence[str], Sequence[str]]:
+    """The keys and the services of the version in `source`; it refuses to be told of others."""
+    if source is None:
+        return tuple(new_secrets()), SERVICES
+    asked = (
+        "import json; from houseful.settings import SERVICES, new_secrets; "
+        "print(json.dumps([list(new_secrets()), list(SERVICES)]))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=os.environ | {"PYTHONPATH": str(source)},
+        check=True,
+        capture_output=True,
+    )
+    keys, services = json.loads(told.stdout)
+    return keys, services
 
 
 class Buyers:
