@@ -15,7 +15,7 @@ ENGINE_FIXTURES = frozenset(
 )
 ENGINE_MODULES = ("test_kafka_", "test_mongo_", "test_redis_")
 PLATFORM_FIXTURES = frozenset({"live", "open_site", "topology", "front", "box_office"})
-PLATFORM_FOLDERS = frozenset({"browser", "chaos", "clients", "compatibility", "system"})
+PLATFORM_FOLDERS = frozenset({"browser", "chaos", "clients", "compatibility", "simulation", "system"})
 
 TOGETHER_KEPT = frozenset({"test_outside_client.py"})
 """Modules whose tests `make test` runs in the topology `together` too; the others' are long there."""

@@ -1,0 +1,52 @@
+"""Seeds by the batch, each batch in a process of its own: what killed lives leave behind ends with it."""
+
+import gc
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.simulation import controls
+from tests.simulation.replaced import replace_parts
+from tests.simulation.simulation import Simulation
+
+SEEDS = 10
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a seed came to, for another process."""
+
+    seed: int
+    lives: int
+    seconds: float
+    counts: dict[str, int]
+    faults: list[str]
+    trace: str
+
+
+def run(seeds: range, folder: Path, jobs: int, without: str) -> Iterator[Told]:
+    """In order."""
+    batches = [list(seeds[start : start + SEEDS]) for start in range(0, len(seeds), SEEDS)]
+    with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        for told in pool.imap(partial(_batch, folder=folder, without=without), batches):
+            yield from told
+
+
+def _batch(seeds: list[int], folder: Path, without: str) -> list[Told]:
+    gc.disable()
+    sys.unraisablehook = lambda _: None  # what was killed can't clean up, and need not
+    replace_parts()
+    controls.take_out(without)
+    return [_one(seed, folder / f"{os.getpid()}-{seed}") for seed in seeds]
+
+
+def _one(seed: int, folder: Path) -> Told:
+    outcome = Simulation(seed, folder).run()
+    shutil.rmtree(folder)
+    counts = dict(outcome.ledger.counts) | {"faults": outcome.struck}
+    return Told(outcome.seed, outcome.lives, outcome.seconds, counts, outcome.ledger.faults, outcome.trace)
