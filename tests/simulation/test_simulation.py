@@ -37,9 +37,7 @@ def test_a_seed_is_one_story() -> None:
     assert stories[0]
 
 
-@pytest.mark.parametrize(
-    ("guard", "found"), [("seats", "C1 "), ("relay", "C4 "), ("acknowledgement", "C5 ")]
-)
+@pytest.mark.parametrize(("guard", "found"), [("seats", "C1 "), ("relay", "C4 "), ("acknowledgement", "C5 ")])
 def test_a_missing_guard_is_found(guard: str, found: str) -> None:
     done = simulated("--seeds", str(CONTROL_SEEDS), "--without", guard, "--stop", "--jobs", "1")
     assert done.returncode == 1, done.stdout + done.stderr
