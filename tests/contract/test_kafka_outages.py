@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,10 @@ from engines import PROGRAMS
 from engines.kafka import Kafka
 from engines.packages import Missing
 from houseful.adapters.kafka.bus import KafkaBus
+from houseful.adapters.kafka.member import KafkaMember
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Delivery
 from tests.contract.bus_contract import envelope, envelopes_of, receive, receive_all
 
 
@@ -100,8 +103,10 @@ async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None
 ONLOOKER = """
 import asyncio, sys
 from houseful.adapters.kafka.bus import KafkaBus
+from houseful.adapters.kafka.member import KafkaMember
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
+from houseful.kernel.ports import Delivery
 
 async def main():
     bus = KafkaBus.open(sys.argv[1], clock=SystemClock(), patience_seconds=1)
@@ -167,4 +172,41 @@ async def test_nothing_that_is_asked_ends_the_process(tmp_path: Path) -> None:
         if onlooker.returncode is None:
             onlooker.kill()
         await asyncio.gather(bus.close(), onlooker.wait())
+        await asyncio.to_thread(broker.stop)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_others_receive_what_a_member_that_hangs_was_assigned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, released = threading.Event(), threading.Event()
+
+    def hang(member: KafkaMember, ends: object) -> None:
+        hanging.set()
+        released.wait()
+
+    broker = await start_broker(tmp_path / "kafka")
+    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock(), patience_seconds=2)
+    try:
+        await bus.publish("events", [envelope(seq=1)])
+        subscription = await bus.subscribe("tickets", ["events"])
+        received = await receive(subscription, 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(KafkaMember, "commit", hang)
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await subscription.commit(received)
+        assert hanging.is_set()
+        with pytest.raises(Unavailable, match="closed"):
+            await subscription.rewind()
+        again = await bus.subscribe("tickets", ["events"])
+        found: list[Delivery] = []
+        async with asyncio.timeout(500):
+            while not found:
+                found = await again.receive(10, 1)
+        assert envelopes_of(found) == envelopes_of(received)
+    finally:
+        released.set()
+        await bus.close()
         await asyncio.to_thread(broker.stop)

@@ -12,6 +12,8 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.telemetry import get_logger
 
 _QUIET_SECONDS = 30.0
+_LONGEST_SILENCE_SECONDS = 60.0
+"""A member that does not poll for longer loses its partitions to others, which receive its messages again."""
 
 Protocol = Literal["consumer", "classic"]
 Settings = dict[str, Any]
@@ -167,6 +169,7 @@ def consumer(
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
+        "max.poll.interval.ms": round(_LONGEST_SILENCE_SECONDS * 1000),
         "fetch.wait.max.ms": 200,  # a new share and a rewind wait for the fetch that is under way
         "queued.min.messages": 10_000,
         "queued.max.messages.kbytes": 16_384,

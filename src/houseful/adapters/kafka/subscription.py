@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 _Job = Callable[[], None]
 
+_SILENCES = 3
+"""Answers in a row that a member may owe before its subscription gives it up."""
+
 log = get_logger(__name__)
 
 
@@ -49,9 +52,13 @@ class _MemberThread:
         self._jobs.put(job)
         return future
 
+    def end(self) -> None:
+        """End the thread after earlier work, without waiting. The member leaves its group then."""
+        self._jobs.put(None)
+
     async def stop(self) -> None:
         """End the thread after earlier work. A consumer that hangs is left to end by itself."""
-        self._jobs.put(None)
+        self.end()
         await asyncio.to_thread(self._thread.join, self.patience_seconds)
 
     def _run(self) -> None:
@@ -95,6 +102,10 @@ class KafkaSubscription:
 
     After a silence longer than its session, two members may receive the same messages. While the broker is
     away, `receive` finds nothing, and `commit` and `lag` raise `Unavailable`. All continue when it is back.
+
+    A call of librdkafka may hang for ever. A member that owes three answers in a row is given up: the
+    subscription is closed then, its owner subscribes anew, and the group passes the member's partitions on
+    after its longest silence (`max.poll.interval.ms`).
     """
 
     def __init__(
@@ -112,6 +123,7 @@ class KafkaSubscription:
         self._thread = _MemberThread(make, patience_seconds)
         self._receiving: _Receiving | None = None
         self._held: list[Delivery] = []
+        self._silences = 0
         self.closed = False
         # join now, not at the first receive
         self._thread.submit(lambda member: None).add_done_callback(_log_failure)
@@ -198,8 +210,19 @@ class KafkaSubscription:
             if not future.done():
                 future.add_done_callback(_log_failure)
         if not future.done():
+            self._silences += 1
+            if self._silences >= _SILENCES:
+                self._give_up()
             raise Unavailable(f"Kafka has not answered for {patience_seconds:.0f} seconds")
+        self._silences = 0
         return future.result()
+
+    def _give_up(self) -> None:
+        if not self.closed:
+            log.warning("a Kafka subscription is given up: its member hangs")
+            self.closed = True
+            self._held = []
+            self._thread.end()
 
     def _must_be_open(self) -> None:
         if self.closed:
