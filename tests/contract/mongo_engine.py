@@ -30,11 +30,21 @@ def program() -> Path:
         pytest.skip(str(error))
 
 
+APP_NAME = f"houseful-tests-{os.getpid()}"
+"""Of the clients of this process and of the processes that it starts. Tests let the server fail the commands
+of an application, and end its transactions; other tests use the same server at the same time.
+"""
+
+
 @pytest.fixture(scope="session")
 def mongo_url() -> str:
-    """The URL of a replica set."""
+    """The URL of a replica set, with `APP_NAME`."""
     named = os.environ.get("HOUSEFUL_TEST_MONGO") or Standing(PROGRAMS).url("HOUSEFUL_STORE_URL")
-    return named or _own(program()).url
+    return with_app_name(named or _own(program()).url)
+
+
+def with_app_name(url: str) -> str:
+    return f"{url}{'&' if '?' in url else '/?'}appName={APP_NAME}"
 
 
 @cache
@@ -71,7 +81,7 @@ class CuttingProxy:
         """The URL of the server by this way, for one member alone."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
-        return f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        return with_app_name(f"mongodb://127.0.0.1:{port}/?directConnection=true")
 
     async def stop(self) -> None:
         assert self._server is not None, "it was started"

@@ -17,7 +17,7 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.documents import Document
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Store
-from tests.contract.mongo_engine import mongo_database, mongo_url
+from tests.contract.mongo_engine import APP_NAME, mongo_database, mongo_url
 from tests.contract.store_documents import (
     DOCUMENTS,
     change,
@@ -74,14 +74,14 @@ def server(mongo_url: str) -> Iterator[Server]:
 
 
 class Failures:
-    """Lets the server fail the commands of this driver's `houseful` clients."""
+    """Lets the server fail the commands of the clients of this process."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     def set(self, command: str, *, times: int | None = None, **how: Any) -> None:
         mode = "alwaysOn" if times is None else {"times": times}
-        data = {"failCommands": [command], "appName": "houseful", **how}
+        data = {"failCommands": [command], "appName": APP_NAME, **how}
         self._server.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
 
     def end(self) -> None:

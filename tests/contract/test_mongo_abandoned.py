@@ -24,7 +24,7 @@ DIES = """
 import os, signal, sys
 from pymongo import MongoClient
 
-client = MongoClient(sys.argv[1], appname="houseful")
+client = MongoClient(sys.argv[1])
 accounts = client[sys.argv[2]]["accounts"]
 session = client.start_session()
 session.start_transaction()

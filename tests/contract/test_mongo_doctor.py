@@ -10,7 +10,7 @@ from engines import mongo
 from houseful.settings import load_settings
 from houseful.tools.doctor import Finding
 from houseful.tools.doctor.stores import mongodb
-from tests.contract.mongo_engine import mongo_url, program
+from tests.contract.mongo_engine import APP_NAME, mongo_url, program
 
 __all__ = ["mongo_url"]
 
@@ -77,6 +77,7 @@ async def test_a_majority_that_is_not_there(mongo_url: str) -> None:
         point = {"configureFailPoint": "failCommand", "mode": {"times": 1}}
         data = {
             "failCommands": ["update"],
+            "appName": APP_NAME,
             "writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"},
         }
         client.admin.command({**point, "data": data})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from houseful.adapters.mongodb.connection import shielded
+from houseful.adapters.mongodb.connection import connect, shielded
 from houseful.kernel.errors import Unavailable
 
 
@@ -39,3 +39,9 @@ async def test_a_caller_that_stays_hears_of_it() -> None:
 
     with pytest.raises(Unavailable, match="no primary"):
         await shielded(work())
+
+
+@pytest.mark.parametrize(("options", "name"), [("", "houseful"), ("/?appName=mine", "mine")])
+async def test_the_name_of_the_application_is_the_urls_choice(options: str, name: str) -> None:
+    async with connect(f"mongodb://127.0.0.1:1{options}") as client:
+        assert client.options.pool_options.appname == name

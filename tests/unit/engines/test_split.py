@@ -103,8 +103,8 @@ def test_a_platform_from_its_start_to_its_end(folder: Path) -> None:
         split.wait_for(f"Houseful is up: {split.url}")
         first = lives(folder)
         assert sorted(first) == [
-            "events-1", "gateway-1", "gateway-2", "kafka", "mongo-0", "payments-1", "redis", "tickets-1",
-            "tickets-2", "users-1",
+            "events-1", "gateway-1", "gateway-2", "kafka", "line-1", "mongo-0", "payments-1", "redis",
+            "tickets-1", "tickets-2", "users-1",
         ]  # fmt: skip
         assert all(life.goes_on() for life in first.values())
         assert split.get("/readyz")["status"] == "ready"
@@ -175,7 +175,7 @@ def test_what_does_not_start_stops_everything(folder: Path, monkeypatch: pytest.
     said = refused(folder, free_port(), *ELSEWHERE, "--coordination-url=redis://127.0.0.1:1")
     assert "does not start (exit code" in said
     assert "HOUSEFUL_LOG_STYLE" in said
-    assert "platform: 7 processes stopped" in said
+    assert "platform: 8 processes stopped" in said
     assert lives(folder) == {}
     assert "HOUSEFUL_BUS_URL=kafka://127.0.0.1:1\n" in folder.with_name("split.env").read_text()
 
