@@ -156,7 +156,7 @@ async def test_without_the_key_the_event_is_closed_and_others_are_untouched(
     anna = await sale.house.user("anna")
     given = await sale.line_pass(anna)
 
-    async def no_keys(passes: LinePasses, now: int) -> None:
+    async def no_keys(passes: LinePasses) -> None:
         raise Unavailable("the line service is away")
 
     monkeypatch.setattr(LinePasses, "_fetch_keys", no_keys)

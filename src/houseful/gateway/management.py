@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from houseful.gateway.single_flight import SingleFlight
 from houseful.webapi.cached_bodies import CachedBody
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.openapi import document
 from houseful.webapi.problems import ProblemError, problem
 from houseful.webapi.responses import Response
+from houseful.webapi.single_flight import SingleFlight
 
 _READY_SECONDS = 3.0
 _WATCHED_SECONDS = 0.5

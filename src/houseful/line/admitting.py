@@ -1,6 +1,6 @@
 """Admission each second, by one process under a lease, as a document: a restart goes on where it was."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -14,10 +14,11 @@ from houseful.kernel.telemetry import get_logger
 from houseful.line.domain import admission, lines
 from houseful.line.domain.admission import STALE_MILLIS, Admission, Measurements, Situation
 from houseful.line.domain.lines import Line, Phase, Visit
-from houseful.line.progress import Lease
+from houseful.line.line_outages import LineOutages
+from houseful.line.progress import LEASE_SECONDS, Lease
 from houseful.webapi import shop_signals
 from houseful.webapi.manifest import Platform
-from houseful.webapi.shop_signals import ShopFigures
+from houseful.webapi.shop_signals import Departure, ShopFigures
 
 log = get_logger(__name__)
 
@@ -40,7 +41,8 @@ class Admitting:
         self._entry_id = entry_id
         self._lease = Lease(platform, "line admission")
         self._told: dict[str, dict[str, tuple[Millis, ShopFigures]]] = {}
-        self._departed: dict[str, Counter[str]] = {}
+        self._departed: dict[str, deque[tuple[float, Departure]]] = {}
+        self._outages = LineOutages(platform.clock)
         self._outage = OutageLog(log, platform.clock, "asking the shop for its figures")
 
     async def run(self) -> None:
@@ -49,8 +51,11 @@ class Admitting:
             if await self._lease.holds():
                 for phase in (Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT):
                     for line in await self._store.find(Line, {"phase": phase}, limit=_LINES):
-                        await self.step(line.id)
+                        async with self._outages.apart(line.id):
+                            await self.step(line.id)
                         await self._ask(line.id)
+            else:
+                self.forget_departures()
             await self._clock.sleep(STEP_SECONDS)
 
     async def _ask(self, event_id: str) -> None:
@@ -69,15 +74,30 @@ class Admitting:
 
     def hear(self, told: ShopFigures) -> None:
         self._told.setdefault(told.event_id, {})[told.process] = (self._clock.now(), told)
-        departed = self._departed.setdefault(told.event_id, Counter())
-        for departure in told.departures:
-            departed[departure.user_id] += departure.seats
+        if told.departures:
+            at = self._clock.monotonic()
+            self._departed.setdefault(told.event_id, deque()).extend((at, one) for one in told.departures)
+
+    def forget_departures(self) -> None:
+        """Another process has the lease and has heard the same. What it may not have done yet stays."""
+        since = self._clock.monotonic() - 2 * LEASE_SECONDS
+        for event_id, departed in list(self._departed.items()):
+            while departed and departed[0][0] < since:
+                departed.popleft()
+            if not departed:
+                del self._departed[event_id]
 
     async def step(self, event_id: str) -> Admission | None:
         """One step of the line's admission."""
-        departed = self._departed.pop(event_id, Counter())
-        ended = {self._entry_id(event_id, user_id): seats for user_id, seats in departed.items()}
-        visits = await self.end_visits(event_id, ended) + await self._expired(event_id)
+        departed = self._departed.get(event_id, deque())
+        done = len(departed)
+        ended: Counter[str] = Counter()
+        for _, departure in departed:
+            ended[self._entry_id(event_id, departure.user_id)] += departure.seats
+        visits = await self.end_visits(event_id, ended)
+        for _ in range(done):
+            departed.popleft()
+        visits += await self._expired(event_id)
         inside = await self._store.count(Visit, {"event_id": event_id, "is_inside": True})
         claims = await self._store.count(Visit, {"event_id": event_id})
         measured = self._measured(event_id)

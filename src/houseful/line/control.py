@@ -101,7 +101,7 @@ def _changed(line: Line, action: str, rate_cap: float | None, message: str | Non
         "reveal": {"partner_secret": secret},
     }
     if action == "reveal":
-        if line.beacon != "pair" or line.root is None or line.phase in lines.NUMBERED:
+        if line.beacon != "pair" or line.phase is not lines.Phase.SEALED:
             raise StateConflict("nothing_to_reveal", "A secret is revealed between the seal and the draw.")
         if draw.commitment(secret) != line.partner_commitment:
             raise invalid({"secret": "is not the one that the event's commitment is of"})

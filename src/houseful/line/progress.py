@@ -13,6 +13,8 @@ from houseful.kernel.ports import Clock, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.line.domain import draw, lines
 from houseful.line.domain.lines import Entry, Line, Phase, SealedPart
+from houseful.line.draws import Draws
+from houseful.line.line_outages import LineOutages
 from houseful.webapi.manifest import Platform
 
 log = get_logger(__name__)
@@ -41,10 +43,12 @@ class Lease:
 
 
 class Progress:
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, draws: Draws) -> None:
         self._store = platform.store
         self._clock: Clock = platform.clock
         self._workers = platform.workers
+        self._draws = draws
+        self._outages = LineOutages(platform.clock)
         self._steps = Lease(platform, "line steps")
         self._sequencer = Lease(platform, "line sequencer")
 
@@ -60,14 +64,18 @@ class Progress:
         now = self._clock.now()
         due = await self._store.find(Line, {}, by="due_at", since=0, until=now + 1, limit=_LINES_AT_ONCE)
         for line in due:
-            if line.phase is Phase.CLOSED:
-                await self._step(line, "open_lobby")
-            elif line.phase is Phase.LOBBY:
-                await self._seal(line)
-            elif line.phase is Phase.SEALED:
-                await self._open(line)
-            else:
-                await self._step(line, "end")
+            async with self._outages.apart(line.id):
+                await self._take_step(line)
+
+    async def _take_step(self, line: Line) -> None:
+        if line.phase is Phase.CLOSED:
+            await self._step(line, "open_lobby")
+        elif line.phase is Phase.LOBBY:
+            await self._seal(line)
+        elif line.phase is Phase.SEALED:
+            await self._open(line)
+        else:
+            await self._step(line, "end")
 
     async def _step(self, seen: Line, step: lines.Step) -> None:
         async def work(tx: Transaction) -> None:
@@ -79,6 +87,7 @@ class Progress:
 
     async def _open(self, seen: Line) -> None:
         """The draw. Where a part of it is missing the sale opens late and says why."""
+        await self._put_late_ones_behind(seen)
 
         async def work(tx: Transaction) -> None:
             line = await tx.get(Line, seen.id)
@@ -86,7 +95,7 @@ class Progress:
                 return
             late = lines.why_late(line)
             if not late:
-                tx.put(lines.stepped(line, "open", late=""))
+                tx.put(lines.stepped(line, "open", late="", opened_at=self._clock.now()))
             elif late != line.late:
                 tx.put(msgspec.structs.replace(line, late=late))
 
@@ -149,6 +158,15 @@ class Progress:
                 return found
             after = (page[-1].joined_at, page[-1].id)
 
+    async def _put_late_ones_behind(self, line: Line) -> None:
+        """Whose commit came while the list was read is not in it, and may never ask again."""
+        if await self._store.count(Entry, {"event_id": line.id, "queue": "lobby"}) == line.drawn:
+            return
+        sealed = await self._draws.sealed(line)
+        for entry in await self._all(line.id, "lobby"):
+            if sealed.position(entry.entrant) is None:
+                await self.put_behind(entry.id)
+
     async def put_behind(self, entry_id: str) -> Entry:
         """An entry of the lobby that is not in the sealed list comes after the draw."""
 
@@ -173,8 +191,9 @@ class Progress:
             if await self._sequencer.holds():
                 for phase in (Phase.SEALED, Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT):
                     for line in await self.lines_in(phase):
-                        while await self.number(line.id) == _NUMBERED_AT_ONCE:
-                            pass
+                        async with self._outages.apart(line.id):
+                            while await self.number(line.id) == _NUMBERED_AT_ONCE:
+                                pass
             await self._clock.sleep(SEQUENCER_SECONDS)
 
     async def number(self, event_id: str) -> int:

@@ -1,18 +1,18 @@
 """The use cases of a line: one transaction each. Safe to run in any number of processes."""
 
-from array import array
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import NotFound, StateConflict, Unavailable, not_found
+from houseful.kernel.errors import NotFound, StateConflict, not_found
 from houseful.kernel.ports import Transaction
 from houseful.line.admitting import Admitting
 from houseful.line.control import Control
 from houseful.line.domain import audit, draw, lines
 from houseful.line.domain.admission import Admission
-from houseful.line.domain.lines import Entry, Line, Phase, Place, SealedPart, Visit
+from houseful.line.domain.lines import Entry, Line, Phase, Place, Visit
+from houseful.line.draws import Draws
 from houseful.line.progress import Progress
 from houseful.line.shown_lines import ShownLines
 from houseful.line.tokens import LineTokens
@@ -20,22 +20,10 @@ from houseful.messages import EventCancelled, EventChanged, EventPublished
 from houseful.webapi.idempotency import IdempotencyContext, purge_expired
 from houseful.webapi.manifest import Platform
 
-_DRAWS_KEPT = 8
 _HOUSEKEEPING_SECONDS = 60.0
 
 Joined = Literal["new", "again", "repeated"]
 """Whether the place was made now, is there already, or was made by the same use of an Idempotency-Key."""
-
-
-class Drawn(NamedTuple):
-    """A draw, computed: `numbers` are in the order of the list."""
-
-    sealed: draw.SealedList
-    numbers: "array[int]"
-
-    def number(self, entrant: bytes) -> int | None:
-        position = self.sealed.position(entrant)
-        return None if position is None else self.numbers[position]
 
 
 class LineService:
@@ -46,11 +34,11 @@ class LineService:
         self._workers = platform.workers
         self._place_key = platform.secrets.raw("place_key")
         self.tokens = LineTokens(platform.secrets.raw("line_key"))
-        self.progress = Progress(platform)
+        self.draws = Draws(platform)
+        self.progress = Progress(platform, self.draws)
         self.admitting = Admitting(platform, self.entry_id)
         self.control = Control(platform)
         self.shown = ShownLines(platform)
-        self._draws: dict[str, Drawn] = {}
 
     def now(self) -> Millis:
         return self._clock.now()
@@ -104,12 +92,12 @@ class LineService:
     async def _place(self, line: Line, entry: Entry) -> Place:
         number = entry.number
         if entry.queue == "lobby" and line.root is not None:
-            found = (await self.drawn(line)).number(entry.entrant)
-            if found is None:
+            if (await self.draws.sealed(line)).position(entry.entrant) is None:
                 # Its commit came behind the seal: it comes after the draw, as was not yet said otherwise.
                 entry = await self.progress.put_behind(entry.id)
-            elif line.phase in lines.NUMBERED:
-                number = found
+                number = entry.number
+            elif line.is_drawn:
+                number = (await self.draws.drawn(line)).number(entry.entrant)
         receipt = self.tokens.receipt(line.id, entry.entrant, entry.joined_at)
         return Place(line, entry, number, receipt)
 
@@ -156,34 +144,12 @@ class LineService:
                 found += [line.id for line in await self.progress.lines_in(phase)]
         return found
 
-    async def drawn(self, line: Line) -> Drawn:
-        """The draw of a sealed line, computed once in a process."""
-        known = self._draws.get(line.id)
-        if known is None:
-            sealed = await self.sealed(line)
-            numbers = await self._workers.run(draw.numbers, line.seed, sealed.joined, whose=line.id, most=64)
-            known = Drawn(sealed, array("I", numbers))
-            if line.phase not in lines.NUMBERED:
-                return known  # the seed may not be whole yet
-            self._draws[line.id] = known
-            if len(self._draws) > _DRAWS_KEPT:
-                del self._draws[next(iter(self._draws))]
-        return known
-
-    async def sealed(self, line: Line) -> draw.SealedList:
-        assert line.root is not None, "a list is read once it is sealed"
-        ids = lines.part_ids(line.id, line.root, line.drawn)
-        parts = await self._store.get_many(SealedPart, ids)
-        if len(parts) < len(ids):
-            raise Unavailable(f"the sealed list of {line.id} is not whole")
-        return draw.SealedList(b"".join(parts[id].piece for id in ids))
-
     async def audit(self, event_id: str) -> audit.Audit:
         """Raises `StateConflict` before the draw."""
         line = await self.line(event_id)
-        if line.phase not in lines.NUMBERED or line.root is None:
+        if not line.is_drawn or line.root is None:
             raise StateConflict("not_drawn", "The line of this event is not drawn yet.")
-        drawn = await self.drawn(line)
+        drawn = await self.draws.drawn(line)
         entrants = zip(drawn.sealed.entrants(), drawn.numbers, strict=True)
         beacon = None
         if line.partner_secret is not None and line.partner_commitment is not None:
@@ -205,7 +171,7 @@ class LineService:
         place = await self.place(user_id, event_id)
         if place.line.root is None:
             raise StateConflict("not_sealed", "The list of the lobby is not sealed yet.")
-        sealed = await self.sealed(place.line)
+        sealed = await self.draws.sealed(place.line)
         position = sealed.position(place.entry.entrant)
         if position is None:
             raise StateConflict("not_in_draw", "This account joined after the lobby had closed.")

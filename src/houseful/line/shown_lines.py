@@ -8,6 +8,7 @@ from houseful.line.domain.lines import Line
 from houseful.line.schemas import line_view
 from houseful.webapi.cached_bodies import CachedBody
 from houseful.webapi.manifest import Platform
+from houseful.webapi.single_flight import SingleFlights
 
 _SECONDS = 1.0
 _MOST = 1000
@@ -18,12 +19,16 @@ class ShownLines:
         self._store = platform.store
         self._clock = platform.clock
         self._bodies: dict[str, tuple[float, CachedBody]] = {}
+        self._making: SingleFlights[CachedBody] = SingleFlights()
 
     async def body(self, event_id: str) -> CachedBody:
         """A `LineView`. Raises `NotFound` for an event without a line."""
         known = self._bodies.get(event_id)
         if known is not None and self._clock.monotonic() - known[0] < _SECONDS:
             return known[1]
+        return await self._making.get(event_id, lambda: self._made(event_id))
+
+    async def _made(self, event_id: str) -> CachedBody:
         line = await self._store.get(Line, event_id)
         if line is None:
             raise not_found("line")

@@ -16,6 +16,7 @@ from houseful.kernel.errors import DomainError, Forbidden, Overloaded, Transient
 from houseful.kernel.outage_log import OutageLog
 from houseful.kernel.ports import Clock, ServiceClient
 from houseful.kernel.telemetry import get_logger
+from houseful.webapi.single_flight import SingleFlights
 
 log = get_logger(__name__)
 
@@ -53,6 +54,8 @@ class LinePasses:
         self._clock = clock
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._keys_at: Millis | None = None
+        self._tried_at: Millis | None = None
+        self._fetching: SingleFlights[None] = SingleFlights()
         self._verified: OrderedDict[str, _Pass] = OrderedDict()
         self._events: frozenset[str] = frozenset()
         self._outage = OutageLog(log, clock, "looking up which events have a line")
@@ -125,17 +128,26 @@ class LinePasses:
             raise line_required() from error
 
     async def _key(self, kid: str) -> Ed25519PublicKey | None:
-        now = self._clock.now()
-        age = None if self._keys_at is None else abs(now - self._keys_at)
-        if age is None or age > _KEYS_FRESH_MILLIS or (kid not in self._keys and age > _KEYS_RETRY_MILLIS):
+        """A key that is known stays good while the line service is away; how often it is asked does not
+        depend on how many passes come."""
+        age = self._age(self._keys_at)
+        is_due = (
+            age is None or age > _KEYS_FRESH_MILLIS or (kid not in self._keys and age > _KEYS_RETRY_MILLIS)
+        )
+        tried = self._age(self._tried_at)
+        if is_due and (kid not in self._keys or tried is None or tried > _KEYS_RETRY_MILLIS):
+            self._tried_at = self._clock.now()
             try:
-                await self._fetch_keys(now)
+                await self._fetching.get("keys", self._fetch_keys)
             except Unavailable:
-                if kid not in self._keys:  # a key known already stays good while the line service is away
+                if kid not in self._keys:
                     raise
         return self._keys.get(kid)
 
-    async def _fetch_keys(self, now: Millis) -> None:
+    def _age(self, at: Millis | None) -> Millis | None:
+        return None if at is None else abs(self._clock.now() - at)
+
+    async def _fetch_keys(self) -> None:
         answer = await self._client.request("GET", KEYS_PATH)
         if answer.status != 200:
             raise Unavailable(f"the key of passes can't be had: {answer.status}")
@@ -146,7 +158,7 @@ class LinePasses:
             for key in msgspec.json.decode(answer.body)["keys"]
             if key.get("kty") == "OKP" and key.get("crv") == "Ed25519"
         }
-        self._keys_at = now
+        self._keys_at = self._clock.now()
 
 
 def line_required(detail: str = "Seats of this event are held with a pass of its line.") -> DomainError:

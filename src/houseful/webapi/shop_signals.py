@@ -20,7 +20,7 @@ class Departure(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ShopFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of one process since it was asked last. `seats_left` are free, by category."""
+    """Of one process in the last second. `seats_left` are free, by category."""
 
     event_id: str
     process: str

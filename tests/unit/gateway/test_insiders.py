@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from houseful.gateway.pacing import RequestPacer
-from houseful.gateway.single_flight import SingleFlight
 from houseful.kernel.errors import Unavailable
+from houseful.webapi.single_flight import SingleFlight
 from tests.unit.gateway.world import HERE, Front, World
 
 KEY = "key-of-the-installation"
@@ -119,7 +119,7 @@ async def test_what_is_shared_is_made_again_when_a_second_is_over(monkeypatch: p
 
     shared = SingleFlight(make)
     assert [await shared.get(), await shared.get()] == [1, 1]
-    monkeypatch.setattr("houseful.gateway.single_flight.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("houseful.webapi.single_flight.FRESH_SECONDS", 0.0)
     shared = SingleFlight(make)
     with pytest.raises(ValueError, match="once"):
         await shared.get()

@@ -8,7 +8,7 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.line.tokens import LineTokens
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.endpoint import USER
-from houseful.webapi.line_passes import EVENTS_PATH, HEADER, LinePasses
+from houseful.webapi.line_passes import EVENTS_PATH, HEADER, KEYS_PATH, LinePasses
 from houseful.webapi.problems import problem, service_unavailable
 from houseful.webapi.responses import Response
 from tests.support.deployment import Reply
@@ -23,8 +23,10 @@ class Lines:
 
     def __init__(self) -> None:
         self.answers = True
+        self.asked = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked += scope["path"] == KEYS_PATH
         if not self.answers:
             await problem(service_unavailable()).send(scope, receive, send)
         elif scope["path"] == EVENTS_PATH:
@@ -104,3 +106,25 @@ async def test_events_that_had_a_line_have_one_while_the_line_service_is_away(wo
     await door.look()
     (await door.hold("evt_1")).refused(403, "line_required")
     (await door.hold("evt_1", door.line_pass())).ok(200)  # the key is known
+
+
+async def test_however_many_passes_come_the_key_is_asked_for_once_in_two_seconds(world: World) -> None:
+    door = Door(world)
+    await door.look()
+    (await door.hold("evt_1", door.line_pass())).ok(200)
+    door.lines.answers = False
+    await world.clock.advance(400)
+    asked = door.lines.asked
+    for user in range(5):
+        await door.passes.check(door.line_pass(user_id=f"usr_{user}"), "evt_1", f"usr_{user}")
+    assert door.lines.asked == asked + 1
+    await world.clock.advance(3)
+    await door.passes.check(door.line_pass(user_id="usr_6"), "evt_1", "usr_6")
+    assert door.lines.asked == asked + 2
+
+
+async def test_passes_that_come_at_once_wait_for_one_look_at_the_key(world: World) -> None:
+    door = Door(world)
+    checks = (door.passes.check(door.line_pass(user_id=f"usr_{n}"), "evt_1", f"usr_{n}") for n in range(9))
+    await asyncio.gather(*checks)
+    assert door.lines.asked == 1

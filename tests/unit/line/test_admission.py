@@ -1,6 +1,7 @@
 """How far a line is called: a pure function of measurements and time."""
 
 import random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -30,13 +31,12 @@ class Shop:
         self.visitors = self.visitors[len(gone) :]
         bought = min(len(gone) * self.party, self.seats)
         self.seats -= bought
-        now = replace(
-            OPEN,
-            inside=len(self.visitors),
-            claims=self.claims,
-            visits=tuple((float(self.visit_seconds), self.party) for _ in gone),
-            **situation,
-        )
+        known: dict[str, Any] = {
+            "inside": len(self.visitors),
+            "claims": self.claims,
+            "visits": tuple((float(self.visit_seconds), self.party) for _ in gone),
+        }
+        now = replace(OPEN, **(known | situation))
         if measured.seats_left is not None:
             measured = replace(measured, seats_left={"Standard": self.seats})
         before = self.admission
@@ -145,6 +145,18 @@ def test_without_measurements_the_last_safe_rate_is_kept() -> None:
         now = shop.second(Measurements(fresh=False))
     assert (now.load_rate, now.rate, now.reason) == (rate, rate, "unmeasured")
     assert now.seats_left == {"Standard": 20_000}
+
+
+def test_where_nobody_tells_who_leaves_the_line_goes_on_at_that_rate() -> None:
+    """Visits end by themselves after ten minutes then. So long they must not hold the line up."""
+    shop = Shop(seats=200_000)
+    for _ in range(130):
+        shop.second()
+    rate, before = shop.admission.rate, shop.admission.front
+    for _ in range(400):
+        shop.second(Measurements(fresh=False), inside=shop.claims, visits=())
+    called = shop.admission.front - before
+    assert 0.8 * 400 * rate <= called <= 1.05 * 400 * rate
 
 
 def test_a_line_that_is_not_open_calls_nobody() -> None:

@@ -31,6 +31,7 @@ DECREASE = 0.7
 DECREASE_MILLIS = 3_000
 CLAIM_MILLIS = 120_000
 """Who does not claim a pass in this time makes room."""
+LONGEST_VISIT_MILLIS = 600_000
 STALE_MILLIS = 5_000
 LONGEST_STEP_SECONDS = 2.0
 CALLS_PER_PURCHASE = 3
@@ -117,7 +118,7 @@ def step(admission: Admission, measured: Measurements, now: Situation, at: Milli
     seconds, and never goes back."""
     seconds = min(max(at - admission.stepped_at, 0) / 1000, LONGEST_STEP_SECONDS)
     learned = _with_calls(_learned(admission, measured, now, at), now.claims, at)
-    expected = _expected(learned, now.claims)
+    expected = _expected(learned, now.claims, at)
     if not now.is_open:
         return replace(
             learned, rate=0.0, credit=0.0, reason="not_open", inside=now.inside, expected=expected,
@@ -136,7 +137,8 @@ def step(admission: Admission, measured: Measurements, now: Situation, at: Milli
     rate, reason = min(by_load, *others, key=lambda limit: limit[0]) if others else by_load
     bound = max(LEAST_INSIDE, math.ceil(rate * learned.visit_seconds)) if rate else 0
     by_seats = seats_bound(learned, now.seats_total)
-    room = max(0, min(bound, by_seats) - now.inside - expected)
+    inside = now.inside if measured.fresh else min(now.inside, _lately_claimed(learned, now.claims, at))
+    room = max(0, min(bound - inside, by_seats - now.inside) - expected)
     waiting = now.length - learned.front
     credit = learned.credit + rate * seconds
     called = min(int(credit), room, waiting)
@@ -158,7 +160,7 @@ def step(admission: Admission, measured: Measurements, now: Situation, at: Milli
         claims=now.claims,
         decreased_at=at if decreased else min(learned.decreased_at, at),
         stepped_at=at,
-        calls=_noted(learned.calls, Call(at, front, now.claims), at - CLAIM_MILLIS),
+        calls=_noted(learned.calls, Call(at, front, now.claims), at - _remembered_millis(learned)),
         paces=_paced(learned.paces, Call(at, front, now.claims)),
     )
 
@@ -231,9 +233,19 @@ def _load_rate(admission: Admission, measured: Measurements, seconds: float, at:
 
 
 def _with_calls(admission: Admission, claims: int, at: Millis) -> Admission:
-    """Its calls of the last two minutes. A clock that was set back makes later ones as old as now."""
+    """Its calls of the last minutes. A clock that was set back makes later ones as old as now."""
     calls = tuple(Call(min(call.at, at), call.front, call.claims) for call in admission.calls)
-    return replace(admission, calls=_noted(calls, Call(at, admission.front, claims), at - CLAIM_MILLIS))
+    since = at - _remembered_millis(admission)
+    return replace(admission, calls=_noted(calls, Call(at, admission.front, claims), since))
+
+
+def _remembered_millis(admission: Admission) -> int:
+    return max(CLAIM_MILLIS, min(round(admission.visit_seconds * 1000), LONGEST_VISIT_MILLIS))
+
+
+def _last_call(admission: Admission, since: Millis) -> Call:
+    """The last one until then, or the first that is remembered."""
+    return next((call for call in reversed(admission.calls) if call.at <= since), admission.calls[0])
 
 
 def _noted(calls: tuple[Call, ...], latest: Call, since: Millis) -> tuple[Call, ...]:
@@ -247,9 +259,15 @@ def _noted(calls: tuple[Call, ...], latest: Call, since: Millis) -> tuple[Call, 
     return kept[first:]
 
 
-def _expected(admission: Admission, claims: int) -> int:
+def _lately_claimed(admission: Admission, claims: int, at: Millis) -> int:
+    """Who has claimed a pass within the time that a visit takes: so many are inside by Little's law, where
+    nobody tells who leaves."""
+    return max(0, claims - _last_call(admission, at - round(admission.visit_seconds * 1000)).claims)
+
+
+def _expected(admission: Admission, claims: int, at: Millis) -> int:
     """Who was called in the last two minutes and has not claimed a pass."""
-    first = admission.calls[0]
+    first = _last_call(admission, at - CLAIM_MILLIS)
     return max(0, admission.front - first.front - (claims - first.claims))
 
 

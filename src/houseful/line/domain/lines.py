@@ -46,13 +46,12 @@ STEPS: Mapping[tuple[Phase, Step], Phase] = {
 }
 
 JOINABLE = frozenset({Phase.LOBBY, Phase.SEALED, Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT})
-NUMBERED = frozenset({Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT, Phase.ENDED})
-"""After the draw."""
 
 
 class Line(Document, frozen=True, kw_only=True):
     """The line of an event. `closing_at` is set when the lobby begins to close: who joins from then on comes
-    after the draw. `length` counts the numbers that are given; the first `drawn` are those of the draw.
+    after the draw. `opened_at` is when the draw was made; a line may end before. `length` counts the numbers
+    that are given; the first `drawn` are those of the draw.
     `partner_commitment` is the organizer's with the beacon "pair", `partner_secret` what it commits to.
     `due_at` is when the line has a step to take by itself."""
 
@@ -74,6 +73,7 @@ class Line(Document, frozen=True, kw_only=True):
     closing_at: Millis | None = None
     root: bytes | None = None
     drawn: int = 0
+    opened_at: Millis | None = None
     length: int = 0
     message: str = ""
     rate_cap: float | None = None
@@ -87,6 +87,10 @@ class Line(Document, frozen=True, kw_only=True):
     @property
     def seals_at(self) -> Millis:
         return self.on_sale_at - SEAL_MILLIS
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.opened_at is not None
 
     @property
     def beacon_value(self) -> bytes:

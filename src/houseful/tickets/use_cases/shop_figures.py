@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _ASKED_MILLIS = 10_000
 _LAG_SECONDS = 0.02
+_LATELY_SECONDS = 1.0
+_MOST_HOLDS = 5000
 _MOST_DEPARTURES = 10_000
 
 
@@ -45,21 +47,21 @@ class ShopFiguresTeller:
         self._availability = availability
         self._clock = clock
         self._process = process
-        self._seconds: deque[float] = deque(maxlen=1000)
-        self._unavailable = 0
+        self._holds: deque[tuple[float, float, bool]] = deque(maxlen=_MOST_HOLDS)
         self._asked_at: dict[str, int] = {}
         self._departures: dict[str, deque[Departure]] = {}
 
     async def measured(self, hold: Callable[[], Awaitable[T]]) -> T:
         """A hold, with its time noted. A refusal is no trouble of the shop."""
-        started = time.perf_counter()
+        started, failed = time.perf_counter(), False
         try:
             return await hold()
         except Transient:
-            self._unavailable += 1
+            failed = True
             raise
         finally:
-            self._seconds.append(time.perf_counter() - started)
+            ended = time.perf_counter()
+            self._holds.append((ended, ended - started, failed))
 
     def departed(self, event_id: str, user_id: str, seats: int) -> None:
         """An account has bought so many seats, or given back what it held (0)."""
@@ -92,14 +94,16 @@ class ShopFiguresTeller:
         show, layout = await self._inventory.hall(event_id)
         view = await self._availability.view(show.id, layout)
         oldest = (await self._store.outbox.stats()).oldest_unpublished_at
-        seconds, self._seconds = sorted(self._seconds), deque(maxlen=1000)
-        unavailable, self._unavailable = self._unavailable, 0
+        # Every line that asks is told the same: all lines share what this process can bear.
+        since = time.perf_counter() - _LATELY_SECONDS
+        lately = [(seconds, failed) for ended, seconds, failed in self._holds if ended >= since]
+        seconds = sorted(seconds for seconds, _ in lately)
         return ShopFigures(
             event_id=event_id,
             process=self._process,
             hold_p95_seconds=seconds[int(0.95 * (len(seconds) - 1))] if seconds else 0.0,
             holds=len(seconds),
-            unavailable=unavailable,
+            unavailable=sum(failed for _, failed in lately),
             lag_seconds=lag,
             outbox_age_seconds=0.0 if oldest is None else max(0, self._clock.now() - oldest) / 1000,
             seats_left={

@@ -27,3 +27,24 @@ class SingleFlight(Generic[T]):
 
     async def _made(self) -> T:
         return await self._make()
+
+
+class SingleFlights(Generic[T]):
+    """Work by key, done once at a time: who asks while it is done gets the same result. It continues when its
+    first caller is cancelled. For one event loop."""
+
+    def __init__(self) -> None:
+        self._making: dict[str, asyncio.Task[T]] = {}
+
+    async def get(self, key: str, make: Callable[[], Awaitable[T]]) -> T:
+        making = self._making.get(key)
+        if making is None:
+
+            async def made() -> T:
+                try:
+                    return await make()
+                finally:
+                    del self._making[key]
+
+            making = self._making[key] = asyncio.create_task(made())
+        return await asyncio.shield(making)

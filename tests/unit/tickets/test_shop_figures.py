@@ -1,0 +1,37 @@
+"""What the shop tells the lines that ask."""
+
+import pytest
+
+from houseful.kernel.errors import Unavailable
+from houseful.tickets.use_cases import shop_figures
+from tests.unit.tickets.world import World
+
+
+async def test_each_line_is_told_the_same_trouble(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop_figures, "_LATELY_SECONDS", 3600.0)
+    await world.show("evt_1")
+    await world.show("evt_2")
+    teller = world.tickets.shop_figures
+
+    async def fails() -> None:
+        raise Unavailable("these seats are too busy")
+
+    async def works() -> None:
+        return None
+
+    with pytest.raises(Unavailable):
+        await teller.measured(fails)
+    await teller.measured(works)
+    told = [await teller._figures(event_id) for event_id in ("evt_1", "evt_2")]
+    assert [(one.holds, one.unavailable) for one in told] == [(2, 1), (2, 1)]
+
+
+async def test_what_was_long_ago_is_no_trouble_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop_figures, "_LATELY_SECONDS", -1.0)
+    await world.show("evt_1")
+
+    async def works() -> None:
+        return None
+
+    await world.tickets.shop_figures.measured(works)
+    assert (await world.tickets.shop_figures._figures("evt_1")).holds == 0
