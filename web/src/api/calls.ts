@@ -5,7 +5,7 @@ import type * as T from './types';
 const id = encodeURIComponent;
 
 /** A stadium's map or list over a slow network takes its time, and is worth it. */
-const LARGE_TIMEOUT_MS = 60_000;
+export const LARGE_TIMEOUT_MS = 60_000;
 
 export interface EventFilter {
   q?: string | undefined;
@@ -79,8 +79,12 @@ export const availabilityStreamPath = (event: string) => `/events/${id(event)}/a
 export const salesStreamPath = (event: string) => `/events/${id(event)}/sales/stream`;
 
 export const holds = {
-  place: async (event: string, request: T.HoldRequest, key: string) =>
-    (await http.post<T.Hold>(`/events/${id(event)}/holds`, request, idempotent(key))).data,
+  /** `pass`: of the event's line, where it has one. */
+  place: async (event: string, request: T.HoldRequest, key: string, pass: string | null = null) => {
+    const { headers } = idempotent(key);
+    const config = { headers: pass === null ? headers : { ...headers, 'X-Line-Pass': pass } };
+    return (await http.post<T.Hold>(`/events/${id(event)}/holds`, request, config)).data;
+  },
   mine: async () => (await http.get<T.Page<T.Hold>>('/holds')).data.items,
   get: async (hold: string) => (await http.get<T.Hold>(`/holds/${id(hold)}`)).data,
   release: async (hold: string) => {

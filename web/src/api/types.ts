@@ -50,3 +50,13 @@ export type TicketKey =
 export type Sales = Schemas['SalesView'];
 export type OrderEmail = Schemas['EmailView'];
 export type UndeliveredEmail = Schemas['UndeliveredView'];
+export type Line = Schemas['LineView'];
+export type LinePhase = Schemas['Phase'];
+/** Somebody's own place in a line. */
+export type LineEntry = Schemas['PlaceView'];
+export type LinePass = Schemas['PassView'];
+export type LineAudit = Schemas['Audit'];
+/** What the organizer sees of it. */
+export type LineControl = Schemas['ControlView'];
+export type LineAct = Schemas['ControlActView'];
+export type LineOrder = Schemas['ControlInput'];

@@ -59,6 +59,15 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/events/$eventId/line',
+    validateSearch: (search: Search) => pick(search, 'join', 'from'),
+    component: lazyRouteComponent(
+      load(() => import('@/line/LinePage')),
+      'LinePage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/checkout/$holdId',
     component: lazyRouteComponent(
       load(() => import('@/checkout/CheckoutPage')),
@@ -185,6 +194,14 @@ const routes = [
     component: lazyRouteComponent(
       load(() => import('@/organizer/EditEventPage')),
       'EditEventPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/organizer/$eventId/control',
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/ControlPage')),
+      'ControlPage',
     ),
   }),
   createRoute({

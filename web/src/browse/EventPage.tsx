@@ -8,6 +8,7 @@ import { cx } from '@/lib/cx';
 import { useTitle } from '@/lib/useTitle';
 import { count } from '@/lib/words';
 import { ErrorState } from '@/ui/ErrorState';
+import { Notice } from '@/ui/Notice';
 import { Poster } from '@/ui/Poster';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
@@ -36,6 +37,12 @@ export function EventPage() {
       <div className="mx-auto grid w-full max-w-6xl grow content-start gap-x-16 gap-y-10 px-4 py-10 md:grid-cols-[1fr_24rem] md:px-8">
         <div className="grid content-start gap-10">
           <Facts event={event} />
+          {event.line.mode === 'on' && (
+            <Notice title="Seats are sold by a line">
+              Everybody who joins its lobby in time has the same chance: the order is drawn when the
+              sale opens. You need not be fast.
+            </Notice>
+          )}
           {event.description && (
             <p className="max-w-prose leading-relaxed whitespace-pre-line">{event.description}</p>
           )}

@@ -11,6 +11,7 @@ import { count } from '@/lib/words';
 import { buttonClass } from '@/ui/Button';
 import { Countdown } from '@/ui/Countdown';
 import { Progress } from '@/ui/Progress';
+import { LineBar } from './LineBar';
 
 /** The one main action of the page, always in sight; or why there is none. */
 export function SaleBar({ event }: { event: EventInfo }) {
@@ -23,7 +24,10 @@ export function SaleBar({ event }: { event: EventInfo }) {
   );
 }
 
+const SOLD: EventInfo['state'][] = ['scheduled', 'on_sale', 'sold_out'];
+
 function Content({ event }: { event: EventInfo }) {
+  if (event.line.mode === 'on' && SOLD.includes(event.state)) return <LineBar event={event} />;
   switch (event.state) {
     case 'on_sale':
       return <OnSale event={event} />;

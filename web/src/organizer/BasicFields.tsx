@@ -5,6 +5,7 @@ import { locale } from '@/lib/locale';
 import { isKnownZone } from '@/lib/time';
 import { Field, FieldFrame, inputClass } from '@/ui/Field';
 import type { DraftForm, Errors } from './draft';
+import { LineFields } from './LineFields';
 import { MomentField } from './MomentField';
 
 const zones = Intl.supportedValuesOf('timeZone');
@@ -133,6 +134,7 @@ export function BasicFields({ event, defaults, isOpen, errors, onCurrency }: Pro
         error={errors['on_sale_at']}
         hint="Empty: as soon as it is published."
       />
+      {isOpen && <LineFields {...{ event, defaults, timezone, errors }} />}
       <MomentField
         label="Refundable until (optional)"
         name="refundable_until"

@@ -64,6 +64,16 @@ function Manage() {
           <Link to="/events/$eventId" params={{ eventId }} className={buttonClass('secondary')}>
             See its page
           </Link>
+          {isLive && event.line.mode === 'on' && (
+            <Link
+              to="/organizer/$eventId/control"
+              params={{ eventId }}
+              className={buttonClass('secondary')}
+              data-testid="to-control"
+            >
+              Control room
+            </Link>
+          )}
           {event.state === 'draft' && <DeleteDraft event={event} />}
           {isLive && event.state !== 'cancelled' && <CancelEvent event={event} />}
         </div>

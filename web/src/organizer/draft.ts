@@ -17,6 +17,8 @@ export interface DraftForm {
   holdMinutes: string;
   maxSeats: string;
   maxSeatsPerBuyer: string;
+  lineMode: EventInfo['line']['mode'];
+  lobbyOpensAt: string;
 }
 
 export interface AreaForm {
@@ -50,6 +52,8 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
       holdMinutes: '10',
       maxSeats: '10',
       maxSeatsPerBuyer: '',
+      lineMode: 'off',
+      lobbyOpensAt: '',
     };
   }
   const local = (instant: string | null) => (instant ? toWallClock(instant, event.timezone) : '');
@@ -66,6 +70,8 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
     holdMinutes: String(event.hold_seconds / 60),
     maxSeats: String(event.max_seats_per_order),
     maxSeatsPerBuyer: String(event.max_seats_per_buyer ?? ''),
+    lineMode: event.line.mode,
+    lobbyOpensAt: local(event.line.lobby_opens_at),
   };
 }
 
@@ -79,7 +85,9 @@ export function priceDefaults(event: EventInfo | undefined): Record<string, stri
 export type Errors = Record<string, string>;
 type Part = Partial<EventDraft>;
 
-type TimeKey = 'starts_at' | 'ends_at' | 'on_sale_at' | 'refundable_until';
+const LOBBY = 'line.lobby_opens_at';
+
+type TimeKey = 'starts_at' | 'ends_at' | 'on_sale_at' | 'refundable_until' | typeof LOBBY;
 
 /** The name of the field that says which of two equal times on the clocks is meant. */
 export const whichOf = (key: string) => `${key}_which`;
@@ -99,8 +107,8 @@ function readTime(
   if (local === '') return null;
   const moments = momentsOf(local, timezone);
   const which = data.get(whichOf(key));
-  const before = event?.[key];
-  if (before && event.timezone === timezone && toWallClock(before, timezone) === local) {
+  const before = key === LOBBY ? event?.line.lobby_opens_at : event?.[key];
+  if (before && event?.timezone === timezone && toWallClock(before, timezone) === local) {
     if (which === null || moments[Number(which)] === undefined) return before;
     if (moments.indexOf(sameMinute(before)) === Number(which)) return before;
   }
@@ -175,6 +183,19 @@ export function readOpenFields(
   };
 }
 
+/** What the form does not show of a line stays as it was. */
+function readLine(
+  data: FormData,
+  timezone: string,
+  event: EventInfo | undefined,
+  errors: Errors,
+): Part {
+  const mode = formValue(data, 'line.mode') === 'on' ? 'on' : 'off';
+  if (mode === 'off' && !event) return {};
+  const lobby_opens_at = mode === 'on' ? readTime(data, LOBBY, timezone, event, errors) : null;
+  return { line: { ...event?.line, mode, lobby_opens_at } };
+}
+
 export function readAllFields(data: FormData, event: EventInfo | undefined, errors: Errors): Part {
   const timezone = formValue(data, 'timezone');
   if (!isKnownZone(timezone) && timezone !== event?.timezone) {
@@ -187,6 +208,7 @@ export function readAllFields(data: FormData, event: EventInfo | undefined, erro
     venue: formValue(data, 'venue'),
     timezone,
     currency: formValue(data, 'currency'),
+    ...readLine(data, timezone, event, errors),
     hold_seconds: Math.round(Number(formValue(data, 'hold_minutes')) * 60),
     ...(startsAt === null ? {} : { starts_at: startsAt }),
   };

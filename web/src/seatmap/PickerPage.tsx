@@ -19,6 +19,7 @@ import type { SeatState } from './map/state';
 import type { MapView } from './map/view';
 import { MapCanvas } from './MapCanvas';
 import { Panel } from './Panel';
+import { PassGate } from './PassGate';
 import { SeatList } from './SeatList';
 import { useHold } from './useHold';
 import { useMine } from './useMine';
@@ -34,7 +35,12 @@ export function PickerPage() {
   if (error) return <ErrorState error={error} what="This event" onRetry={() => void refetch()} />;
   if (!event) return <PageSkeleton />;
   if (event.state !== 'on_sale') return <NotNow event={event} />;
-  return <Loader event={event} />;
+  if (event.line.mode === 'off') return <Loader event={event} />;
+  return (
+    <PassGate eventId={event.id}>
+      <Loader event={event} />
+    </PassGate>
+  );
 }
 
 function NotNow({ event }: { event: EventInfo }) {

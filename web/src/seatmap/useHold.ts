@@ -3,6 +3,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import * as calls from '@/api/calls';
 import { Intent } from '@/api/intent';
+import { leadsToLine, withPass } from '@/api/line';
 import { ApiError } from '@/api/problem';
 import { holdQuery, pendingQuery, seatsQuery, timedHold, type Pending } from '@/api/queries';
 import { useSession } from '@/api/session';
@@ -142,8 +143,8 @@ export function useHold(event: EventInfo, state: SeatState) {
       const known = client.getQueryData(pendingQuery().queryKey) ?? [];
       const before = open.current?.before ?? new Set(known.map((one) => one.holdId));
       open.current = { ordinals, standing, before };
-      const hold = await intent.current.run(request, (key) =>
-        calls.holds.place(eventId, request, key),
+      const hold = await withPass(eventId, (pass) =>
+        intent.current.run(request, (key) => calls.holds.place(eventId, request, key, pass)),
       );
       client.setQueryData(holdQuery(hold.hold_id).queryKey, timedHold(hold));
       await goOn(hold.hold_id);
@@ -151,6 +152,10 @@ export function useHold(event: EventInfo, state: SeatState) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) {
         await signIn();
+      } else if (leadsToLine(error)) {
+        open.current = null;
+        const search = { from: 'seats' };
+        await navigate({ to: '/events/$eventId/line', params: { eventId }, search });
       } else if (isUndecided(error)) {
         const mine = await askForMine();
         const made = mine && open.current && madeBy(open.current, mine, state);
@@ -170,6 +175,7 @@ export function useHold(event: EventInfo, state: SeatState) {
 
 /** No answer, or one that leaves open what became of the request. */
 function isUndecided(error: ApiError): boolean {
+  if (error.code === 'line_unknown') return false;
   return error.status === 0 || error.status >= 500 || error.code === 'still_running';
 }
 

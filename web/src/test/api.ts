@@ -14,11 +14,16 @@ export function answer(method: Method, path: string, resolver: HttpResponseResol
 }
 
 /** An answer as the services give it when they refuse. */
-export function refusal(status: number, code: string, extra: Record<string, unknown> = {}) {
+export function refusal(
+  status: number,
+  code: string,
+  extra: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+) {
   const body = { type: `/problems/${code}`, title: code, status, code, detail: code, ...extra };
   return HttpResponse.json(body, {
     status,
-    headers: { 'Content-Type': 'application/problem+json' },
+    headers: { 'Content-Type': 'application/problem+json', ...headers },
   });
 }
 

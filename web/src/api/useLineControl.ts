@@ -1,0 +1,39 @@
+import { useEffect, useState } from 'react';
+import { http } from './http';
+import { idempotent, type Intent } from './intent';
+import type { LineControl, LineOrder } from './types';
+import { follow } from './stream';
+
+const path = (event: string) => `/events/${encodeURIComponent(event)}/control`;
+
+/** cut: the figures are old, and come again by themselves. refused: they never come. */
+export type Contact = 'opening' | 'live' | 'cut' | 'refused';
+
+/** The live figures of a line, for its organizer. */
+export function useLineControl(eventId: string) {
+  const [figures, setFigures] = useState<LineControl | null>(null);
+  const [contact, setContact] = useState<Contact>('opening');
+  useEffect(() => {
+    const stop = new AbortController();
+    const listener = {
+      onMessage: ({ event, data }: { event?: string | undefined; data: string }) => {
+        if (event !== 'control') return;
+        setFigures(JSON.parse(data) as LineControl);
+        setContact('live');
+      },
+      onCut: () => setContact('cut'),
+    };
+    void follow(path(eventId), listener, stop.signal).then(() => {
+      if (!stop.signal.aborted) setContact('refused');
+    });
+    return () => stop.abort();
+  }, [eventId]);
+  return { figures, contact, setFigures };
+}
+
+/** Does something with the line; the same press is never carried out twice. */
+export const actOnLine = (event: string, order: LineOrder, intent: Intent) =>
+  intent.run(
+    order,
+    async (key) => (await http.post<LineControl>(path(event), order, idempotent(key))).data,
+  );

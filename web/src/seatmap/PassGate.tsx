@@ -1,0 +1,36 @@
+import { useQuery } from '@tanstack/react-query';
+import { Navigate } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { leadsToLine, passQuery } from '@/api/line';
+import { ApiError } from '@/api/problem';
+import { useSession } from '@/api/session';
+import { ErrorState } from '@/ui/ErrorState';
+import { PageSkeleton } from '@/ui/Skeleton';
+
+interface Props {
+  eventId: string;
+  children: ReactNode;
+}
+
+/** The seats of an event with a line are for whose number was called; whoever else comes is led to the line. */
+export function PassGate({ eventId, children }: Props) {
+  const status = useSession((session) => session.status);
+  const { data, error, refetch } = useQuery({
+    ...passQuery(eventId),
+    enabled: status === 'signed-in' || status === 'unreachable',
+  });
+  // Who has a pass goes on choosing, whatever becomes of its renewal: a hold says what is the matter.
+  if (data) return children;
+  if (status === 'anonymous' || (error instanceof ApiError && leadsToLine(error))) {
+    return (
+      <Navigate
+        to="/events/$eventId/line"
+        params={{ eventId }}
+        search={{ from: 'seats' }}
+        replace
+      />
+    );
+  }
+  if (!error) return <PageSkeleton />;
+  return <ErrorState error={error} what="Your turn" onRetry={() => void refetch()} />;
+}

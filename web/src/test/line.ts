@@ -1,0 +1,65 @@
+import type { Line, LineControl, LineEntry } from '@/api/types';
+
+const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+
+/** A line as the API tells of it, its on-sale in ten minutes. */
+export const aLine = (changes: Partial<Line> = {}): Line => ({
+  event_id: 'evt_1',
+  phase: 'lobby',
+  admitted_up_to: 0,
+  line_length: 0,
+  per_minute: null,
+  seats_left: null,
+  from_minor: 3000,
+  message: '',
+  late: '',
+  poll_seconds: [
+    [0, 2],
+    [500, 5],
+  ],
+  commitment: 'c0'.repeat(32),
+  root: null,
+  beacon: 'none',
+  partner_commitment: null,
+  lobby_opens_at: at(-600_000),
+  seals_at: at(540_000),
+  on_sale_at: at(600_000),
+  server_time: at(0),
+  ...changes,
+});
+
+export const anEntry = (changes: Partial<LineEntry> = {}): LineEntry => ({
+  event_id: 'evt_1',
+  entrant: 'e1'.repeat(32),
+  joined_at: at(-1000),
+  phase: 'lobby',
+  number: null,
+  receipt: 'header.receipt.signature',
+  ...changes,
+});
+
+export const someFigures = (changes: Partial<LineControl> = {}): LineControl => ({
+  event_id: 'evt_1',
+  phase: 'open',
+  admitted_up_to: 40,
+  line_length: 100,
+  inside: 8,
+  expected: 2,
+  bound: 12,
+  rate: 2,
+  reason: 'load',
+  load_rate: 2,
+  rate_cap: null,
+  message: '',
+  late: '',
+  per_minute: [100, 120, 130],
+  seats_left: { Near: 5, Far: 10 },
+  seats_held: 4,
+  visit_seconds: 90,
+  party: 2,
+  conversion: 0.8,
+  measured_at: at(0),
+  acts: [],
+  server_time: at(0),
+  ...changes,
+});
