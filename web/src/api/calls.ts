@@ -114,63 +114,6 @@ export const emails = {
 
 export const orderStreamPath = (order: string) => `/orders/${id(order)}/stream`;
 
-const CONFIRM_TIMEOUT_MS = 30_000;
-
-export const payments = {
-  // The secret is the right to pay; the mocked gateway is a third party and gets no session token.
-  confirm: async (intent: string, clientSecret: string, card: T.Card) =>
-    (
-      await http.post<T.PaymentAnswer>(
-        `/payments/intents/${id(intent)}/confirm`,
-        { client_secret: clientSecret, card },
-        { anonymous: true, timeout: CONFIRM_TIMEOUT_MS },
-      )
-    ).data,
-  lookUp: async (intent: string, clientSecret: string) =>
-    (
-      await http.get<T.PaymentIntent>(`/payments/intents/${id(intent)}`, {
-        params: { client_secret: clientSecret },
-        anonymous: true,
-      })
-    ).data,
-  answerChallenge: async (url: string, outcome: 'approve' | 'refuse') =>
-    (
-      await http.post<T.PaymentAnswer>(
-        url,
-        { outcome },
-        { baseURL: '', anonymous: true, timeout: CONFIRM_TIMEOUT_MS },
-      )
-    ).data,
-};
-
-/** Somebody stands at the door: without an answer by then, the device decides by itself. */
-const GATE_TIMEOUT_MS = 5000;
-
-export const gate = {
-  check: async (scan: T.CheckinRequest, key: string) =>
-    (
-      await http.post<T.Checkin>('/checkins', scan, {
-        ...idempotent(key),
-        timeout: GATE_TIMEOUT_MS,
-      })
-    ).data,
-  checkAll: async (scans: T.CheckinRequest[], key: string) =>
-    (await http.post<{ scans: T.Checkin[] }>('/checkins/batch', { scans }, idempotent(key))).data
-      .scans,
-  keys: async () =>
-    (await http.get<T.Page<T.TicketKey>>('/tickets/keys', { anonymous: true })).data.items.map(
-      (key) => key.public_key,
-    ),
-  staff: async (event: string) =>
-    (await http.get<T.Page<T.StaffMember>>(`/events/${id(event)}/gate-staff`)).data.items,
-  addStaff: async (event: string, email: string) =>
-    (await http.post<T.Page<T.StaffMember>>(`/events/${id(event)}/gate-staff`, { email })).data
-      .items,
-  removeStaff: async (event: string, user: string) => {
-    await http.delete(`/events/${id(event)}/gate-staff/${id(user)}`);
-  },
-};
-
 export const files = {
   fetch: async (path: string) =>
     (await http.get<Blob>(path, { responseType: 'blob', timeout: LARGE_TIMEOUT_MS })).data,

@@ -146,9 +146,6 @@ export const fileQuery = (path: string) =>
     staleTime: Infinity,
   });
 
-export const staffQuery = (event: string) =>
-  queryOptions({ queryKey: ['gate-staff', event], queryFn: () => calls.gate.staff(event) });
-
 export const salesQuery = (event: string) =>
   queryOptions({
     queryKey: ['sales', event],

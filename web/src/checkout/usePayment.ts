@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import * as calls from '@/api/calls';
+import { payments } from '@/api/payments';
 import { ApiError } from '@/api/problem';
 import { orderQuery } from '@/api/queries';
 import type { Card, Order, PaymentAnswer } from '@/api/types';
@@ -44,7 +44,7 @@ export function usePayment(order: Order, intent: string, secret: string) {
     let stopped = false;
     const ask = async () => {
       try {
-        const found = await calls.payments.lookUp(intent, secret);
+        const found = await payments.lookUp(intent, secret);
         if (!stopped) setPayment((now) => afterLookUp(now, found.status, Date.now()));
       } catch (error) {
         // Still no answer: the page already says that nothing is known, and the next round asks again.
@@ -61,8 +61,8 @@ export function usePayment(order: Order, intent: string, secret: string) {
 
   return {
     payment,
-    pay: (card: Card) => attempt(() => calls.payments.confirm(intent, secret, card)),
+    pay: (card: Card) => attempt(() => payments.confirm(intent, secret, card)),
     answer: (url: string, outcome: 'approve' | 'refuse') =>
-      attempt(() => calls.payments.answerChallenge(url, outcome)),
+      attempt(() => payments.answerChallenge(url, outcome)),
   };
 }

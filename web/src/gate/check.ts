@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { gate } from '@/api/gate';
 import { randomId } from '@/api/intent';
 import { ApiError } from '@/api/problem';
 import type { CheckinRequest } from '@/api/types';
@@ -14,7 +14,7 @@ const isAway = (error: ApiError) => [0, 502, 503, 504].includes(error.status);
 export async function check(scan: CheckinRequest): Promise<Verdict> {
   try {
     // The scan itself is what makes a repetition the same one, so each attempt has a key of its own.
-    const checkin = await calls.gate.check(scan, randomId());
+    const checkin = await gate.check(scan, randomId());
     if (checkin.result === 'admitted' && checkin.ticket) {
       await remember({
         ticketId: checkin.ticket.id,
@@ -89,7 +89,7 @@ const offline = (
 /** Fetches what is needed to decide without a network, while there is one. */
 export async function prepareOffline(): Promise<void> {
   try {
-    await keepKeys(await calls.gate.keys());
+    await keepKeys(await gate.keys());
   } catch (error) {
     // Those that are known stay good; without any, a scan without a network says so.
     if (!(error instanceof ApiError)) throw error;

@@ -1,4 +1,4 @@
-import * as calls from '@/api/calls';
+import { gate } from '@/api/gate';
 import { randomId } from '@/api/intent';
 import { ApiError } from '@/api/problem';
 import { admissions, remember, type Admission } from './store';
@@ -14,7 +14,7 @@ export async function sendQueued(): Promise<boolean> {
       .slice(0, AT_ONCE);
     if (queued.length === 0) return true;
     try {
-      const answers = await calls.gate.checkAll(
+      const answers = await gate.checkAll(
         queued.map((one) => one.scan),
         randomId(),
       );

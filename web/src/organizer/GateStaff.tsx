@@ -1,8 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type SubmitEvent } from 'react';
-import * as calls from '@/api/calls';
 import { ApiError } from '@/api/problem';
-import { staffQuery } from '@/api/queries';
+import { gate, staffQuery } from '@/api/gate';
 import { formValue } from '@/lib/form';
 import { Button } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
@@ -35,7 +34,7 @@ export function GateStaff({ eventId }: { eventId: string }) {
     event.preventDefault();
     const form = event.currentTarget;
     const email = formValue(new FormData(form), 'email').trim();
-    if (await change(() => calls.gate.addStaff(eventId, email))) form.reset();
+    if (await change(() => gate.addStaff(eventId, email))) form.reset();
   };
 
   if (error && !data) {
@@ -63,7 +62,7 @@ export function GateStaff({ eventId }: { eventId: string }) {
                 kind="plain"
                 disabled={busy}
                 aria-label={`Take ${member.name} off the gate staff`}
-                onClick={() => void change(() => calls.gate.removeStaff(eventId, member.user_id))}
+                onClick={() => void change(() => gate.removeStaff(eventId, member.user_id))}
               >
                 Remove
               </Button>
