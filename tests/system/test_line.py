@@ -1,17 +1,22 @@
 """Buying through a line, in one process: nobody holds a seat who was not called."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
+from houseful.adapters.processes.pool import InlineWorkers
+from houseful.app import running
 from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.line.domain import audit
 from houseful.line.domain.admission import Admission
+from houseful.manifests import MANIFESTS
+from houseful.settings import load_settings
 from houseful.webapi.line_passes import LinePasses
 from tests.support.deployment import House
 
@@ -247,3 +252,16 @@ async def test_a_line_that_makes_no_sense_is_refused(sale: Sale) -> None:
         "PATCH", f"/api/events/{event_id}", {"line": {"mode": "off"}}, token=organizer
     )
     answer.refused(409, "event_published")
+
+
+async def test_without_a_line_service_no_event_with_a_line_is_published(tmp_path: Path) -> None:
+    settings = load_settings({}, data=str(tmp_path / "data"), rate_limits="off")
+    without = [manifest for manifest in MANIFESTS if manifest.name != "line"]
+    async with running(settings, manifests=without, workers=InlineWorkers(), access_log=False) as app:
+        house = House(app=app)
+        organizer = await house.user("organizer", Role.ORGANIZER)
+        terms = {"line": {"mode": "on"}, "on_sale_at": rfc3339(app.clock.now() + 60 * MINUTE)}
+        event_id = (await house.draft(organizer, **terms))["id"]
+        answer = await house.call("POST", f"/api/events/{event_id}/publish", token=organizer)
+        assert "HOUSEFUL_LINE_URL" in answer.refused(409, "no_line_service")["detail"]
+        await house.event(organizer)

@@ -7,7 +7,7 @@ from houseful.webapi.manifest import Manifest, Platform
 
 
 def _build(platform: Platform) -> EventsService:
-    return EventsService(platform.store, platform.clock, platform.ids, platform.workers)
+    return EventsService(platform.store, platform.clock, platform.ids, platform.workers, platform.client)
 
 
 MANIFEST = Manifest(

@@ -10,12 +10,12 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from houseful.events import domain, plans
+from houseful.events import domain, line_service, plans
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.plans import CheckedPlan, StoredPlan
 from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, not_found
-from houseful.kernel.ports import Clock, Ids, Reader, Store, Transaction, Workers
+from houseful.kernel.ports import Clock, Ids, Reader, ServiceClient, Store, Transaction, Workers
 from houseful.kernel.roles import Identity, Role
 from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
 from houseful.seating.parsing import StandingArea
@@ -56,11 +56,12 @@ class PlanFile(msgspec.Struct, frozen=True):
 class EventsService:
     """Events, from the draft to the day. Safe to run in any number of processes."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, workers: Workers) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, workers: Workers, client: ServiceClient) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._workers = workers
+        self._client = client
         # A stadium's plan costs a second of processor time and tens of megabytes: one at a time.
         self._plan_work = asyncio.Semaphore(1)
         self._plan_reading = asyncio.Lock()
@@ -160,8 +161,12 @@ class EventsService:
     async def publish(self, who: Identity, event_id: str) -> Event:
         """Starts the making of the inventory. Publishing again changes nothing.
 
-        Raises `NotFound`, `StateConflict` for a cancelled event, `Invalid` for one whose time is past.
+        Raises `NotFound`, `StateConflict` for a cancelled event and for one with a line where there is no
+        line service, `Invalid` for one whose time is past.
         """
+        asked = _owned(await self._store.get(Event, event_id), who)
+        if asked.published_at is None and asked.line.mode != "off":
+            await line_service.check_runs(self._client)
 
         async def work(tx: Transaction) -> Event:
             event = _owned(await tx.get(Event, event_id), who)

@@ -150,7 +150,10 @@ class LinePasses:
     async def _fetch_keys(self) -> None:
         answer = await self._client.request("GET", KEYS_PATH)
         if answer.status != 200:
-            raise Unavailable(f"the key of passes can't be had: {answer.status}")
+            missing = (
+                "; HOUSEFUL_LINE_URL names no line service to the gateway" if answer.status == 404 else ""
+            )
+            raise Unavailable(f"the key of passes can't be had: {answer.status}{missing}")
         self._keys = {
             key["kid"]: Ed25519PublicKey.from_public_bytes(
                 base64.urlsafe_b64decode(key["x"] + "=" * (-len(key["x"]) % 4))

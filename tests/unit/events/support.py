@@ -96,13 +96,25 @@ class _Keys:
         return ServiceResponse(200, {}, self._body)
 
 
+class LineServiceAnswers:
+    """The line service, or what the gateway says where there is none."""
+
+    def __init__(self) -> None:
+        self.status = 200
+
+    async def request(self, method: str, path: str, **_: Any) -> ServiceResponse:
+        assert (method, path) == ("GET", "/api/lines/events")
+        return ServiceResponse(self.status, {}, b'{"items": []}')
+
+
 class World:
     def __init__(self, folder: Path, *, workers: Workers | None = None) -> None:
         workers = workers or InlineWorkers()
         self.clock = ManualClock(START)
         ids = SeededIds(1, self.clock)
         self.store = SqliteStore.open(folder / "events.db", MANIFEST.documents, clock=self.clock, ids=ids)
-        self.service = EventsService(self.store, self.clock, ids, workers)
+        self.line_service = LineServiceAnswers()
+        self.service = EventsService(self.store, self.clock, ids, workers, self.line_service)
         self._key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
         self.app = ServiceApp(
             "events",

@@ -10,13 +10,14 @@ from houseful.events import domain, plans
 from houseful.events.domain import Changes, NewEvent
 from houseful.events.plans import StoredPlan
 from houseful.events.service import Search
-from houseful.kernel.errors import Conflict, DomainError
+from houseful.kernel.errors import Conflict, DomainError, StateConflict, Unavailable
 from houseful.messages import (
     AvailabilityChanged,
     EventChanged,
     EventPublished,
     InventoryFailed,
     InventoryReady,
+    LineTerms,
 )
 from houseful.seating.parsing import StandingArea
 from houseful.webapi.cursors import ByMoment
@@ -361,3 +362,22 @@ async def test_the_list_of_ones_own_is_newest_first_with_everything(world: World
     assert [one.title for one in found] == ["On sale"]
     found, _ = await world.service.search(Search(organizer_id=ALICE.user_id, since=START + 300 * DAY))
     assert found == []
+
+
+async def test_an_event_with_a_line_needs_a_line_service_to_be_published(world: World) -> None:
+    terms = LineTerms(mode="on")
+    event = await world.create(ALICE, new_event(line=terms, on_sale_at=START + 10 * DAY))
+    world.line_service.status = 404
+    with pytest.raises(StateConflict, match="HOUSEFUL_LINE_URL") as refusal:
+        await world.service.publish(ALICE, event.id)
+    assert refusal.value.code == "no_line_service"
+    world.line_service.status = 503
+    with pytest.raises(Unavailable):
+        await world.service.publish(ALICE, event.id)
+    assert await world.sent() == []
+    without = await world.create(ALICE, new_event())
+    assert (await world.service.publish(ALICE, without.id)).status == "publishing"
+    world.line_service.status = 200
+    assert (await world.service.publish(ALICE, event.id)).status == "publishing"
+    world.line_service.status = 404
+    assert (await world.service.publish(ALICE, event.id)).status == "publishing", "again changes nothing"

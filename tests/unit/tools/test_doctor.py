@@ -263,26 +263,34 @@ class TestProcesses:
     async def test_one_that_is_not_ready_says_why(self) -> None:
         body = {"code": "not_ready", "detail": "bus: no answer within 3 s"}
         async with answering(503, body) as url:
-            [finding] = await processes(users_url=url)
+            [finding, _] = await processes(users_url=url)
         assert finding.state == "problem"
         assert "bus: no answer within 3 s" in finding.detail
 
     async def test_one_that_is_ready_and_misses_something(self) -> None:
         body = READY | {"checks": {"bus": "ready", "coordination": "Redis at one:6379 is down"}}
         async with answering(200, body) as url:
-            [finding] = await processes(tickets_url=url)
+            [finding, _] = await processes(tickets_url=url)
         assert finding.state == "warning"
         assert "coordination: Redis at one:6379 is down" in finding.detail
 
+    async def test_a_gateway_that_is_told_of_no_line_service(self) -> None:
+        async with answering(200, READY) as url:
+            *_, finding = await processes(users_url=url)
+            named = await processes(users_url=url, line_url=url)
+        assert (finding.name, finding.state) == ("line", "warning")
+        assert "HOUSEFUL_LINE_URL" in (finding.fix or "")
+        assert [one.state for one in named] == ["ok", "ok"]
+
     async def test_some_copies_will_do(self) -> None:
         async with answering(200, READY) as url:
-            good, bad = await processes(events_url=f"{url}, http://{NOWHERE}")
+            good, bad, _ = await processes(events_url=f"{url}, http://{NOWHERE}")
         assert (good.state, bad.state) == ("ok", "warning")
         assert "another copy is ready" in bad.detail
 
     async def test_somebody_else_at_that_address(self) -> None:
         async with answering(404, {}) as url:
-            [finding] = await processes(payments_url=url)
+            [finding, _] = await processes(payments_url=url)
         assert finding.state == "problem"
         assert "not Houseful" in finding.detail
 

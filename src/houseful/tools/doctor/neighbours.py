@@ -92,6 +92,13 @@ async def processes(settings: Settings) -> AsyncIterator[Finding]:
             yield first
             for finding in others:
                 yield finding
+    if any(settings.copies(part) for part in SERVICES) and not settings.copies("line"):
+        yield warning(
+            "line",
+            "no line service is named: events with a line can't be published, and none of one that is "
+            "published can be sold",
+            "Start `houseful serve line` and name it in HOUSEFUL_LINE_URL, unless no event has a line.",
+        )
 
 
 async def _process(name: str, url: str, variable: str, key: str) -> list[Finding]:
