@@ -9,7 +9,7 @@ import pytest
 
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.app import running
-from houseful.kernel.clock import ManualClock
+from houseful.gateway.app import Gateway
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
@@ -17,71 +17,10 @@ from houseful.line.domain import audit
 from houseful.line.domain.admission import Admission
 from houseful.manifests import MANIFESTS
 from houseful.settings import load_settings
+from houseful.tickets.use_cases.holding import Holding
 from houseful.webapi.line_passes import LinePasses
 from tests.support.deployment import House
-
-MINUTE = 60_000
-
-
-class Sale:
-    """An event that goes on sale in five minutes, with a line."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        assert isinstance(house.app.clock, ManualClock)
-        self.clock = house.app.clock
-        self.event_id = ""
-
-    async def announce(self, **line: Any) -> str:
-        now = self.clock.now()
-        organizer = await self.house.user("organizer", Role.ORGANIZER)
-        terms = {"mode": "on", "lobby_opens_at": rfc3339(now + MINUTE)} | line
-        self.event_id = await self.published(
-            organizer, on_sale_at=rfc3339(now + 5 * MINUTE), line=terms, hold_seconds=60
-        )
-        await self.phase("closed", advance_seconds=0.1)
-        return self.event_id
-
-    async def published(self, organizer: str, **changes: Any) -> str:
-        event_id = str((await self.house.draft(organizer, **changes))["id"])
-        (await self.house.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
-        await self.house.until(lambda: self.house._is_on_sale(event_id), advance_seconds=0.1)
-        return event_id
-
-    async def line(self) -> dict[str, Any]:
-        answer = await self.house.call("GET", f"/api/events/{self.event_id}/line")
-        return dict(answer.json) if answer.status == 200 else {"phase": None, "admitted_up_to": 0}
-
-    async def phase(self, phase: str, *, advance_seconds: float = 0) -> dict[str, Any]:
-        async def look() -> dict[str, Any] | None:
-            line = await self.line()
-            return line if line["phase"] == phase else None
-
-        return await self.house.until(look, advance_seconds=advance_seconds)
-
-    async def join(self, name: str) -> dict[str, Any]:
-        token = await self.house.user(name)
-        return dict((await self.post("", token)).ok())
-
-    async def post(self, path: str, token: str, *, key: str | None = None) -> Any:
-        return await self.house.call("POST", f"/api/events/{self.event_id}/line{path}", token=token, key=key)
-
-    async def line_pass(self, token: str) -> str:
-        async def look() -> str | None:
-            answer = await self.post("/pass", token)
-            return str(answer.json["pass"]) if answer.status == 200 else None
-
-        return await self.house.until(look, advance_seconds=0.5)
-
-    async def hold(self, token: str, line_pass: str | None = None) -> Any:
-        headers = {} if line_pass is None else {"x-line-pass": line_pass}
-        return await self.house.call(
-            "POST",
-            f"/api/events/{self.event_id}/holds",
-            {"best_available": {"quantity": 2}},
-            token=token,
-            headers=headers,
-        )
+from tests.system.line_sale import MINUTE, Sale
 
 
 @pytest.fixture
@@ -148,6 +87,32 @@ async def test_no_other_pass_holds_a_seat(sale: Sale) -> None:
         refusal = await tickets.holding._why_not_called(line_pass, sale.event_id, me)
         assert refusal is not None, name
     (await sale.hold(anna, given)).ok(201)
+
+
+@pytest.mark.parametrize("without", ["gateway", "tickets", "both"])
+async def test_one_check_of_the_pass_is_enough(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    """The control of L7: where no check is left, a foreign pass holds seats. Each check by itself refuses."""
+    await sale.announce()
+    await sale.phase("lobby", advance_seconds=1)
+    await sale.join("anna")
+    await sale.phase("open", advance_seconds=1)
+    berta = await sale.token("berta")
+    foreign = await sale.line_pass(await sale.token("anna"))
+
+    async def unchecked(*_: Any) -> None:
+        return None
+
+    if without in ("gateway", "both"):
+        monkeypatch.setattr(Gateway, "_check_pass", unchecked)
+    if without in ("tickets", "both"):
+        monkeypatch.setattr(Holding, "_why_not_called", unchecked)
+    answer = await sale.hold(berta, foreign)
+    if without == "both":
+        answer.ok(201)
+    else:
+        answer.refused(403, "line_required")
 
 
 async def test_without_the_key_the_event_is_closed_and_others_are_untouched(

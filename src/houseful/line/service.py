@@ -106,10 +106,7 @@ class LineService:
         place = await self.place(user_id, event_id)
         admission = await self._store.get(Admission, event_id)
         front = admission.front if admission is not None else 0
-        if place.number is None or place.number > front:
-            raise StateConflict(
-                "not_your_turn", "Your number was not called yet.", number=place.number, admitted_up_to=front
-            )
+        lines.check_called(place.number, front)
         if place.line.phase is Phase.ENDED:
             raise StateConflict("line_closed", "The line of this event has ended.")
         now = self._clock.now()

@@ -154,6 +154,7 @@ async def test_a_clock_that_is_wrong_takes_no_chance_from_anybody(world: World, 
     await world.until(SEALED)
     await world.until(ON_SALE)
     assert sorted([await world.number("right") or 0, await wrong.number("wrong") or 0]) == [1, 2]
+    assert (await world.stored()).drawn == 2
     await wrong.store.close()
 
 

@@ -138,7 +138,7 @@ def step(admission: Admission, measured: Measurements, now: Situation, at: Milli
     bound = max(LEAST_INSIDE, math.ceil(rate * learned.visit_seconds)) if rate else 0
     by_seats = seats_bound(learned, now.seats_total)
     inside = now.inside if measured.fresh else min(now.inside, _lately_claimed(learned, now.claims, at))
-    room = max(0, min(bound - inside, by_seats - now.inside) - expected)
+    room = room_inside(bound - inside, by_seats - now.inside, expected)
     waiting = now.length - learned.front
     credit = learned.credit + rate * seconds
     called = min(int(credit), room, waiting)
@@ -163,6 +163,11 @@ def step(admission: Admission, measured: Measurements, now: Situation, at: Milli
         calls=_noted(learned.calls, Call(at, front, now.claims), at - _remembered_millis(learned)),
         paces=_paced(learned.paces, Call(at, front, now.claims)),
     )
+
+
+def room_inside(by_pace: int, by_seats: int, expected: int) -> int:
+    """How many more can be let in; who was called and is on the way has a place already."""
+    return max(0, min(by_pace, by_seats) - expected)
 
 
 def seats_bound(admission: Admission, seats_total: int) -> int:

@@ -222,6 +222,14 @@ def check_joinable(line: Line) -> None:
         raise StateConflict("line_closed", "The line of this event has ended; nobody can join it any more.")
 
 
+def check_called(number: int | None, front: int) -> None:
+    """Raises `StateConflict` for a number that the line was not called to."""
+    if number is None or number > front:
+        raise StateConflict(
+            "not_your_turn", "Your number was not called yet.", number=number, admitted_up_to=front
+        )
+
+
 def why_late(line: Line) -> str:
     """Why the draw can't be made though it is time; empty where it can. It is never made otherwise."""
     if line.beacon == "pair":

@@ -1,0 +1,119 @@
+"""The controls of a line's promises: with a guard taken out, what sees the promise kept sees it broken."""
+
+import os
+from typing import Any
+
+import pytest
+
+from houseful.kernel.ports import Transaction
+from houseful.line import progress
+from houseful.line.domain import admission, draw, lines
+from houseful.line.domain.lines import Line
+from houseful.line.progress import Progress
+from houseful.tools.invariants import Installation
+from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
+from tests.unit.line.test_admission import Shop
+from tests.unit.line.world import EVENT, ON_SALE, START, World
+
+SEALED = ON_SALE - 60_000
+
+
+async def opened(world: World, people: int) -> None:
+    await world.opened_lobby()
+    await world.join(*range(people))
+    await world.until(SEALED)
+    await world.until(ON_SALE)
+
+
+async def found(world: World) -> set[str]:
+    installation = Installation({"line": world.store}, None, world.clock)
+    one, other = await numbers_of_lines(installation), await turns_of_lines(installation)
+    return {violation.code for violation in (*one.violations, *other.violations)}
+
+
+async def test_l1_a_draw_that_is_made_anew_by_each_process(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(world, 30)
+    before = [await world.number(user) for user in range(30)]
+    monkeypatch.setattr(Line, "seed", property(lambda line: os.urandom(32)))
+    world = await world.again()
+    assert [await world.number(user) for user in range(30)] != before
+    await world.store.close()
+
+
+async def test_l2_a_pass_for_whoever_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await opened(world, 40)
+    assert await world.admit() < 40
+    assert await found(world) == set()
+    monkeypatch.setattr(lines, "check_called", lambda number, front: None)
+    for user in range(40):
+        await world.line.line_pass(f"usr_{user}", EVENT)
+    assert await found(world) == {"L2"}
+
+
+class Stale:
+    """A transaction that reads the line as it was, and commits all the same: no version is compared."""
+
+    def __init__(self, tx: Transaction, line: Line) -> None:
+        self._tx = tx
+        self._line = line
+
+    async def get(self, kind: Any, id: str) -> Any:
+        found = await self._tx.get(kind, id)
+        return self._line if kind is Line else found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+
+async def test_l3_two_sequencers_without_the_version_of_the_line(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(world, 10)
+    await world.join("a", "b")
+    line, transact = await world.stored(), world.store.transact
+    monkeypatch.setattr(progress, "_NUMBERED_AT_ONCE", 1)
+    monkeypatch.setattr(world.store, "transact", lambda work: transact(lambda tx: work(Stale(tx, line))))
+    assert [await world.line.progress.number(EVENT) for _ in range(2)] == [1, 1]
+    assert [await world.number("a"), await world.number("b")] == [11, 11]
+    assert await found(world) == {"L3"}
+
+
+def test_l5_without_the_bound_more_are_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    def most_inside() -> tuple[int, int]:
+        shop = Shop(visit_seconds=300)
+        for _ in range(250):
+            now = shop.second(rate_cap=5.0)
+        return len(shop.visitors), now.bound
+
+    inside, bound = most_inside()
+    assert inside <= bound
+    monkeypatch.setattr(admission, "room_inside", lambda by_pace, by_seats, expected: 1_000_000)
+    inside, bound = most_inside()
+    assert inside > bound
+
+
+async def test_l6_an_entry_that_depends_on_the_device(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.opened_lobby()
+    monkeypatch.setattr(draw, "entrant", lambda key, event_id, user_id: os.urandom(32))
+    first, second = [await world.line.join("usr_anna", EVENT) for _ in range(2)]
+    assert first[0].entry.id != second[0].entry.id
+
+
+async def test_l8_a_lobby_that_goes_by_the_time_of_each_entry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = Progress._all
+
+    async def by_time(self: Progress, event_id: str, queue: str) -> Any:
+        return [entry for entry in await every(self, event_id, queue) if entry.joined_at >= START]
+
+    await world.opened_lobby()
+    world.clock.jump(-600)
+    await world.join("early by its clock")
+    world.clock.jump(600)
+    await world.join("right")
+    monkeypatch.setattr(Progress, "_all", by_time)
+    await world.until(SEALED)
+    assert (await world.stored()).drawn == 1
