@@ -67,7 +67,7 @@ Attributes = Mapping[str, str | int]
 _WRITTEN = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 _tracer: Tracer | None = None
-_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_named: ContextVar["_Named | None"] = ContextVar("trace", default=None)
 """The trace while nothing is recorded; otherwise it is in OpenTelemetry's context."""
 
 NO_SPAN: nullcontext[None] = nullcontext()
@@ -101,7 +101,8 @@ def is_sampled(traceparent: str | None) -> bool:
 def current_traceparent() -> str | None:
     """The trace context that requests and messages carry on, as W3C writes it."""
     if _tracer is None:
-        return _traceparent.get()
+        named = _named.get()
+        return None if named is None else named.traceparent()
     return _written(get_current_span().get_span_context())
 
 
@@ -112,21 +113,22 @@ def current_trace_id() -> str | None:
 
 def trace(traceparent: str | None) -> AbstractContextManager[None]:
     """What happens inside belongs to that trace; messages sent inside carry it on."""
-    return _Named(traceparent) if _tracer is None else _Inside(_context_of(traceparent))
+    return _Named(traceparent, begins=False) if _tracer is None else _Inside(_context_of(traceparent))
 
 
 def adopt(traceparent: str | None) -> AbstractContextManager[None]:
     """The same for a request from outside. One without a trace begins one: the span that follows, or, where
     nothing is recorded, a name of our own making."""
     if _tracer is None:
-        return _Named(traceparent or _new_traceparent())
+        return _Named(traceparent, begins=traceparent is None)
     return _Inside(_context_of(traceparent))
 
 
 def continued() -> AbstractContextManager[Span | None]:
     """The trace that is running; where there is none, one begins."""
     if _tracer is None:
-        return NO_SPAN if _traceparent.get() is not None else _Named(_new_traceparent())
+        named = _named.get()
+        return NO_SPAN if named is not None and named.names_one else _Named(None, begins=True)
     if get_current_span().get_span_context() != INVALID_SPAN_CONTEXT:
         return NO_SPAN
     return _Recorded(_tracer, "call", INTERNAL, None, None)
@@ -229,18 +231,30 @@ def _written(context: SpanContext) -> str | None:
 
 
 class _Named:
-    __slots__ = ("_token", "_traceparent")
+    """A trace by its name alone. One that `begins` is named when somebody asks: most requests tell nobody."""
 
-    def __init__(self, traceparent: str | None) -> None:
+    __slots__ = ("_begins", "_token", "_traceparent")
+
+    def __init__(self, traceparent: str | None, *, begins: bool) -> None:
         self._traceparent = traceparent
+        self._begins = begins
+
+    @property
+    def names_one(self) -> bool:
+        return self._begins or self._traceparent is not None
+
+    def traceparent(self) -> str | None:
+        if self._traceparent is None and self._begins:
+            self._traceparent = _new_traceparent()
+        return self._traceparent
 
     def __enter__(self) -> None:
-        self._token = _traceparent.set(self._traceparent)
+        self._token = _named.set(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _traceparent.reset(self._token)
+        _named.reset(self._token)
 
 
 class _Inside:

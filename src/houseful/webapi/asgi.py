@@ -21,6 +21,9 @@ def header(scope: Scope, name: str) -> str | None:
     return found[-1].decode("latin-1") if found else None
 
 
+IDENTITY = "houseful.identity"
+"""The key in a scope of whose token the gateway of this process has verified."""
+
 WITHIN = "local"
 """The peer of a call from a service of this installation."""
 

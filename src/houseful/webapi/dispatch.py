@@ -12,10 +12,9 @@ from houseful.kernel.errors import DomainError, Duplicate, Transient, invalid
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction, Workers
 from houseful.kernel.roles import Identity
 from houseful.kernel.telemetry import REFUSALS, get_logger
-from houseful.kernel.tracing import Span
 from houseful.kernel.waiting import later
 from houseful.webapi import http_spans, idempotency, validation
-from houseful.webapi.asgi import Receive, Scope, Send, headers_of, peer
+from houseful.webapi.asgi import IDENTITY, Receive, Scope, Send, headers_of, peer
 from houseful.webapi.auth import TokenVerifier, bearer
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext, StoredResponse
@@ -56,19 +55,18 @@ class ServiceApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with http_spans.service_span(scope, self._name) as span:
-            response = await self._described(scope, receive, span)
+            response = await self._response(scope, receive)
+            if span is not None:
+                http_spans.describe(span, scope, status=response.status, route=scope.get("route"))
             await response.send(scope, receive, send)
 
     async def respond(self, scope: Scope, receive: Receive) -> Response | Stream:
         """The same for a caller in this process, which gets the response itself."""
         with http_spans.service_span(scope, self._name) as span:
-            return await self._described(scope, receive, span)
-
-    async def _described(self, scope: Scope, receive: Receive, span: Span | None) -> Response | Stream:
-        response = await self._response(scope, receive)
-        if span is not None:
-            http_spans.describe(span, scope, status=response.status, route=scope.get("route"))
-        return response
+            response = await self._response(scope, receive)
+            if span is not None:
+                http_spans.describe(span, scope, status=response.status, route=scope.get("route"))
+            return response
 
     async def _response(self, scope: Scope, receive: Receive) -> Response | Stream:
         try:
@@ -107,7 +105,7 @@ class ServiceApp:
             )
         scope["route"] = endpoint.path
         headers = headers_of(scope)
-        who = await self._who(headers, endpoint)
+        who = await self._who(scope, headers, endpoint)
         signature = endpoint.signature
         query = _query(signature.query, scope["query_string"])
         arguments: dict[str, Any] = {name: unquote(value) for name, value in escaped.items()}
@@ -162,10 +160,13 @@ class ServiceApp:
             if close is not None:
                 await close()
 
-    async def _who(self, headers: Mapping[str, str], endpoint: Endpoint) -> Identity | None:
-        reads_token = endpoint.public and endpoint.reads_token
-        token = bearer(headers.get("authorization")) if reads_token else None
-        who = await self._verifier.identity(token) if token is not None else None
+    async def _who(self, scope: Scope, headers: Mapping[str, str], endpoint: Endpoint) -> Identity | None:
+        who: Identity | None = None
+        if endpoint.public and endpoint.reads_token:
+            who = scope.get(IDENTITY)
+            token = bearer(headers.get("authorization")) if who is None else None
+            if token is not None:
+                who = await self._verifier.identity(token)
         if endpoint.who is None:
             return who
         if who is None:

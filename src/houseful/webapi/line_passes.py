@@ -57,7 +57,8 @@ class LinePasses:
         self._tried_at: Millis | None = None
         self._fetching: SingleFlights[None] = SingleFlights()
         self._verified: OrderedDict[str, _Pass] = OrderedDict()
-        self._events: frozenset[str] = frozenset()
+        self.events: frozenset[str] = frozenset()
+        """Those of which this process knows that they have a line. The ticket service knows of all."""
         self._outage = OutageLog(log, clock, "looking up which events have a line")
 
     async def check(self, given: str | None, event_id: str, user_id: str) -> None:
@@ -82,10 +83,6 @@ class LinePasses:
         if known.event_id != event_id or known.user_id != user_id:
             raise line_required("This pass is of another event or another account.")
 
-    def has_line(self, event_id: str) -> bool:
-        """Whether this process knows that the event has a line. The ticket service always knows."""
-        return event_id in self._events
-
     async def watch(self) -> None:
         """The job: learn which events have a line."""
         while True:
@@ -93,7 +90,7 @@ class LinePasses:
                 answer = await self._client.request("GET", EVENTS_PATH)
                 if answer.status != 200:
                     raise Unavailable(f"which events have a line can't be had: {answer.status}")
-                self._events = frozenset(msgspec.json.decode(answer.body, type=EventsWithLine).items)
+                self.events = frozenset(msgspec.json.decode(answer.body, type=EventsWithLine).items)
                 self._outage.over()
             except Transient as error:
                 self._outage.failed(error)

@@ -2,6 +2,7 @@
 routes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -57,28 +58,42 @@ class RouteTable(Generic[T]):
         return node.methods, dict(zip(node.names, values, strict=True))
 
     def _descend(self, node: _Node[T], segments: list[str], at: int, values: list[str]) -> _Node[T] | None:
-        """The node of the segments from `at` on."""
-        if at == len(segments):
-            return node if node.methods else None
-        segment, at = segments[at], at + 1
-        child = node.literal.get(segment)
-        if child is not None:
-            found = self._descend(child, segments, at, values)
+        """The node of the segments from `at` on. Where there is one way only, it is followed at once."""
+        for position in range(at, len(segments)):
+            segment = segments[position]
+            child = node.literal.get(segment)
+            if node.suffixed or (child is not None and node.parameter is not None):
+                return self._choose(node, segments, position, values)
+            if child is not None:
+                node = child
+            elif node.parameter is not None and segment:
+                values.append(segment)
+                node = node.parameter
+            else:
+                return None
+        return node if node.methods else None
+
+    def _choose(self, node: _Node[T], segments: list[str], at: int, values: list[str]) -> _Node[T] | None:
+        """The first way that leads to a route: a literal, a suffix, a parameter."""
+        segment, known = segments[at], len(values)
+        for child, value in _ways(node, segment):
+            if value is not None:
+                values.append(value)
+            found = self._descend(child, segments, at + 1, values)
             if found is not None:
                 return found
-        if not segment:
-            return None
-        for suffix, suffixed in node.suffixed.items():
-            if segment.endswith(suffix) and len(segment) > len(suffix):
-                values.append(segment.removesuffix(suffix))
-                found = self._descend(suffixed, segments, at, values)
-                if found is not None:
-                    return found
-                values.pop()
-        if node.parameter is not None:
-            values.append(segment)
-            found = self._descend(node.parameter, segments, at, values)
-            if found is not None:
-                return found
-            values.pop()
+            del values[known:]
         return None
+
+
+def _ways(node: _Node[T], segment: str) -> Iterator[tuple[_Node[T], str | None]]:
+    """The nodes that a segment may lead to, each with its parameter's value."""
+    if segment in node.literal:
+        yield node.literal[segment], None
+    if not segment:
+        return
+    for suffix, child in node.suffixed.items():
+        if segment.endswith(suffix) and len(segment) > len(suffix):
+            yield child, segment.removesuffix(suffix)
+    if node.parameter is not None:
+        yield node.parameter, segment

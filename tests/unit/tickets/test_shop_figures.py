@@ -2,7 +2,8 @@
 
 import pytest
 
-from houseful.kernel.errors import Unavailable
+from houseful.kernel.errors import StateConflict, Unavailable
+from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases import shop_figures
 from tests.unit.tickets.world import World
 
@@ -13,15 +14,13 @@ async def test_each_line_is_told_the_same_trouble(world: World, monkeypatch: pyt
     await world.show("evt_2")
     teller = world.tickets.shop_figures
 
-    async def fails() -> None:
+    async def fails() -> HoldView:
         raise Unavailable("these seats are too busy")
 
-    async def works() -> None:
-        return None
-
     with pytest.raises(Unavailable):
-        await teller.measured(fails)
-    await teller.measured(works)
+        await world.tickets.hold("usr_1", fails)
+    with pytest.raises(StateConflict):
+        await world.tickets.hold("usr_1", _refused)
     told = [await teller._figures(event_id) for event_id in ("evt_1", "evt_2")]
     assert [(one.holds, one.unavailable) for one in told] == [(2, 1), (2, 1)]
 
@@ -30,8 +29,10 @@ async def test_what_was_long_ago_is_no_trouble_now(world: World, monkeypatch: py
     monkeypatch.setattr(shop_figures, "_LATELY_SECONDS", -1.0)
     await world.show("evt_1")
 
-    async def works() -> None:
-        return None
-
-    await world.tickets.shop_figures.measured(works)
+    with pytest.raises(StateConflict):
+        await world.tickets.hold("usr_1", _refused)
     assert (await world.tickets.shop_figures._figures("evt_1")).holds == 0
+
+
+async def _refused() -> HoldView:
+    raise StateConflict("seats_taken", "These seats are taken.")

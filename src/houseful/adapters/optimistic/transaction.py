@@ -272,24 +272,15 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
         absent = await self._check_absent() if self._absent else ()
         if self._writes or self._messages or absent:
             with self._store.spans.commit(len(self._writes)):
-                written = await self._write(absent)
-        else:
-            written = False
-        if not written:
-            await self._await_dependencies(self._failure)
-            if self._failure is not None:
-                raise self._failure
-
-    async def _write(self, absent: Sequence[tuple[C, str]]) -> bool:
-        """Whether there was anything to write. Returns once it is durable, and raises the verdict where it
-        is not."""
-        writes = self._hand_over(absent)
-        if writes is None:
-            return False
-        await writes.wait()
-        if writes.error is not None:
-            raise writes.error
-        return True
+                writes = self._hand_over(absent)
+                if writes is not None:
+                    await writes.wait()
+                    if writes.error is not None:
+                        raise writes.error
+                    return
+        await self._await_dependencies(self._failure)
+        if self._failure is not None:
+            raise self._failure
 
     async def _await_dependencies(self, cause: Exception | None) -> None:
         """Wait until all that this transaction has read is durable. Raises `Conflict` if it never will be."""

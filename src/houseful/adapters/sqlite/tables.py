@@ -6,6 +6,7 @@ reserved for the store, so that documents may name their fields freely.
 # ruff: noqa: S608 - SQL is put together from names that documents declare; values are always bound
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, ClassVar, cast
 
 import apsw
@@ -49,6 +50,7 @@ class Table(Collection[Statement]):
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
         self.cache = DocumentCache(tuning)
         self.read_soon = kind.read_soon
+        self._indexed = _reader_of(self.fields)
 
         table = self.quoted = _quote(self.name)
         self.select = f"SELECT _version, _body FROM {table} WHERE id = ?"
@@ -64,14 +66,11 @@ class Table(Collection[Statement]):
         self._insert_if_absent = f"{self._insert} ON CONFLICT (id) DO NOTHING"
         self._searches: dict[Row, str] = {}
 
-    def columns(self, document: Document) -> tuple[Binding, ...]:
-        return tuple([getattr(document, field) for field in self.fields])
-
     # Changes
 
     def change(self, action: int, document: Document, read: Versioned | None, version: int) -> Statement:
         if read is None:
-            bindings = (document.id, version, *self.columns(document), _encode(document))
+            bindings = (document.id, version, *self._indexed(document), _encode(document))
             if action == INSERT:
                 return self._insert, bindings, False, None
             return self._insert_if_absent, bindings, action == CLAIM, None
@@ -82,8 +81,8 @@ class Table(Collection[Statement]):
     def _put_change(self, document: Document, read: Versioned) -> Statement:
         """The update of changed columns only: SQLite rewrites the index entry of every column that is set."""
         body = _encode(document)
-        new = self.columns(document)
-        old = self.columns(read[1])
+        new = self._indexed(document)
+        old = self._indexed(read[1])
         if new == old:
             return self._put(()), (body, document.id, read[0]), True, self._verify
         changed = tuple([i for i, value in enumerate(new) if value != old[i]])
@@ -285,6 +284,14 @@ def _evolve_table(connection: apsw.Connection, table: Table) -> None:
             raise Unavailable(
                 f"{table.name} holds documents that the unique index {name} forbids: {error}"
             ) from error
+
+
+def _reader_of(fields: Sequence[str]) -> Callable[[Document], tuple[Binding, ...]]:
+    """Reads the indexed fields of a document."""
+    if not fields:
+        return lambda document: ()
+    read: Callable[[Document], Any] = attrgetter(*fields)
+    return read if len(fields) > 1 else lambda document: (read(document),)
 
 
 def _evolve_columns(connection: apsw.Connection, table: Table, columns: Sequence[str]) -> None:

@@ -88,13 +88,14 @@ def state_at(claim: Claim | None, now: Millis) -> SeatState:
     return claim.state
 
 
-def lapsed_holds(block: Block, ordinals: Iterable[int], now: Millis) -> set[str]:
+def lapsed_holds(block: Block, ordinals: Iterable[int], now: Millis) -> list[str]:
     """The holds whose time has passed and whose claims are still on these seats."""
-    return {
+    first, claims = block.first, block.claims
+    return [
         claim.by
-        for position in _positions(block, ordinals)
-        if (claim := block.claims.get(position)) is not None and claim.state is _HELD and claim.until <= now
-    }
+        for ordinal in ordinals
+        if (claim := claims.get(ordinal - first)) is not None and claim.state is _HELD and claim.until <= now
+    ]
 
 
 def _positions(block: Block, ordinals: Iterable[int]) -> list[int]:

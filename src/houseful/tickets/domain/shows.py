@@ -1,6 +1,6 @@
 """A show: the ticket service's own copy of a published event, and how far its inventory has come."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -123,8 +123,9 @@ def check_on_sale(show: Show | None, now: Millis) -> Show:
     return show
 
 
-def check_called(show: Show, not_called: DomainError | None) -> Show:
-    """The show, unless it has a line that has not called the buyer; raises that refusal then."""
-    if show.line == "on" and not_called is not None:
-        raise not_called
+def check_called(show: Show, not_called: Callable[[], DomainError] | None) -> Show:
+    """The show, unless it has a line that has not called the buyer; raises that refusal then. Most events
+    have none: a refusal is made where it is raised."""
+    if not_called is not None and show.line == "on":
+        raise not_called()
     return show

@@ -1,9 +1,10 @@
 """The ticket service: one class a concern, joined here."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
-from houseful.kernel.errors import DomainError
+from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.emails import Proofs
 from houseful.tickets.domain.holds import HOLD_LIMIT
@@ -19,6 +20,7 @@ from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.lapsed_orders import LapsedOrders
 from houseful.tickets.use_cases.layout_cache import LayoutCache
+from houseful.tickets.use_cases.open_payments import PaymentsOpen
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
 from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, PaymentReconciliation
@@ -85,15 +87,26 @@ class Tickets:
         their payments were ended.
         """
 
-        async def prepared() -> HoldView:
-            return await self.lapsed_orders.ended_first(hold)
-
         try:
-            return await self.shop_figures.measured(prepared)
+            return await self._hold_once(hold)
         except DomainError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
                 raise
-        return await self.shop_figures.measured(prepared)
+        return await self._hold_once(hold)
+
+    async def _hold_once(self, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
+        started, failed = time.perf_counter(), False
+        try:
+            try:
+                return await hold()
+            except PaymentsOpen as error:
+                await self.lapsed_orders.end(error.order_ids)
+                return await self.lapsed_orders.ended_first(hold)
+        except Transient:
+            failed = True
+            raise
+        finally:
+            self.shop_figures.held(started, failed=failed)
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
         """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""

@@ -25,12 +25,14 @@ from houseful.tickets.use_cases import buyer_limit, unavailable_seats
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
-from houseful.tickets.use_cases.open_payments import check_open_payments
+from houseful.tickets.use_cases.open_payments import check_open_payments, lapsed_holds
 from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext
 from houseful.webapi.line_passes import LinePasses, line_required
 
 T = TypeVar("T")
+NotCalled = Callable[[], DomainError]
+"""Makes the refusal of who has not been called by the event's line."""
 
 _LOCK_WAIT_SECONDS = 0.5
 _BEST_LOOKS = 100
@@ -70,7 +72,9 @@ class Holding:
     ) -> schemas.HoldView:
         layout = await self._inventory.layout(event_id)
         ordinals = ordinals_of(layout, seat_ids, "seats")
-        not_called = await self._why_not_called(line_pass, event_id, user_id)
+        not_called: NotCalled | None = line_required
+        if line_pass is not None:
+            not_called = await self._why_not_called(line_pass, event_id, user_id)
         try:
             return await self._hold(
                 user_id, event_id, layout, ordinals, context, "seats", not_called=not_called
@@ -94,7 +98,9 @@ class Holding:
         all.
         """
         layout = await self._inventory.layout(event_id)
-        not_called = await self._why_not_called(line_pass, event_id, user_id)
+        not_called: NotCalled | None = line_required
+        if line_pass is not None:
+            not_called = await self._why_not_called(line_pass, event_id, user_id)
         check_called(check_on_sale(await self._store.get(Show, event_id), self._clock.now()), not_called)
         category_index, section_index = _wanted(layout, category, section_id)
         for look in range(_BEST_LOOKS):
@@ -129,14 +135,13 @@ class Holding:
                 view.avoid(by_block(layout, chosen))
         raise Unavailable("these seats are too busy")
 
-    async def _why_not_called(self, line_pass: str | None, event_id: str, user_id: str) -> DomainError | None:
-        """Why the buyer may not hold seats, if the event has a line. Reads no store."""
-        if line_pass is None:
-            return line_required()
+    async def _why_not_called(self, line_pass: str, event_id: str, user_id: str) -> NotCalled | None:
+        """Makes the refusal of a buyer who may not hold seats, if the event has a line. Reads no store."""
         try:
             await self._passes.check(line_pass, event_id, user_id)
-        except DomainError as refusal:
-            return refusal
+        except DomainError as error:
+            refusal = error
+            return lambda: refusal
         return None
 
     async def _hold(
@@ -148,7 +153,7 @@ class Holding:
         context: IdempotencyContext,
         field: str,
         *,
-        not_called: DomainError | None,
+        not_called: NotCalled | None,
         wait_seconds: float = _LOCK_WAIT_SECONDS,
     ) -> schemas.HoldView:
         """Raises `SeatsTaken` or `PaymentsOpen`, and then nothing is held. `field` is where the request says
@@ -191,13 +196,15 @@ class Holding:
             except SeatsTaken as error:
                 error.own_holds = holds.hold_ids(quota)
                 raise
-            await check_open_payments(tx, event_id, wanted, found, now)
+            if lapsed := lapsed_holds(event_id, wanted, found, now):
+                await check_open_payments(tx, lapsed)
             for changed in changes:
                 tx.put(changed)
             held = holds.seats_running(quota, now)
             if held + len(ordinals) > show.max_seats_per_order and not await _has_paid(tx, user_id):
                 raise holds.too_many_unproven(show.max_seats_per_order, held)
-            await buyer_limit.check(tx, show, user_id, len(ordinals), now)
+            if show.max_seats_per_buyer is not None:
+                await buyer_limit.check(tx, show, user_id, len(ordinals), now)
             await self.count(tx, hold, now)
             tx.insert(hold)
             return schemas.hold_view(hold, layout, now)

@@ -19,7 +19,7 @@ from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.use_cases import sold_out
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.layout_cache import LayoutCache, PlanUnusable
-from houseful.tickets.use_cases.open_payments import check_open_payments
+from houseful.tickets.use_cases.open_payments import check_open_payments, lapsed_holds
 from houseful.tickets.use_cases.seats import by_block, ordinals_of
 from houseful.tickets.use_cases.unavailable_seats import named
 from houseful.webapi.cached_bodies import CachedBody
@@ -279,7 +279,7 @@ class Inventory:
                 tx.put(changed)
             if taken:
                 raise _in_use(layout, taken)
-            await check_open_payments(tx, show.id, closing, found, self._clock.now())
+            await check_open_payments(tx, lapsed_holds(show.id, closing, found, self._clock.now()))
             if more:
                 await sold_out.blocked_more(tx, show, more)
 

@@ -5,7 +5,7 @@ authorised the payment, and the answer may be on its way. Such a seat is given t
 gateway has ended the payment.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.ports import Transaction
@@ -23,24 +23,18 @@ class PaymentsOpen(Exception):
         super().__init__(f"open payments of {self.order_ids}")
 
 
-async def check_open_payments(
-    tx: Transaction,
-    event_id: str,
-    wanted: Mapping[int, Sequence[int]],
-    found: Mapping[str, Block],
-    now: Millis,
-    *,
-    hold_id: str = "",
-) -> None:
-    """Raises `PaymentsOpen` where one of the seats that are wanted was ordered, not by `hold_id`, and its
-    payment is open. Reads nothing where no hold of others has lapsed.
-    """
-    lapsed = {
-        by
-        for index, ordinals in wanted.items()
-        for by in blocks.lapsed_holds(found[block_id(event_id, index)], ordinals, now)
-        if by != hold_id
-    }
+def lapsed_holds(
+    event_id: str, wanted: Mapping[int, Sequence[int]], found: Mapping[str, Block], now: Millis
+) -> set[str]:
+    """The holds that have lapsed and still claim one of the seats that are wanted."""
+    lapsed: set[str] = set()
+    for index, ordinals in wanted.items():
+        lapsed.update(blocks.lapsed_holds(found[block_id(event_id, index)], ordinals, now))
+    return lapsed
+
+
+async def check_open_payments(tx: Transaction, lapsed: Collection[str]) -> None:
+    """Raises `PaymentsOpen` where one of these holds was ordered and its payment is open."""
     if not lapsed:
         return
     holds = await tx.get_many(Hold, sorted(lapsed))

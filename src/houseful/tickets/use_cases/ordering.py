@@ -19,7 +19,7 @@ from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import Ticket, issued, refunded
 from houseful.tickets.use_cases.holding import Holding, already_ordered, hold_expired
 from houseful.tickets.use_cases.inventory import Inventory
-from houseful.tickets.use_cases.open_payments import PaymentsOpen, check_open_payments
+from houseful.tickets.use_cases.open_payments import PaymentsOpen, check_open_payments, lapsed_holds
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.seats import by_block, each_block
 from houseful.webapi.idempotency import IdempotencyContext
@@ -178,7 +178,7 @@ class Ordering:
             lambda block, its: blocks.sell(block, its, order.hold_id, order.id, now),
         )
         try:
-            await check_open_payments(tx, order.event_id, wanted, found, now, hold_id=order.hold_id)
+            await check_open_payments(tx, lapsed_holds(order.event_id, wanted, found, now) - {order.hold_id})
         except PaymentsOpen:
             raise SeatsTaken(dict.fromkeys(order.ordinals)) from None
         for changed in changes:

@@ -6,8 +6,6 @@ Signals may be lost. Nothing here is stored, and nothing is done but a note of e
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -21,8 +19,6 @@ from houseful.webapi import shop_signals
 from houseful.webapi.shop_signals import Departure, ShopFigures
 
 log = get_logger(__name__)
-
-T = TypeVar("T")
 
 _ASKED_MILLIS = 10_000
 _LAG_SECONDS = 0.02
@@ -51,17 +47,10 @@ class ShopFiguresTeller:
         self._asked_at: dict[str, int] = {}
         self._departures: dict[str, deque[Departure]] = {}
 
-    async def measured(self, hold: Callable[[], Awaitable[T]]) -> T:
-        """A hold, with its time noted. A refusal is no trouble of the shop."""
-        started, failed = time.perf_counter(), False
-        try:
-            return await hold()
-        except Transient:
-            failed = True
-            raise
-        finally:
-            ended = time.perf_counter()
-            self._holds.append((ended, ended - started, failed))
+    def held(self, started: float, *, failed: bool) -> None:
+        """A hold that began then (`time.perf_counter`) has ended. A refusal is no failure of the shop."""
+        ended = time.perf_counter()
+        self._holds.append((ended, ended - started, failed))
 
     def departed(self, event_id: str, user_id: str, seats: int) -> None:
         """An account has bought so many seats, or given back what it held (0)."""
