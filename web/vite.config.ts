@@ -118,6 +118,7 @@ export default defineConfig({
     },
   },
   test: {
+    testTimeout: 120_000,
     projects: [
       {
         // Most tests need no document; those that do say so in their first line.

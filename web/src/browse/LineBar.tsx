@@ -16,6 +16,7 @@ export function LineBar({ event }: { event: EventInfo }) {
   const signedIn = useSession((session) => session.status === 'signed-in');
   const { data: entry } = useQuery({ ...entryQuery(event.id), enabled: signedIn });
   const isOpen = line !== undefined && line.phase !== 'closed' && line.phase !== 'ended';
+  const joins = isOpen && signedIn && !entry;
   return (
     <>
       {line ? (
@@ -26,11 +27,17 @@ export function LineBar({ event }: { event: EventInfo }) {
       <Link
         to="/events/$eventId/line"
         params={{ eventId: event.id }}
-        search={isOpen && !entry ? { join: '1' } : {}}
-        data-testid={isOpen && !entry ? 'join-line' : 'to-line'}
+        search={joins ? { join: '1' } : {}}
+        data-testid={joins ? 'join-line' : 'to-line'}
         className={`${buttonClass()} px-8!`}
       >
-        {entry ? 'Your place in the line' : isOpen ? 'Join the line' : 'How it works'}
+        {entry
+          ? 'Your place in the line'
+          : joins
+            ? 'Join the line'
+            : isOpen
+              ? 'To the line'
+              : 'How it works'}
       </Link>
     </>
   );

@@ -36,7 +36,12 @@ export function CheckDraw({ line, entry }: Props) {
   if (!canRepeat()) return null;
   return (
     <div className="grid justify-items-start gap-3">
-      <Button busy={busy && 'Checking'} onClick={() => void check()} data-testid="check-draw">
+      <Button
+        kind="secondary"
+        busy={busy && 'Checking'}
+        onClick={() => void check()}
+        data-testid="check-draw"
+      >
         Check the draw
       </Button>
       {outcome && <Result outcome={outcome} entry={entry} />}

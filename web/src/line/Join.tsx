@@ -45,10 +45,12 @@ export function Join({ event, line, atOnce, entryError }: Props) {
             <p>Who joins now gets the next number, behind everybody who is in the line already.</p>
           )}
           <Button busy={busy && 'Joining'} data-testid="join-line" onClick={() => void join()}>
-            Join the line
+            {signedIn ? 'Join the line' : 'Sign in and join'}
           </Button>
           {!signedIn && (
-            <p className="text-sm text-soft">You sign in first, and come back here after that.</p>
+            <p className="text-sm text-soft">
+              A place belongs to an account, and an account has one place.
+            </p>
           )}
         </>
       )}

@@ -4,7 +4,7 @@ import type { LineControl } from '@/api/types';
 import { ApiError } from '@/api/problem';
 import { eventQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
-import type { EventInfo } from '@/api/types';
+import { isDrawn } from '@/api/useLine';
 import { useLineControl } from '@/api/useLineControl';
 import { useTitle } from '@/lib/useTitle';
 import { count, counted } from '@/lib/words';
@@ -14,6 +14,7 @@ import { Notice } from '@/ui/Notice';
 import { RequireSession } from '@/ui/RequireSession';
 import { PageSkeleton } from '@/ui/Skeleton';
 import { ControlActs } from './ControlActs';
+import { SalesView } from './SalesView';
 import { Timeline } from './Timeline';
 
 const route = getRouteApi('/organizer/$eventId/control');
@@ -67,8 +68,8 @@ export function ControlRoom({ eventId }: { eventId: string }) {
       <Phase figures={figures} />
       <ControlActs event={event} figures={figures} onDone={setFigures} />
       <Figures figures={figures} />
-      <SeatsByCategory event={event} figures={figures} />
       <Timeline acts={figures.acts} me={me} timezone={event.timezone} />
+      {isDrawn(figures.phase) && <SalesView event={event} />}
     </div>
   );
 }
@@ -117,22 +118,34 @@ function Phase({ figures }: { figures: LineControl }) {
   );
 }
 
+const sum = (seats: Record<string, number>) =>
+  Object.values(seats).reduce((total, left) => total + left, 0);
+
+function lately(pace: LineControl['per_minute']): string {
+  if (pace === null) return 'Not known';
+  const [slow, , fast] = pace;
+  return slow === fast ? count(slow) : `${count(slow)} to ${count(fast)}`;
+}
+
 function Figures({ figures }: { figures: LineControl }) {
+  const isCounted = figures.phase !== 'closed' && figures.phase !== 'lobby';
   const waiting = Math.max(0, figures.line_length - figures.admitted_up_to);
   const rows = [
-    ['In the line', count(figures.line_length)],
+    ['In the line', isCounted ? count(figures.line_length) : 'At the seal'],
     ['Called up to', count(figures.admitted_up_to)],
-    ['Still waiting', count(waiting)],
+    ['Still waiting', isCounted ? count(waiting) : 'At the seal'],
+    ['Called lately, a minute', lately(figures.per_minute)],
     ['Inside', `${count(figures.inside)} of ${count(figures.bound)}`],
     ['Called, not come yet', count(figures.expected)],
     ['Shop can bear, a minute', perMinute(figures.load_rate)],
     ['Cap, a minute', figures.rate_cap === null ? 'None' : perMinute(figures.rate_cap)],
+    ['Seats left', figures.seats_left === null ? 'Not known' : count(sum(figures.seats_left))],
     ['Seats held', count(figures.seats_held)],
     ['A visit takes', counted(Math.round(figures.visit_seconds), 'second')],
-    ['Buy', `${String(Math.round(figures.conversion * 100))} %`],
+    ['Visitors who buy', `${String(Math.round(figures.conversion * 100))} %`],
   ];
   return (
-    <dl className="grid grid-cols-2 gap-6 sm:grid-cols-3 md:grid-cols-5">
+    <dl className="grid grid-cols-2 gap-6 sm:grid-cols-3 md:grid-cols-4">
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt className="text-sm text-soft">{name}</dt>
@@ -140,27 +153,5 @@ function Figures({ figures }: { figures: LineControl }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-function SeatsByCategory({ event, figures }: { event: EventInfo; figures: LineControl }) {
-  if (figures.seats_left === null) {
-    return <p className="text-soft">How many seats are left is not known yet.</p>;
-  }
-  const total = Object.values(figures.seats_left).reduce((sum, seats) => sum + seats, 0);
-  return (
-    <section aria-label="Seats left" className="grid gap-3">
-      <h2 className="display text-3xl">
-        {count(total)} of {counted(event.seats_total, 'seat')} left
-      </h2>
-      <ul className="divide-y divide-line border-y border-line">
-        {Object.entries(figures.seats_left).map(([category, seats]) => (
-          <li key={category} className="flex flex-wrap justify-between gap-x-4 py-2.5">
-            <span>{category}</span>
-            <span className="font-semibold">{count(seats)}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -65,7 +65,7 @@ it('goes on to the checkout when the answer was lost and the hold was made', asy
   const { press, path } = choose(3, 4);
   loseAnswers([3, 4]);
   await press();
-  await waitFor(() => expect(path()).toBe('/checkout/hld_1'), { timeout: 4000 });
+  await waitFor(() => expect(path()).toBe('/checkout/hld_1'));
   expect(new Set(keys).size).toBe(1);
 });
 
@@ -74,7 +74,7 @@ it('does not blame others for one’s own seats while nobody can say whose they 
   loseAnswers([3, 4]);
   answer('get', '/holds', () => HttpResponse.error());
   await press();
-  expect(await screen.findByText(/don’t know yet/, {}, { timeout: 4000 })).toBeInTheDocument();
+  expect(await screen.findByText(/don’t know yet/)).toBeInTheDocument();
   act(() => state.mark([3, 4, 9], HELD));
   await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
   expect(screen.queryByText(/Someone else/)).not.toBeInTheDocument();

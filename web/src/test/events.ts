@@ -1,4 +1,4 @@
-import type { EventInfo, Hold, PricedSeat } from '@/api/types';
+import type { EventInfo, Hold, PricedSeat, Sales } from '@/api/types';
 
 /** An event as the API describes it; a test names what matters to it. */
 export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
@@ -64,4 +64,23 @@ export const aHold = (id: string, ordinals: number[]): Hold => ({
   total_minor: 5000 * ordinals.length,
   currency: 'EUR',
   order_id: null,
+});
+
+/** Of a hall with 25 seats. */
+export const someSales = (): Sales => ({
+  event_id: 'evt_1',
+  currency: 'EUR',
+  sold: 7,
+  held: 4,
+  available: 14,
+  total: 25,
+  gross_minor: 29_000,
+  refunded_minor: 0,
+  orders: 4,
+  admitted: 0,
+  by_category: [
+    { category: 'Near', sold: 4, total: 10, gross_minor: 20_000 },
+    { category: 'Far', sold: 3, total: 15, gross_minor: 9000 },
+  ],
+  per_minute: [],
 });

@@ -1,6 +1,6 @@
 import '@testing-library/jest-dom/vitest';
 import 'fake-indexeddb/auto';
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { IDBFactory } from 'fake-indexeddb';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { useSession } from '@/api/session';
@@ -18,6 +18,9 @@ Object.assign(HTMLDialogElement.prototype, {
     this.open = false;
   },
 });
+
+// Machines may be slow, and what comes at all comes soon on the others.
+configure({ asyncUtilTimeout: 60_000 });
 
 // A request that a test did not foresee is a mistake of the page or of the test.
 beforeAll(() => api.listen({ onUnhandledRequest: 'error' }));
