@@ -6,7 +6,7 @@ import { LARGE_TIMEOUT_MS } from './calls';
 import { http } from './http';
 import { idempotent, Intent } from './intent';
 import type { Line, LineAudit, LineEntry, LinePass } from './types';
-import { isApiError, type ApiError } from './problem';
+import { ApiError, isApiError } from './problem';
 import { useSession } from './session';
 
 const path = (event: string) => `/events/${encodeURIComponent(event)}/line`;
@@ -113,9 +113,23 @@ export const passQuery = (event: string) =>
       return kept && kept.endsAt - Date.now() > RENEW_MS ? kept : claimPass(event);
     },
     refetchIntervalInBackground: true,
-    refetchInterval: ({ state: { data } }) =>
-      data ? Math.max(SOONEST_MS, data.endsAt - Date.now() - RENEW_MS) : false,
+    refetchInterval: ({ state: { data, error } }) => {
+      if (data) return Math.max(SOONEST_MS, data.endsAt - Date.now() - RENEW_MS);
+      if (!isApiError(error) || !error.transient) return false;
+      return Math.max(SOONEST_MS, (error.retryAfterSeconds ?? 0) * 1000);
+    },
   });
+
+/** Without a pass nothing was done, so that nobody has to wonder. */
+const notAnswered = ({ retryAfterSeconds }: ApiError) =>
+  new ApiError(
+    503,
+    {
+      code: 'line_unknown',
+      detail: 'The line does not answer just now, and without it no seat is held. Press again.',
+    },
+    retryAfterSeconds,
+  );
 
 /** Sends with the pass of the event's line. One that is refused is given up, and another one is asked for once. */
 export async function withPass<T>(
@@ -127,7 +141,10 @@ export async function withPass<T>(
   } catch (error) {
     if (!isApiError(error, 'line_required')) throw error;
     forgetPass(event);
-    return send((await claimPass(event)).pass);
+    const { pass } = await claimPass(event).catch((refused: unknown) => {
+      throw isApiError(refused) && refused.transient ? notAnswered(refused) : refused;
+    });
+    return send(pass);
   }
 }
 

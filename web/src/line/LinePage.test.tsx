@@ -275,11 +275,11 @@ it('tells a screen reader what changes seldom, and not each step of the line', a
   renderPage(<LineOf eventId="evt_1" />);
   await pass(500);
   const spoken = () => screen.getAllByRole('status').map((one) => one.textContent);
-  expect(spoken()).toEqual(['The line is moving.', 'Your turn comes in9 to 10 minutes']);
+  expect(spoken()).toEqual(['The line is moving.', 'Time until your turn9 to 10 minutes']);
   line = { ...line, admitted_up_to: 8 };
   await pass(6000);
   expect(screen.getByTestId('people-in-front')).toHaveTextContent('995 people');
-  expect(spoken()).toEqual(['The line is moving.', 'Your turn comes in9 to 10 minutes']);
+  expect(spoken()).toEqual(['The line is moving.', 'Time until your turn9 to 10 minutes']);
 });
 
 it('lets in who was called while the line is paused', async () => {
@@ -319,6 +319,22 @@ it.each([
   renderPage(<LineOf eventId="evt_1" />);
   expect(await phase()).toHaveTextContent(words);
   expect(screen.queryByTestId('join-line') === null).toBe(now === 'ended');
+});
+
+it('asks for the line again by itself, and does not flicker meanwhile', async () => {
+  clock();
+  answer('get', '/events/evt_1/line', () => refusal(503, 'line_unknown'));
+  renderPage(<LineOf eventId="evt_1" />);
+  await pass(5000);
+  const seen: boolean[] = [];
+  for (let second = 0; second < 40; second += 1) {
+    await pass(1000);
+    seen.push(screen.queryByText('This page goes on by itself.') !== null);
+  }
+  expect(seen).not.toContain(false);
+  answer('get', '/events/evt_1/line', () => HttpResponse.json(line));
+  await pass(40_000);
+  expect(screen.getByText('The lobby is open')).toBeVisible();
 });
 
 it('says when the server has never told of the line', async () => {

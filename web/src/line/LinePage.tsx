@@ -8,6 +8,7 @@ import { useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
 import { isTurn, useEntry, useLine } from '@/api/useLine';
 import { formatMoment } from '@/lib/time';
+import { useFailure } from '@/lib/useFailure';
 import { useTitle } from '@/lib/useTitle';
 import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
@@ -42,10 +43,14 @@ export function LineOf({ eventId, joinAtOnce = false, fromSeats = false }: Props
   const number = entry.data?.number ?? null;
   const line = useLine(eventId, number);
   useTitle(titleOf(event.data, line.data, number));
-  const error = event.data ? line.data === undefined && line.error : event.error;
-  if (error) {
-    const retry = () => void (event.data ? line.refetch() : event.refetch());
-    return <ErrorState error={error} what="The line of this event" onRetry={retry} />;
+  const lineError = useFailure(line);
+  const what = 'The line of this event';
+  if (event.error) {
+    return <ErrorState error={event.error} what={what} onRetry={() => void event.refetch()} />;
+  }
+  if (lineError) {
+    const retry = () => void line.refetch();
+    return <ErrorState error={lineError} what={what} onRetry={retry} repeats />;
   }
   // Nobody who has a place already is asked to join, not even for a moment.
   const isLooking = isStarting || isOnItsWay(entry);

@@ -147,8 +147,8 @@ function Wait({ line, distance }: { line: TimedLine; distance: number }) {
   const said = useEstimate(line, distance);
   return (
     <p role="status" className="leading-tight">
-      <span className="block text-soft">Your turn comes in</span>
-      <span className="display text-3xl" data-testid="line-estimate">
+      <span className="block text-soft">Time until your turn</span>
+      <span className="block display text-3xl first-letter:uppercase" data-testid="line-estimate">
         {said ? estimateWords(said, now) : 'not known yet'}
       </span>
       {said?.isLonger && (

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { leadsToLine, passQuery } from '@/api/line';
 import { ApiError } from '@/api/problem';
 import { useSession } from '@/api/session';
+import { useFailure } from '@/lib/useFailure';
 import { ErrorState } from '@/ui/ErrorState';
 import { PageSkeleton } from '@/ui/Skeleton';
 
@@ -15,12 +16,13 @@ interface Props {
 /** The seats of an event with a line are for whose number was called; whoever else comes is led to the line. */
 export function PassGate({ eventId, children }: Props) {
   const status = useSession((session) => session.status);
-  const { data, error, refetch } = useQuery({
+  const pass = useQuery({
     ...passQuery(eventId),
     enabled: status === 'signed-in' || status === 'unreachable',
   });
+  const error = useFailure(pass);
   // Who has a pass goes on choosing, whatever becomes of its renewal: a hold says what is the matter.
-  if (data) return children;
+  if (pass.data) return children;
   if (status === 'anonymous' || (error instanceof ApiError && leadsToLine(error))) {
     return (
       <Navigate
@@ -32,5 +34,5 @@ export function PassGate({ eventId, children }: Props) {
     );
   }
   if (!error) return <PageSkeleton />;
-  return <ErrorState error={error} what="Your turn" onRetry={() => void refetch()} />;
+  return <ErrorState error={error} what="Your turn" onRetry={() => void pass.refetch()} repeats />;
 }

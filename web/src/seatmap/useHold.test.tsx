@@ -5,6 +5,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { Hold } from '@/api/types';
 import { answer, refusal, signInAs } from '@/test/api';
 import { aHold, anEvent, aSeat } from '@/test/events';
+import { aPass } from '@/test/line';
 import { renderPage } from '@/test/render';
 import { SeatState } from './map/state';
 import { HELD } from './map/status';
@@ -120,4 +121,44 @@ it('says so at once where there is no network', async () => {
   await press();
   expect(await screen.findByText(/did not answer/)).toBeInTheDocument();
   expect(screen.getByRole('button', { name: 'Hold' })).toBeEnabled();
+});
+
+/** Answers a hold by the pass that it has. */
+function holdsWith(good: string) {
+  const sent: (string | null)[] = [];
+  answer('post', '/events/evt_1/holds', ({ request }) => {
+    keys.push(request.headers.get('idempotency-key'));
+    const pass = request.headers.get('x-line-pass');
+    sent.push(pass);
+    if (pass !== good) return refusal(403, 'line_required');
+    return HttpResponse.json(aHold('hld_1', [3, 4]), { status: 201 });
+  });
+  return sent;
+}
+
+it('gets a pass where it has none or an old one, and holds with that', async () => {
+  const { press, path } = choose(3, 4);
+  const sent = holdsWith('pass-2');
+  answer('post', '/events/evt_1/line/pass', () => HttpResponse.json(aPass('pass-2')));
+  await press();
+  await waitFor(() => expect(path()).toBe('/checkout/hld_1'));
+  expect(sent).toEqual([null, 'pass-2']);
+  expect(new Set(keys).size).toBe(2);
+});
+
+it('leads to the line when the turn is over', async () => {
+  const { press, path } = choose(3, 4);
+  holdsWith('none');
+  answer('post', '/events/evt_1/line/pass', () => refusal(409, 'line_closed'));
+  await press();
+  await waitFor(() => expect(path()).toBe('/events/evt_1/line'));
+});
+
+it('says that nothing is held while the line is away', async () => {
+  const { press } = choose(3, 4);
+  holdsWith('none');
+  answer('post', '/events/evt_1/line/pass', () => refusal(503, 'overloaded'));
+  await press();
+  expect(await screen.findByTestId('hold-problem')).toHaveTextContent('without it no seat is held');
+  expect([...state.selected]).toEqual([3, 4]);
 });

@@ -1,4 +1,4 @@
-import type { Line, LineControl, LineEntry } from '@/api/types';
+import type { Line, LineControl, LineEntry, LinePass } from '@/api/types';
 
 const at = (ms: number) => new Date(Date.now() + ms).toISOString();
 
@@ -36,6 +36,13 @@ export const anEntry = (changes: Partial<LineEntry> = {}): LineEntry => ({
   number: null,
   receipt: 'header.receipt.signature',
   ...changes,
+});
+
+/** For ten minutes, unless a test says otherwise. */
+export const aPass = (pass = 'pass-1', seconds = 600): LinePass => ({
+  pass,
+  expires_at: at(seconds * 1000),
+  server_time: at(0),
 });
 
 export const someFigures = (changes: Partial<LineControl> = {}): LineControl => ({

@@ -10,6 +10,8 @@ interface Props {
   /** What could not be shown, as the start of a sentence: "This event". */
   what: string;
   onRetry?: () => void;
+  /** It is tried again without a press too. */
+  repeats?: boolean;
 }
 
 function describe(error: unknown, what: string): { code: string; title: string; text: string } {
@@ -56,7 +58,7 @@ function describe(error: unknown, what: string): { code: string; title: string; 
   }
 }
 
-export function ErrorState({ error, what, onRetry }: Props) {
+export function ErrorState({ error, what, onRetry, repeats }: Props) {
   const { code, title, text } = describe(error, what);
   const isFinal = error instanceof ApiError && [403, 404].includes(error.status);
   const wait = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
@@ -65,6 +67,7 @@ export function ErrorState({ error, what, onRetry }: Props) {
       {code && <p className="display text-6xl text-soft">{code}</p>}
       <h1 className="display text-4xl">{title}</h1>
       <p className="text-soft">{text}</p>
+      {repeats && !isFinal && <p className="text-soft">This page goes on by itself.</p>}
       <div className="mt-3 flex flex-wrap gap-3">
         {onRetry && !isFinal && (
           <RetryButton key={String(wait)} waitSeconds={wait} onRetry={onRetry} />
