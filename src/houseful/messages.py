@@ -176,6 +176,18 @@ class PaymentReturned(Message, frozen=True, kw_only=True):
     reason: str = "seats_gone"
 
 
+class AccountErased(Message, frozen=True, kw_only=True):
+    """An account was erased by its owner. Sent by users; tickets erases the buyer's name and address from the
+    account's orders, and the account from the gate staff of events."""
+
+    sender = "users"
+    about = "account"
+    key_field = "user_id"
+
+    user_id: str
+    erased_at: int
+
+
 class EventCancelled(Message, frozen=True, kw_only=True):
     """The show will not be. Sent by events; tickets stops sales and refunds every order, line ends."""
 
@@ -198,5 +210,6 @@ MESSAGES: dict[str, type[Message]] = {
         OrderRefunded,
         PaymentReturned,
         EventCancelled,
+        AccountErased,
     )
 }

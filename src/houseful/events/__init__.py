@@ -1,6 +1,6 @@
 """Events: what organizers announce, from the draft to the day. The seats are the ticket service's."""
 
-from houseful.events.api import ENDPOINTS
+from houseful.events import account_api, api
 from houseful.events.service import DOCUMENTS, EventsService
 from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
 from houseful.webapi.manifest import Manifest, Platform
@@ -14,7 +14,7 @@ MANIFEST = Manifest(
     name="events",
     documents=DOCUMENTS,
     build=_build,
-    endpoints=ENDPOINTS,
+    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS),
     handlers={
         InventoryReady: EventsService.inventory_ready,
         InventoryFailed: EventsService.inventory_failed,

@@ -230,18 +230,18 @@ async def change_event(service: EventsService, request: Request, event_id: str, 
 
 async def publish_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """Publish an event: its plan is fixed and its inventory is made"""
-    return _view(service, await service.publish(request.user, event_id))
+    return event_view(service, await service.publish(request.user, event_id))
 
 
 async def cancel_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """Cancel an event and give all buyers their money back"""
-    return _view(service, await service.cancel(request.user, event_id))
+    return event_view(service, await service.cancel(request.user, event_id))
 
 
 async def get_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """One event"""
     event = await service.event(request.who, event_id)
-    return _own_view(service, event) if is_owned(event, request.who) else _view(service, event)
+    return _own_view(service, event) if is_owned(event, request.who) else event_view(service, event)
 
 
 async def list_events(service: EventsService, request: Request, query: EventsQuery) -> Page[EventView]:
@@ -258,7 +258,7 @@ async def list_events(service: EventsService, request: Request, query: EventsQue
         limit=query.limit,
     )
     found, more = await service.search(search)
-    return Page([_view(service, event) for event in found], None if more is None else cursor_of(*more))
+    return Page([event_view(service, event) for event in found], None if more is None else cursor_of(*more))
 
 
 async def get_plan(service: EventsService, request: Request, event_id: str) -> Annotated[Response, Plan]:
@@ -273,7 +273,7 @@ async def get_plan(service: EventsService, request: Request, event_id: str) -> A
     return Response(plan.content, 200 if plan.content else 304, headers=headers)
 
 
-def _view(service: EventsService, event: Event) -> EventView:
+def event_view(service: EventsService, event: Event) -> EventView:
     lowest, highest = event.price_range_minor
     now = service.now()
     return EventView(
@@ -314,7 +314,7 @@ def _view(service: EventsService, event: Event) -> EventView:
 
 
 def _own_view(service: EventsService, event: Event) -> EventView:
-    return msgspec.structs.replace(_view(service, event), plan_warnings=event.hall.warnings)
+    return msgspec.structs.replace(event_view(service, event), plan_warnings=event.hall.warnings)
 
 
 def _areas(areas: list[AreaInput]) -> list[StandingArea]:

@@ -2,6 +2,7 @@
 
 from houseful.kernel.ports import Transaction
 from houseful.messages import (
+    AccountErased,
     EventCancelled,
     EventChanged,
     EventPublished,
@@ -9,9 +10,10 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets import api, check_in_api, emails_api, organizer_api, webhook_api
+from houseful.tickets import account_api, api, check_in_api, emails_api, organizer_api, webhook_api
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
+from houseful.tickets.domain.erasures import Erasure
 from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.holds import Hold, HoldQuota
 from houseful.tickets.domain.orders import Order
@@ -52,6 +54,7 @@ MANIFEST = Manifest(
         QueuedEmail,
         Recipient,
         WebhookReceived,
+        Erasure,
         StoredResponse,
     ),
     build=Tickets,
@@ -61,6 +64,7 @@ MANIFEST = Manifest(
         *check_in_api.ENDPOINTS,
         *emails_api.ENDPOINTS,
         *webhook_api.ENDPOINTS,
+        *account_api.ENDPOINTS,
     ),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
@@ -69,6 +73,7 @@ MANIFEST = Manifest(
         OrderConfirmed: _confirmed,
         OrderRefunded: _refunded,
         PaymentReturned: lambda tickets, tx, message: tickets.email_outbox.on_returned(tx, message),
+        AccountErased: lambda tickets, tx, message: tickets.erasures.on_erased(tx, message),
     },
     jobs=(
         Tickets.generate_inventories,
@@ -79,6 +84,7 @@ MANIFEST = Manifest(
         Tickets.reconcile,
         Tickets.refund_cancelled,
         Tickets.send_emails,
+        Tickets.erase_accounts,
         Tickets.purge_expired,
     ),
 )

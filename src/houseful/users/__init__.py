@@ -1,9 +1,9 @@
 """Accounts and sessions: who somebody is, what that person may do, and the tokens that say so to the other
 services."""
 
-from houseful.users import account_api, api, second_factor_api, sessions_api
+from houseful.users import account_api, api, own_data_api, second_factor_api, sessions_api
 from houseful.users.account_email import AccountEmail
-from houseful.users.domain import Admins, FormerAddress, Session, User
+from houseful.users.domain import Admins, ErasedAccount, FormerAddress, Session, User
 from houseful.users.revocations import TokensEnded
 from houseful.users.second_factor import SecondFactor
 from houseful.users.service import Users
@@ -11,9 +11,15 @@ from houseful.webapi.manifest import Manifest
 
 MANIFEST = Manifest(
     name="users",
-    documents=(User, Admins, Session, TokensEnded, AccountEmail, FormerAddress, SecondFactor),
+    documents=(User, Admins, Session, TokensEnded, AccountEmail, FormerAddress, SecondFactor, ErasedAccount),
     build=Users.build,
-    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS, *sessions_api.ENDPOINTS, *second_factor_api.ENDPOINTS),
+    endpoints=(
+        *api.ENDPOINTS,
+        *account_api.ENDPOINTS,
+        *sessions_api.ENDPOINTS,
+        *second_factor_api.ENDPOINTS,
+        *own_data_api.ENDPOINTS,
+    ),
     handlers={},
-    jobs=(Users.send_emails, Users.purge_expired),
+    jobs=(Users.send_emails, Users.erase_accounts, Users.purge_expired),
 )

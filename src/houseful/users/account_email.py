@@ -37,6 +37,7 @@ class Kind(StrEnum):
     ADDRESS_CHANGED = "address_changed"
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
+    ACCOUNT_ERASED = "account_erased"
 
 
 LIFETIME_MILLIS = {
@@ -49,6 +50,7 @@ LIFETIME_MILLIS = {
     Kind.ADDRESS_CHANGED: UNDO_MILLIS,
     Kind.SECOND_FACTOR_ON: 2 * _DAY_MILLIS,
     Kind.SECOND_FACTOR_OFF: 2 * _DAY_MILLIS,
+    Kind.ACCOUNT_ERASED: 2 * _DAY_MILLIS,
 }
 """How long a link is good, and for how long an email that can't be delivered is tried again."""
 

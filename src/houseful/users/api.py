@@ -20,7 +20,7 @@ from houseful.webapi.responses import Page, Response, View
 from houseful.webapi.revoked_tokens import PATH, Endings
 
 _KEYS_FRESH_SECONDS = 300
-_NO_STORE = ("cache-control", "no-store")
+NO_STORE = ("cache-control", "no-store")
 
 EmailText = Annotated[str, Meta(min_length=3, max_length=email_addresses.MOST)]
 NewPassword = Annotated[str, Meta(min_length=PASSWORD_LEAST, max_length=PASSWORD_MOST)]
@@ -158,7 +158,7 @@ async def logout(users: Users, request: Request, body: Annotated[bytes, RefreshI
     await users.sessions.logout(
         session_id=request.who.session_id if request.who else None, refresh_token=token
     )
-    return Response(status=204, headers=[users.cookie.clear(), _NO_STORE])
+    return Response(status=204, headers=[users.cookie.clear(), NO_STORE])
 
 
 async def change_password(users: Users, request: Request, body: PasswordInput) -> None:
@@ -168,13 +168,13 @@ async def change_password(users: Users, request: Request, body: PasswordInput) -
 
 async def me(users: Users, request: Request) -> UserView:
     """Who the access token belongs to."""
-    return _view(await users.me(request.user))
+    return user_view(await users.me(request.user))
 
 
 async def list_users(users: Users, query: UsersQuery) -> Page[UserView]:
     """All users, oldest first, or those whose address begins with `q`."""
     found, next_cursor = await users.page(q=query.q, cursor=query.cursor, limit=query.limit)
-    return Page([_view(user) for user in found], next_cursor)
+    return Page([user_view(user) for user in found], next_cursor)
 
 
 async def gate_account(users: Users, query: GateAccountQuery) -> RegisteredView:
@@ -185,7 +185,7 @@ async def gate_account(users: Users, query: GateAccountQuery) -> RegisteredView:
 
 async def set_roles(users: Users, request: Request, user_id: str, body: RolesInput) -> UserView:
     """Give a user exactly these roles, and buyer; access tokens with the old ones end."""
-    return _view(await users.set_roles(user_id, body.roles, by=request.user))
+    return user_view(await users.set_roles(user_id, body.roles, by=request.user))
 
 
 async def keys(users: Users) -> Annotated[Response, KeysView]:
@@ -208,7 +208,7 @@ def _token_in_body(request: Request) -> str | None:
 
 
 def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Response:
-    headers = [_NO_STORE]
+    headers = [NO_STORE]
     if by_cookie:
         headers.append(users.cookie.set(signed_in.refresh_token, seconds=signed_in.refresh_seconds))
     view = TokensView(
@@ -231,7 +231,7 @@ def _account(user: User) -> AccountView:
     )
 
 
-def _view(user: User) -> UserView:
+def user_view(user: User) -> UserView:
     return UserView(
         id=user.id,
         email=user.email,

@@ -64,6 +64,17 @@ class FormerAddress(Document, frozen=True, kw_only=True):
     until: Millis
 
 
+class ErasedAccount(Document, frozen=True, kw_only=True):
+    """That there was an account with this id: orders and events of it are in the books. `due_at` is when
+    what is left of it here is deleted next; None when nothing is."""
+
+    collection = "erased_accounts"
+    indexes = (Index(("due_at",)),)
+
+    erased_at: Millis
+    due_at: Millis | None
+
+
 class Admins(Document, frozen=True, kw_only=True):
     """Who has the role admin: the one document that every change of that set puts, so that one always
     stays."""

@@ -107,12 +107,15 @@ class EmailOutbox:
 
     async def _written(self, email: AccountEmail) -> Email | None:
         """None where there is nobody to write to."""
-        user = await self._recipient(email)
-        if user is None or (email.kind is Kind.VERIFY and _is_settled(email, user)):
-            return None
-        kind = email.kind
-        if kind is Kind.CONFIRM_ADDRESS and await self._accounts.holder(email.address) not in (None, user.id):
-            kind = Kind.ADDRESS_TAKEN
+        kind, to_address = email.kind, email.to_address
+        if kind is not Kind.ACCOUNT_ERASED:  # then there is no account any more
+            user = await self._recipient(email)
+            if user is None or (kind is Kind.VERIFY and _is_settled(email, user)):
+                return None
+            # Two spellings may be compared as one address, and lead to two mailboxes.
+            to_address = email.to_address if email.user_id else user.email
+            if kind is Kind.CONFIRM_ADDRESS and await self._is_taken(email.address, user):
+                kind = Kind.ADDRESS_TAKEN
         words = email_texts.compose(
             kind,
             self._base_url,
@@ -122,12 +125,14 @@ class EmailOutbox:
         return Email(
             id=email.id,
             to_name="",
-            # Two spellings may be compared as one address, and lead to two mailboxes.
-            to_address=email.to_address if email.user_id else user.email,
+            to_address=to_address,
             subject=words.subject,
             text=words.text,
             html=words.html,
         )
+
+    async def _is_taken(self, address: str, by_others_than: User) -> bool:
+        return await self._accounts.holder(address) not in (None, by_others_than.id)
 
     async def _recipient(self, email: AccountEmail) -> User | None:
         if email.user_id:

@@ -96,6 +96,13 @@ WORDS = {
         "It was not me: set a new password",
         "/account/reset-password",
     ),
+    Kind.ACCOUNT_ERASED: Words(
+        "Your account was erased",
+        "Your account was erased, as was asked for with its password. Orders of the past stay in the books, "
+        "without your name and your address. This is the last email about the account.",
+        closing="If this was not you, somebody knew your password: write to the box office, and change it "
+        "wherever else you use it.",
+    ),
 }
 
 

@@ -37,6 +37,8 @@ ADDRESS_CHANGES = Limit(burst=5, per_second=10 / 86_400)
 """Of one account: emails to addresses that it says it has."""
 FACTOR_CODES = Limit(burst=10, per_second=10 / 3600)
 """Of one account, right ones too: who has the password guesses a code in years."""
+EXPORTS = Limit(burst=5, per_second=5 / 3600)
+"""Of one account: each reads all that there is of it."""
 RESETS = Limit(burst=100, per_second=0.2)
 """Of one network: passwords that are asked for anew, whatever the account."""
 EMAILS_TO_ADDRESS = Limit(burst=6, per_second=6 / 3600)

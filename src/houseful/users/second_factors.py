@@ -122,6 +122,13 @@ class SecondFactors:
             wrong = {"second_factor_code": "is not right."}
             raise Unauthenticated("second_factor_wrong", "The code is not right.", errors=wrong)
 
+    async def check_owner(self, user_id: str, code: str | None) -> None:
+        """As `check`, for who is signed in: with the same codes raises `Forbidden`. Raises `LimitReached`."""
+        try:
+            await self.check(user_id, code)
+        except Unauthenticated as error:
+            raise Forbidden(error.code, error.detail, errors=error.errors) from error
+
     async def _takes(self, factor: SecondFactor, code: str) -> bool:
         """Whether it is a code of this factor, and was not used before; it is now."""
         await self._attempts.take(f"factor:{factor.id}", FACTOR_CODES)

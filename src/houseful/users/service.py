@@ -16,7 +16,7 @@ from houseful.kernel.errors import (
     not_found,
 )
 from houseful.kernel.network_addresses import network
-from houseful.kernel.ports import Clock, Coordination, Ids, Mailer, Store, Transaction
+from houseful.kernel.ports import Clock, Coordination, Ids, Mailer, ServiceClient, Store, Transaction
 from houseful.kernel.roles import Identity, Role
 from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
@@ -26,6 +26,8 @@ from houseful.users.accounts import Accounts, keep_admins
 from houseful.users.address_changes import AddressChanges
 from houseful.users.domain import Admins, Session, User
 from houseful.users.email_outbox import EMAILS_AT_ONCE, EmailOutbox
+from houseful.users.erasures import ERASED_AT_ONCE, Erasures
+from houseful.users.exports import Exports
 from houseful.users.login_attempts import (
     EMAILS_TO_ADDRESS,
     REGISTRATIONS,
@@ -69,6 +71,7 @@ class Users:
         clock: Clock,
         ids: Ids,
         mailer: Mailer,
+        client: ServiceClient,
         passwords: Passwords | None = None,
     ) -> None:
         self._store = store
@@ -110,6 +113,16 @@ class Users:
             clock,
             ids,
         )
+        self.erasures = Erasures(
+            store,
+            client,
+            self.password_changes,
+            self.second_factors,
+            self.email_outbox,
+            self._endings,
+            clock,
+        )
+        self.exports = Exports(store, client, self._attempts, clock)
         self.verification = Verification(store, self.email_outbox, links, self._attempts, clock)
 
     @classmethod
@@ -122,7 +135,11 @@ class Users:
             clock=platform.clock,
             ids=platform.ids,
             mailer=platform.mailer,
+            client=platform.client,
         )
+
+    def now(self) -> Millis:
+        return self._clock.now()
 
     @property
     def published_keys(self) -> dict[str, Any]:
@@ -324,6 +341,12 @@ class Users:
             ):
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)
+
+    async def erase_accounts(self) -> None:
+        """The job; until cancelled."""
+        while True:
+            if self._settings.sweepers == "off" or await self.erasures.erase_due() < ERASED_AT_ONCE:
+                await self._clock.sleep(self._settings.sweep_seconds)
 
     async def send_emails(self) -> None:
         """The job; until cancelled."""

@@ -39,6 +39,9 @@ async def test_after_real_sales_everything_holds(sold: House) -> None:
         "C14",
         "C15",
         "C16",
+        "C17",
+        "L1",
+        "L2",
     ]
     assert "2 sold seats, 3 tickets, 2 orders" in report.checks[0].scope
 

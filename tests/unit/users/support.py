@@ -1,7 +1,7 @@
 """The users service on a store of its own, with a manual clock and cheap hashes, as a class and over HTTP."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from houseful.users.domain import User
 from houseful.users.passwords import Passwords
 from houseful.users.service import Users
 from houseful.users.sessions import SignedIn
+from houseful.webapi.account_parts import EXPORT
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.revoked_tokens import RevokedTokens
@@ -55,6 +56,24 @@ class MailServer:
         self.emails.append(email)
 
 
+class OtherServices:
+    """What they answer, by path; of what is not here, an empty list or no obstacle."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    async def request(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> ServiceResponse:
+        self.asked.append((path, (headers or {})["authorization"]))
+        nothing: dict[str, Any] = {"items": []} if path.startswith(EXPORT) else {"obstacles": []}
+        answer = self.answers.get(path, nothing)
+        if isinstance(answer, int):
+            return ServiceResponse(answer, {}, b"{}")
+        return ServiceResponse(200, {}, msgspec.json.encode(answer))
+
+
 class World:
     """One installation."""
 
@@ -69,6 +88,7 @@ class World:
         self.coordination = LocalCoordination(self.clock)
         self.passwords = Passwords(self.ids, hasher=hasher)
         self.mail = MailServer()
+        self.others = OtherServices()
         self.users = self.another_process()
         self.client = AsgiClient()
         self.ended = self.what_another_knows()
@@ -99,6 +119,7 @@ class World:
             clock=self.clock,
             ids=self.ids,
             mailer=self.mail,
+            client=self.others,
             passwords=passwords or self.passwords,
         )
 

@@ -9,6 +9,7 @@ import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
 import { EmailForm } from './EmailForm';
+import { OwnData } from './OwnData';
 import { PasswordForm } from './PasswordForm';
 import { SecondFactor } from './SecondFactor';
 import { Sessions } from './Sessions';
@@ -62,6 +63,7 @@ function Account() {
       <PasswordForm />
       <SecondFactor />
       <Sessions />
+      <OwnData />
       <section
         aria-label="Session"
         className="grid justify-items-start gap-3 border-t border-line pt-8"

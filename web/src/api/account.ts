@@ -42,6 +42,11 @@ export const account = {
   removeSecondFactor: async (password: string, code: string) => {
     await http.post('/me/second-factor/remove', { current_password: password, code });
   },
+  exported: async () => (await http.get<T.AccountExport>('/me/export')).data,
+  erase: async (password: string, code: string) => {
+    const proof = { current_password: password, ...(code ? { second_factor_code: code } : {}) };
+    await http.delete('/me', { data: proof });
+  },
   sendVerification: async () => {
     await http.post('/me/verification');
   },

@@ -123,7 +123,11 @@ export interface paths {
         get: operations["users_me"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erase my account. It is refused with 409 while payments are open, and before events are over that it
+         * @description has tickets for or organizes.
+         */
+        delete: operations["users_erase"];
         options?: never;
         head?: never;
         patch?: never;
@@ -429,6 +433,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that is held of my account, as a JSON file. */
+        get: operations["users_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -512,6 +533,40 @@ export interface paths {
         };
         /** The seating plan of an event, as pretix seating-plan JSON */
         get: operations["events_get_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The events that I organize, as an export has them; newest first */
+        get: operations["events_exported_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/erasure/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What of my events keeps my account from being erased now */
+        get: operations["events_obstacles"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1073,6 +1128,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/export/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My orders with their tickets and emails, as an export has them; newest first. */
+        get: operations["tickets_exported_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What I hold now, as an export has it. */
+        get: operations["tickets_exported_holds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export/gate-staff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The events that I was named for as gate staff. A page with `next_cursor` may be empty. */
+        get: operations["tickets_exported_gate_staff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/erasure/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What of my orders keeps my account from being erased now. */
+        get: operations["tickets_obstacles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payments/intents/{intent_id}/confirm": {
         parameters: {
             query?: never;
@@ -1592,6 +1715,65 @@ export interface components {
             code: string;
         };
         /**
+         * ExportView
+         * @description Everything that is held of an account: `account` by the accounts themselves, the lists under `parts`
+         *         by name, as the services that hold them show them to the account.
+         */
+        ExportView: {
+            exported_at: string;
+            account: components["schemas"]["AccountExportView"];
+            parts: {
+                [key: string]: unknown[];
+            };
+        };
+        /** AccountExportView */
+        AccountExportView: {
+            id: string;
+            email: string;
+            name: string;
+            roles: components["schemas"]["Role"][];
+            email_verified: boolean;
+            created_at: string;
+            email_verified_at: string | null;
+            sessions: components["schemas"]["SessionExportView"][];
+            emails: components["schemas"]["EmailExportView"][];
+            former_addresses: components["schemas"]["FormerAddressExportView"][];
+            second_factor: components["schemas"]["SecondFactorExportView"] | null;
+        };
+        /** SessionExportView */
+        SessionExportView: {
+            user_agent: string;
+            created_at: string;
+            last_used_at: string;
+            expires_at: string;
+            ended_at: string | null;
+        };
+        /** EmailExportView */
+        EmailExportView: {
+            kind: string;
+            to_address: string;
+            created_at: string;
+        };
+        /** FormerAddressExportView */
+        FormerAddressExportView: {
+            address: string;
+            changed_at: string;
+        };
+        /** SecondFactorExportView */
+        SecondFactorExportView: {
+            since: string | null;
+            recovery_codes_left: number;
+        };
+        /**
+         * EraseInput
+         * @description `second_factor_code` is for accounts with a second factor: a code of the app or a recovery code.
+         */
+        EraseInput: {
+            current_password: string;
+            /** @default null */
+            second_factor_code?: string | null;
+        };
+        /**
          * Page[EventView]
          * @description A list: `next_cursor` asks for the rest.
          */
@@ -1917,6 +2099,18 @@ export interface components {
             size?: number | null;
             /** @default null */
             position?: components["schemas"]["Position"] | null;
+        };
+        /** Obstacles */
+        Obstacles: {
+            obstacles: components["schemas"]["Obstacle"][];
+        };
+        /**
+         * Obstacle
+         * @description Why an account can't be erased now; `code` and `detail` are those of the refusal.
+         */
+        Obstacle: {
+            code: string;
+            detail: string;
         };
         /** InventoryView */
         InventoryView: {
@@ -2397,6 +2591,43 @@ export interface components {
             last_error?: string | null;
             /** @default null */
             authorized_at?: number | null;
+        };
+        /**
+         * Page[OrderExportView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        OrderExportPage: {
+            items: components["schemas"]["OrderExportView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * OrderExportView
+         * @description An order with its tickets and what became of the emails about it.
+         */
+        OrderExportView: {
+            order: components["schemas"]["OrderView"];
+            tickets: components["schemas"]["TicketView"][];
+            emails: components["schemas"]["EmailView"][];
+        };
+        /**
+         * Page[GateStaffExportView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        GateStaffExportPage: {
+            items: components["schemas"]["GateStaffExportView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * GateStaffExportView
+         * @description An event whose organizer named the account for its gate.
+         */
+        GateStaffExportView: {
+            event_id: string;
+            name: string;
+            email: string;
+            added_at: string;
         };
         /** ConfirmationView */
         ConfirmationView: {
@@ -2886,6 +3117,35 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -3421,6 +3681,30 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    users_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     events_list_events: {
         parameters: {
             query?: {
@@ -3663,6 +3947,57 @@ export interface operations {
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    events_exported_events: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    events_obstacles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Obstacles"];
+                };
+            };
+            401: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -4724,6 +5059,111 @@ export interface operations {
             401: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_exported_orders: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderExportPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_exported_holds: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_exported_gate_staff: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateStaffExportPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_obstacles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Obstacles"];
+                };
+            };
+            401: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

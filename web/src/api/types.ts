@@ -14,6 +14,7 @@ export interface Page<T> {
 export type User = Schemas['AccountView'];
 export type Role = User['roles'][number];
 export type AccountSession = Schemas['SessionView'];
+export type AccountExport = Schemas['ExportView'];
 export type SecondFactor = Schemas['SecondFactorView'];
 export type Enrolment = Schemas['EnrolmentView'];
 export type SessionGrant = Schemas['TokensView'];

@@ -15,6 +15,7 @@ from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.check_in import CheckIn
 from houseful.tickets.use_cases.email_outbox import EMAILS_AT_ONCE, EmailOutbox
+from houseful.tickets.use_cases.erasures import ERASED_AT_ONCE, Erasures
 from houseful.tickets.use_cases.gate_staff import Staff
 from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.inventory import Inventory
@@ -76,6 +77,7 @@ class Tickets:
             clock,
             platform.settings,
         )
+        self.erasures = Erasures(store, clock)
         limited = platform.settings.rate_limits == "on"
         self.undelivered_emails = UndeliveredEmails(
             store, platform.coordination, proofs, clock, limited=limited
@@ -156,6 +158,9 @@ class Tickets:
 
     async def send_emails(self) -> None:
         await self._sweep(self.email_outbox.send_due, many=EMAILS_AT_ONCE)
+
+    async def erase_accounts(self) -> None:
+        await self._sweep(self.erasures.erase_due, many=ERASED_AT_ONCE)
 
     async def purge_expired(self) -> None:
         """Count what an older version did not; forget kept answers after their 48 hours."""

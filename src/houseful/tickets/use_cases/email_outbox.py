@@ -33,6 +33,7 @@ from houseful.tickets.domain.emails import (
     recipient_id,
     shown_name,
 )
+from houseful.tickets.domain.erasures import erased_email, is_erased
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.ticket_codes import CodeSigner
@@ -132,6 +133,9 @@ class EmailOutbox:
                     return None
                 order = await tx.get(Order, email.order_id)
                 assert order is not None, "orders are never deleted"
+                if is_erased(order):  # there is nobody to write to any more
+                    tx.put(erased_email(email))
+                    return None
                 id = recipient_id(order.buyer_email)
                 recipient = await tx.get(Recipient, id)
                 if recipient is None:

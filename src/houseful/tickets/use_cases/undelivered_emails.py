@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Millis
-from houseful.kernel.errors import LimitReached, NotFound, Unavailable, not_found
+from houseful.kernel.errors import LimitReached, NotFound, StateConflict, Unavailable, not_found
 from houseful.kernel.ports import Clock, Coordination, Store, Transaction
 from houseful.tickets.domain.emails import (
     KINDS,
@@ -12,6 +12,7 @@ from houseful.tickets.domain.emails import (
     Recipient,
     email_id,
 )
+from houseful.tickets.domain.erasures import is_erased
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
 
@@ -45,7 +46,7 @@ class UndeliveredEmails:
 
     async def correct(self, show: Show, order_id: str, address: str, user_id: str) -> list[QueuedEmail]:
         """The buyer's address is another one, and the order's emails go there: those that have not gone, and
-        the one with the tickets. Raises `NotFound`, `LimitReached`.
+        the one with the tickets. Raises `NotFound`, `StateConflict`, `LimitReached`.
         """
         await self._count(user_id)
         now = self._clock.now()
@@ -54,6 +55,8 @@ class UndeliveredEmails:
             order = await tx.get(Order, order_id)
             if order is None or order.event_id != show.id:
                 raise not_found("order")
+            if is_erased(order):
+                raise StateConflict("account_erased", "The buyer has erased the account and gets no emails.")
             if order.buyer_email != address:
                 tx.put(replace(order, buyer_email=address))
             emails = await tx.get_many(QueuedEmail, [email_id(kind, order_id) for kind in KINDS])

@@ -18,6 +18,7 @@ from houseful.manifests import MANIFESTS
 from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
 from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines
+from houseful.tools.invariants.erasures import erased_accounts
 from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
 from houseful.tools.invariants.messages import lost_on_bus, outbox_and_bus
 from houseful.tools.invariants.money import money, payments_in_time
@@ -69,6 +70,7 @@ CHECKS: tuple[Check, ...] = (
     Check("C14", "a published event has a hall, and the other way round", published_events),
     Check("C15", "whoever made an event or bought something has an account", accounts),
     Check("C16", "whoever paid before the deadline has the seats", payments_in_time),
+    Check("C17", "an erased account is gone, and nothing tells whose it was", erased_accounts),
     Check("L1", "each place in a line has one number, without gaps", numbers_of_lines),
     Check("L2", "nobody has a pass before his number was called", turns_of_lines),
 )

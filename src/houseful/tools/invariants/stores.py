@@ -14,7 +14,7 @@ from houseful.store_consistency import watermarks_of
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
-from houseful.users.domain import User
+from houseful.users.domain import ErasedAccount, User
 
 _ON_ITS_WAY_MILLIS = 30_000
 _AT_ONCE = 500
@@ -142,7 +142,7 @@ async def published_events(installation: Installation) -> Snapshot:
 
 
 async def accounts(installation: Installation) -> Snapshot:
-    """C15: every organizer of an event and every buyer has an account."""
+    """C15: every organizer of an event and every buyer has an account, or had one that was erased."""
     users, events, tickets = (installation.stores.get(name) for name in ("users", "events", "tickets"))
     people: dict[str, str] = {}
     if tickets is not None:
@@ -155,7 +155,10 @@ async def accounts(installation: Installation) -> Snapshot:
     known: set[str] = set()
     if users is not None:
         for start in range(0, len(ids), _AT_ONCE):
-            known |= (await users.get_many(User, ids[start : start + _AT_ONCE])).keys()
+            some = ids[start : start + _AT_ONCE]
+            known |= (await users.get_many(User, some)).keys() | (
+                await users.get_many(ErasedAccount, some)
+            ).keys()
     violations = [
         Violation("C15", id, f"is the account of {where}, and does not exist")
         for id, where in people.items()

@@ -1,0 +1,46 @@
+"""`houseful check` is red when something still tells whose an erased account was."""
+
+from houseful.kernel.ports import Transaction
+from houseful.tickets.domain.erasures import Erasure, erased_order
+from houseful.tickets.domain.orders import Order
+from houseful.users.domain import ErasedAccount, User
+from tests.support.deployment import House
+from tests.unit.tools.sold_seats import do, found, impatient, sold
+
+__all__ = ["impatient", "sold"]
+
+
+async def test_c17_an_order_that_names_an_erased_buyer(sold: House) -> None:
+    orders = await sold.app.stores["tickets"].find(Order, {}, limit=10)
+    user_id = orders[0].user_id
+
+    async def erase(tx: Transaction) -> None:
+        tx.insert(Erasure(id=user_id, erased_at=0, due_at=None))
+
+    async def erase_orders(tx: Transaction) -> None:
+        for order in (await tx.get_many(Order, [one.id for one in orders])).values():
+            tx.put(erased_order(order))
+
+    await do(sold, erase)
+    assert ["names its buyer" in one for one in (await found(sold))["C17"]] == [True, True]
+    await do(sold, erase_orders)
+    assert await found(sold) == {}
+
+
+async def test_c17_an_erased_account_that_is_there(sold: House) -> None:
+    [order, *_] = await sold.app.stores["tickets"].find(Order, {}, limit=1)
+
+    async def erase(tx: Transaction) -> None:
+        tx.insert(ErasedAccount(id=order.user_id, erased_at=0, due_at=None))
+
+    async def delete(tx: Transaction) -> None:
+        user = await tx.get(User, order.user_id)
+        assert user is not None
+        tx.delete(user)
+
+    await do(sold, erase, "users")
+    assert (await found(sold))["C17"] == ["is erased, and there is the account, one of its sessions"]
+    await do(sold, delete, "users")
+    result = await found(sold)
+    assert result.pop("C17") == ["is erased, and there is one of its sessions"]
+    assert result == {}  # whoever bought something had an account once
