@@ -178,7 +178,7 @@ class PaymentReturned(Message, frozen=True, kw_only=True):
 
 class AccountErased(Message, frozen=True, kw_only=True):
     """An account was erased by its owner. Sent by users; tickets erases the buyer's name and address from the
-    account's orders, and the account from the gate staff of events."""
+    account's orders, and the account from the gate staff of events; line lets the next one in."""
 
     sender = "users"
     about = "account"

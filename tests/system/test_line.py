@@ -51,6 +51,9 @@ async def test_a_buyer_goes_from_the_lobby_to_the_seat(sale: Sale) -> None:
     given = await sale.line_pass(token)
     (await sale.hold(token)).refused(403, "line_required")
     (await sale.hold(token, given)).ok(201)
+    exported = (await sale.house.call("GET", "/api/me/export", token=token)).ok()
+    [held] = exported["parts"]["line-places"]
+    assert (held["event_id"], held["entrant"]) == (sale.event_id, place["entrant"])
 
 
 async def test_no_other_pass_holds_a_seat(sale: Sale) -> None:

@@ -1,10 +1,10 @@
 """The line: who may buy next, where more people want seats than can be served at once."""
 
-from houseful.line.api import ENDPOINTS
+from houseful.line import account_api, api
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
 from houseful.line.service import LineService
-from houseful.messages import EventCancelled, EventChanged, EventPublished
+from houseful.messages import AccountErased, EventCancelled, EventChanged, EventPublished
 from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
@@ -12,11 +12,12 @@ MANIFEST: Manifest[LineService] = Manifest(
     name="line",
     documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct, StoredResponse),
     build=LineService,
-    endpoints=ENDPOINTS,
+    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS),
     handlers={
         EventPublished: LineService.event_published,
         EventChanged: LineService.event_changed,
         EventCancelled: LineService.event_cancelled,
+        AccountErased: lambda line, tx, message: line.account_data.on_erased(tx, message),
     },
     jobs=(
         LineService.take_steps,

@@ -1,7 +1,7 @@
 """Admission each second, by one process under a lease, as a document: a restart goes on where it was."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from prometheus_client import Gauge
@@ -33,7 +33,7 @@ RATE = Gauge("houseful_line_rate", "Persons called a second", ["event"])
 
 
 class Admitting:
-    def __init__(self, platform: Platform, entry_id: Callable[[str, str], str]) -> None:
+    def __init__(self, platform: Platform, entry_id: lines.EntryId) -> None:
         self._store = platform.store
         self._clock = platform.clock
         self._coordination = platform.coordination

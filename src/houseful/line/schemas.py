@@ -133,6 +133,16 @@ def line_view(line: Line, admission: Admission, now: Millis) -> LineView:
     )
 
 
+def control_act_view(act: ControlAct) -> ControlActView:
+    return ControlActView(
+        at=rfc3339(act.at),
+        user_id=act.user_id,
+        action=act.action,
+        rate_cap=act.rate_cap,
+        message=act.message,
+    )
+
+
 def control_view(line: Line, admission: Admission, acts: Sequence[ControlAct], now: Millis) -> ControlView:
     return ControlView(
         event_id=line.id,
@@ -155,15 +165,6 @@ def control_view(line: Line, admission: Admission, acts: Sequence[ControlAct], n
         party=admission.party,
         conversion=admission.conversion,
         measured_at=None if admission.measured_at is None else rfc3339(admission.measured_at),
-        acts=[
-            ControlActView(
-                at=rfc3339(act.at),
-                user_id=act.user_id,
-                action=act.action,
-                rate_cap=act.rate_cap,
-                message=act.message,
-            )
-            for act in acts
-        ],
+        acts=[control_act_view(act) for act in acts],
         server_time=rfc3339(now),
     )

@@ -7,6 +7,7 @@ import msgspec
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import NotFound, StateConflict, not_found
 from houseful.kernel.ports import Transaction
+from houseful.line.account_data import AccountData
 from houseful.line.admitting import Admitting
 from houseful.line.control import Control
 from houseful.line.domain import audit, draw, lines
@@ -38,6 +39,7 @@ class LineService:
         self.progress = Progress(platform, self.draws)
         self.admitting = Admitting(platform, self.entry_id)
         self.control = Control(platform)
+        self.account_data = AccountData(platform.store, platform.clock, self.entry_id)
         self.shown = ShownLines(platform)
 
     def now(self) -> Millis:

@@ -1492,6 +1492,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/export/line-places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My places in lines, as an export has them. A page with `next_cursor` may be empty */
+        get: operations["line_exported_places"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export/line-acts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What I did in control rooms, as an export has it; newest first */
+        get: operations["line_exported_acts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2900,6 +2934,46 @@ export interface components {
          */
         EventsWithLine: {
             items: string[];
+        };
+        /**
+         * Page[LinePlaceExportView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        LinePlaceExportPage: {
+            items: components["schemas"]["LinePlaceExportView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * LinePlaceExportView
+         * @description A place in a line. `number` is null for a place of the draw: the line's audit has it, by `entrant`.
+         *         `called_at` is when the account came after it was called, `left_at` when it had bought or left.
+         */
+        LinePlaceExportView: {
+            event_id: string;
+            entrant: string;
+            joined_at: string;
+            number: number | null;
+            called_at: string | null;
+            left_at: string | null;
+            seats: number;
+        };
+        /**
+         * Page[LineActExportView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        LineActExportPage: {
+            items: components["schemas"]["LineActExportView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * LineActExportView
+         * @description What the account did in an event's control room.
+         */
+        LineActExportView: {
+            event_id: string;
+            act: components["schemas"]["ControlActView"];
         };
     };
     responses: {
@@ -5786,6 +5860,60 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_exported_places: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinePlaceExportPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_exported_acts: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineActExportPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

@@ -1,6 +1,6 @@
 """A line: its phases as a table, and the documents of which it is made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import ClassVar, Literal, NamedTuple
 
@@ -123,6 +123,10 @@ class Entry(Document, frozen=True, kw_only=True):
         return bytes.fromhex(self.id.rpartition(":")[2])
 
 
+EntryId = Callable[[str, str], str]
+"""The id of an entry, by event and account; it takes the place key."""
+
+
 def entry_id(event_id: str, entrant: bytes) -> str:
     return f"{event_id}:{entrant.hex()}"
 
@@ -172,7 +176,7 @@ class ControlAct(Document, frozen=True, kw_only=True):
     """What an organizer did with a line, and when."""
 
     collection: ClassVar[str] = "line_control_acts"
-    indexes = (Index(("event_id", "at")),)
+    indexes = (Index(("event_id", "at")), Index(("user_id", "at")))
 
     event_id: str
     at: Millis
