@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from houseful.cli import line, messages, plans, server, upkeep
+from houseful.cli import line, messages, plans, rush, server, upkeep
 from houseful.cli.shared import BUG, FOUND, UNUSABLE
 from houseful.settings import SettingsError
 
@@ -33,6 +33,7 @@ app.command("create-admin")(upkeep.create_admin)
 app.add_typer(plans.app, name="plan")
 app.add_typer(messages.app, name="messages")
 app.add_typer(line.app, name="line")
+app.add_typer(rush.app, name="rush")
 
 
 def main(*, clock: "Clock | None" = None) -> None:
