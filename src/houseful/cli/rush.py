@@ -64,6 +64,9 @@ def run_rehearsal(
     remote: Annotated[
         bool, typer.Option("--remote", help="Load an installation that is not on this machine.")
     ] = False,
+    record: Annotated[
+        bool, typer.Option(help="Let the installation's lines start from what was measured.")
+    ] = True,
     report: Annotated[
         Path, typer.Option(help="Where the page (.html) and the figures (.json) go.", metavar="FILE")
     ] = Path("rush"),
@@ -74,6 +77,7 @@ def run_rehearsal(
     that must hold did not. Put HOUSEFUL_RATE_LIMITS=off into the server's environment, and its mail into a
     folder, before."""
     from houseful.kernel.errors import Invalid
+    from houseful.tools.rush import admission_rate
     from houseful.tools.rush.plan import USUAL_KINDS, Plan, check, kinds_of
 
     settings = settings_of(data)
@@ -91,7 +95,8 @@ def run_rehearsal(
     except Invalid as error:
         fields = "".join(f"\n  {option}: {what}" for option, what in error.errors.items())
         fail(UNUSABLE, error.detail + fields)
-    _tell(figures, report, as_json=as_json)
+    recorded = record and run(admission_rate.record(settings, figures))
+    _tell(figures, report, recorded=recorded, as_json=as_json)
 
 
 @app.command("report")
@@ -121,7 +126,7 @@ async def _rehearse(plan: "Plan", settings: Settings, *, quiet: bool) -> "Figure
         return figures(seen, await verdicts(target, seen, settings), clock.now())
 
 
-def _tell(figures: "Figures", report: Path, *, as_json: bool) -> None:
+def _tell(figures: "Figures", report: Path, *, recorded: bool, as_json: bool) -> None:
     from houseful.tools.rush import report as pages
 
     page, _ = pages.write(figures, report)
@@ -133,6 +138,9 @@ def _tell(figures: "Figures", report: Path, *, as_json: bool) -> None:
         for one in figures.verdicts:
             if not one.holds:
                 out.print(f"It does not hold that {one.claim}:", *one.details, sep="\n  ", markup=False)
+        if recorded:
+            rate = f"{figures.visitors_per_second:,.1f}"
+            out.print(f"Lines that open from now on begin by calling {rate} people a second.", markup=False)
         out.print(f"The page is {page}.", markup=False)
     if not figures.holds:
         raise typer.Exit(FOUND)

@@ -3,6 +3,7 @@
 from houseful.line import account_api, api
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
+from houseful.line.domain.rehearsals import RehearsedRate
 from houseful.line.service import LineService
 from houseful.messages import AccountErased, EventCancelled, EventChanged, EventPublished
 from houseful.webapi.idempotency import StoredResponse
@@ -10,7 +11,7 @@ from houseful.webapi.manifest import Manifest
 
 MANIFEST: Manifest[LineService] = Manifest(
     name="line",
-    documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct, StoredResponse),
+    documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct, RehearsedRate, StoredResponse),
     build=LineService,
     endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS),
     handlers={

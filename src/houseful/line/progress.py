@@ -11,8 +11,10 @@ import msgspec
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Clock, Transaction
 from houseful.kernel.telemetry import get_logger
-from houseful.line.domain import draw, lines
+from houseful.line.domain import draw, lines, rehearsals
+from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import Entry, Line, Phase, SealedPart
+from houseful.line.domain.rehearsals import RehearsedRate
 from houseful.line.draws import Draws
 from houseful.line.line_outages import LineOutages
 from houseful.webapi.manifest import Platform
@@ -96,10 +98,16 @@ class Progress:
             late = lines.why_late(line)
             if not late:
                 tx.put(lines.stepped(line, "open", late="", opened_at=self._clock.now()))
+                await self._begin_admission(tx, line.id)
             elif late != line.late:
                 tx.put(msgspec.structs.replace(line, late=late))
 
         await self._store.transact(work)
+
+    async def _begin_admission(self, tx: Transaction, event_id: str) -> None:
+        admission = await tx.get(Admission, event_id)
+        if admission is not None:
+            tx.put(rehearsals.started(admission, await tx.get(RehearsedRate, RehearsedRate.ID)))
 
     async def _seal(self, seen: Line) -> None:
         """Close the lobby, then read who is in it. An entry that was acknowledged as one of the lobby was

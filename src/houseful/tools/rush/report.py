@@ -139,8 +139,9 @@ def _kinds(figures: Figures) -> str:
     rows = []
     for kind, ended in figures.outcomes.items():
         total = sum(ended.values()) or 1
-        rows.append((kind, [(name, count / total) for name, count in ended.items()]))
-    return plots.bars(rows)
+        ranked = sorted(ended.items(), key=lambda one: (one[0] != "bought", one[0]))
+        rows.append((kind, [(name, count / total) for name, count in ranked]))
+    return plots.bars(sorted(rows))
 
 
 def _plan(figures: Figures) -> Sequence[tuple[str, str]]:

@@ -114,8 +114,8 @@ class Shop:
     async def _ask_hold(self, person: Person, wish: dict[str, Any], due: float) -> Answer:
         path, key = f"{self._venue.path}/holds", self._key(person)
         ask = [
-            self._target.ask("hold", person, "POST", path, wish, key=key, scheduled=due)
-            for _ in range(2 if person.kind == "double" else 1)
+            self._target.ask(step, person, "POST", path, wish, key=key, scheduled=due)
+            for step in (("hold", "hold again") if person.kind == "double" else ("hold",))
         ]
         answers = await asyncio.gather(*ask)
         held = {answer.json["hold_id"] for answer in answers if answer.status == 201}
@@ -130,8 +130,8 @@ class Shop:
         buyer = {"name": f"Person {person.index + 1}", "email": accounts.email(person.index)}
         body, key = {"hold_id": hold["hold_id"], "buyer": buyer}, self._key(person)
         ask = [
-            self._target.ask("order", person, "POST", "/api/orders", body, key=key, scheduled=due)
-            for _ in range(2 if person.kind == "double" else 1)
+            self._target.ask(step, person, "POST", "/api/orders", body, key=key, scheduled=due)
+            for step in (("order", "order again") if person.kind == "double" else ("order",))
         ]
         answers = await asyncio.gather(*ask)
         placed = {answer.json["id"]: answer.json for answer in answers if answer.status == 201}
