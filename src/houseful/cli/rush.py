@@ -60,6 +60,9 @@ def run_rehearsal(
     ] = "each",
     connections: Annotated[int, typer.Option(help="At most so many at once.")] = 500,
     most_seconds: Annotated[float, typer.Option(help="The end, so long after the on-sale.")] = 1_800.0,
+    patience_seconds: Annotated[
+        float, typer.Option(help="How long the last orders and the figures may take in the end.")
+    ] = 120.0,
     seed: Annotated[int, typer.Option(help="The same seed, the same crowd.")] = 1,
     remote: Annotated[
         bool, typer.Option("--remote", help="Load an installation that is not on this machine.")
@@ -88,6 +91,7 @@ def run_rehearsal(
             arrival_seconds=arrival_seconds, late_share=late,
             kinds=kinds_of(kinds) if kinds else dict(USUAL_KINDS), think_seconds=think_seconds,
             hold_seconds=hold_seconds, polls=polls, connections=connections, most_seconds=most_seconds,
+            patience_seconds=patience_seconds,
             seed=seed,
         )  # fmt: skip
         check(plan, remote=remote)

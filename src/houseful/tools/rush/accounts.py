@@ -6,7 +6,7 @@ whoever has the installation's key signs their tokens.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
@@ -39,10 +39,9 @@ def is_rehearsal(address: str) -> bool:
     return address.rpartition("@")[2] == DOMAIN
 
 
-async def prepare(settings: Settings, people: int, *, said: Callable[[int], None] = lambda _: None) -> int:
+async def prepare(settings: Settings, people: int) -> int:
     """Make the accounts that are not there yet; how many. Safe while the server runs."""
     clock, ids = SystemClock(), SystemIds()
-    load_secrets(settings, parts=[MANIFEST.name], make=False)  # a folder without keys is no installation
     unknown = await Passwords(ids).hash(secrets.token_urlsafe(32), whose=ORGANIZER)
     made = 0
     async with opened_store(settings, MANIFEST, clock=clock, ids=ids) as store:
@@ -55,7 +54,6 @@ async def prepare(settings: Settings, people: int, *, said: Callable[[int], None
                 for index in indexes
             ]
             made += await _add(store, users)
-            said(indexes.stop)
     return made
 
 
@@ -97,9 +95,12 @@ async def _add(store: Store, users: Sequence[User]) -> int:
 class LocalTokens:
     """Signs people in with the installation's own key."""
 
-    def __init__(self, settings: Settings, now: Callable[[], Millis]) -> None:
-        """Raises `SettingsError` where the keys are not at hand."""
-        keys = load_secrets(settings, parts=[MANIFEST.name], make=False)
+    def __init__(
+        self, settings: Settings, now: Callable[[], Millis], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """The keys are of this environment, else the process's, or in the data folder. Raises `SettingsError`
+        where they are not at hand."""
+        keys = load_secrets(settings, environment, parts=[MANIFEST.name], make=False)
         self._access = AccessTokens(keys.raw("token_key"), seconds=settings.access_token_seconds)
         self._now = now
 

@@ -2,6 +2,7 @@
 same moment asks in one write. Each of these requests is really sent."""
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,6 +17,7 @@ from houseful.tools.rush.venue import Venue
 
 TICK_SECONDS = 0.25
 _PER_WRITE = 25
+MANY = 1_000_000
 _FIRST_POLLS = ((0, 2.0),)
 BEFORE_DRAW = frozenset({"closed", "lobby", "sealed"})
 
@@ -54,6 +56,7 @@ class Lobby:
         self._get = request_bytes("GET", target.client.host, self._path, [])
         self._shared = plan.polls == "shared"
         self._start = start
+        self._chance = random.Random(plan.seed + 2)  # noqa: S311
         self._ask_number = ask_number
         self._enter = enter
         self._wheel: dict[int, list[Person]] = {}
@@ -114,7 +117,7 @@ class Lobby:
 
     def _go_on(self, person: Person) -> None:
         if self.now.phase in BEFORE_DRAW:
-            self._schedule(person, self.now.poll_seconds[-1][1])
+            self._schedule(person, self.pause(None))
         elif person.number is None:
             self._start(self._number(person))
         elif person.number <= self.now.admitted_up_to and self.now.phase not in ("ended", "sold_out"):
@@ -126,16 +129,20 @@ class Lobby:
     async def _number(self, person: Person) -> None:
         await self._ask_number(person)
         if person.number is None:
-            self._schedule(person, self.now.poll_seconds[0][1])
+            self._schedule(person, self.pause(0))
         else:
             self._go_on(person)
 
-    def pause(self, distance: int) -> float:
-        """How long to wait before the next look, as the line has told."""
-        return next(
+    def pause(self, distance: int | None) -> float:
+        """How long to wait before the next look, as the line has told; a tenth more or less, so that who came
+        together does not ask together. Who has no number yet may be the last."""
+        if distance is None:
+            distance = self.now.line_length or MANY
+        told = next(
             (seconds for least, seconds in reversed(self.now.poll_seconds) if distance >= least),
             self.now.poll_seconds[0][1],
         )
+        return told * self._chance.uniform(0.9, 1.1)
 
 
 _ORDER = ("closed", "lobby", "sealed", "open", "paused", "sold_out", "ended")

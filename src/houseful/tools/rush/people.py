@@ -7,6 +7,8 @@ from houseful.tools.rush.plan import Kind
 
 PARTY: Mapping[Kind, int] = {"families": 5}
 """How many seats a kind wants; two where it is not here."""
+SILENT = frozenset[Kind]({"abandon", "bots"})
+"""They close the page without giving their pass back."""
 
 
 class Person:

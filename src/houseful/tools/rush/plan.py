@@ -26,7 +26,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`arrival_seconds` is how long people keep coming: to the lobby, with a line, else to the sale.
     `late_share` of them come only after the draw. `think_seconds` is the mean of what somebody takes for
     each step in the shop. `polls` says whether each person's poll of the line is sent, or one a moment for
-    all, as a cache in front of the installation would. `most_seconds` after the on-sale it ends anyway."""
+    all, as a cache in front of the installation would. `most_seconds` after the on-sale it ends anyway; then
+    the last orders and the organizer's figures have `patience_seconds`."""
 
     urls: Sequence[str]
     people: int = 1_000
@@ -42,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     polls: Literal["each", "shared"] = "each"
     connections: int = 500
     most_seconds: float = 1_800.0
+    patience_seconds: float = 120.0
     seed: int = 1
 
 
@@ -74,12 +76,13 @@ def check(plan: Plan, *, remote: bool) -> None:
                 "give --remote if it is yours and nobody is buying there"
             )
     _range(errors, "--people", plan.people, 1, MOST_PEOPLE)
-    _range(errors, "--seats", plan.seats, 10, MOST_SEATS)
+    _range(errors, "--seats", plan.seats, 50, MOST_SEATS)
     _range(errors, "--hold-seconds", plan.hold_seconds, 60, 3600)
     _range(errors, "--connections", plan.connections, 1, 20_000)
     _range(errors, "--think-seconds", plan.think_seconds, 0, 600)
     _range(errors, "--late", plan.late_share, 0, 1)
     _range(errors, "--most-seconds", plan.most_seconds, 1, 24 * 3600)
+    _range(errors, "--patience-seconds", plan.patience_seconds, 1, 3600)
     least = LEAST_LOBBY_SECONDS if plan.line and plan.event_id is None else 0.0
     _range(errors, "--arrival-seconds", plan.arrival_seconds, least, 24 * 3600)
     if errors:
@@ -95,4 +98,8 @@ def is_loopback(host: str) -> bool:
 
 def _range(errors: dict[str, str], option: str, value: Any, least: float, most: float) -> None:
     if not least <= value <= most:
-        errors[option] = f"is {value:g}; it has to be from {least:,g} to {most:,g}"
+        errors[option] = f"is {value:g}; it has to be from {_plain(least)} to {_plain(most)}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"

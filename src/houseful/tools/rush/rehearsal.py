@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -16,17 +16,17 @@ from houseful.tools.rush.arrivals import arrivals
 from houseful.tools.rush.client import Client
 from houseful.tools.rush.ledger import Ledger
 from houseful.tools.rush.lobby import LineNow, Lobby
-from houseful.tools.rush.people import Person, crowd
+from houseful.tools.rush.people import SILENT, Person, crowd
 from houseful.tools.rush.plan import Plan
 from houseful.tools.rush.recording import Recording
 from houseful.tools.rush.shop import Shop
 from houseful.tools.rush.target import Target
 from houseful.tools.rush.venue import Venue, open_venue
 
+PREPARING = "preparing"
 _PAUSE_SECONDS = 0.02
 _OBSERVED_SECONDS = 1.0
 _SOLD_OUT_LOOKS = 3
-_SETTLE_SECONDS = 180.0
 _SETTLE_LOOK_SECONDS = 0.5
 _SETTLED_AT_ONCE = 50
 
@@ -47,12 +47,16 @@ class Rehearsed(NamedTuple):
 
 
 @asynccontextmanager
-async def opened_target(plan: Plan, settings: Settings, clock: Clock) -> AsyncIterator[Target]:
-    """The installation, as people and as its organizer. Raises `SettingsError`, `Invalid`."""
+async def opened_target(
+    plan: Plan, settings: Settings, clock: Clock, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Target]:
+    """The installation, as people and as its organizer, whose keys may be in `environment`. Raises
+    `SettingsError`, `Invalid`."""
     await accounts.check_prepared(settings, plan.people)
+    tokens = LocalTokens(settings, clock.now, environment)
     client = Client(plan.urls, plan.connections)
     try:
-        yield Target(client, LocalTokens(settings, clock.now), Recording(clock.monotonic()), clock)
+        yield Target(client, tokens, Recording(clock.monotonic()), clock)
     finally:
         await client.close()
 
@@ -66,7 +70,7 @@ class Rehearsal:
         self.recording = target.recording
         self.ledger = Ledger()
         self.people = crowd(plan.kinds, plan.people, plan.seed)
-        self.phase = "preparing"
+        self.phase = PREPARING
         self.lobby: Lobby | None = None
         self.shopping = 0
         self.sold = 0
@@ -76,6 +80,11 @@ class Rehearsal:
         self._tasks: set[asyncio.Task[None]] = set()
         self._first_line = LineNow()
         self._sold_out = False
+
+    @property
+    def under_way(self) -> int:
+        """What people do just now: steps that are not answered yet."""
+        return len(self._tasks)
 
     async def run(self) -> Rehearsed:
         """Raises `DomainError` where the installation refuses to be rehearsed, `Unavailable`."""
@@ -189,7 +198,7 @@ class Rehearsal:
         person.in_lobby = place["phase"] == "lobby"
         self.recording.happened("joined", self._clock.monotonic())
         assert self.lobby is not None, "who joins joins a line"
-        self.lobby.add(person, self.lobby.now.poll_seconds[-1][1] if person.in_lobby else 0.0)
+        self.lobby.add(person, self.lobby.pause(None) if person.in_lobby else 0.0)
 
     async def _ask_number(self, person: Person) -> None:
         if person.kind == "bots" and person.index % 2:
@@ -219,6 +228,8 @@ class Rehearsal:
             await self._shop.visit(person, scheduled)
         finally:
             self.shopping -= 1
+        if self._venue.has_line and person.outcome != "bought" and person.kind not in SILENT:
+            await self.target.ask("leave", person, "DELETE", f"{self._venue.path}/line/pass")
 
     # The end
 
@@ -259,7 +270,7 @@ class Rehearsal:
 
     async def _settle(self) -> None:
         """Ask for the orders whose end nobody saw, until each has one."""
-        deadline = self._clock.monotonic() + max(_SETTLE_SECONDS, self._venue.hold_seconds + 60)
+        deadline = self._clock.monotonic() + self._venue.hold_seconds + self.plan.patience_seconds
         while self.ledger.open and self._clock.monotonic() < deadline:
             some = list(self.ledger.open.items())[:_SETTLED_AT_ONCE]
             await asyncio.gather(*(self._settle_one(order_id, bought.person) for order_id, bought in some))
