@@ -32,10 +32,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Whether buyers of an event stand in a line, and how it is drawn. With the beacon "pair" the organizer
-    has a secret too: `commitment` is its SHA-256, in lower-case hex."""
+    """Whether buyers of an event stand in a line, and how it is drawn; with `auto` there is none until the
+    shop is at its limit. With the beacon "pair" the organizer has a secret too: `commitment` is its SHA-256,
+    in lower-case hex."""
 
-    mode: Literal["off", "on"] = "off"
+    mode: Literal["off", "on", "auto"] = "off"
     lobby_opens_at: int | None = None
     beacon: Literal["none", "pair"] = "none"
     commitment: str | None = None

@@ -15,6 +15,7 @@ from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.line.domain import audit
 from houseful.line.domain.admission import Admission
+from houseful.line.service import LineService
 from houseful.manifests import MANIFESTS
 from houseful.settings import load_settings
 from houseful.tickets.use_cases.holding import Holding
@@ -207,6 +208,7 @@ async def test_a_line_that_makes_no_sense_is_refused(sale: Sale) -> None:
             },
             "line.lobby_opens_at",
         ),
+        ({"line": {"mode": "auto", "lobby_opens_at": rfc3339(now + MINUTE)}}, "line.lobby_opens_at"),
         (
             {"line": {"mode": "on", "beacon": "pair"}, "on_sale_at": rfc3339(now + 60 * MINUTE)},
             "line.commitment",
@@ -233,3 +235,48 @@ async def test_without_a_line_service_no_event_with_a_line_is_published(tmp_path
         answer = await house.call("POST", f"/api/events/{event_id}/publish", token=organizer)
         assert "HOUSEFUL_LINE_URL" in answer.refused(409, "no_line_service")["detail"]
         await house.event(organizer)
+
+
+async def test_a_line_of_mode_auto_is_there_when_it_is_needed(sale: Sale) -> None:
+    organizer = await sale.token("organizer", Role.ORGANIZER)
+    sale.event_id = await sale.published(organizer, line={"mode": "auto"})
+    await sale.phase("closed", advance_seconds=0.1)
+    anna, berta = await sale.token("anna"), await sale.token("berta")
+    (await sale.hold(anna)).ok(201)
+    (await sale.post("", berta)).refused(409, "line_closed")
+    await sale.house.app.services["line"].admitting.standby.wake(sale.event_id)
+
+    async def refused() -> bool:
+        answer = await sale.hold(berta)
+        if answer.status == 201:
+            held = answer.json["hold_id"]
+            (await sale.house.call("DELETE", f"/api/holds/{held}", token=berta)).ok(204)
+        return answer.status == 403
+
+    await sale.house.until(refused, advance_seconds=1)
+    assert (await sale.line())["phase"] == "open"
+    (await sale.post("", berta)).ok(201)
+    (await sale.hold(berta, await sale.line_pass(berta))).ok(201)
+
+
+async def test_where_it_is_not_known_whether_there_is_a_line_its_event_is_closed(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organizer, anna = await sale.token("organizer", Role.ORGANIZER), await sale.token("anna")
+    sale.event_id = await sale.published(organizer, line={"mode": "auto"})
+    other = await sale.published(organizer)
+    (await sale.hold(anna)).ok(201)
+
+    async def away(service: LineService) -> list[str]:
+        raise Unavailable("the line service is away")
+
+    monkeypatch.setattr(LineService, "events_with_line", away)
+    (await sale.hold(anna)).ok(201)
+    await sale.clock.advance(31)
+    answer = await sale.hold(anna)
+    answer.refused(503, "line_unknown")
+    assert int(answer.headers["retry-after"]) >= 1
+    await sale.house.hold(anna, other)
+    monkeypatch.undo()
+    await sale.clock.advance(3)
+    (await sale.hold(anna)).ok(201)

@@ -19,6 +19,13 @@ def errors_of(
     """By field."""
     if line.mode == "off":
         return {}
+    if line.mode == "auto":
+        given = {"lobby_opens_at": line.lobby_opens_at, "commitment": line.commitment}
+        return {
+            f"line.{field}": "is for the mode on alone: with auto there is no lobby and no draw; leave it out"
+            for field, value in given.items()
+            if value is not None
+        } | ({"line.beacon": "has to be none with the mode auto"} if line.beacon != "none" else {})
     errors: dict[str, str | None] = {}
     if on_sale_at is None:
         errors["on_sale_at"] = "is needed for an event with a line: the draw is made then"
@@ -35,6 +42,6 @@ def errors_of(
 
 def complete(line: LineTerms, on_sale_at: Millis | None) -> LineTerms:
     """With the time at which the lobby opens, where the organizer has not said any."""
-    if line.mode == "off" or line.lobby_opens_at is not None or on_sale_at is None:
+    if line.mode != "on" or line.lobby_opens_at is not None or on_sale_at is None:
         return line
     return msgspec.structs.replace(line, lobby_opens_at=on_sale_at - USUAL_LOBBY_MILLIS)

@@ -14,19 +14,21 @@ from houseful.webapi.responses import View
 
 
 class LineInput(Input, frozen=True, kw_only=True):
-    """`on` needs `on_sale_at`; without `lobby_opens_at` the lobby opens an hour before. With the beacon
-    `pair` a secret of yours takes part in the draw: `commitment` is its SHA-256."""
+    """With `auto` nobody sees a line until the shop is at its limit. `on` needs `on_sale_at`; without
+    `lobby_opens_at` the lobby opens an hour before. With the beacon `pair` a secret of yours takes part in
+    the draw: `commitment` is its SHA-256."""
 
-    mode: Literal["off", "on"] = "off"
+    mode: Literal["off", "on", "auto"] = "off"
     lobby_opens_at: Annotated[datetime, Meta(tz=True)] | None = None
     beacon: Literal["none", "pair"] = "none"
     commitment: Annotated[str, Meta(max_length=100)] | None = None
 
 
 class LineTermsView(View, frozen=True, kw_only=True):
-    """With `on`, seats are held with a pass of the event's line: `GET /api/events/{event_id}/line`."""
+    """With `on`, seats are held with a pass of the event's line: `GET /api/events/{event_id}/line`; with
+    `auto` where a hold is refused with `line_required`."""
 
-    mode: Literal["off", "on"]
+    mode: Literal["off", "on", "auto"]
     lobby_opens_at: str | None
     beacon: Literal["none", "pair"]
     commitment: str | None

@@ -16,6 +16,7 @@ from houseful.line.domain.admission import STALE_MILLIS, Admission, Measurements
 from houseful.line.domain.lines import Line, Phase, Visit
 from houseful.line.line_outages import LineOutages
 from houseful.line.progress import LEASE_SECONDS, Lease
+from houseful.line.standby import StandBy
 from houseful.webapi import shop_signals
 from houseful.webapi.manifest import Platform
 from houseful.webapi.shop_signals import Departure, ShopFigures
@@ -43,6 +44,7 @@ class Admitting:
         self._told: dict[str, dict[str, tuple[Millis, ShopFigures]]] = {}
         self._departed: dict[str, deque[tuple[float, Departure]]] = {}
         self._outages = LineOutages(platform.clock)
+        self.standby = StandBy(platform, self._measured, self._ask)
         self._outage = OutageLog(log, platform.clock, "asking the shop for its figures")
 
     async def run(self) -> None:
@@ -54,6 +56,7 @@ class Admitting:
                         async with self._outages.apart(line.id):
                             await self.step(line.id)
                         await self._ask(line.id)
+                await self.standby.look()
             else:
                 self.forget_departures()
             await self._clock.sleep(STEP_SECONDS)
@@ -149,6 +152,8 @@ class Admitting:
         return Measurements(
             hold_p95_seconds=max(one.hold_p95_seconds for one in figures),
             unavailable=sum(one.unavailable for one in figures),
+            holds=sum(one.holds for one in figures),
+            event_holds=sum(one.event_holds for one in figures),
             lag_seconds=max(one.lag_seconds for one in figures),
             outbox_age_seconds=max(one.outbox_age_seconds for one in figures),
             seats_left=latest.seats_left,

@@ -70,7 +70,7 @@ class Progress:
                 await self._take_step(line)
 
     async def _take_step(self, line: Line) -> None:
-        if line.phase is Phase.CLOSED:
+        if line.phase is Phase.CLOSED and not line.stands_by:
             await self._step(line, "open_lobby")
         elif line.phase is Phase.LOBBY:
             await self._seal(line)

@@ -140,7 +140,7 @@ class LineService:
         found: list[str] = []
         for phase in Phase:
             if phase is not Phase.ENDED:
-                found += [line.id for line in await self.progress.lines_in(phase)]
+                found += [line.id for line in await self.progress.lines_in(phase) if not line.stands_by]
         return found
 
     async def audit(self, event_id: str) -> audit.Audit:
@@ -181,16 +181,22 @@ class LineService:
 
     async def event_published(self, tx: Transaction, message: EventPublished) -> None:
         terms = message.line
-        if terms is None or terms.mode == "off" or message.on_sale_at is None:
+        if terms is None or terms.mode == "off":
             return
+        on_sale_at = message.on_sale_at
+        if on_sale_at is None:
+            if terms.mode == "on":
+                return
+            on_sale_at = self._clock.now()
         if await tx.get(Line, message.event_id) is not None:
             return
         commitment = bytes.fromhex(terms.commitment) if terms.commitment is not None else None
         line = Line(
             id=message.event_id,
             organizer_id=message.organizer_id,
-            lobby_opens_at=terms.lobby_opens_at or message.on_sale_at,
-            on_sale_at=message.on_sale_at,
+            mode=terms.mode,
+            lobby_opens_at=terms.lobby_opens_at or on_sale_at,
+            on_sale_at=on_sale_at,
             starts_at=message.starts_at,
             ends_at=message.ends_at,
             seats_total=message.seats_total,
@@ -199,6 +205,8 @@ class LineService:
             beacon=terms.beacon,
             partner_commitment=commitment,
         )
+        if line.mode == "auto":  # nobody is in its draw: all come in order of arrival
+            line = msgspec.structs.replace(line, root=draw.merkle_root([]), opened_at=self._clock.now())
         tx.insert(msgspec.structs.replace(line, due_at=lines.due_at(line)))
         tx.insert(Admission(id=line.id))
 

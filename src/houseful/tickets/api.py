@@ -209,7 +209,7 @@ async def hold(
             context,
             line_pass,
         )
-    return await tickets.hold(user_id, work)
+    return await tickets.hold(user_id, event_id, work)
 
 
 async def held(tickets: Tickets, tx: Transaction, context: IdempotencyContext) -> schemas.HoldView | None:

@@ -4,6 +4,7 @@ A pass is a JWT of a type of its own, for one account and one event. Who has one
 """
 
 import base64
+import math
 from collections import OrderedDict
 from typing import Any
 
@@ -31,6 +32,8 @@ _KEYS_RETRY_MILLIS = 2_000
 _KEYS_FRESH_MILLIS = 300_000
 _CACHE_SIZE = 20_000
 _EVENTS_SECONDS = 5.0
+_EVENTS_RETRY_SECONDS = 2.0
+_EVENTS_KNOWN_SECONDS = 30.0
 _COME_AGAIN_SECONDS = 2
 
 
@@ -59,6 +62,8 @@ class LinePasses:
         self._verified: OrderedDict[str, _Pass] = OrderedDict()
         self.events: frozenset[str] = frozenset()
         """Those of which this process knows that they have a line. The ticket service knows of all."""
+        self._looked_at = self._look_tried_at = -math.inf
+        self._looking: SingleFlights[None] = SingleFlights()
         self._outage = OutageLog(log, clock, "looking up which events have a line")
 
     async def check(self, given: str | None, event_id: str, user_id: str) -> None:
@@ -86,15 +91,30 @@ class LinePasses:
     async def watch(self) -> None:
         """The job: learn which events have a line."""
         while True:
-            try:
-                answer = await self._client.request("GET", EVENTS_PATH)
-                if answer.status != 200:
-                    raise Unavailable(f"which events have a line can't be had: {answer.status}")
-                self.events = frozenset(msgspec.json.decode(answer.body, type=EventsWithLine).items)
-                self._outage.over()
-            except Transient as error:
-                self._outage.failed(error)
+            await self._look()
             await self._clock.sleep(_EVENTS_SECONDS)
+
+    async def is_awake(self, event_id: str) -> bool:
+        """Whether an event with a line of mode auto has one just now. Raises `Overloaded` where that was not
+        to be known lately."""
+        now = self._clock.monotonic()
+        if now - self._looked_at > _EVENTS_SECONDS and now - self._look_tried_at > _EVENTS_RETRY_SECONDS:
+            await self._looking.get("events", self._look)
+        if self._clock.monotonic() - self._looked_at > _EVENTS_KNOWN_SECONDS:
+            raise closed()
+        return event_id in self.events
+
+    async def _look(self) -> None:
+        try:
+            self._look_tried_at = self._clock.monotonic()
+            answer = await self._client.request("GET", EVENTS_PATH)
+            if answer.status != 200:
+                raise Unavailable(f"which events have a line can't be had: {answer.status}")
+            self.events = frozenset(msgspec.json.decode(answer.body, type=EventsWithLine).items)
+            self._looked_at = self._clock.monotonic()
+            self._outage.over()
+        except Transient as error:
+            self._outage.failed(error)
 
     async def _verify(self, given: str) -> _Pass:
         try:

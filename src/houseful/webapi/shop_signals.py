@@ -26,6 +26,7 @@ class ShopFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     process: str
     hold_p95_seconds: float = 0.0
     holds: int = 0
+    event_holds: int = 0
     unavailable: int = 0
     lag_seconds: float = 0.0
     outbox_age_seconds: float = 0.0

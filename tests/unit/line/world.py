@@ -80,6 +80,7 @@ class World:
             await MANIFEST.handlers[type(message)](self.line, tx, message)
 
     async def publish(self, event_id: str = EVENT, **terms: Any) -> None:
+        line: dict[str, Any] = {"mode": "on", "lobby_opens_at": START + 60_000}
         await self.receive(
             EventPublished(
                 event_id=event_id,
@@ -96,7 +97,7 @@ class World:
                 plan_hash="0",
                 seats_total=1000,
                 prices={"Standard": 3000, "Good": 5000},
-                line=LineTerms(mode="on", lobby_opens_at=START + 60_000, **terms),
+                line=LineTerms(**(line | terms)),
             )
         )
 

@@ -253,7 +253,9 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
     assert not await held(world)
     use = world.use("usr_1", "same")
     with pytest.raises(AlreadyAnswered):
-        await world.tickets.hold("usr_1", lambda: holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], use))
+        await world.tickets.hold(
+            "usr_1", "evt_1", lambda: holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], use)
+        )
     assert not await held(world)
     assert await again("usr_1", "same") == first
     assert (await refusal(again("usr_1", "same", b"another"))).code == "idempotency_key_reused"

@@ -18,11 +18,12 @@ async def test_each_line_is_told_the_same_trouble(world: World, monkeypatch: pyt
         raise Unavailable("these seats are too busy")
 
     with pytest.raises(Unavailable):
-        await world.tickets.hold("usr_1", fails)
+        await world.tickets.hold("usr_1", "evt_1", fails)
     with pytest.raises(StateConflict):
-        await world.tickets.hold("usr_1", _refused)
+        await world.tickets.hold("usr_1", "evt_1", _refused)
     told = [await teller._figures(event_id) for event_id in ("evt_1", "evt_2")]
     assert [(one.holds, one.unavailable) for one in told] == [(2, 1), (2, 1)]
+    assert [one.event_holds for one in told] == [2, 0]
 
 
 async def test_what_was_long_ago_is_no_trouble_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +31,7 @@ async def test_what_was_long_ago_is_no_trouble_now(world: World, monkeypatch: py
     await world.show("evt_1")
 
     with pytest.raises(StateConflict):
-        await world.tickets.hold("usr_1", _refused)
+        await world.tickets.hold("usr_1", "evt_1", _refused)
     assert (await world.tickets.shop_figures._figures("evt_1")).holds == 0
 
 

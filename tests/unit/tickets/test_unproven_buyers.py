@@ -55,7 +55,7 @@ async def test_who_has_just_paid_need_not_wait_for_the_gateways_word(world: Worl
     order_id = await world.placed("A-1", "A-2")
 
     async def next_hold() -> HoldView:
-        return await world.tickets.hold("usr_1", partial(world.hold, "B-1", "B-2"))
+        return await world.tickets.hold("usr_1", "evt_1", partial(world.hold, "B-1", "B-2"))
 
     assert (await refusal(next_hold())).code == "hold_limit"
     world.processor.pay(order_id)  # its webhook is on its way

@@ -156,7 +156,7 @@ class World:
     async def hold(self, *seats: str, user: str = "usr_1", event: str = "evt_1") -> HoldView:
         context = self.use(user)
         return await self.tickets.hold(
-            user, lambda: self.tickets.holding.hold_seats(user, event, list(seats), context)
+            user, event, lambda: self.tickets.holding.hold_seats(user, event, list(seats), context)
         )
 
     async def best(
@@ -164,7 +164,7 @@ class World:
     ) -> HoldView:
         holding, context = self.tickets.holding, self.use(user)
         return await self.tickets.hold(
-            user, lambda: holding.hold_best(user, "evt_1", quantity, category, section, context)
+            user, "evt_1", lambda: holding.hold_best(user, "evt_1", quantity, category, section, context)
         )
 
     async def order(self, hold_id: str, user: str = "usr_1", key: str | None = None) -> OrderView:

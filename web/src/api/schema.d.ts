@@ -1874,11 +1874,12 @@ export interface components {
         };
         /**
          * LineTermsView
-         * @description With `on`, seats are held with a pass of the event's line: `GET /api/events/{event_id}/line`.
+         * @description With `on`, seats are held with a pass of the event's line: `GET /api/events/{event_id}/line`; with
+         *         `auto` where a hold is refused with `line_required`.
          */
         LineTermsView: {
             /** @enum {unknown} */
-            mode: "off" | "on";
+            mode: "auto" | "off" | "on";
             lobby_opens_at: string | null;
             /** @enum {unknown} */
             beacon: "none" | "pair";
@@ -1938,15 +1939,16 @@ export interface components {
         };
         /**
          * LineInput
-         * @description `on` needs `on_sale_at`; without `lobby_opens_at` the lobby opens an hour before. With the beacon
-         *         `pair` a secret of yours takes part in the draw: `commitment` is its SHA-256.
+         * @description With `auto` nobody sees a line until the shop is at its limit. `on` needs `on_sale_at`; without
+         *         `lobby_opens_at` the lobby opens an hour before. With the beacon `pair` a secret of yours takes part in
+         *         the draw: `commitment` is its SHA-256.
          */
         LineInput: {
             /**
              * @default off
              * @enum {unknown}
              */
-            mode?: "off" | "on";
+            mode?: "auto" | "off" | "on";
             /** @default null */
             lobby_opens_at?: string | null;
             /**

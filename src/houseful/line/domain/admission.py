@@ -48,6 +48,8 @@ class Measurements(msgspec.Struct, frozen=True, kw_only=True):
 
     hold_p95_seconds: float = 0.0
     unavailable: int = 0
+    holds: int = 0
+    event_holds: int = 0
     lag_seconds: float = 0.0
     outbox_age_seconds: float = 0.0
     seats_left: Mapping[str, int] | None = None
@@ -178,6 +180,25 @@ def seats_bound(admission: Admission, seats_total: int) -> int:
     else:
         free = sum(admission.seats_left.values()) + admission.seats_held
     return math.ceil(free / max(admission.party * admission.conversion, 0.1))
+
+
+def is_at_limit(measured: Measurements) -> bool:
+    """The shop is in trouble, and buyers of this event are among those who ask for seats."""
+    return measured.fresh and measured.in_trouble and measured.event_holds > 0
+
+
+def is_needed(admission: Admission, measured: Measurements, length: int) -> bool:
+    """Somebody waits, or would have to if the line were not there. What is not known is no quiet."""
+    return not measured.fresh or measured.in_trouble or admission.front < length
+
+
+def woken(admission: Admission, measured: Measurements, length: int, at: Millis) -> Admission:
+    """Of a line that wakes: all who have a number were called before, and the shop is known to bear less than
+    it was just asked for."""
+    rate = max(LEAST_RATE, measured.holds * DECREASE)
+    return replace(
+        admission, front=length, credit=0.0, load_rate=rate, decreased_at=at, stepped_at=at, paces=()
+    )
 
 
 def is_sold_out(measured: Measurements) -> bool:

@@ -25,11 +25,16 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-Step = Literal["open_lobby", "seal", "open", "pause", "resume", "sell_out", "restock", "end"]
+Step = Literal[
+    "open_lobby", "seal", "open", "pause", "resume", "sell_out", "restock", "end", "wake", "stand_by"
+]
 
-# What is not here is no step. A lobby that never opened in time is sealed empty.
+# What is not here is no step. A lobby that never opened in time is sealed empty. A line of mode auto is
+# closed until it wakes, and stands by again when nobody needs it.
 STEPS: Mapping[tuple[Phase, Step], Phase] = {
     (Phase.CLOSED, "open_lobby"): Phase.LOBBY,
+    (Phase.CLOSED, "wake"): Phase.OPEN,
+    (Phase.OPEN, "stand_by"): Phase.CLOSED,
     (Phase.CLOSED, "end"): Phase.ENDED,
     (Phase.LOBBY, "seal"): Phase.SEALED,
     (Phase.LOBBY, "end"): Phase.ENDED,
@@ -56,9 +61,10 @@ class Line(Document, frozen=True, kw_only=True):
     `due_at` is when the line has a step to take by itself."""
 
     collection: ClassVar[str] = "lines"
-    indexes = (Index(("due_at",)), Index(("phase",)))
+    indexes = (Index(("due_at",)), Index(("phase",)), Index(("mode", "phase")))
 
     organizer_id: str
+    mode: Literal["on", "auto"] = "on"
     phase: Phase = Phase.CLOSED
     lobby_opens_at: Millis
     on_sale_at: Millis
@@ -91,6 +97,11 @@ class Line(Document, frozen=True, kw_only=True):
     @property
     def is_drawn(self) -> bool:
         return self.opened_at is not None
+
+    @property
+    def stands_by(self) -> bool:
+        """Nobody sees it: seats are held without a pass."""
+        return self.mode == "auto" and self.phase is Phase.CLOSED
 
     @property
     def beacon_value(self) -> bytes:
@@ -205,7 +216,7 @@ def stepped(line: Line, step: Step, **changes: object) -> Line:
 def due_at(line: Line) -> Millis | None:
     """When the line takes its next step by itself."""
     return {
-        Phase.CLOSED: min(line.lobby_opens_at, line.seals_at),
+        Phase.CLOSED: line.is_over_at if line.stands_by else min(line.lobby_opens_at, line.seals_at),
         Phase.LOBBY: line.seals_at,
         Phase.SEALED: line.on_sale_at,
         Phase.ENDED: None,
@@ -220,6 +231,8 @@ def moved(line: Line, on_sale_at: Millis, ends_at: Millis | None) -> Line:
 
 def check_joinable(line: Line) -> None:
     """Raises `StateConflict`."""
+    if line.stands_by:
+        raise StateConflict("line_closed", "Nobody has to wait just now: seats are held without a pass.")
     if line.phase is Phase.CLOSED:
         raise StateConflict("line_closed", "The lobby of this event has not opened yet.")
     if line.phase is Phase.ENDED:

@@ -15,6 +15,9 @@ CANCEL_WATCH_MILLIS = 3_600_000
 """For so long after a cancellation orders that were confirmed at that very instant are still looked for."""
 
 
+LineMode = Literal["off", "on", "auto"]
+
+
 class ShowState(StrEnum):
     GENERATING = "generating"
     READY = "ready"
@@ -59,7 +62,7 @@ class Show(Document, frozen=True, kw_only=True):
     look_at: Millis | None = None
     ends_at: Millis | None = None
     max_seats_per_buyer: int | None = None
-    line: Literal["off", "on"] = "off"
+    line: LineMode = "off"
 
     @property
     def is_over_at(self) -> Millis:
@@ -126,6 +129,6 @@ def check_on_sale(show: Show | None, now: Millis) -> Show:
 def check_called(show: Show, not_called: Callable[[], DomainError] | None) -> Show:
     """The show, unless it has a line that has not called the buyer; raises that refusal then. Most events
     have none: a refusal is made where it is raised."""
-    if not_called is not None and show.line == "on":
+    if not_called is not None and show.line != "off":
         raise not_called()
     return show

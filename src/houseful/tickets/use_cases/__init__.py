@@ -83,20 +83,20 @@ class Tickets:
             store, platform.coordination, proofs, clock, limited=limited
         )
 
-    async def hold(self, user_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
+    async def hold(self, user_id: str, event_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
         """`hold`, and once more where it is refused to somebody who may have paid by now: what the gateway
         has authorised counts, whether its webhook has arrived or not. Seats of lapsed orders are held after
         their payments were ended.
         """
 
         try:
-            return await self._hold_once(hold)
+            return await self._hold_once(event_id, hold)
         except DomainError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
                 raise
-        return await self._hold_once(hold)
+        return await self._hold_once(event_id, hold)
 
-    async def _hold_once(self, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
+    async def _hold_once(self, event_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
         started, failed = time.perf_counter(), False
         try:
             try:
@@ -108,7 +108,7 @@ class Tickets:
             failed = True
             raise
         finally:
-            self.shop_figures.held(started, failed=failed)
+            self.shop_figures.held(event_id, started, failed=failed)
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
         """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""

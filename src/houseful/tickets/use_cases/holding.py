@@ -72,8 +72,8 @@ class Holding:
     ) -> schemas.HoldView:
         layout = await self._inventory.layout(event_id)
         ordinals = ordinals_of(layout, seat_ids, "seats")
-        not_called: NotCalled | None = line_required
-        if line_pass is not None:
+        not_called: NotCalled | None = None
+        if not self._inventory.has_no_line(event_id):
             not_called = await self._why_not_called(line_pass, event_id, user_id)
         try:
             return await self._hold(
@@ -98,8 +98,8 @@ class Holding:
         all.
         """
         layout = await self._inventory.layout(event_id)
-        not_called: NotCalled | None = line_required
-        if line_pass is not None:
+        not_called: NotCalled | None = None
+        if not self._inventory.has_no_line(event_id):
             not_called = await self._why_not_called(line_pass, event_id, user_id)
         check_called(check_on_sale(await self._store.get(Show, event_id), self._clock.now()), not_called)
         category_index, section_index = _wanted(layout, category, section_id)
@@ -135,9 +135,14 @@ class Holding:
                 view.avoid(by_block(layout, chosen))
         raise Unavailable("these seats are too busy")
 
-    async def _why_not_called(self, line_pass: str, event_id: str, user_id: str) -> NotCalled | None:
+    async def _why_not_called(self, line_pass: str | None, event_id: str, user_id: str) -> NotCalled | None:
         """Makes the refusal of a buyer who may not hold seats, if the event has a line. Reads no store."""
         try:
+            mode = await self._inventory.line_of(event_id)
+            if mode == "off" or (mode == "auto" and not await self._passes.is_awake(event_id)):
+                return None
+            if line_pass is None:
+                return line_required
             await self._passes.check(line_pass, event_id, user_id)
         except DomainError as error:
             refusal = error

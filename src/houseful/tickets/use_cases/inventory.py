@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +16,7 @@ from houseful.tickets.domain import blocks, shows
 from houseful.tickets.domain.blocks import Block, block_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.sales import Sales
-from houseful.tickets.domain.shows import Show, ShowState
+from houseful.tickets.domain.shows import LineMode, Show, ShowState
 from houseful.tickets.use_cases import sold_out
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.layout_cache import LayoutCache, PlanUnusable
@@ -30,6 +31,13 @@ CHUNK_BLOCKS = 200
 _PAGE = 1000
 _PLANS_KNOWN = 10_000
 _LONGEST_PAUSE_SECONDS = 60.0
+
+
+class _Fixed(NamedTuple):
+    """What of an event never changes."""
+
+    plan_hash: str
+    line: LineMode
 
 
 class _Announced(msgspec.Struct):
@@ -52,7 +60,7 @@ class Inventory:
         self._availability = availability
         self._clock = clock
         self.wake = asyncio.Event()
-        self._plan_of: dict[str, str] = {}
+        self._fixed_of: dict[str, _Fixed] = {}
         self._pauses: dict[str, Backoff] = {}
 
     async def show(self, event_id: str) -> Show:
@@ -90,22 +98,32 @@ class Inventory:
         Which plan an event has never changes, so it is asked for once.
         """
         try:
-            return await self._layouts.layout(await self._plan(event_id))
+            return await self._layouts.layout((await self._fixed(event_id)).plan_hash)
         except LookupError:
             raise shows.not_ready() from None
 
-    async def _plan(self, event_id: str) -> str:
-        plan_hash = self._plan_of.get(event_id)
-        if plan_hash is None:
-            plan_hash = (await self.show(event_id)).plan_hash
-            if len(self._plan_of) >= _PLANS_KNOWN:
-                self._plan_of.clear()
-            self._plan_of[event_id] = plan_hash
-        return plan_hash
+    def has_no_line(self, event_id: str) -> bool:
+        """What most events have, where this process knows it already."""
+        fixed = self._fixed_of.get(event_id)
+        return fixed is not None and fixed.line == "off"
+
+    async def line_of(self, event_id: str) -> LineMode:
+        """Whether an event has a line, which never changes either. Raises `NotFound`."""
+        return (await self._fixed(event_id)).line
+
+    async def _fixed(self, event_id: str) -> _Fixed:
+        fixed = self._fixed_of.get(event_id)
+        if fixed is None:
+            show = await self.show(event_id)
+            fixed = _Fixed(show.plan_hash, show.line)
+            if len(self._fixed_of) >= _PLANS_KNOWN:
+                self._fixed_of.clear()
+            self._fixed_of[event_id] = fixed
+        return fixed
 
     async def geometry(self, event_id: str) -> tuple[str, CachedBody]:
         """Which plan an event has, and its seat map. Raises like `layout`."""
-        plan_hash = await self._plan(event_id)
+        plan_hash = (await self._fixed(event_id)).plan_hash
         try:
             return plan_hash, await self._layouts.geometry(plan_hash)
         except LookupError:

@@ -43,14 +43,14 @@ class ShopFiguresTeller:
         self._availability = availability
         self._clock = clock
         self._process = process
-        self._holds: deque[tuple[float, float, bool]] = deque(maxlen=_MOST_HOLDS)
+        self._holds: deque[tuple[float, str, float, bool]] = deque(maxlen=_MOST_HOLDS)
         self._asked_at: dict[str, int] = {}
         self._departures: dict[str, deque[Departure]] = {}
 
-    def held(self, started: float, *, failed: bool) -> None:
+    def held(self, event_id: str, started: float, *, failed: bool) -> None:
         """A hold that began then (`time.perf_counter`) has ended. A refusal is no failure of the shop."""
         ended = time.perf_counter()
-        self._holds.append((ended, ended - started, failed))
+        self._holds.append((ended, event_id, ended - started, failed))
 
     def departed(self, event_id: str, user_id: str, seats: int) -> None:
         """An account has bought so many seats, or given back what it held (0)."""
@@ -85,14 +85,15 @@ class ShopFiguresTeller:
         oldest = (await self._store.outbox.stats()).oldest_unpublished_at
         # Every line that asks is told the same: all lines share what this process can bear.
         since = time.perf_counter() - _LATELY_SECONDS
-        lately = [(seconds, failed) for ended, seconds, failed in self._holds if ended >= since]
-        seconds = sorted(seconds for seconds, _ in lately)
+        lately = [one for one in self._holds if one[0] >= since]
+        seconds = sorted(seconds for _, _, seconds, _ in lately)
         return ShopFigures(
             event_id=event_id,
             process=self._process,
             hold_p95_seconds=seconds[int(0.95 * (len(seconds) - 1))] if seconds else 0.0,
             holds=len(seconds),
-            unavailable=sum(failed for _, failed in lately),
+            event_holds=sum(of == event_id for _, of, _, _ in lately),
+            unavailable=sum(failed for _, _, _, failed in lately),
             lag_seconds=lag,
             outbox_age_seconds=0.0 if oldest is None else max(0, self._clock.now() - oldest) / 1000,
             seats_left={
