@@ -102,10 +102,14 @@ def _clean(name: str) -> str:
 
 
 def _renamed(value: Any, refs: dict[str, str]) -> Any:
+    """With clean names. Tuples lose `items: false`, which generators of clients do not take: a tuple's
+    `maxItems` says the same.
+    """
     if isinstance(value, dict):
         return {
             key: refs.get(one, one) if key == "$ref" and isinstance(one, str) else _renamed(one, refs)
             for key, one in value.items()
+            if not (key == "items" and one is False and "maxItems" in value)
         }
     return [_renamed(one, refs) for one in value] if isinstance(value, list) else value
 

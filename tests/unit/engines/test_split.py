@@ -146,7 +146,7 @@ def test_a_platform_from_its_start_to_its_end(folder: Path) -> None:
         assert all(life.goes_on() for life in rolled.values())
         split = Split(folder, port)
         split.wait_for(f"Houseful is up: {split.url}")
-        assert len([line for line in split.lines if "an earlier run has left behind" in line]) == 7
+        assert len([line for line in split.lines if "an earlier run has left behind" in line]) == 8
         assert loaded(file) == environment, "keys and ports stay"
         sign_in(split.url)
         last = lives(folder)
