@@ -12,8 +12,10 @@ from houseful.adapters.http.server import listen
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.app import opened_store, running
 from houseful.kernel.clock import SystemClock
+from houseful.kernel.errors import StateConflict
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Role
 from houseful.line import MANIFEST as LINE
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.rehearsals import RehearsedRate
@@ -26,6 +28,7 @@ from houseful.tools.rush.verdict import verdicts
 from tests.support.live_server import LiveServer
 from tests.system.clocks import CLOCK_FILE, FlowingClock
 from tests.system.command_line import run_houseful
+from tests.system.houses import single_house
 from tests.system.serving import Servers, url_of
 from tests.system.stands import Stands
 
@@ -156,6 +159,24 @@ async def test_without_a_line_in_separate_processes(stands: Stands) -> None:
 async def test_with_a_line_in_separate_processes(stands: Stands) -> None:
     async with split(stands) as site:
         await with_a_line(site)
+
+
+async def test_an_event_of_real_buyers_is_refused(tmp_path: Path) -> None:
+    listener, servers = listen("127.0.0.1", 0), Servers()
+    async with single_house(tmp_path / "data") as house:
+        event_id = await house.event(await house.user("olga", Role.ORGANIZER))
+        bea = await house.user("bea")
+        await house.order(bea, (await house.hold(bea, event_id))["hold_id"])
+        settings = house.app.settings
+        await accounts.prepare(settings, 1)
+        await servers.add(house.app.entry, listener)
+        plan = Plan(urls=[url_of(listener)], people=1, event_id=event_id)
+        try:
+            async with opened_target(plan, settings, SystemClock()) as target:
+                with pytest.raises(StateConflict, match="has 1 orders of real buyers"):
+                    await Rehearsal(target, plan).run()
+        finally:
+            await servers.close()
 
 
 def rush(server: LiveServer, *arguments: str) -> tuple[int, str]:

@@ -234,25 +234,37 @@ class Rehearsal:
     # The end
 
     async def _observe(self) -> None:
-        """What the organizer sees, each second."""
-        while True:
-            answer = await self.target.as_staff(
-                "GET", f"{self._venue.path}/sales", who=self._venue.organizer_id
-            )
-            now = self._clock.monotonic()
-            if answer.status == 200:
-                sales = answer.json
-                self.sold, self.held = sales["sold"], sales["held"]
-                if not sales["available"] and not sales["held"] and not self._sold_out:
-                    self._sold_out = True
-                    self.recording.mark(now, "sold out")
-            waiting = 0 if self.lobby is None else self.lobby.waiting
-            front = 0 if self.lobby is None else self.lobby.now.admitted_up_to
-            self.recording.level(
-                now, waiting=waiting, shopping=self.shopping, front=front, sold=self.sold, held=self.held
-            )
-            self._show(self)
-            await self._clock.sleep(_OBSERVED_SECONDS)
+        """How it stands, each second; what the organizer sees of it comes when it comes."""
+        asked: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if asked is None or asked.done():
+                    asked = asyncio.create_task(self._ask_sales())
+                line = LineNow() if self.lobby is None else self.lobby.now
+                self.recording.level(
+                    self._clock.monotonic(),
+                    waiting=0 if self.lobby is None else self.lobby.waiting,
+                    shopping=self.shopping,
+                    front=line.admitted_up_to,
+                    sold=self.sold,
+                    held=self.held,
+                )
+                self._show(self)
+                await self._clock.sleep(_OBSERVED_SECONDS)
+        finally:
+            if asked is not None:
+                asked.cancel()
+
+    async def _ask_sales(self) -> None:
+        path, organizer = f"{self._venue.path}/sales", self._venue.organizer_id
+        answer = await self.target.as_staff("GET", path, who=organizer)
+        if answer.status != 200:
+            return
+        sales = answer.json
+        self.sold, self.held = sales["sold"], sales["held"]
+        if not sales["available"] and not sales["held"] and not self._sold_out:
+            self._sold_out = True
+            self.recording.mark(self._clock.monotonic(), "sold out")
 
     async def _until_over(self) -> None:
         """Nobody shops, and nobody waits for what there may still be."""
