@@ -53,7 +53,7 @@ class Lobby:
         self._target = target
         self._clock = target.clock
         self._path = f"{venue.path}/line"
-        self._get = request_bytes("GET", target.client.host, self._path, [])
+        self._get = request_bytes("GET", target.lobby.host, self._path, [])
         self._shared = plan.polls == "shared"
         self._start = start
         self._chance = random.Random(plan.seed + 2)  # noqa: S311
@@ -95,7 +95,7 @@ class Lobby:
     async def _ask(self, count: int, scheduled: float) -> None:
         recording = self._target.recording
         try:
-            reply = await self._target.client.ask(self._get * count, count)
+            reply = await self._target.lobby.ask(self._get * count, count)
         except Unavailable:
             recording.retried("poll", "no answer")
             return

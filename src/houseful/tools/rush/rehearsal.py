@@ -54,11 +54,13 @@ async def opened_target(
     `SettingsError`, `Invalid`."""
     await accounts.check_prepared(settings, plan.people)
     tokens = LocalTokens(settings, clock.now, environment)
-    client = Client(plan.urls, plan.connections)
+    half = max(1, plan.connections // 2)
+    lobby, shop = Client(plan.urls, half), Client(plan.urls, half)
     try:
-        yield Target(client, tokens, Recording(clock.monotonic()), clock)
+        yield Target(lobby, shop, tokens, Recording(clock.monotonic()), clock)
     finally:
-        await client.close()
+        await lobby.close()
+        await shop.close()
 
 
 class Rehearsal:

@@ -17,6 +17,8 @@ PATIENCE_SECONDS = 120.0
 """For so long somebody tries again what was not answered, or answered by 429 or 503."""
 _PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
+WAITING = frozenset({"join", "number"})
+"""Steps of who waits in the line."""
 _AGAIN = frozenset({429, 502, 503, 504})
 
 
@@ -42,8 +44,13 @@ class Answer(NamedTuple):
 class Target:
     """Safe to be used by any number of tasks of one event loop."""
 
-    def __init__(self, client: Client, tokens: LocalTokens, recording: Recording, clock: Clock) -> None:
-        self.client = client
+    def __init__(
+        self, lobby: Client, shop: Client, tokens: LocalTokens, recording: Recording, clock: Clock
+    ) -> None:
+        """Who waits and who shops have connections of their own: at the draw everybody asks for a number at
+        once, and in the world that is not in anybody's way before it comes to the server."""
+        self.lobby = lobby
+        self.shop = shop
         self.recording = recording
         self.clock = clock
         self._tokens = tokens
@@ -86,19 +93,22 @@ class Target:
         insistent: bool = True,
     ) -> Answer:
         content = b"" if body is None else msgspec.json.encode(body)
-        sent = request_bytes(method, self.client.host, path, headers, content)
+        sent = request_bytes(method, self.lobby.host, path, headers, content)
         started = self.clock.monotonic() if scheduled is None else scheduled
-        answer = await self._until_answered(step, sent, started, insistent=insistent)
+        client = self.lobby if step in WAITING else self.shop
+        answer = await self._until_answered(client, step, sent, started, insistent=insistent)
         self.recording.took(step, started, self.clock.monotonic())
         if not 200 <= answer.status < 400:
             self.recording.refused(step, answer.code if answer.status else "no answer")
         return answer
 
-    async def _until_answered(self, step: str, sent: bytes, started: float, *, insistent: bool) -> Answer:
+    async def _until_answered(
+        self, client: Client, step: str, sent: bytes, started: float, *, insistent: bool
+    ) -> Answer:
         pause = _PAUSE_SECONDS
         while True:
             try:
-                reply = await self.client.ask(sent)
+                reply = await client.ask(sent)
                 if reply.status not in _AGAIN or not insistent:
                     return Answer(reply.status, reply.body)
                 reason, wait = Answer(reply.status, reply.body).code, reply.retry_after or pause
@@ -120,10 +130,10 @@ class Target:
         if key is not None:
             headers.append(f"idempotency-key: {key}")
         content = b"" if body is None else msgspec.json.encode(body)
-        sent = request_bytes(method, self.client.host, path, headers, content)
-        return await self._until_answered("staff", sent, self.clock.monotonic(), insistent=True)
+        sent = request_bytes(method, self.shop.host, path, headers, content)
+        return await self._until_answered(self.shop, "staff", sent, self.clock.monotonic(), insistent=True)
 
     async def read(self, path: str) -> Answer:
         """As anybody, not recorded."""
-        sent = request_bytes("GET", self.client.host, path, [])
-        return await self._until_answered("read", sent, self.clock.monotonic(), insistent=True)
+        sent = request_bytes("GET", self.shop.host, path, [])
+        return await self._until_answered(self.shop, "read", sent, self.clock.monotonic(), insistent=True)
