@@ -9,12 +9,14 @@ from typing import Any, cast
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusInspection
 from houseful.kernel.roles import Role
+from houseful.kernel.times import rfc3339
 from houseful.payments.domain import Intent, State
 from houseful.payments.webhook_deliveries import DeliveryStatus, WebhookDelivery
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tools.invariants import CHECKS, Installation, all_documents
 from houseful.users.domain import Session, User
 from houseful.users.tokens import AccessTokens
+from tests.support.deployment import House
 from tests.system.houses import SystemHouse
 
 _ACCOUNTS = "C15"
@@ -153,3 +155,18 @@ async def a_few_turns(turns: int) -> None:
     """Let others go on for a little, in turns of the event loop and not in time."""
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def join_a_line(house: House, organizer: str, buyer: str) -> None:
+    """Its lobby is open. Each attempt is a transaction, with its answer."""
+    on_sale_at = rfc3339(house.app.clock.now() + 40 * 60_000)
+    event = await house.draft(organizer, on_sale_at=on_sale_at, line={"mode": "on"})
+    path = f"/api/events/{event['id']}"
+    (await house.call("POST", f"{path}/publish", token=organizer)).ok(202)
+
+    async def joined() -> bool:
+        return (await house.call("POST", f"{path}/line", token=buyer)).status in (200, 201)
+
+    await house.until(joined)
+    for _ in range(10):
+        (await house.call("POST", f"{path}/line", token=buyer)).ok(200)

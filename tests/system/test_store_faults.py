@@ -19,7 +19,6 @@ from houseful import store_consistency
 from houseful.kernel.errors import DomainError, Unavailable
 from houseful.kernel.roles import Role
 from houseful.kernel.store_watermarks import ITSELF, KnownStore, StoreIdentity
-from houseful.kernel.times import rfc3339
 from houseful.payments.webhook_deliveries import DeliveryStatus, WebhookDelivery
 from houseful.settings import SERVICES, Settings, load_settings
 from houseful.store_consistency import StoresDiffer
@@ -27,6 +26,7 @@ from houseful.tools import invariants
 from houseful.tools.doctor import examine
 from houseful.tools.invariants import check_all
 from tests.support.deployment import House, started
+from tests.system.support import join_a_line
 
 STORES = [*SERVICES, "bus"]
 
@@ -56,21 +56,6 @@ async def sell(house: House, name: str) -> None:
         return not await stores["payments"].count(WebhookDelivery, {"status": DeliveryStatus.PENDING})
 
     await house.until(quiet)
-
-
-async def join_a_line(house: House, organizer: str, buyer: str) -> None:
-    """Its lobby is open. Each attempt is a transaction, with its answer."""
-    on_sale_at = rfc3339(house.app.clock.now() + 40 * 60_000)
-    event = await house.draft(organizer, on_sale_at=on_sale_at, line={"mode": "on"})
-    path = f"/api/events/{event['id']}"
-    (await house.call("POST", f"{path}/publish", token=organizer)).ok(202)
-
-    async def joined() -> bool:
-        return (await house.call("POST", f"{path}/line", token=buyer)).status in (200, 201)
-
-    await house.until(joined)
-    for _ in range(10):
-        (await house.call("POST", f"{path}/line", token=buyer)).ok(200)
 
 
 def copy_as_killed(folder: Path, copy: Path) -> None:
