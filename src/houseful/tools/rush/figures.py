@@ -102,7 +102,7 @@ def figures(seen: Rehearsed, verdicts: Sequence[Verdict], now: Millis) -> Figure
     per_minute = pace(recording.counts["orders"]) * 60
     visits = "admitted" if seen.venue.has_line else "arrived"
     per_buyer = sold / buyers if buyers else 0.0
-    is_limit = _is_limit(seen)
+    is_limit = _is_limit(recording)
     return Figures(
         at=rfc3339(now),
         machine=machine(),
@@ -164,12 +164,9 @@ def machine() -> str:
     return f"{os.cpu_count()} processors, {system}, Python {platform.python_version()}"
 
 
-def _is_limit(seen: Rehearsed) -> bool:
-    """Whether it was the installation that set the pace: with a line, some still waited when it was over;
-    without, a hold of twenty took longer than the line would let it."""
-    if seen.venue.has_line:
-        return any(one.outcome == "waiting" and one.number is not None for one in seen.people)
-    holds = seen.recording.steps["hold"].seconds
+def _is_limit(recording: Recording) -> bool:
+    """Whether the installation was at its limit: a hold of twenty took longer than admission lets it."""
+    holds = recording.steps["hold"].seconds
     return bool(holds) and percentile(sorted(holds), 0.95) >= GOOD_P95_SECONDS
 
 

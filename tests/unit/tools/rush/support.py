@@ -20,7 +20,7 @@ def order(id: str, *seats: str) -> dict[str, Any]:
     return {"id": id, "seats": [{"id": seat} for seat in seats]}
 
 
-def seen(*, line: bool = True, orders: int = 120) -> Rehearsed:
+def seen(*, line: bool = True, orders: int = 120, slowness: float = 1.0) -> Rehearsed:
     """A sale of a minute: each second two are let in and buy two seats."""
     recording, ledger, people = Recording(0.0), Ledger(), []
     for index in range(orders):
@@ -32,7 +32,7 @@ def seen(*, line: bool = True, orders: int = 120) -> Rehearsed:
         for what in ("arrived", "admitted", "orders"):
             recording.happened(what, at)
         for step in ("join", "hold", "order", "pay", "confirmed"):
-            recording.took(step, at, at + 0.01 * (1 + index % 7))
+            recording.took(step, at, at + 0.01 * slowness * (1 + index % 7))
         ledger.placed(person, order(f"ord_{index}", f"seat_{index}_1", f"seat_{index}_2"))
         ledger.confirmed(person, order(f"ord_{index}", f"seat_{index}_1", f"seat_{index}_2"))
         recording.level(at, waiting=orders - index, shopping=3, front=index, sold=2 * index, held=4)

@@ -34,7 +34,8 @@ def test_the_figures_of_a_recorded_rehearsal() -> None:
     assert figures.buyers_per_minute == pytest.approx(120, rel=0.05)
     assert figures.visitors_per_second == pytest.approx(2, rel=0.05)
     assert figures.seats_per_buyer == 2
-    assert figures.is_limit, "one still waited"
+    assert not figures.is_limit, "it answered quickly"
+    assert recorded(slowness=10).is_limit
     assert figures.fairness is not None
     assert figures.fairness.order == figures.fairness.early == 1
     assert (figures.bots.people, figures.bots.seats) == (12, 24)
