@@ -42,6 +42,14 @@ class LineTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     commitment: str | None = None
 
 
+class Gates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an event asks of an account before it sells to it: a verified email address, or to have been made
+    before a time."""
+
+    verified_email: bool = False
+    accounts_before: int | None = None
+
+
 class EventPublished(Message, frozen=True, kw_only=True):
     """An organizer put an event's plan beyond change. Sent by events; tickets generates the inventory and
     fetches the plan (too large for a message) through the gateway by its hash; line makes the event's line.
@@ -68,6 +76,7 @@ class EventPublished(Message, frozen=True, kw_only=True):
     ends_at: int | None = None
     line: LineTerms | None = None
     max_seats_per_buyer: int | None = None
+    gates: Gates | None = None
 
 
 class EventChanged(Message, frozen=True, kw_only=True):
@@ -84,6 +93,7 @@ class EventChanged(Message, frozen=True, kw_only=True):
     refundable_until: int | None
     ends_at: int | None = None
     max_seats_per_buyer: int | None = None
+    gates: Gates | None = None
 
 
 class InventoryReady(Message, frozen=True, kw_only=True):

@@ -93,6 +93,26 @@ def test_a_second_factor_and_another_address(world: World) -> None:
     newest(world, address, "Set a new password")
 
 
+def test_an_event_for_confirmed_addresses(world: World) -> None:
+    event = world.event(gates={"verified_email": True})
+    assert event["gates"] == {"verified_email": True, "accounts_before": None}
+    best: dict[str, Any] = {"best_available": {"quantity": 1}}
+    world.buyer().hold(event["id"], **best).refused(403, "email_not_verified")
+    client, _ = registered(world)
+    client.hold(event["id"], **best).refused(403, "email_not_verified")
+    client.refresh()
+    client.hold(event["id"], **best).ok(201)
+    gates = {"accounts_before": "2020-01-01T00:00:00Z"}
+    world.organizer.call("PATCH", f"/api/events/{event['id']}", {"gates": gates}).ok()
+
+    def is_closed() -> bool:
+        return client.hold(event["id"], **best).status == 403
+
+    client.until(is_closed)
+    refusal = client.hold(event["id"], **best).refused(403, "account_too_new")
+    assert refusal["accounts_before"] == "2020-01-01T00:00:00.000Z"
+
+
 def test_an_export_and_an_erasure(world: World, event: dict[str, Any]) -> None:
     client, address = registered(world)
     app = App(client)

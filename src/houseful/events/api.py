@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.events import domain, line_views
+from houseful.events import domain, gate_views, line_views
 from houseful.events.domain import Changes, Event, NewEvent
+from houseful.events.gate_views import GatesInput, GatesView
 from houseful.events.line_views import LineInput, LineTermsView
 from houseful.events.plans import SentPlan
 from houseful.events.service import EventsService, Search, is_owned
@@ -88,11 +89,12 @@ class NewEventInput(Input, frozen=True, kw_only=True):
     prices: Prices
     areas: Areas = []
     line: LineInput = LineInput()
+    gates: GatesInput = GatesInput()
 
 
 class ChangesInput(Input, frozen=True, kw_only=True):
     """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-    max_seats_per_order, max_seats_per_buyer and refundable_until."""
+    max_seats_per_order, max_seats_per_buyer, refundable_until and gates."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
@@ -110,6 +112,7 @@ class ChangesInput(Input, frozen=True, kw_only=True):
     prices: Prices | UnsetType = UNSET
     areas: Areas | UnsetType = UNSET
     line: LineInput | UnsetType = UNSET
+    gates: GatesInput | UnsetType = UNSET
 
 
 class EventsQuery(Input, frozen=True, kw_only=True):
@@ -163,6 +166,7 @@ class EventView(View, frozen=True, kw_only=True):
     prices: Mapping[str, int]
     areas: list[AreaView]
     line: LineTermsView
+    gates: GatesView
     plan_name: str
     plan_hash: str
     seats_total: int
@@ -193,6 +197,7 @@ def _new_event(body: NewEventInput) -> NewEvent:
         areas=_areas(body.areas),
         plan=SentPlan.of(bytes(body.plan)),
         line=line_views.terms(body.line),
+        gates=gate_views.gates(body.gates),
     )
 
 
@@ -206,6 +211,8 @@ def _changes(body: ChangesInput) -> Changes:
         said["areas"] = _areas(said["areas"])
     if "line" in said:
         said["line"] = line_views.terms(said["line"])
+    if "gates" in said:
+        said["gates"] = gate_views.gates(said["gates"])
     if "plan" in said:
         said["plan"] = SentPlan.of(bytes(said["plan"]))
     return Changes(**said)
@@ -300,6 +307,7 @@ def event_view(service: EventsService, event: Event) -> EventView:
             for area in event.areas
         ],
         line=line_views.view(event),
+        gates=gate_views.view(event.gates),
         plan_name=event.hall.plan_name,
         plan_hash=event.hall.plan_hash,
         seats_total=event.hall.seats_total,

@@ -14,7 +14,7 @@ from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
 from houseful.kernel.search_text import finder
 from houseful.kernel.times import end_of
-from houseful.messages import EventChanged, EventPublished, LineTerms
+from houseful.messages import EventChanged, EventPublished, Gates, LineTerms
 from houseful.seating.parsing import (
     StandingArea,
 )
@@ -38,6 +38,7 @@ CHANGEABLE_ONCE_PUBLISHED = frozenset(
         "max_seats_per_order",
         "max_seats_per_buyer",
         "refundable_until",
+        "gates",
     }
 )
 
@@ -95,6 +96,7 @@ class Event(Document, frozen=True, kw_only=True):
     ends_at: Millis | None = None
     max_seats_per_buyer: int | None = None
     line: LineTerms = LineTerms()
+    gates: Gates = Gates()
 
     @property
     def is_over_at(self) -> Millis:
@@ -126,6 +128,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     areas: Sequence[StandingArea] = ()
     plan: SentPlan
     line: LineTerms = LineTerms()
+    gates: Gates = Gates()
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +150,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     areas: Sequence[StandingArea] | UnsetType = UNSET
     plan: SentPlan | UnsetType = UNSET
     line: LineTerms | UnsetType = UNSET
+    gates: Gates | UnsetType = UNSET
 
     def given(self) -> dict[str, Any]:
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
@@ -224,6 +228,7 @@ def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
         "ends_at": _moment_error(event.ends_at) or _length_error(event),
         "on_sale_at": _moment_error(event.on_sale_at),
         "refundable_until": _moment_error(event.refundable_until),
+        "gates.accounts_before": _moment_error(event.gates.accounts_before),
     }
     if event.on_sale_at is not None and event.on_sale_at >= event.starts_at:
         errors["on_sale_at"] = errors["on_sale_at"] or "has to be before starts_at"
@@ -346,6 +351,7 @@ def published_message(event: Event) -> EventPublished:
         ends_at=event.ends_at,
         max_seats_per_buyer=event.max_seats_per_buyer,
         line=line_terms.complete(event.line, event.on_sale_at) if event.line.mode != "off" else None,
+        gates=_gates_asked(event),
     )
 
 
@@ -358,7 +364,13 @@ def changed_message(event: Event) -> EventChanged:
         refundable_until=event.refundable_until,
         ends_at=event.ends_at,
         max_seats_per_buyer=event.max_seats_per_buyer,
+        gates=_gates_asked(event),
     )
+
+
+def _gates_asked(event: Event) -> Gates | None:
+    """None where everybody may buy: nothing is checked then."""
+    return None if event.gates == Gates() else event.gates
 
 
 # Looking for events.

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from houseful.kernel.documents import Millis
+
 
 class Role(StrEnum):
     BUYER = "buyer"
@@ -13,7 +15,8 @@ class Role(StrEnum):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A verified access token's holder. `email_verified` was so when the token was made."""
+    """A verified access token's holder. `email_verified` was so when the token was made. `account_since` is
+    None in a token of an older version."""
 
     user_id: str
     session_id: str
@@ -21,6 +24,7 @@ class Identity(msgspec.Struct, frozen=True):
     expires_at: int
     version: int = 0
     email_verified: bool = False
+    account_since: Millis | None = None
 
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)

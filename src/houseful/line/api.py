@@ -62,7 +62,7 @@ async def join(
     201 for a new place, 200 for one that is there already. A repetition with its Idempotency-Key gives 201
     again, with the place as it is now.
     """
-    place, joined = await service.join(request.user.user_id, event_id, context)
+    place, joined = await service.join(request.user, event_id, context)
     headers = [("cache-control", "no-store")]
     if joined == "repeated":
         headers += REPLAYED

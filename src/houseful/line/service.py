@@ -6,7 +6,9 @@ import msgspec
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import NotFound, StateConflict, not_found
+from houseful.kernel.gates import check_gates
 from houseful.kernel.ports import Transaction
+from houseful.kernel.roles import Identity
 from houseful.line.account_data import AccountData
 from houseful.line.admitting import Admitting
 from houseful.line.control import Control
@@ -51,14 +53,15 @@ class LineService:
     # Buyers
 
     async def join(
-        self, user_id: str, event_id: str, context: IdempotencyContext | None = None
+        self, who: Identity, event_id: str, context: IdempotencyContext | None = None
     ) -> tuple[Place, Joined]:
-        """The account's place, and how it came to be. Raises `NotFound`, `StateConflict`.
+        """The account's place, and how it came to be. Raises `NotFound`, `StateConflict`, and `Forbidden`
+        for a new place where the account does not pass the event's gates.
 
         The line is read again behind the commit: where it was still the lobby then, the entry is in the list
         that is sealed, since that is read after the lobby has closed.
         """
-        id = self.entry_id(event_id, user_id)
+        id = self.entry_id(event_id, who.user_id)
 
         request = "" if context is None else context.id
 
@@ -68,6 +71,8 @@ class LineService:
             if found is not None:
                 return found, "repeated" if request and found.request == request else "again"
             lines.check_joinable(line)
+            if line.gates is not None:
+                check_gates(line.gates, who)
             in_lobby = line.phase is Phase.LOBBY and line.closing_at is None
             entry = Entry(
                 id=id,
@@ -204,6 +209,7 @@ class LineService:
             server_seed=draw.commitment(self._ids.secret().encode()),
             beacon=terms.beacon,
             partner_commitment=commitment,
+            gates=message.gates,
         )
         if line.mode == "auto":  # nobody is in its draw: all come in order of arrival
             line = msgspec.structs.replace(line, root=draw.merkle_root([]), opened_at=self._clock.now())
@@ -212,10 +218,13 @@ class LineService:
 
     async def event_changed(self, tx: Transaction, message: EventChanged) -> None:
         line = await tx.get(Line, message.event_id)
-        if line is not None and message.on_sale_at is not None:
-            moved = lines.moved(line, message.on_sale_at, message.ends_at)
-            if moved != line:
-                tx.put(moved)
+        if line is None:
+            return
+        changed = msgspec.structs.replace(line, gates=message.gates)
+        if message.on_sale_at is not None:
+            changed = lines.moved(changed, message.on_sale_at, message.ends_at)
+        if changed != line:
+            tx.put(changed)
 
     async def event_cancelled(self, tx: Transaction, message: EventCancelled) -> None:
         line = await tx.get(Line, message.event_id)

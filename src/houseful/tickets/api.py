@@ -197,11 +197,11 @@ async def hold(
     best = body.best_available
     if best is None:
         assert body.seats is not None
-        work = partial(tickets.holding.hold_seats, user_id, event_id, body.seats, context, line_pass)
+        work = partial(tickets.holding.hold_seats, request.user, event_id, body.seats, context, line_pass)
     else:
         work = partial(
             tickets.holding.hold_best,
-            user_id,
+            request.user,
             event_id,
             best.quantity,
             best.category,

@@ -57,6 +57,7 @@ class AccessTokens:
             "roles": [str(role) for role in user.roles],
             "ver": user.tokens_version,
             "email_verified": user.verified_at is not None,
+            "account_since": user.created_at,
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": TOKEN_TYPE, "kid": self.kid})
 

@@ -136,6 +136,7 @@ class TokenVerifier:
                 msgspec.convert(claims["exp"], int) * 1000,
                 msgspec.convert(claims.get("ver", 0), int),
                 msgspec.convert(claims.get("email_verified", False), bool),
+                msgspec.convert(claims.get("account_since"), int | None),
             )
         except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
             raise _invalid() from error

@@ -12,6 +12,7 @@ from houseful.events import domain, plans
 from houseful.events.domain import Changes, Event, NewEvent, State, Status, Step
 from houseful.kernel.errors import DomainError
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
+from houseful.messages import Gates
 from houseful.seating.parsing import StandingArea, unpack
 from houseful.webapi.problems import status_of
 from tests.unit.events.support import DAY, START, plan, sent
@@ -159,6 +160,7 @@ def test_each_field_is_checked_and_the_error_says_what_is_wrong(field: str, valu
         ("max_seats_per_buyer", 1),
         ("max_seats_per_buyer", 1000),
         ("max_seats_per_buyer", None),
+        ("gates", Gates(verified_email=True, accounts_before=START)),
         ("on_sale_at", SHOW - 1),
         ("on_sale_at", START - DAY),
         ("refundable_until", SHOW),

@@ -13,7 +13,7 @@ from houseful.line.progress import Progress
 from houseful.tools.invariants import Installation
 from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
 from tests.unit.line.test_admission import Shop
-from tests.unit.line.world import EVENT, ON_SALE, START, World
+from tests.unit.line.world import EVENT, ON_SALE, START, World, who
 
 SEALED = ON_SALE - 60_000
 
@@ -97,7 +97,7 @@ def test_l5_without_the_bound_more_are_inside(monkeypatch: pytest.MonkeyPatch) -
 async def test_l6_an_entry_that_depends_on_the_device(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.opened_lobby()
     monkeypatch.setattr(draw, "entrant", lambda key, event_id, user_id: os.urandom(32))
-    first, second = [await world.line.join("usr_anna", EVENT) for _ in range(2)]
+    first, second = [await world.line.join(who("usr_anna"), EVENT) for _ in range(2)]
     assert first[0].entry.id != second[0].entry.id
 
 

@@ -11,7 +11,7 @@ from houseful.kernel.roles import Identity
 from houseful.line.domain import audit, draw
 from houseful.line.domain.lines import Entry, Phase, Visit
 from houseful.messages import EventCancelled, EventChanged
-from tests.unit.line.world import EVENT, ON_SALE, ORGANIZER, START, Departure, World
+from tests.unit.line.world import EVENT, ON_SALE, ORGANIZER, START, Departure, World, who
 
 SEALED = ON_SALE - 60_000
 
@@ -25,12 +25,12 @@ async def opened(world: World, people: int = 20) -> None:
 
 async def test_an_account_has_one_place_from_every_device(world: World) -> None:
     await world.opened_lobby()
-    places = await asyncio.gather(*(world.line.join("usr_1", EVENT) for _ in range(10)))
+    places = await asyncio.gather(*(world.line.join(who("usr_1"), EVENT) for _ in range(10)))
     assert "new" in {joined for _, joined in places}
     assert {(place.entry.id, place.receipt) for place, _ in places} == {
         (places[0][0].entry.id, places[0][0].receipt)
     }
-    assert (await world.line.join("usr_1", EVENT))[1] == "again"
+    assert (await world.line.join(who("usr_1"), EVENT))[1] == "again"
     assert await world.store.count(Entry, {"event_id": EVENT}) == 1
 
 

@@ -15,7 +15,7 @@ from houseful.kernel.roles import Identity
 from houseful.line import MANIFEST
 from houseful.line.domain.lines import Line
 from houseful.line.service import LineService
-from houseful.messages import EventPublished, LineTerms, Message
+from houseful.messages import EventPublished, Gates, LineTerms, Message
 from houseful.settings import Secrets, Settings
 from houseful.webapi.manifest import Platform
 from houseful.webapi.shop_signals import Departure, ShopFigures
@@ -23,6 +23,13 @@ from houseful.webapi.shop_signals import Departure, ShopFigures
 START = 1_800_000_000_000
 ON_SALE = START + 3_600_000
 EVENT = "evt_1"
+
+
+def who(user_id: str, **claims: Any) -> Identity:
+    """A buyer's access token."""
+    return Identity(user_id, "ses_1", frozenset({"buyer"}), 2**62, **claims)
+
+
 ORGANIZER = Identity("usr_organizer", "ses_1", frozenset({"organizer"}), 2**62, 0)
 
 
@@ -79,7 +86,7 @@ class World:
         async with self.store.begin() as tx:
             await MANIFEST.handlers[type(message)](self.line, tx, message)
 
-    async def publish(self, event_id: str = EVENT, **terms: Any) -> None:
+    async def publish(self, event_id: str = EVENT, gates: Gates | None = None, **terms: Any) -> None:
         line: dict[str, Any] = {"mode": "on", "lobby_opens_at": START + 60_000}
         await self.receive(
             EventPublished(
@@ -98,6 +105,7 @@ class World:
                 seats_total=1000,
                 prices={"Standard": 3000, "Good": 5000},
                 line=LineTerms(**(line | terms)),
+                gates=gates,
             )
         )
 
@@ -117,7 +125,7 @@ class World:
 
     async def join(self, *users: int | str) -> None:
         for user in users:
-            await self.line.join(f"usr_{user}", EVENT)
+            await self.line.join(who(f"usr_{user}"), EVENT)
 
     async def number(self, user: int | str) -> int | None:
         return (await self.line.place(f"usr_{user}", EVENT)).number
@@ -136,4 +144,4 @@ class World:
         return front
 
 
-__all__ = ["EVENT", "ON_SALE", "ORGANIZER", "START", "Departure", "World"]
+__all__ = ["EVENT", "ON_SALE", "ORGANIZER", "START", "Departure", "World", "who"]

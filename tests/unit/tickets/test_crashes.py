@@ -12,7 +12,7 @@ from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.use_cases.sales_report import SalesReport
 from houseful.webapi.idempotency import AlreadyAnswered
 from tests.unit.tickets.stand_ins import Crash
-from tests.unit.tickets.world import World
+from tests.unit.tickets.world import World, who
 
 S = OrderState
 OutageLog = Callable[[str, str], Awaitable[None]]
@@ -30,7 +30,7 @@ class Sale:
         """From the beginning; steps that were done before are found to be done."""
         holding, ordering = world.tickets.holding, world.tickets.ordering
         with suppress(DomainError, Duplicate, AlreadyAnswered):  # the HTTP surface replays the kept answer
-            await holding.hold_seats("usr_1", "evt_1", ["A-1", "B-1"], world.use("usr_1", "hold"))
+            await holding.hold_seats(who("usr_1"), "evt_1", ["A-1", "B-1"], world.use("usr_1", "hold"))
         holds = await holding.running_holds("usr_1")
         orders = [one for one in await world.every(Order) if one.user_id == "usr_1"]
         hold_id = holds[0].hold_id if holds else orders[0].hold_id

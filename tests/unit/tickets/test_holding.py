@@ -15,7 +15,7 @@ from houseful.tickets.schemas import HoldView
 from houseful.webapi.idempotency import AlreadyAnswered, context_of, digest, is_copy
 from houseful.webapi.problems import status_of
 from tests.unit.tickets.stand_ins import Crash
-from tests.unit.tickets.world import World, refusal, until
+from tests.unit.tickets.world import World, refusal, until, who
 
 
 async def outcomes(*work: Any) -> tuple[list[HoldView], list[BaseException]]:
@@ -102,7 +102,7 @@ async def test_whatever_is_not_on_sale_is_refused(world: World) -> None:
         "event_not_found",
     ]
     best = world.tickets.holding.hold_best
-    told = await refusal(best("usr_1", "evt_2", 1, None, None, world.use()))
+    told = await refusal(best(who("usr_1"), "evt_2", 1, None, None, world.use()))
     assert told.code == "not_on_sale"
     await world.clock.advance(1)
     assert (await world.hold("A-1", event="evt_2")).status == "active"
@@ -227,7 +227,7 @@ async def test_the_same_request_twice_at_once_holds_once(world: World) -> None:
     await world.show()
     hold = world.tickets.holding.hold_best
     granted, told = await outcomes(
-        *(hold("usr_1", "evt_1", 2, None, None, world.use("usr_1", "same")) for _ in range(5))
+        *(hold(who("usr_1"), "evt_1", 2, None, None, world.use("usr_1", "same")) for _ in range(5))
     )
     assert len(granted) == 1
     assert [type(one) for one in told] == [AlreadyAnswered] * 4
@@ -242,7 +242,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
         async with world.store.begin() as tx:
             return await holding.replay(tx, context_of(user, "POST", "/", key, digest(body), world.clock))
 
-    first = await holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
+    first = await holding.hold_seats(who("usr_1"), "evt_1", ["A-1", "A-2"], world.use("usr_1", "same"))
     assert await again("usr_1", "other") is None
     assert await again("usr_2", "same") is None
     await world.clock.advance(60)
@@ -254,7 +254,7 @@ async def test_a_request_is_told_its_first_answer_whatever_became_of_the_hold(wo
     use = world.use("usr_1", "same")
     with pytest.raises(AlreadyAnswered):
         await world.tickets.hold(
-            "usr_1", "evt_1", lambda: holding.hold_seats("usr_1", "evt_1", ["A-1", "A-2"], use)
+            "usr_1", "evt_1", lambda: holding.hold_seats(who("usr_1"), "evt_1", ["A-1", "A-2"], use)
         )
     assert not await held(world)
     assert await again("usr_1", "same") == first
@@ -267,7 +267,7 @@ async def test_what_was_refused_is_not_held_later(world: World) -> None:
     use = world.use("usr_1", "same")
     await use.store_afterwards(world.store, 409, b"{}")
     with pytest.raises(Duplicate) as caught:
-        await world.tickets.holding.hold_seats("usr_1", "evt_1", ["A-1"], use)
+        await world.tickets.holding.hold_seats(who("usr_1"), "evt_1", ["A-1"], use)
     assert is_copy(caught.value)
     assert not await held(world)
 

@@ -42,6 +42,11 @@ AREA: dict[str, Any] = {"zone": "Stalls", "name": "Floor", "category": "Standard
 ENDED = {OrderState.CONFIRMED, OrderState.EXPIRED, OrderState.CANCELLED, OrderState.REFUNDED}
 
 
+def who(user_id: str, **claims: Any) -> Identity:
+    """A buyer's access token."""
+    return Identity(user_id, "ses_1", frozenset({"buyer"}), 2**62, **claims)
+
+
 class World:
     """`again()` is the same after the death of the process: what is stored and what is around it lives on."""
 
@@ -156,7 +161,7 @@ class World:
     async def hold(self, *seats: str, user: str = "usr_1", event: str = "evt_1") -> HoldView:
         context = self.use(user)
         return await self.tickets.hold(
-            user, event, lambda: self.tickets.holding.hold_seats(user, event, list(seats), context)
+            user, event, lambda: self.tickets.holding.hold_seats(who(user), event, list(seats), context)
         )
 
     async def best(
@@ -164,7 +169,7 @@ class World:
     ) -> HoldView:
         holding, context = self.tickets.holding, self.use(user)
         return await self.tickets.hold(
-            user, "evt_1", lambda: holding.hold_best(user, "evt_1", quantity, category, section, context)
+            user, "evt_1", lambda: holding.hold_best(who(user), "evt_1", quantity, category, section, context)
         )
 
     async def order(self, hold_id: str, user: str = "usr_1", key: str | None = None) -> OrderView:
@@ -185,8 +190,8 @@ class World:
 
     async def scans(self, *requests: ScanRequest, staff: str = "usr_gate") -> list[Scan]:
         """What the gate says to a batch of scans of a gate account."""
-        who = Identity(staff, "ses_1", frozenset({"buyer", "gate"}), 0)
-        found = await self.tickets.check_in.check_in(who, requests, lambda _, outcomes: outcomes)
+        staff_member = Identity(staff, "ses_1", frozenset({"buyer", "gate"}), 0)
+        found = await self.tickets.check_in.check_in(staff_member, requests, lambda _, outcomes: outcomes)
         return [outcome.scan for outcome in found if isinstance(outcome, Scanned)]
 
     async def cancel(self, order_id: str, user: str = "usr_1") -> OrderView:

@@ -1852,6 +1852,7 @@ export interface components {
             };
             areas: components["schemas"]["AreaView"][];
             line: components["schemas"]["LineTermsView"];
+            gates: components["schemas"]["GatesView"];
             plan_name: string;
             plan_hash: string;
             seats_total: number;
@@ -1884,6 +1885,14 @@ export interface components {
             /** @enum {unknown} */
             beacon: "none" | "pair";
             commitment: string | null;
+        };
+        /**
+         * GatesView
+         * @description What an account needs to hold seats and to join the line; without it both are refused with 403.
+         */
+        GatesView: {
+            verified_email: boolean;
+            accounts_before: string | null;
         };
         /** NewEventInput */
         NewEventInput: {
@@ -1926,6 +1935,13 @@ export interface components {
              *     }
              */
             line?: components["schemas"]["LineInput"];
+            /**
+             * @default {
+             *       "verified_email": false,
+             *       "accounts_before": null
+             *     }
+             */
+            gates?: components["schemas"]["GatesInput"];
         };
         /**
          * AreaInput
@@ -1960,9 +1976,20 @@ export interface components {
             commitment?: string | null;
         };
         /**
+         * GatesInput
+         * @description `verified_email`: for accounts with a confirmed email address. `accounts_before`: for accounts that
+         *         were made before.
+         */
+        GatesInput: {
+            /** @default false */
+            verified_email?: boolean;
+            /** @default null */
+            accounts_before?: string | null;
+        };
+        /**
          * ChangesInput
          * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-         *         max_seats_per_order, max_seats_per_buyer and refundable_until.
+         *         max_seats_per_order, max_seats_per_buyer, refundable_until and gates.
          */
         ChangesInput: {
             title?: string;
@@ -1988,6 +2015,7 @@ export interface components {
             };
             areas?: components["schemas"]["AreaInput"][];
             line?: components["schemas"]["LineInput"];
+            gates?: components["schemas"]["GatesInput"];
         };
         /**
          * Plan

@@ -22,6 +22,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     prices: { Near: 5000, Far: 3000 },
     areas: [],
     line: { mode: 'off', lobby_opens_at: null, beacon: 'none', commitment: null },
+    gates: { verified_email: false, accounts_before: null },
     plan_name: 'Hall',
     plan_hash: 'hash',
     seats_total: 25,

@@ -10,6 +10,7 @@ from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import StateConflict
 from houseful.kernel.times import end_of
 from houseful.line.domain import draw
+from houseful.messages import Gates
 
 SEAL_MILLIS = 60_000
 """So long before the on-sale the list of the lobby is closed."""
@@ -83,6 +84,7 @@ class Line(Document, frozen=True, kw_only=True):
     length: int = 0
     message: str = ""
     rate_cap: float | None = None
+    gates: Gates | None = None
     late: str = ""
     due_at: Millis | None = None
 

@@ -8,8 +8,10 @@ import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import DomainError, NotFound, StateConflict
+from houseful.kernel.gates import check_gates
+from houseful.kernel.roles import Identity
 from houseful.kernel.times import end_of, rfc3339
-from houseful.messages import EventChanged, EventPublished
+from houseful.messages import EventChanged, EventPublished, Gates
 
 CANCEL_WATCH_MILLIS = 3_600_000
 """For so long after a cancellation orders that were confirmed at that very instant are still looked for."""
@@ -63,6 +65,7 @@ class Show(Document, frozen=True, kw_only=True):
     ends_at: Millis | None = None
     max_seats_per_buyer: int | None = None
     line: LineMode = "off"
+    gates: Gates | None = None
 
     @property
     def is_over_at(self) -> Millis:
@@ -95,6 +98,7 @@ def changed(show: Show, message: EventChanged) -> Show:
         refundable_until=message.refundable_until,
         ends_at=message.ends_at,
         max_seats_per_buyer=message.max_seats_per_buyer,
+        gates=message.gates,
     )
 
 
@@ -126,9 +130,11 @@ def check_on_sale(show: Show | None, now: Millis) -> Show:
     return show
 
 
-def check_called(show: Show, not_called: Callable[[], DomainError] | None) -> Show:
-    """The show, unless it has a line that has not called the buyer; raises that refusal then. Most events
-    have none: a refusal is made where it is raised."""
+def check_admitted(show: Show, who: Identity, not_called: Callable[[], DomainError] | None) -> Show:
+    """The show, unless it has gates that the buyer does not pass, or a line that has not called the buyer;
+    raises that refusal then. Most events have neither: a refusal is made where it is raised."""
+    if show.gates is not None:
+        check_gates(show.gates, who)
     if not_called is not None and show.line != "off":
         raise not_called()
     return show

@@ -14,13 +14,14 @@ from houseful.kernel.errors import (
     not_found,
 )
 from houseful.kernel.ports import Clock, Store, Transaction
+from houseful.kernel.roles import Identity
 from houseful.tickets import schemas
 from houseful.tickets.domain import blocks, holds
 from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_id, state_at
 from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.tickets.domain.shows import Show, check_called, check_on_sale
+from houseful.tickets.domain.shows import Show, check_admitted, check_on_sale
 from houseful.tickets.use_cases import buyer_limit, unavailable_seats
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
@@ -64,7 +65,7 @@ class Holding:
 
     async def hold_seats(
         self,
-        user_id: str,
+        who: Identity,
         event_id: str,
         seat_ids: list[str],
         context: IdempotencyContext,
@@ -74,18 +75,16 @@ class Holding:
         ordinals = ordinals_of(layout, seat_ids, "seats")
         not_called: NotCalled | None = None
         if not self._inventory.has_no_line(event_id):
-            not_called = await self._why_not_called(line_pass, event_id, user_id)
+            not_called = await self._why_not_called(line_pass, event_id, who.user_id)
         try:
-            return await self._hold(
-                user_id, event_id, layout, ordinals, context, "seats", not_called=not_called
-            )
+            return await self._hold(who, event_id, layout, ordinals, context, "seats", not_called=not_called)
         except SeatsTaken as error:
             self._availability.mark_dirty(event_id, by_block(layout, error.ordinals))
-            raise await unavailable_seats.refused(self._store, user_id, layout, error) from error
+            raise await unavailable_seats.refused(self._store, who.user_id, layout, error) from error
 
     async def hold_best(
         self,
-        user_id: str,
+        who: Identity,
         event_id: str,
         quantity: int,
         category: str | None,
@@ -100,8 +99,10 @@ class Holding:
         layout = await self._inventory.layout(event_id)
         not_called: NotCalled | None = None
         if not self._inventory.has_no_line(event_id):
-            not_called = await self._why_not_called(line_pass, event_id, user_id)
-        check_called(check_on_sale(await self._store.get(Show, event_id), self._clock.now()), not_called)
+            not_called = await self._why_not_called(line_pass, event_id, who.user_id)
+        check_admitted(
+            check_on_sale(await self._store.get(Show, event_id), self._clock.now()), who, not_called
+        )
         category_index, section_index = _wanted(layout, category, section_id)
         for look in range(_BEST_LOOKS):
             view = await self._availability.view(event_id, layout)
@@ -116,7 +117,7 @@ class Holding:
             field = "best_available.quantity"
             try:
                 return await self._hold(
-                    user_id,
+                    who,
                     event_id,
                     layout,
                     chosen,
@@ -151,7 +152,7 @@ class Holding:
 
     async def _hold(
         self,
-        user_id: str,
+        who: Identity,
         event_id: str,
         layout: Layout,
         ordinals: list[int],
@@ -167,6 +168,7 @@ class Holding:
         After `wait_seconds` for a lock it goes on without; where there are none, it raises `_Busy` at once.
         """
         holds.check_wanted(ordinals)
+        user_id = who.user_id
         wanted = by_block(layout, ordinals)
         block_ids = [block_id(event_id, index) for index in sorted(wanted)]
         hold_id = context.named("hold")
@@ -176,7 +178,7 @@ class Holding:
             context.must_be_first(tx)
             tx.expect(Block, block_ids)
             tx.expect(HoldQuota, [quota_id(event_id, user_id)])
-            show = check_called(check_on_sale(await tx.get(Show, event_id), now), not_called)
+            show = check_admitted(check_on_sale(await tx.get(Show, event_id), now), who, not_called)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
             until = now + show.hold_seconds * 1000

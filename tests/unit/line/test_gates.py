@@ -1,0 +1,39 @@
+"""An event's gates hold for its line too: else places would go to who may not buy."""
+
+import pytest
+
+from houseful.kernel.errors import Forbidden
+from houseful.messages import EventChanged, Gates
+from tests.unit.line.world import EVENT, ON_SALE, START, World, who
+
+
+async def refused(world: World, user_id: str = "usr_1", **claims: object) -> str:
+    with pytest.raises(Forbidden) as refusal:
+        await world.line.join(who(user_id, **claims), EVENT)
+    return refusal.value.code
+
+
+async def test_who_does_not_pass_does_not_join(world: World) -> None:
+    await world.publish(gates=Gates(verified_email=True, accounts_before=START))
+    await world.until(START + 60_000)
+    assert await refused(world) == "email_not_verified"
+    assert await refused(world, email_verified=True, account_since=START) == "account_too_new"
+    _, joined = await world.line.join(who("usr_1", email_verified=True, account_since=START - 1), EVENT)
+    assert joined == "new"
+
+
+async def test_a_place_stays_when_gates_are_closed(world: World) -> None:
+    await world.opened_lobby()
+    await world.join("anna")
+    await world.receive(
+        EventChanged(
+            event_id=EVENT,
+            title="A show",
+            on_sale_at=ON_SALE,
+            max_seats_per_order=8,
+            refundable_until=None,
+            gates=Gates(verified_email=True),
+        )
+    )
+    assert (await world.line.join(who("usr_anna"), EVENT))[1] == "again"
+    assert await refused(world, "usr_berta") == "email_not_verified"
