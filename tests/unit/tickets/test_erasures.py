@@ -139,6 +139,36 @@ async def test_an_email_that_is_under_way_goes_before_its_address_does(world: Wo
         assert (email.due_at, email.error, email.failed_at) == (None, None, None)
 
 
+async def test_the_email_about_a_refund_is_waited_for_while_its_message_is_under_way(world: World) -> None:
+    await world.show()
+    order_id = await refunded(world)
+    await erased(world)
+    assert await buyer(world, order_id) == BEA
+    await world.deliver()
+    assert await send(world) > 0
+    await world.clock.advance(5)
+    await sweep(world)
+    assert await buyer(world, order_id) == NOBODY
+
+
+async def test_a_message_about_a_refund_that_does_not_come_is_waited_for_an_hour(world: World) -> None:
+    await world.show()
+    order_id = await refunded(world)
+    await erased(world)
+    await world.clock.advance(3600)
+    await sweep(world)
+    assert await buyer(world, order_id) == NOBODY
+
+
+async def refunded(world: World) -> str:
+    """An order whose money is back, and nobody was told yet."""
+    order_id = await world.bought("A-1")
+    await world.cancel(order_id)
+    await world.tickets.reconciliation.look_at(order_id)
+    assert (await world.order_of(order_id)).state is OrderState.REFUNDED
+    return order_id
+
+
 async def test_nobody_writes_to_who_was_erased(world: World) -> None:
     await world.show()
     order_id = await world.bought("A-1")

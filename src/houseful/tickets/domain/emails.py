@@ -18,6 +18,7 @@ from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.refund_reasons import Reason
 
 KINDS = ("confirmed", "refunded", "returned")
+ABOUT_MONEY_BACK = frozenset({"refunded", "returned"})
 EmailState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
 
 _NAME_MOST = 60

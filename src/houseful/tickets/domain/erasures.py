@@ -4,13 +4,13 @@ Seats, amounts and times stay: the books are of money and seats. So does the acc
 nobody any more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import ClassVar
 
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.tickets.domain.emails import QueuedEmail
+from houseful.tickets.domain.emails import ABOUT_MONEY_BACK, QueuedEmail
 from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
@@ -40,13 +40,22 @@ def is_erased(order: Order) -> bool:
     return not order.buyer_email
 
 
-def needed_until(order: Order, show: Show, emails: Iterable[QueuedEmail], now: Millis) -> Millis | None:
+def needed_until(
+    order: Order, show: Show, emails: Collection[QueuedEmail], erased_at: Millis, now: Millis
+) -> Millis | None:
     """When to look again at an order whose buyer's name and address are needed still; None where they are
-    not. An email that could not be delivered for a week is not waited for."""
+    not. The email about money that went back is waited for until it is queued, for an hour at most. An email
+    that could not be delivered for a week is not waited for."""
     if order.look_at is not None or order.due is not None:
         return now + AGAIN_MILLIS
     if order.state is OrderState.CONFIRMED and now < show.is_over_at:
         return show.is_over_at
+    if (
+        order.state is OrderState.REFUNDED
+        and now < erased_at + AGAIN_MILLIS
+        and not any(email.kind in ABOUT_MONEY_BACK for email in emails)
+    ):
+        return now + _SOON_MILLIS
     return min((_look_after(email, now) for email in emails if _may_go_yet(email, now)), default=None)
 
 

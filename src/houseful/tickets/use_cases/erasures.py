@@ -81,7 +81,7 @@ class Erasures:
         again = [due.erased_at + AGAIN_MILLIS] if now < due.erased_at + AGAIN_MILLIS else []
         async for order in self._orders(due.id):
             if not erasures.is_erased(order):
-                until = await self._erase_order(order)
+                until = await self._erase_order(order, due.erased_at)
                 again += [] if until is None else [until]
         await self._leave_staff(due.id)
 
@@ -92,7 +92,7 @@ class Erasures:
 
         await self._store.transact(work)
 
-    async def _erase_order(self, known: Order) -> Millis | None:
+    async def _erase_order(self, known: Order, erased_at: Millis) -> Millis | None:
         """When it is to be looked at again, if it is."""
         show, now = await self._show(known), self._clock.now()
 
@@ -100,7 +100,7 @@ class Erasures:
             order = await tx.get(Order, known.id)
             assert order is not None, "orders are never deleted"
             emails = (await tx.get_many(QueuedEmail, [email_id(kind, order.id) for kind in KINDS])).values()
-            until = erasures.needed_until(order, show, emails, now)
+            until = erasures.needed_until(order, show, emails, erased_at, now)
             if until is None:
                 tx.put(erasures.erased_order(order))
                 for email in emails:
