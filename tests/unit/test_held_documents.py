@@ -70,6 +70,7 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "line_entries": Held("line-places", "stays: numbers have no gaps; it names nobody"),
         "line_sealed_parts": Other("the list that a draw is repeated from; it names nobody"),
         "line_admissions": Other(_NOBODY),
+        "line_rehearsed_rates": Other(_NOBODY),
         "line_visits": Held("line-places", "ended, so that the next is called; it names nobody"),
         "line_control_acts": Held("line-acts", "stays, with the id of who did it"),
         "answers": Other(_GOES),
