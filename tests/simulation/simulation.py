@@ -39,6 +39,8 @@ HOLD_SECONDS = 30
 SALE_SECONDS = 30.0
 """For how long people begin something new, in a whole life."""
 LATE_SECONDS = 35.0
+_PATIENCE_SECONDS = 600
+"""For so long a sale may take to its end. Every fault is over long before."""
 _SEATS = 10
 _TURNS = 9000
 """Within so many turns of the loop a process may be killed."""
@@ -170,10 +172,12 @@ class _Life:
             network = Network(app.entry, self.faults)
             app.client.bind(network)
             around = Surroundings(AsgiClient(network), self.clock)
-            await self._open_sale(around)
-            selling = asyncio.create_task(self._sell(around))
-            await asyncio.wait({selling})
-            selling.result()
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._open_sale(around)
+                    await self._sell(around)
+            except TimeoutError:
+                simulation.ledger.fault(f"somebody waits for ever: {_PATIENCE_SECONDS} s are over")
             losing.cancel()
             await self._settle(app, around)
         await bus.close()

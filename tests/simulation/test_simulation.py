@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
-SEEDS = 200
+pytestmark = pytest.mark.timeout(3 * 3600)
+
+SEEDS = 100
 LONG_SEEDS = 10_000
-CONTROL_SEEDS = 400
+CONTROL_SEEDS = 100
 """So many seeds may be needed before a missing guard shows."""
 
 
