@@ -62,11 +62,16 @@ class Lobby:
         self._wheel: dict[int, list[Person]] = {}
         self._began = self._clock.monotonic()
         self._asked_up_to = -1
+        self._is_closed = False
 
     def add(self, person: Person, after_seconds: float = 0.0) -> None:
         """The person waits, and asks again after this time."""
         self.waiting += 1
         self._schedule(person, after_seconds)
+
+    def close(self) -> None:
+        """Nobody goes in any more: the rehearsal is over."""
+        self._is_closed = True
 
     def _schedule(self, person: Person, after_seconds: float) -> None:
         tick = int((self._clock.monotonic() - self._began + after_seconds) / TICK_SECONDS) + 1
@@ -116,6 +121,8 @@ class Lobby:
             self.now = line
 
     def _go_on(self, person: Person) -> None:
+        if self._is_closed:
+            return
         if self.now.phase in BEFORE_DRAW:
             self._schedule(person, self.pause(None))
         elif person.number is None:

@@ -106,6 +106,8 @@ class Rehearsal:
             self.phase = "the sale goes on"
             await self._until_over()
             self.phase = "the last orders are settled"
+            if self.lobby is not None:
+                self.lobby.close()
             await self._settle()
         finally:
             for task in (*jobs, *self._tasks):
@@ -270,8 +272,8 @@ class Rehearsal:
 
     async def _until_over(self) -> None:
         """Nobody shops, and nobody waits for what there may still be."""
-        ends = self._clock.monotonic() + self.plan.most_seconds
-        ends += max(0, self._venue.on_sale_at - self._clock.now()) / 1000
+        on_sale_in = (self._venue.on_sale_at - self._clock.now()) / 1000
+        ends = self._clock.monotonic() + on_sale_in + self.plan.most_seconds
         quiet = 0
         while quiet < _SOLD_OUT_LOOKS:
             if self._clock.monotonic() > ends:
@@ -283,8 +285,10 @@ class Rehearsal:
             await self._clock.sleep(_OBSERVED_SECONDS / 2)
 
     async def _settle(self) -> None:
-        """Ask for the orders whose end nobody saw, until each has one."""
+        """Wait for who is in the shop, and ask for the orders whose end nobody saw, until each has one."""
         deadline = self._clock.monotonic() + self._venue.hold_seconds + self.plan.patience_seconds
+        while self.shopping and self._clock.monotonic() < deadline:
+            await self._clock.sleep(_SETTLE_LOOK_SECONDS)
         while self.ledger.open and self._clock.monotonic() < deadline:
             some = list(self.ledger.open.items())[:_SETTLED_AT_ONCE]
             await asyncio.gather(*(self._settle_one(order_id, bought.person) for order_id, bought in some))
