@@ -10,6 +10,7 @@ from bench import (
     generation,
     holds,
     hops,
+    line,
     messages,
     paper,
     reads,
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "crowd": crowd.main,
     "beside_sale": beside_sale.main,
     "tracing": tracing.main,
+    "line": line.main,
     "sale": sale.main,
 }
 

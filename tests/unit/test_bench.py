@@ -7,6 +7,7 @@ import sys
 from base64 import urlsafe_b64decode
 from pathlib import Path
 
+from bench.line import looks_per_second
 from bench.load import Tokens, request, run
 
 
@@ -25,3 +26,10 @@ def test_a_hold_and_an_empty_request(tmp_path: Path) -> None:
     assert dict(empty.statuses) == {200: 1}
     assert dict(held.statuses) == {201: 1, 409: 1}
     assert server.returncode == 0
+
+
+def test_how_often_those_who_wait_look() -> None:
+    steps = [(0, 2.0), (100, 10.0), (1_000, 30.0)]
+    assert looks_per_second(steps, 50) == 25
+    assert looks_per_second(steps, 100) == 50
+    assert looks_per_second(steps, 1_300) == 50 + 90 + 10

@@ -12,8 +12,8 @@ from houseful.line.domain.admission import Admission, Reason, per_minute
 from houseful.line.domain.lines import ControlAct, Line, Phase, Place
 from houseful.webapi.responses import View
 
-_POLLS = ((0, 2), (500, 5), (5_000, 15), (50_000, 30))
-"""How often to ask, by how many are in front."""
+_POLLS = ((0, 3), (200, 10), (2_000, 30), (10_000, 90), (50_000, 180))
+"""How often to ask, by how many are in front: 100,000 who do so ask 1,200 times a second together."""
 
 
 class PlaceView(View, frozen=True, kw_only=True):
