@@ -32,6 +32,7 @@ from houseful.tools.sample_venues import stadium
 ENTRIES = 100_000
 AT_ONCE = 2_000
 CONNECTIONS = 32
+LOOKING = 16
 SEATS = 12_000
 ROUNDS = 5
 HOLDS = 500
@@ -107,12 +108,14 @@ class Run:
             costs.append(await self._cpu([look] * HOLDS, {200}) / HOLDS)
             # In the second in which a core makes r holds beside n looks: r × hold + n × look = 1.
             holds_a_second = (1 - per_second * costs[-1]) / alone[-1]
-            among = [
-                one
-                for number, hold in enumerate(self._holds())
-                for one in (hold, *[look] * _due(number, per_second / holds_a_second))
-            ]
-            beside.append(await self._cpu(among, {200, 201}) / HOLDS)
+            holds = self._holds()
+            looks = [look] * round(HOLDS * per_second / holds_a_second)
+            before = cpu_seconds(self._pid)
+            held, seen = await asyncio.gather(
+                run(self._port, holds, CONNECTIONS), run(self._port, looks, LOOKING)
+            )
+            assert set(held.statuses) | set(seen.statuses) == {200, 201}
+            beside.append((cpu_seconds(self._pid) - before) / HOLDS)
         loss = statistics.median(1 - one / mixed for one, mixed in zip(alone, beside, strict=True))
         print(
             f"{entries:,} who wait look {per_second:,.0f} times a second,"
@@ -159,8 +162,3 @@ def looks_per_second(poll_seconds: Sequence[tuple[int, float]], waiting: int) ->
         for (distance, seconds), (until, _) in pairwise(steps)
         if distance < waiting
     )
-
-
-def _due(number: int, each: float) -> int:
-    """How many looks come with this hold, so that there are `each` for a hold on average."""
-    return int((number + 1) * each) - int(number * each)
