@@ -2,7 +2,7 @@ import { act, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { delay, HttpResponse } from 'msw';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Line, LineAudit, LineEntry } from '@/api/types';
+import type { EventInfo, Line, LineAudit, LineEntry } from '@/api/types';
 import { useSession } from '@/api/session';
 import { answer, refusal, signInAs } from '@/test/api';
 import { anEvent } from '@/test/events';
@@ -13,12 +13,12 @@ import { LineOf } from './LinePage';
 let line: Line;
 let entry: LineEntry | null;
 let looks: number;
+const terms = { mode: 'on', lobby_opens_at: null, beacon: 'none', commitment: null } as const;
 
 beforeEach(() => {
   line = aLine();
   entry = null;
   looks = 0;
-  const terms = { mode: 'on', lobby_opens_at: null, beacon: 'none', commitment: null } as const;
   answer('get', '/events/evt_1', () => HttpResponse.json(anEvent({ line: terms })));
   answer('get', '/events/evt_1/line', () => {
     looks += 1;
@@ -162,6 +162,21 @@ it('looks as often as it is told, says that it takes longer, and calls', async (
   expect(screen.getByTestId('your-turn')).toBeVisible();
   expect(document.title).toMatch(/^It is your turn/);
   expect(screen.getByTestId('choose-seats')).toHaveAttribute('href', '/events/evt_1/seats');
+});
+
+it('looks at the event again when it is somebody’s turn, for the map to let in', async () => {
+  inLine(4, { admitted_up_to: 4 });
+  const states: EventInfo['state'][] = ['scheduled', 'scheduled', 'on_sale'];
+  let asked = 0;
+  answer('get', '/events/evt_1', () => {
+    asked += 1;
+    return HttpResponse.json(anEvent({ line: terms, state: states[asked - 1] ?? 'on_sale' }));
+  });
+  clock();
+  renderPage(<LineOf eventId="evt_1" />);
+  await pass(30_000);
+  expect(screen.getByTestId('your-turn')).toBeVisible();
+  expect(asked).toBe(3);
 });
 
 it('keeps the page while the server does not answer', async () => {

@@ -1,6 +1,8 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { TimedLine } from '@/api/line';
+import { eventQuery } from '@/api/queries';
 import type { EventInfo } from '@/api/types';
 import { distanceOf, isTurn } from '@/api/useLine';
 import { useNow } from '@/lib/useNow';
@@ -62,7 +64,7 @@ function State(props: Props) {
       </Words>
     );
   }
-  if (isTurn(line, number)) return <Turn eventId={event.id} />;
+  if (isTurn(line, number)) return <Turn event={event} line={line} />;
   return (
     <>
       {line.phase === 'paused' && (
@@ -85,7 +87,14 @@ function Words({ title, children }: { title: string; children: string }) {
   );
 }
 
-function Turn({ eventId }: { eventId: string }) {
+function Turn({ event, line }: { event: EventInfo; line: TimedLine }) {
+  const client = useQueryClient();
+  const eventId = event.id;
+  const isKnown = event.state === 'on_sale';
+  // What is known of the event is from before the sale opened, or before seats came back: the map would not let in.
+  useEffect(() => {
+    if (!isKnown) void client.invalidateQueries({ queryKey: eventQuery(eventId).queryKey });
+  }, [client, eventId, isKnown, line]);
   return (
     <div className="grid justify-items-start gap-4" data-testid="your-turn">
       <h2 className="display text-4xl md:text-5xl">It is your turn</h2>

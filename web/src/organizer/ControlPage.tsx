@@ -93,7 +93,7 @@ const reasons: Record<LineControl['reason'], string> = {
   inside: 'as many are inside as can be served; who leaves makes room',
   nobody_waits: 'nobody is waiting',
   unmeasured: 'no measurement arrives; the last safe rate',
-  not_open: 'the line is not moving in this phase',
+  not_open: 'the line starts moving',
 };
 
 const perMinute = (rate: number) => count(Math.round(rate * 60));
@@ -109,10 +109,12 @@ function Phase({ figures }: { figures: LineControl }) {
       >
         {phases[figures.phase]}
       </p>
-      <p>
-        <span className="font-semibold">{perMinute(figures.rate)} a minute</span>
-        <span className="text-soft">: {reasons[figures.reason]}</span>
-      </p>
+      {figures.phase === 'open' && (
+        <p>
+          <span className="font-semibold">{perMinute(figures.rate)} a minute</span>
+          <span className="text-soft">: {reasons[figures.reason]}</span>
+        </p>
+      )}
       {figures.message !== '' && <p className="text-soft">Your message: “{figures.message}”</p>}
     </section>
   );
