@@ -1,6 +1,7 @@
-import { render, screen } from '@testing-library/react';
+import { render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, it, vi } from 'vitest';
+import { ApiError } from '@/api/problem';
 import type { EventDraft, EventInfo } from '@/api/types';
 import { anEvent } from '@/test/events';
 import { EventForm } from './EventForm';
@@ -92,4 +93,69 @@ it('knows every currency and the limits of the server', () => {
 it('shows what buyers can’t tell apart', () => {
   form(draft({ plan_warnings: { 'plan.zones[#2].rows[1]': 'Zone #2, row 1: two are alike.' } }));
   expect(screen.getByTestId('plan-warnings')).toHaveTextContent('Zone #2, row 1: two are alike.');
+});
+
+const line = (changes: Partial<EventInfo['line']> = {}): EventInfo['line'] => ({
+  mode: 'on',
+  lobby_opens_at: '2029-12-31T11:00:00.000Z',
+  beacon: 'none',
+  commitment: null,
+  ...changes,
+});
+const onSale = '2029-12-31T12:00:00.000Z';
+const modeField = () => screen.getByLabelText('How seats are sold');
+const lobbyField = () => screen.queryByLabelText('Lobby opens (optional)');
+
+it('turns a line on, and asks when its lobby opens', async () => {
+  const onSave = form(draft({ on_sale_at: onSale, timezone: 'UTC' }));
+  expect(lobbyField()).not.toBeInTheDocument();
+  await userEvent.selectOptions(modeField(), 'By a line that is drawn');
+  await userEvent.type(screen.getByLabelText('Lobby opens (optional)'), '2029-12-31T10:30');
+  await save();
+  const wanted = line({ lobby_opens_at: '2029-12-31T10:30:00Z' });
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ line: wanted });
+});
+
+it('leaves it to the server when the lobby opens', async () => {
+  const onSave = form(draft({ on_sale_at: onSale, timezone: 'UTC' }));
+  await userEvent.selectOptions(modeField(), 'By a line that is drawn');
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ line: line({ lobby_opens_at: null }) });
+});
+
+it('turns a line off', async () => {
+  const onSave = form(draft({ on_sale_at: onSale, timezone: 'UTC', line: line() }));
+  expect(lobbyField()).toHaveValue('2029-12-31T11:00');
+  await userEvent.selectOptions(modeField(), 'To whoever comes first');
+  await save();
+  const wanted = line({ mode: 'off', lobby_opens_at: null });
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ line: wanted });
+});
+
+it('does not touch a line that is not changed', async () => {
+  const pair = line({ beacon: 'pair', commitment: 'c0'.repeat(32) });
+  const onSave = form(draft({ on_sale_at: onSale, line: pair }));
+  await describeIt();
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ description: 'More' });
+});
+
+it('shows what is wrong with a line at its fields', async () => {
+  const onSave = form(draft({ timezone: 'UTC', line: line() }));
+  onSave.mockRejectedValue(
+    new ApiError(422, {
+      detail: 'Some fields need a correction.',
+      errors: {
+        on_sale_at: 'is needed for an event with a line: the draw is made then',
+        'line.lobby_opens_at': 'has to be at least two minutes before on_sale_at',
+      },
+    }),
+  );
+  await describeIt();
+  await save();
+  await waitFor(() => expect(lobbyField()).toBeInvalid());
+  expect(lobbyField()).toHaveAccessibleDescription(/at least two minutes before/);
+  expect(screen.getByLabelText('Sale opens (optional)')).toHaveAccessibleDescription(
+    /is needed for an event with a line/,
+  );
 });
