@@ -46,6 +46,10 @@ export function distanceOf(line: TimedLine, number: number | null): number {
   return number === null ? line.line_length : Math.max(0, number - line.admitted_up_to);
 }
 
+/** How many are called before somebody is. */
+export const inFront = (line: TimedLine, number: number) =>
+  Math.max(0, distanceOf(line, number) - 1);
+
 /** Whoever was called may go in, while the line is paused too. */
 export const isTurn = (line: TimedLine, number: number) =>
   distanceOf(line, number) === 0 && (line.phase === 'open' || line.phase === 'paused');

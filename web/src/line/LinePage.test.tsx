@@ -164,6 +164,40 @@ it('looks as often as it is told, says that it takes longer, and calls', async (
   expect(screen.getByTestId('choose-seats')).toHaveAttribute('href', '/events/evt_1/seats');
 });
 
+it('says in its title how many are in front, and rings who wants that', async () => {
+  const tones: number[] = [];
+  class Node {
+    connect = (next: unknown) => next;
+    start = () => undefined;
+    stop = () => undefined;
+  }
+  class Tone extends Node {
+    constructor(_: unknown, { frequency }: { frequency: number }) {
+      super();
+      tones.push(frequency);
+    }
+  }
+  vi.stubGlobal('AudioContext', class extends Node {});
+  vi.stubGlobal('GainNode', Node);
+  vi.stubGlobal('OscillatorNode', Tone);
+  clock();
+  inLine(20, { admitted_up_to: 4 });
+  renderPage(<LineOf eventId="evt_1" />);
+  await pass(500);
+  expect(document.title).toMatch(/^15 in front/);
+  act(() => screen.getByTestId('bell').click());
+  expect(screen.getByTestId('bell')).toHaveAttribute('aria-pressed', 'true');
+  expect(tones).toHaveLength(2);
+  await pass(4000);
+  expect(tones).toHaveLength(2);
+  line = { ...line, admitted_up_to: 20 };
+  await pass(4000);
+  expect(tones).toHaveLength(8);
+  await pass(4000);
+  expect(tones).toHaveLength(8);
+  vi.unstubAllGlobals();
+});
+
 it('looks at the event again when it is somebody’s turn, for the map to let in', async () => {
   inLine(4, { admitted_up_to: 4 });
   const states: EventInfo['state'][] = ['scheduled', 'scheduled', 'on_sale'];

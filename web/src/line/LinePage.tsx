@@ -6,10 +6,11 @@ import type { LineEntry } from '@/api/types';
 import { eventQuery, isOnItsWay } from '@/api/queries';
 import { useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
-import { isTurn, useEntry, useLine } from '@/api/useLine';
+import { inFront, isTurn, useEntry, useLine } from '@/api/useLine';
 import { formatMoment } from '@/lib/time';
 import { useFailure } from '@/lib/useFailure';
 import { useTitle } from '@/lib/useTitle';
+import { count } from '@/lib/words';
 import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
 import { Notice } from '@/ui/Notice';
@@ -89,7 +90,10 @@ export function LineOf({ eventId, joinAtOnce = false, fromSeats = false }: Props
 
 function titleOf(event: EventInfo | undefined, line: TimedLine | undefined, number: number | null) {
   if (!event) return undefined;
-  if (line && number !== null && isTurn(line, number)) return `It is your turn · ${event.title}`;
+  if (line && number !== null) {
+    if (isTurn(line, number)) return `It is your turn · ${event.title}`;
+    if (line.phase === 'open') return `${count(inFront(line, number))} in front · ${event.title}`;
+  }
   return `Line for ${event.title}`;
 }
 

@@ -4,12 +4,13 @@ import { useEffect, useState } from 'react';
 import type { TimedLine } from '@/api/line';
 import { eventQuery } from '@/api/queries';
 import type { EventInfo } from '@/api/types';
-import { distanceOf, isTurn } from '@/api/useLine';
+import { distanceOf, inFront, isTurn } from '@/api/useLine';
 import { useNow } from '@/lib/useNow';
 import { count, counted } from '@/lib/words';
 import { buttonClass } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
 import { Progress } from '@/ui/Progress';
+import { Bell, useBell } from './Bell';
 import { estimated, estimateWords, nextEstimate, type Estimate } from './estimate';
 
 interface Props {
@@ -20,6 +21,7 @@ interface Props {
 
 /** Somebody's place in the line, from the draw until it is over. */
 export function Place({ event, line, number }: Props) {
+  const bell = useBell(isTurn(line, number));
   return (
     <section aria-label="Your place" className="grid gap-6">
       <p className="leading-none">
@@ -34,7 +36,7 @@ export function Place({ event, line, number }: Props) {
       <p role="status" data-testid="line-phase" data-phase={line.phase} className="sr-only">
         {spoken(line, number)}
       </p>
-      <State event={event} line={line} number={number} />
+      <State event={event} line={line} number={number} bell={bell} />
     </section>
   );
 }
@@ -47,7 +49,9 @@ function spoken(line: TimedLine, number: number): string {
   return line.phase === 'paused' ? 'The line is paused.' : 'The line is moving.';
 }
 
-function State(props: Props) {
+type BellState = ReturnType<typeof useBell>;
+
+function State(props: Props & { bell: BellState }) {
   const { event, line, number } = props;
   if (line.phase === 'ended') {
     return (
@@ -114,16 +118,14 @@ function Turn({ event, line }: { event: EventInfo; line: TimedLine }) {
   );
 }
 
-function Waiting({ line, number }: Props) {
+function Waiting({ line, number, bell }: Props & { bell: BellState }) {
   const distance = distanceOf(line, number);
-  const inFront = distance - 1;
+  const before = inFront(line, number);
   return (
     <>
       <div className="grid gap-3">
         <h2 className="display text-4xl tabular-nums" data-testid="people-in-front">
-          {inFront === 0
-            ? 'You are next'
-            : `${counted(inFront, 'person', 'people')} in front of you`}
+          {before === 0 ? 'You are next' : `${counted(before, 'person', 'people')} in front of you`}
         </h2>
         <Progress
           label="How far the line has been called towards your number"
@@ -132,23 +134,24 @@ function Waiting({ line, number }: Props) {
         />
       </div>
       {line.phase === 'open' && <Wait line={line} distance={distance} />}
-      {isLikelyTooLate(line, inFront) && (
+      {isLikelyTooLate(line, before) && (
         <Notice tone="warn" testId="line-too-late">
           At this pace your turn comes when seats are likely gone.
         </Notice>
       )}
       <p className="text-soft">
         You may close this page: your number belongs to your account, on every device. While it is
-        open, its title changes when it is your turn.
+        open, its title says how many are in front of you.
       </p>
+      <Bell {...bell} />
     </>
   );
 }
 
 /** Even if everybody in front takes one seat only, none is left. */
-function isLikelyTooLate(line: TimedLine, inFront: number): boolean {
+function isLikelyTooLate(line: TimedLine, before: number): boolean {
   if (line.seats_left === null) return false;
-  return Object.values(line.seats_left).reduce((sum, seats) => sum + seats, 0) <= inFront;
+  return Object.values(line.seats_left).reduce((sum, seats) => sum + seats, 0) <= before;
 }
 
 function Wait({ line, distance }: { line: TimedLine; distance: number }) {

@@ -8,7 +8,7 @@ export function Mistakes({ errors }: { errors: Record<string, string> }) {
     <ul className="mt-2 grid gap-1.5" data-testid="mistakes">
       {entries.slice(0, SHOWN).map(([place, message]) => (
         <li key={place}>
-          <code className="block text-xs break-all opacity-80">{place}</code>
+          <code className="block text-xs break-all">{place}</code>
           {message}
         </li>
       ))}
