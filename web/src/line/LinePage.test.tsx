@@ -370,6 +370,21 @@ it.each([
   expect(screen.queryByTestId('join-line') === null).toBe(now === 'ended');
 });
 
+it.each<[Line['phase'], RegExp]>([
+  ['closed', /Nobody has to wait just now/],
+  ['open', /The line is moving/],
+])('has no draw where the line comes by itself; it is %s', async (now, words) => {
+  line = aLine({ phase: now });
+  const auto = { ...terms, mode: 'auto' } as const;
+  answer('get', '/events/evt_1', () => HttpResponse.json(anEvent({ line: auto })));
+  renderPage(<LineOf eventId="evt_1" fromSeats />);
+  expect(await phase()).toHaveTextContent(words);
+  expect(screen.queryByTestId('fair-draw')).not.toBeInTheDocument();
+  expect(screen.queryByText('What will happen')).not.toBeInTheDocument();
+  expect(screen.queryByTestId('choose-seats') !== null).toBe(now === 'closed');
+  expect(screen.queryByTestId('join-line') !== null).toBe(now === 'open');
+});
+
 it('asks for the line again by itself, and does not flicker meanwhile', async () => {
   clock();
   answer('get', '/events/evt_1/line', () => refusal(503, 'line_unknown'));

@@ -57,10 +57,12 @@ export function LineOf({ eventId, joinAtOnce = false, fromSeats = false }: Props
   const isLooking = isStarting || isOnItsWay(entry);
   if (!event.data || !line.data || isLooking) return <PageSkeleton />;
   const shown = { event: event.data, line: line.data };
+  const isAuto = event.data.line.mode === 'auto';
+  const standsBy = isAuto && line.data.phase === 'closed';
   return (
     <div className="mx-auto grid w-full max-w-6xl gap-10 px-4 pt-8 pb-20 md:px-8 md:pt-12">
       <Head event={event.data} />
-      {fromSeats && !joinAtOnce && <Why line={line.data} entry={entry.data ?? null} />}
+      {fromSeats && !joinAtOnce && !standsBy && <Why line={line.data} entry={entry.data ?? null} />}
       {line.isError && (
         <Notice tone="warn" title="These figures may be out of date" testId="line-stale">
           The server did not answer just now. Your place is kept; this page goes on by itself.
@@ -73,7 +75,9 @@ export function LineOf({ eventId, joinAtOnce = false, fromSeats = false }: Props
       )}
       <div className="grid items-start gap-x-16 gap-y-10 md:grid-cols-[1fr_24rem]">
         <div className="grid gap-8">
-          {number === null ? (
+          {standsBy ? (
+            <StandsBy eventId={eventId} />
+          ) : number === null ? (
             <Lobby {...shown} entry={entry.data} entryError={entry.error} joinAtOnce={joinAtOnce} />
           ) : (
             <Place {...shown} number={number} />
@@ -81,7 +85,7 @@ export function LineOf({ eventId, joinAtOnce = false, fromSeats = false }: Props
         </div>
         <div className="grid gap-10">
           <SeatsLeft {...shown} />
-          <FairDraw line={line.data} entry={entry.data ?? null} />
+          {!isAuto && <FairDraw line={line.data} entry={entry.data ?? null} />}
         </div>
       </div>
     </div>
@@ -112,6 +116,27 @@ function Head({ event }: { event: EventInfo }) {
         About the event
       </Link>
     </header>
+  );
+}
+
+/** A line that is there only when too many come, while they do not. */
+function StandsBy({ eventId }: { eventId: string }) {
+  return (
+    <section aria-label="No line just now" className="grid justify-items-start gap-4">
+      <div role="status" data-testid="line-phase" data-phase="closed">
+        <h2 className="display text-4xl">Nobody has to wait just now</h2>
+      </div>
+      <p>Seats are chosen without a line.</p>
+      <Link
+        to="/events/$eventId/seats"
+        params={{ eventId }}
+        search={{}}
+        data-testid="choose-seats"
+        className={`${buttonClass()} px-8!`}
+      >
+        Choose seats
+      </Link>
+    </section>
   );
 }
 

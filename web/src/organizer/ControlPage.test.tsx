@@ -118,6 +118,11 @@ it.each<[LineControl['phase'], string[]]>([
   expect(actions()).toEqual(offered);
 });
 
+it('says that a line which comes by itself stands by', async () => {
+  await room({ phase: 'closed' }, { mode: 'auto' });
+  expect(phase()).toHaveTextContent('Standing by: nobody has to wait');
+});
+
 it('offers nothing when the line has ended', async () => {
   await room({ phase: 'ended' });
   expect(screen.queryByRole('group', { name: 'Actions' })).not.toBeInTheDocument();

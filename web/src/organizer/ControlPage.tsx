@@ -65,7 +65,10 @@ export function ControlRoom({ eventId }: { eventId: string }) {
           {figures.late}
         </Notice>
       )}
-      <Phase figures={figures} />
+      <Phase
+        figures={figures}
+        standsBy={event.line.mode === 'auto' && figures.phase === 'closed'}
+      />
       <ControlActs event={event} figures={figures} onDone={setFigures} />
       <Figures figures={figures} />
       <Timeline acts={figures.acts} me={me} timezone={event.timezone} />
@@ -98,7 +101,7 @@ const reasons: Record<LineControl['reason'], string> = {
 
 const perMinute = (rate: number) => count(Math.round(rate * 60));
 
-function Phase({ figures }: { figures: LineControl }) {
+function Phase({ figures, standsBy }: { figures: LineControl; standsBy: boolean }) {
   return (
     <section aria-label="Phase and rate" className="grid gap-1 border-y border-line py-5">
       <p
@@ -107,7 +110,7 @@ function Phase({ figures }: { figures: LineControl }) {
         data-phase={figures.phase}
         className="display text-4xl md:text-5xl"
       >
-        {phases[figures.phase]}
+        {standsBy ? 'Standing by: nobody has to wait' : phases[figures.phase]}
       </p>
       {figures.phase === 'open' && (
         <p>

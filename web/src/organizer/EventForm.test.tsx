@@ -1,4 +1,4 @@
-import { render, screen, waitFor } from '@testing-library/react';
+import { cleanup, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, it, vi } from 'vitest';
 import { ApiError } from '@/api/problem';
@@ -121,6 +121,20 @@ it('leaves it to the server when the lobby opens', async () => {
   await userEvent.selectOptions(modeField(), 'By a line that is drawn');
   await save();
   expect(onSave).toHaveBeenCalledExactlyOnceWith({ line: line({ lobby_opens_at: null }) });
+});
+
+it('has a line that comes by itself, and keeps it', async () => {
+  const onSave = form(draft({ on_sale_at: onSale, timezone: 'UTC', line: line() }));
+  await userEvent.selectOptions(modeField(), 'By a line, when too many come at once');
+  expect(lobbyField()).not.toBeInTheDocument();
+  await save();
+  const auto = line({ mode: 'auto', lobby_opens_at: null });
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ line: auto });
+  cleanup();
+  const onSaveAgain = form(draft({ line: auto }));
+  await describeIt();
+  await save();
+  expect(onSaveAgain).toHaveBeenCalledExactlyOnceWith({ description: 'More' });
 });
 
 it('turns a line off', async () => {

@@ -11,6 +11,14 @@ interface Props {
   errors: Errors;
 }
 
+type Mode = DraftForm['lineMode'];
+
+const hints: Record<Mode, string> = {
+  off: 'Whoever comes chooses at once. For more people than seats, draw a line.',
+  on: 'Who joins in time has the same chance: the order is drawn when the sale opens. It needs the time above.',
+  auto: 'Nobody sees a line until the shop is at its limit. Then people go in as they came.',
+};
+
 /** Whether buyers stand in a line, and when they may come. */
 export function LineFields({ event, defaults, timezone, errors }: Props) {
   const [mode, setMode] = useState(defaults.lineMode);
@@ -19,24 +27,21 @@ export function LineFields({ event, defaults, timezone, errors }: Props) {
       <FieldFrame
         label="How seats are sold"
         error={errors['line'] ?? errors['line.mode']}
-        hint={
-          mode === 'on'
-            ? 'Who joins in time has the same chance: the order is drawn when the sale opens. It needs the time above.'
-            : 'Whoever comes chooses at once. For more people than seats, draw a line.'
-        }
+        hint={hints[mode]}
       >
         {({ id, describedBy }) => (
           <select
             id={id}
             name="line.mode"
             value={mode}
-            onChange={(changed) => setMode(changed.target.value === 'on' ? 'on' : 'off')}
+            onChange={(changed) => setMode(changed.target.value as Mode)}
             aria-describedby={describedBy}
             className={inputClass}
             data-testid="line-mode"
           >
             <option value="off">To whoever comes first</option>
             <option value="on">By a line that is drawn</option>
+            <option value="auto">By a line, when too many come at once</option>
           </select>
         )}
       </FieldFrame>

@@ -64,7 +64,7 @@ function Manage() {
           <Link to="/events/$eventId" params={{ eventId }} className={buttonClass('secondary')}>
             See its page
           </Link>
-          {isLive && event.line.mode === 'on' && (
+          {isLive && event.line.mode !== 'off' && (
             <Link
               to="/organizer/$eventId/control"
               params={{ eventId }}

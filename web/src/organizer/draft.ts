@@ -190,8 +190,10 @@ function readLine(
   event: EventInfo | undefined,
   errors: Errors,
 ): Part {
-  const mode = formValue(data, 'line.mode') === 'on' ? 'on' : 'off';
+  const mode = formValue(data, 'line.mode') as EventInfo['line']['mode'];
   if (mode === 'off' && !event) return {};
+  if (mode === 'auto')
+    return { line: { mode, lobby_opens_at: null, beacon: 'none', commitment: null } };
   const lobby_opens_at = mode === 'on' ? readTime(data, LOBBY, timezone, event, errors) : null;
   return { line: { ...event?.line, mode, lobby_opens_at } };
 }

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { passOf } from '@/api/line';
 import { useSession } from '@/api/session';
 import { answer, refusal, signInAs } from '@/test/api';
-import { aPass } from '@/test/line';
+import { aLine, aPass } from '@/test/line';
 import { renderPage } from '@/test/render';
-import { PassGate } from './PassGate';
+import { GateWhenAwake, PassGate } from './PassGate';
 
 // Passes are kept for the tab: each test has an event of its own.
 let eventId = '';
@@ -104,4 +104,29 @@ it('asks again by itself while the line is away', async () => {
   claimed(() => HttpResponse.json(aPass()));
   await pass(15_000);
   expect(screen.getByText('Seats')).toBeVisible();
+});
+
+it.each<[string, () => Response]>([
+  ['stands by', () => HttpResponse.json(aLine({ phase: 'closed' }))],
+  ['cannot be asked', () => refusal(404, 'not_found')],
+])('lets in without a pass while a line of mode auto %s', async (_, told) => {
+  answer('get', `/events/${eventId}/line`, told);
+  renderPage(
+    <GateWhenAwake eventId={eventId}>
+      <p>Seats</p>
+    </GateWhenAwake>,
+  );
+  expect(await screen.findByText('Seats')).toBeVisible();
+  expect(claims).toBe(0);
+});
+
+it('asks for a pass while a line of mode auto is awake', async () => {
+  answer('get', `/events/${eventId}/line`, () => HttpResponse.json(aLine({ phase: 'open' })));
+  claimed(() => refusal(404, 'not_in_line'));
+  const { router } = renderPage(
+    <GateWhenAwake eventId={eventId}>
+      <p>Seats</p>
+    </GateWhenAwake>,
+  );
+  await waitFor(() => expect(router.state.location.pathname).toBe(`/events/${eventId}/line`));
 });

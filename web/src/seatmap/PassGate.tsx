@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Navigate } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
-import { leadsToLine, passQuery } from '@/api/line';
+import { useState, type ReactNode } from 'react';
+import { leadsToLine, lineQuery, passQuery } from '@/api/line';
 import { ApiError } from '@/api/problem';
 import { useSession } from '@/api/session';
 import { useFailure } from '@/lib/useFailure';
@@ -35,4 +35,17 @@ export function PassGate({ eventId, children }: Props) {
   }
   if (!error) return <PageSkeleton />;
   return <ErrorState error={error} what="Your turn" onRetry={() => void pass.refetch()} repeats />;
+}
+
+/**
+ * Where a line is there only when too many come. Who came in before it was stays: the hold says whether that takes a
+ * pass by now.
+ */
+export function GateWhenAwake({ eventId, children }: Props) {
+  const { data: line, error } = useQuery({ ...lineQuery(eventId), refetchOnWindowFocus: false });
+  const isAwake = line && line.phase !== 'closed';
+  const [isIn, setIsIn] = useState(false);
+  if (!isIn && ((line && !isAwake) || error)) setIsIn(true);
+  if (isIn) return children;
+  return isAwake ? <PassGate eventId={eventId}>{children}</PassGate> : <PageSkeleton />;
 }

@@ -19,7 +19,7 @@ import type { SeatState } from './map/state';
 import type { MapView } from './map/view';
 import { MapCanvas } from './MapCanvas';
 import { Panel } from './Panel';
-import { PassGate } from './PassGate';
+import { GateWhenAwake, PassGate } from './PassGate';
 import { SeatList } from './SeatList';
 import { useHold } from './useHold';
 import { useMine } from './useMine';
@@ -36,10 +36,11 @@ export function PickerPage() {
   if (!event) return <PageSkeleton />;
   if (event.state !== 'on_sale') return <NotNow event={event} />;
   if (event.line.mode === 'off') return <Loader event={event} />;
+  const Gate = event.line.mode === 'auto' ? GateWhenAwake : PassGate;
   return (
-    <PassGate eventId={event.id}>
+    <Gate eventId={event.id}>
       <Loader event={event} />
-    </PassGate>
+    </Gate>
   );
 }
 
