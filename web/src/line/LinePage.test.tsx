@@ -2,7 +2,7 @@ import { act, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { delay, HttpResponse } from 'msw';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { EventInfo, Line, LineAudit, LineEntry } from '@/api/types';
+import type { EventInfo, Line, LineEntry } from '@/api/types';
 import { useSession } from '@/api/session';
 import { answer, refusal, signInAs } from '@/test/api';
 import { anEvent } from '@/test/events';
@@ -164,38 +164,10 @@ it('looks as often as it is told, says that it takes longer, and calls', async (
   expect(screen.getByTestId('choose-seats')).toHaveAttribute('href', '/events/evt_1/seats');
 });
 
-it('says in its title how many are in front, and rings who wants that', async () => {
-  const tones: number[] = [];
-  class Node {
-    connect = (next: unknown) => next;
-    start = () => undefined;
-    stop = () => undefined;
-  }
-  class Tone extends Node {
-    constructor(_: unknown, { frequency }: { frequency: number }) {
-      super();
-      tones.push(frequency);
-    }
-  }
-  vi.stubGlobal('AudioContext', class extends Node {});
-  vi.stubGlobal('GainNode', Node);
-  vi.stubGlobal('OscillatorNode', Tone);
-  clock();
+it('says in its title how many are in front', async () => {
   inLine(20, { admitted_up_to: 4 });
   renderPage(<LineOf eventId="evt_1" />);
-  await pass(500);
-  expect(document.title).toMatch(/^15 in front/);
-  act(() => screen.getByTestId('bell').click());
-  expect(screen.getByTestId('bell')).toHaveAttribute('aria-pressed', 'true');
-  expect(tones).toHaveLength(2);
-  await pass(4000);
-  expect(tones).toHaveLength(2);
-  line = { ...line, admitted_up_to: 20 };
-  await pass(4000);
-  expect(tones).toHaveLength(8);
-  await pass(4000);
-  expect(tones).toHaveLength(8);
-  vi.unstubAllGlobals();
+  await waitFor(() => expect(document.title).toMatch(/^15 in front/));
 });
 
 it('looks at the event again when it is somebody’s turn, for the map to let in', async () => {
@@ -405,45 +377,4 @@ it('says when the server has never told of the line', async () => {
   answer('get', '/events/evt_1/line', () => refusal(404, 'not_found'));
   renderPage(<LineOf eventId="evt_1" />);
   expect(await screen.findByText(/The line of this event does not exist/)).toBeVisible();
-});
-
-/** A draw of nobody else: the only vector that needs no computing here. */
-const draw: LineAudit = {
-  version: 1,
-  event_id: 'evt_1',
-  commitment: '582dc70ee443606b7b538a5e754224e3f3bcbb0efba3bc67c6fa9ffc117f1382',
-  server_seed: 'a4e53dc2f480b8fce6fe688b1317658b446299df23ad533394406427c8c19557',
-  root: '5f8d7538ef0fca979e9759cc9681fa820ce3e4843afc9266114e287015bfc576',
-  beacon: null,
-  seed: '786c01ad30d44b88e9937ddb640fb71abd9ba8174f9afad02b08564fb98991e6',
-  entrants: [['12ba04caae5e3c683e4a9e2d6fb3b33c339102cd0d4861000619a32de9fb8b53', 1]],
-};
-
-async function checkDraw(audit: LineAudit) {
-  inLine(1, { commitment: draw.commitment, root: draw.root });
-  entry = anEntry({ number: 1, entrant: draw.entrants[0]?.[0] ?? '' });
-  answer('get', '/events/evt_1/line/audit', () => HttpResponse.json(audit));
-  renderPage(<LineOf eventId="evt_1" />);
-  await userEvent.click(await screen.findByText('How the draw can be checked'));
-  await userEvent.click(screen.getByTestId('check-draw'));
-}
-
-it('repeats the draw on the page', async () => {
-  await checkDraw(draw);
-  expect(await screen.findByTestId('draw-holds')).toHaveTextContent('1 place again');
-  expect(screen.getByTestId('draw-holds')).toHaveTextContent('Yours is 1.');
-});
-
-it('says what is wrong with a draw that does not hold', async () => {
-  await checkDraw({ ...draw, server_seed: '00'.repeat(32) });
-  expect(await screen.findByTestId('draw-fails')).toHaveTextContent('secret is not the one');
-  expect(screen.queryByTestId('draw-holds')).not.toBeInTheDocument();
-});
-
-it('says that a draw was not checked', async () => {
-  await checkDraw(draw);
-  answer('get', '/events/evt_1/line/audit', () => refusal(503, 'overloaded'));
-  await userEvent.click(await screen.findByTestId('check-draw'));
-  expect(await screen.findByText('Not checked')).toBeVisible();
-  expect(screen.queryByTestId('draw-holds')).not.toBeInTheDocument();
 });
