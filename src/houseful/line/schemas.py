@@ -7,13 +7,15 @@ import msgspec
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.times import rfc3339
-from houseful.line.domain import draw
+from houseful.line.domain import draw, lines
 from houseful.line.domain.admission import Admission, Reason, per_minute
 from houseful.line.domain.lines import ControlAct, Line, Phase, Place
 from houseful.webapi.responses import View
 
 _POLLS = ((0, 3), (200, 10), (2_000, 30), (10_000, 90), (50_000, 180))
 """How often to ask, by how many are in front: 100,000 who do so ask 1,200 times a second together."""
+_FASTEST_LOBBY_POLL, _SLOWEST_LOBBY_POLL = 10, 60
+"""Seconds. Whoever notices the draw ten seconds late loses nothing: numbers are given."""
 
 
 class PlaceView(View, frozen=True, kw_only=True):
@@ -121,7 +123,7 @@ def line_view(line: Line, admission: Admission, now: Millis) -> LineView:
         from_minor=min(prices, default=None),
         message=line.message,
         late=line.late,
-        poll_seconds=list(_POLLS),
+        poll_seconds=polls(line, now),
         commitment=draw.commitment(line.server_seed).hex(),
         root=None if line.root is None else line.root.hex(),
         beacon=line.beacon,
@@ -131,6 +133,14 @@ def line_view(line: Line, admission: Admission, now: Millis) -> LineView:
         on_sale_at=rfc3339(line.on_sale_at),
         server_time=rfc3339(now),
     )
+
+
+def polls(line: Line, now: Millis) -> list[tuple[int, int]]:
+    """Before the draw nobody has somebody in front: all ask the less often, the longer nothing changes."""
+    if line.is_drawn:
+        return list(_POLLS)
+    seconds = ((lines.due_at(line) or now) - now) // 10_000
+    return [(0, min(max(seconds, _FASTEST_LOBBY_POLL), _SLOWEST_LOBBY_POLL))]
 
 
 def control_act_view(act: ControlAct) -> ControlActView:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from houseful.kernel.errors import StateConflict
 from houseful.line.domain import draw, lines
 from houseful.line.domain.lines import STEPS, Line, Phase, Step
+from houseful.line.schemas import polls
 
 ON_SALE = 1_800_000_000_000
 
@@ -94,3 +95,20 @@ def test_a_sealed_list_is_kept_in_parts() -> None:
     assert lines.part_ids("evt_1", root, 0) == []
     assert len(lines.part_ids("evt_1", root, 8192)) == 1
     assert len(lines.part_ids("evt_1", root, 8193)) == 2
+
+
+@pytest.mark.parametrize(
+    ("phase", "before_seconds", "seconds"),
+    [(Phase.CLOSED, 7200, 60), (Phase.LOBBY, 360, 30), (Phase.LOBBY, 61, 10), (Phase.SEALED, -5, 10)],
+)
+def test_who_has_no_number_yet_asks_the_less_often_the_longer_nothing_changes(
+    phase: Phase, before_seconds: int, seconds: int
+) -> None:
+    assert polls(line(phase), ON_SALE - before_seconds * 1000) == [(0, seconds)]
+
+
+def test_who_has_a_number_asks_the_more_often_the_sooner_his_turn_is() -> None:
+    steps = polls(replace(line(Phase.OPEN), opened_at=ON_SALE), ON_SALE)
+    assert len(steps) > 1
+    assert steps == sorted(steps)
+    assert [seconds for _, seconds in steps] == sorted(seconds for _, seconds in steps)
