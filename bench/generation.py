@@ -20,9 +20,9 @@ from houseful import app as wiring
 from houseful.settings import load_settings
 from houseful.tools.sample_venues import stadium
 from tests.chaos.own_engines import Engines
+from tests.system.harness import event_body
 from tests.system.outside_client import Client
 from tests.system.split import Split
-from tests.system.world import event_body
 
 SIZES = (10_000, 60_000, 100_000)
 ROUNDS = 5

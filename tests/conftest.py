@@ -2,31 +2,31 @@ import pytest
 
 from tests import lanes
 from tests.support import cheap_passwords, examples
-from tests.support.deployment import house, manual_house
+from tests.support.deployment import deployment, manual_deployment
 from tests.support.live_server import live
 from tests.system.fixtures import (
     engines,
+    environments,
+    harness,
     kafka_servers,
     mongo_url,
-    open_house,
-    open_site,
-    stands,
+    open_deployment,
+    open_installation,
     topology,
-    world,
 )
 
 __all__ = [
+    "deployment",
     "engines",
-    "house",
+    "environments",
+    "harness",
     "kafka_servers",
     "live",
-    "manual_house",
+    "manual_deployment",
     "mongo_url",
-    "open_house",
-    "open_site",
-    "stands",
+    "open_deployment",
+    "open_installation",
     "topology",
-    "world",
 ]
 
 cheap_passwords.install()

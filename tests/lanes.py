@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 ENGINE_FIXTURES = frozenset(
-    {"mongo_url", "kafka_servers", "redis_url", "own_redis", "engines", "stands", "collector"}
+    {"mongo_url", "kafka_servers", "redis_url", "own_redis", "engines", "environments", "collector"}
 )
 ENGINE_MODULES = ("test_kafka_", "test_mongo_", "test_redis_")
-PLATFORM_FIXTURES = frozenset({"live", "open_site", "topology", "front", "box_office"})
+PLATFORM_FIXTURES = frozenset({"live", "open_installation", "topology", "front", "box_office"})
 PLATFORM_FOLDERS = frozenset({"browser", "chaos", "clients", "compatibility", "simulation", "system"})
 
 TOGETHER_KEPT = frozenset({"test_outside_client.py"})

@@ -13,8 +13,8 @@ from playwright.async_api import Browser, BrowserContext, Page, Response, async_
 from tests.support.live_server import UP
 from tests.system.command import ByCommand
 from tests.system.fixtures import SINGLE, SPLIT
-from tests.system.sites import TOGETHER, OneProcess, Site, must_pass_the_check
-from tests.system.world import World
+from tests.system.harness import Harness
+from tests.system.installations import TOGETHER, Installation, OneProcess, must_pass_the_check
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -57,30 +57,30 @@ class Visitor:
 @pytest.fixture(scope="module")
 def box_office(
     topology: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+) -> Iterator[Harness]:
     """Each topology as people start it."""
     data = tmp_path_factory.mktemp("box-office") / "data"
     if topology == SPLIT:
         request.getfixturevalue("engines")  # skips where they are not to be had
-        site: Site = ByCommand(data)
+        installation: Installation = ByCommand(data)
     else:
-        site = OneProcess(data, UP if topology == SINGLE else TOGETHER, {})
-    world = World(site)
-    yield world
-    must_pass_the_check(site)
-    world.close()
-    site.close()
+        installation = OneProcess(data, UP if topology == SINGLE else TOGETHER, {})
+    harness = Harness(installation)
+    yield harness
+    must_pass_the_check(installation)
+    harness.close()
+    installation.close()
 
 
 @pytest.fixture(scope="session")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """One process for all modules, for what happens in the browser alone."""
-    site = OneProcess(tmp_path_factory.mktemp("front") / "data", UP, {})
-    world = World(site)
-    yield world
-    must_pass_the_check(site)
-    world.close()
-    site.close()
+    installation = OneProcess(tmp_path_factory.mktemp("front") / "data", UP, {})
+    harness = Harness(installation)
+    yield harness
+    must_pass_the_check(installation)
+    harness.close()
+    installation.close()
 
 
 Visit = Callable[..., Awaitable[Visitor]]

@@ -11,7 +11,7 @@ from houseful.tools.sample_venues import arena
 from tests.browser.conftest import DESKTOP, PHONE, Visit, picture
 from tests.browser.test_purchase import click_seat, pay
 from tests.support.deployment import PASSWORD
-from tests.system.world import World
+from tests.system.harness import Harness
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ async def must_be_clean(page: Page, what: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(front: World) -> dict[str, str]:
+def place(front: Harness) -> dict[str, str]:
     """An event with a standing area, and somebody's orders of each kind."""
     plan, areas, prices = arena(1000)
     event_id = front.event(title="The Glass Harbour", plan=plan, areas=areas, prices=prices)["id"]
@@ -66,9 +66,9 @@ def place(front: World) -> dict[str, str]:
     ],
 )
 async def test_every_screen_is_clean(
-    front: World, visit: Visit, place: dict[str, str], size: dict[str, int], scheme: str
+    front: Harness, visit: Visit, place: dict[str, str], size: dict[str, int], scheme: str
 ) -> None:
-    visitor = await visit(front.site.url, size)
+    visitor = await visit(front.installation.url, size)
     await visitor.context.add_init_script(path=AXE)
     page = await visitor.tab()
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -95,7 +95,7 @@ async def test_every_screen_is_clean(
         "organizer": ("/organizer", "/organizer/new", organizer, f"{organizer}/edit"),
         "gate": ("/gate",),
     }.items():
-        staff = await visit(front.site.url, size)
+        staff = await visit(front.installation.url, size)
         await staff.context.add_init_script(path=AXE)
         page = await staff.tab()
         await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -111,11 +111,11 @@ async def focused(page: Page) -> str:
 
 
 async def test_the_focus_goes_along_from_step_to_step(
-    front: World, visit: Visit, place: dict[str, str]
+    front: Harness, visit: Visit, place: dict[str, str]
 ) -> None:
     address = front.address()
     front.client().register(address, PASSWORD, "Bo Buyer")
-    visitor = await visit(front.site.url)
+    visitor = await visit(front.installation.url)
     page = await visitor.tab()
     await visitor.sign_in(page, address, PASSWORD)
     await page.goto(f"{visitor.url}/events/{place['event']}")

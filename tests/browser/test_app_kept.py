@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Visit, picture
-from tests.system.world import World
+from tests.system.harness import Harness
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +20,8 @@ async def go_to_sign_in(page: Page) -> None:
     await page.evaluate("document.querySelector('a[href^=\"/sign-in\"]').click()")
 
 
-async def test_a_page_never_seen_opens_without_a_network(front: World, visit: Visit) -> None:
-    visitor = await visit(front.site.url)
+async def test_a_page_never_seen_opens_without_a_network(front: Harness, visit: Visit) -> None:
+    visitor = await visit(front.installation.url)
     page = await visitor.tab()
     while not any("SignInPage" in url for url in await page.evaluate(ADDRESSES)):
         await page.wait_for_timeout(50)
@@ -34,10 +34,10 @@ async def test_a_page_never_seen_opens_without_a_network(front: World, visit: Vi
     assert not [url for url in await page.evaluate(ADDRESSES) if "/api/" in url]
 
 
-async def test_without_the_kept_app_one_stays_in_it_all_the_same(front: World, chromium: Browser) -> None:
+async def test_without_the_kept_app_one_stays_in_it_all_the_same(front: Harness, chromium: Browser) -> None:
     context = await chromium.new_context(service_workers="block")
     page = await context.new_page()
-    await page.goto(front.site.url)
+    await page.goto(front.installation.url)
     await expect(page.locator("h1")).to_be_visible()
     await page.evaluate("window.still = true")
     await context.set_offline(True)
@@ -50,10 +50,10 @@ async def test_without_the_kept_app_one_stays_in_it_all_the_same(front: World, c
     await context.close()
 
 
-async def test_an_old_tab_reloads_once_after_a_deploy(front: World, chromium: Browser) -> None:
+async def test_an_old_tab_reloads_once_after_a_deploy(front: Harness, chromium: Browser) -> None:
     context = await chromium.new_context(service_workers="block")
     page = await context.new_page()
-    await page.goto(front.site.url)
+    await page.goto(front.installation.url)
     await expect(page.locator("h1")).to_be_visible()
     gone = 0
 

@@ -8,24 +8,24 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, Visit, picture
 from tests.support.deployment import PASSWORD
-from tests.system.world import World
+from tests.system.harness import Harness
 
 pytestmark = pytest.mark.browser
 
 FORGED = "HF2" + "A" * 135
 
 
-def codes_of(front: World, title: str) -> tuple[dict[str, Any], list[str]]:
+def codes_of(front: Harness, title: str) -> tuple[dict[str, Any], list[str]]:
     event, buyer = front.event(title=title), front.buyer()
     order = buyer.buy(event["id"], best_available={"quantity": 4})
     return event, [ticket["code"] for ticket in buyer.tickets(order["id"])]
 
 
-async def door_of(front: World, visit: Visit, title: str, size: dict[str, int] | None = None) -> Page:
-    visitor = await (visit(front.site.url, size) if size else visit(front.site.url))
+async def door_of(front: Harness, visit: Visit, title: str, size: dict[str, int] | None = None) -> Page:
+    visitor = await (visit(front.installation.url, size) if size else visit(front.installation.url))
     door = await visitor.tab()
     await visitor.sign_in(door, "gate@example.org", PASSWORD)
-    await door.goto(f"{front.site.url}/gate")
+    await door.goto(f"{front.installation.url}/gate")
     await door.get_by_test_id("gate-name").fill("North")
     await door.get_by_role("radio", name=title).check()
     async with door.expect_response("**/api/tickets/keys"):
@@ -52,7 +52,7 @@ async def shows(door: Page, number: int, word: str) -> None:
     await expect(verdict).to_contain_text(word)
 
 
-async def test_a_slow_answer_shows_nothing_of_the_ticket_before(front: World, visit: Visit) -> None:
+async def test_a_slow_answer_shows_nothing_of_the_ticket_before(front: Harness, visit: Visit) -> None:
     _, codes = codes_of(front, "Slow Evening")
     door = await door_of(front, visit, "Slow Evening")
     await scan(door, codes[0])
@@ -80,7 +80,7 @@ async def test_a_slow_answer_shows_nothing_of_the_ticket_before(front: World, vi
     await expect(door.get_by_test_id("gate-admitted")).to_contain_text("1 person")
 
 
-async def test_a_lost_answer_admits_once(front: World, visit: Visit) -> None:
+async def test_a_lost_answer_admits_once(front: Harness, visit: Visit) -> None:
     _, codes = codes_of(front, "Lost Evening")
     door = await door_of(front, visit, "Lost Evening")
 
@@ -101,7 +101,7 @@ async def test_a_lost_answer_admits_once(front: World, visit: Visit) -> None:
     await shows(door, 1, "Already used")
 
 
-async def test_scans_without_a_network_are_sent_when_it_is_back(front: World, visit: Visit) -> None:
+async def test_scans_without_a_network_are_sent_when_it_is_back(front: Harness, visit: Visit) -> None:
     _, codes = codes_of(front, "Dark Evening")
     door = await door_of(front, visit, "Dark Evening", PHONE)
     await expect(door.get_by_text("Ready for the first ticket")).to_be_visible()

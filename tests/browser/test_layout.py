@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import DESKTOP, PHONE, Visit, Visitor, picture
 from tests.support.deployment import PASSWORD
-from tests.system.world import World
+from tests.system.harness import Harness
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ OUTSIDE = """
 
 
 @pytest.fixture(scope="module")
-def events(front: World) -> dict[str, str]:
+def events(front: Harness) -> dict[str, str]:
     plan, areas, prices = theatre(300)
     return {
         title: front.event(title=title, venue=f"{WORD} Hall", plan=plan, areas=areas, prices=prices)["id"]
@@ -40,7 +40,7 @@ async def nothing_is_outside(page: Page) -> None:
     assert await page.evaluate(OUTSIDE) == [], page.url
 
 
-async def a_buyer(front: World, visitor: Visitor, event_id: str) -> tuple[Page, list[str]]:
+async def a_buyer(front: Harness, visitor: Visitor, event_id: str) -> tuple[Page, list[str]]:
     """Somebody with an order and a hold, and the addresses of what that is seen at."""
     address = front.address()
     client = front.client()
@@ -57,9 +57,9 @@ async def a_buyer(front: World, visitor: Visitor, event_id: str) -> tuple[Page, 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("percent", [100, 200])
 async def test_nothing_leaves_the_screen(
-    front: World, visit: Visit, events: dict[str, str], size: dict[str, int], percent: int
+    front: Harness, visit: Visit, events: dict[str, str], size: dict[str, int], percent: int
 ) -> None:
-    visitor = await visit(front.site.url, size)
+    visitor = await visit(front.installation.url, size)
     await visitor.context.add_init_script(
         f"addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '{percent}%')"
     )
@@ -85,10 +85,10 @@ async def test_nothing_leaves_the_screen(
 
 
 async def test_the_one_action_of_an_event_is_in_the_first_screen(
-    front: World, visit: Visit, events: dict[str, str]
+    front: Harness, visit: Visit, events: dict[str, str]
 ) -> None:
     for size in (DESKTOP, PHONE):
-        visitor = await visit(front.site.url, size)
+        visitor = await visit(front.installation.url, size)
         for event_id in events.values():
             page = await visitor.tab(f"/events/{event_id}")
             await expect(page.get_by_test_id("choose-seats").first).to_be_in_viewport()

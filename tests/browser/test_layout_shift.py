@@ -11,7 +11,7 @@ from playwright.async_api import CDPSession, Page, expect
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import DESKTOP, PHONE, Visit, picture
 from tests.support.deployment import PASSWORD
-from tests.system.world import World, event_body, in_days
+from tests.system.harness import Harness, event_body, in_days
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +54,7 @@ class Screens:
 
 
 @pytest.fixture(scope="module")
-def screens(front: World) -> Screens:
+def screens(front: Harness) -> Screens:
     """Somebody who has tickets, holds two more seats and has not paid for another two."""
     plan, areas, prices = theatre(300)
     event, *_ = (
@@ -95,8 +95,8 @@ def slowdown(request: pytest.FixtureRequest) -> int:
 
 
 @pytest_asyncio.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"], loop_scope="session")
-async def page(request: pytest.FixtureRequest, front: World, visit: Visit) -> Page:
-    visitor = await visit(front.site.url, request.param)
+async def page(request: pytest.FixtureRequest, front: Harness, visit: Visit) -> Page:
+    visitor = await visit(front.installation.url, request.param)
     return await visitor.tab("/sign-in")
 
 
@@ -139,19 +139,19 @@ async def shifts_of_each(
 
 
 async def test_nothing_moves_while_a_visitor_s_page_is_loaded(
-    front: World, page: Page, screens: Screens, slowdown: int
+    front: Harness, page: Page, screens: Screens, slowdown: int
 ) -> None:
     public = {name: screens.at[name] for name in ("home", "event", "opening", "picker")}
-    too_much = await shifts_of_each(page, front.site.url, public, "visitor", slowdown)
+    too_much = await shifts_of_each(page, front.installation.url, public, "visitor", slowdown)
     assert not too_much, json.dumps(too_much, indent=1)
 
 
 async def test_nothing_moves_while_a_buyer_s_page_is_loaded(
-    front: World, page: Page, screens: Screens, slowdown: int
+    front: Harness, page: Page, screens: Screens, slowdown: int
 ) -> None:
     await page.get_by_test_id("sign-in-email").fill(screens.address)
     await page.get_by_test_id("sign-in-password").fill(PASSWORD)
     await page.get_by_test_id("sign-in-submit").click()
     await expect(page.get_by_test_id("hold-banner")).to_be_visible()
-    too_much = await shifts_of_each(page, front.site.url, screens.at, "buyer", slowdown)
+    too_much = await shifts_of_each(page, front.installation.url, screens.at, "buyer", slowdown)
     assert not too_much, json.dumps(too_much, indent=1)

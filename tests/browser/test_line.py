@@ -11,24 +11,24 @@ from tests.browser.test_accessibility import AXE, must_be_clean
 from tests.browser.test_purchase import pay
 from tests.support.deployment import PASSWORD
 from tests.system.fixtures import SINGLE
+from tests.system.harness import Harness, event_body
 from tests.system.outside_client import new_key
-from tests.system.world import World, event_body
 
 pytestmark = [pytest.mark.browser, pytest.mark.long_when_split]
 
 
 @pytest.fixture
-def shop(topology: str, request: pytest.FixtureRequest) -> World:
+def shop(topology: str, request: pytest.FixtureRequest) -> Harness:
     """The process that others use too, where one process is enough."""
-    world: World = request.getfixturevalue("front" if topology == SINGLE else "box_office")
-    return world
+    harness: Harness = request.getfixturevalue("front" if topology == SINGLE else "box_office")
+    return harness
 
 
 def in_hours(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def with_lobby(shop: World) -> str:
+def with_lobby(shop: Harness) -> str:
     """An event whose lobby is open, and stays so until the test moves the sale."""
     plan, areas, prices = theatre(300)
     line = {"mode": "on", "lobby_opens_at": in_hours(-1)}
@@ -56,12 +56,12 @@ async def act(room: Page, name: str, label: str = "", value: str = "") -> None:
     await expect(room.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_a_place_is_the_same_on_every_device_and_leads_to_a_seat(shop: World, visit: Visit) -> None:
+async def test_a_place_is_the_same_on_every_device_and_leads_to_a_seat(shop: Harness, visit: Visit) -> None:
     event, address = with_lobby(shop), shop.address()
     shop.client().register(address, PASSWORD, "Anna Ahrens")
     for other in (shop.buyer(), shop.buyer()):
         other.call("POST", f"/api{event}/line", key=new_key()).ok(201)
-    urls = shop.site.url.split(",")
+    urls = shop.installation.url.split(",")
     at_home, on_the_way, office = (
         await visit(urls[0]),
         await visit(urls[-1], PHONE),

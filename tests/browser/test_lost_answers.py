@@ -7,31 +7,31 @@ from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, Visitor, picture
 from tests.browser.test_purchase import click_seat, open_map
 from tests.support.deployment import PASSWORD
-from tests.system.world import World
+from tests.system.harness import Harness
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def event_id(front: World) -> str:
+def event_id(front: Harness) -> str:
     plan, areas, prices = theatre(300)
     event_id: str = front.event(plan=plan, areas=areas, prices=prices)["id"]
     return event_id
 
 
-async def at_the_map(front: World, visit: Visit, event_id: str) -> tuple[Visitor, Page]:
+async def at_the_map(front: Harness, visit: Visit, event_id: str) -> tuple[Visitor, Page]:
     """Somebody who has signed in."""
     address = front.address()
     front.client().register(address, PASSWORD, "Bo Buyer")
-    visitor = await visit(front.site.url)
+    visitor = await visit(front.installation.url)
     page = await visitor.tab()
     await visitor.sign_in(page, address, PASSWORD)
-    await open_map(page, front.site.url, event_id)
+    await open_map(page, front.installation.url, event_id)
     return visitor, page
 
 
 async def test_without_a_network_hold_says_so_and_goes_on_afterwards(
-    front: World, visit: Visit, event_id: str
+    front: Harness, visit: Visit, event_id: str
 ) -> None:
     visitor, page = await at_the_map(front, visit, event_id)
     connection = page.get_by_test_id("connection")
@@ -52,7 +52,7 @@ async def test_without_a_network_hold_says_so_and_goes_on_afterwards(
 
 
 async def test_a_hold_whose_answer_was_lost_is_found_while_others_buy(
-    front: World, visit: Visit, event_id: str
+    front: Harness, visit: Visit, event_id: str
 ) -> None:
     """Not "somebody else just took" one's own seats, and not two holds."""
     visitor, page = await at_the_map(front, visit, event_id)

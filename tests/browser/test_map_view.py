@@ -6,17 +6,17 @@ from playwright.async_api import expect
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, picture
 from tests.browser.test_purchase import open_map, zoomed_to
-from tests.system.world import World
+from tests.system.harness import Harness
 
 pytestmark = pytest.mark.browser
 
 
-async def test_the_view_outlives_the_list(front: World, visit: Visit) -> None:
+async def test_the_view_outlives_the_list(front: Harness, visit: Visit) -> None:
     plan, areas, prices = theatre(300)
     event_id = front.event(plan=plan, areas=areas, prices=prices)["id"]
-    visitor = await visit(front.site.url)
+    visitor = await visit(front.installation.url)
     page = await visitor.tab()
-    await open_map(page, front.site.url, event_id)
+    await open_map(page, front.installation.url, event_id)
     while not await page.evaluate("document.fonts.check(`700 15px 'Barlow Condensed'`)"):
         await page.wait_for_timeout(50)
     place = await zoomed_to(page, 40)

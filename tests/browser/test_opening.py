@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import Visit, picture
-from tests.system.world import World, event_body, moment
+from tests.system.harness import Harness, event_body, moment
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ CLOCK = """
 })"""
 
 
-async def all_waiting(front: World, visit: Visit, opens: str) -> list[Page]:
+async def all_waiting(front: Harness, visit: Visit, opens: str) -> list[Page]:
     """One page for each clock, on which the event whose sale begins then is counted down."""
     plan, areas, prices = theatre(300)
     body = event_body(plan=plan, areas=areas, prices=prices, on_sale_at=opens)
@@ -38,7 +38,7 @@ async def all_waiting(front: World, visit: Visit, opens: str) -> list[Page]:
     front.organizer.until(lambda: front.organizer.get(inventory)["state"] == "ready")
     pages: list[Page] = []
     for ahead in (WRONG_MS, 300, 0, -WRONG_MS):
-        visitor = await visit(front.site.url)
+        visitor = await visit(front.installation.url)
         await visitor.context.add_init_script(f"{CLOCK}({ahead})")
         pages.append(await visitor.tab(f"/events/{event['id']}"))
     for page in pages:
@@ -47,7 +47,7 @@ async def all_waiting(front: World, visit: Visit, opens: str) -> list[Page]:
     return pages
 
 
-async def test_the_button_comes_by_the_clock_of_the_server(front: World, visit: Visit) -> None:
+async def test_the_button_comes_by_the_clock_of_the_server(front: Harness, visit: Visit) -> None:
     """Devices 10 min and 0.3 s ahead, right, and 10 min behind."""
     for lead in LEADS_SECONDS:
         opens = (datetime.now(UTC) + timedelta(seconds=lead)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,7 +14,7 @@ from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import PHONE, Visit, picture
 from tests.support.deployment import PASSWORD, PATIENCE_SECONDS
 from tests.support.live_server import LiveServer, live
-from tests.system.world import World
+from tests.system.harness import Harness
 
 __all__ = ["live"]
 
@@ -79,10 +79,10 @@ async def scanned(qr: Locator) -> str:
 
 
 @pytest.mark.parametrize("size", ["desktop", pytest.param("phone", marks=pytest.mark.long_when_split)])
-async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: Visit, size: str) -> None:
+async def test_a_seat_bought_by_clicking_admits_once(box_office: Harness, visit: Visit, size: str) -> None:
     """Where there are several gateways, the buyer comes by the first and the gate by the last."""
     plan, areas, prices = theatre(300)
-    title, urls = f"The Glass Harbour on the {size}", box_office.site.url.split(",")
+    title, urls = f"The Glass Harbour on the {size}", box_office.installation.url.split(",")
     box_office.event(title=title, plan=plan, areas=areas, prices=prices)
     address = box_office.address()
     box_office.client().register(address, PASSWORD, "Bo Buyer")
@@ -129,13 +129,13 @@ async def test_a_seat_bought_by_clicking_admits_once(box_office: World, visit: V
         await picture(door, f"gate-{size}-{verdict}")
 
 
-async def test_two_buyers_race_for_a_seat(front: World, visit: Visit) -> None:
+async def test_two_buyers_race_for_a_seat(front: Harness, visit: Visit) -> None:
     plan, areas, prices = theatre(300)
     event_id = front.event(plan=plan, areas=areas, prices=prices)["id"]
     pages: list[Page] = []
     for address in (front.address(), front.address()):
         front.client().register(address, PASSWORD, "Bo Buyer")
-        visitor = await visit(front.site.url)
+        visitor = await visit(front.installation.url)
         page = await visitor.tab()
         await visitor.sign_in(page, address, PASSWORD)
         # Neither hears of the other's change, or the second would see the seat go before asking for it.
@@ -192,9 +192,9 @@ async def test_two_tabs_and_an_expired_token_refresh_once(live: Start, visit: Vi
     assert server.log().count("refresh_reused") == 0
 
 
-async def test_an_organizer_puts_an_event_on_sale_from_a_plan_file(front: World, visit: Visit) -> None:
+async def test_an_organizer_puts_an_event_on_sale_from_a_plan_file(front: Harness, visit: Visit) -> None:
     plan, _, _ = theatre(300)
-    visitor = await visit(front.site.url)
+    visitor = await visit(front.installation.url)
     page = await visitor.tab()
     await visitor.sign_in(page, "organizer@example.org", PASSWORD)
     await page.goto(f"{visitor.url}/organizer/new")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.chaos.insistent import Book, Insistent
 from tests.chaos.linearizability import Kind
+from tests.chaos.retrying_client import Book, RetryingClient
 from tests.system import outside_client as cards
+from tests.system.harness import event_body, hall
 from tests.system.outside_client import Answer, Client
-from tests.system.world import event_body, hall
 
 LOOKS_SECONDS = 6.0
 GRACE_SECONDS = 10.0
@@ -37,7 +37,7 @@ def open_halls(organizer: Client, hold_seconds: int) -> Halls:
     return Halls(small["id"], [seat["id"] for seat in organizer.seats(small["id"])], large["id"])
 
 
-class Buyer(Insistent):
+class Buyer(RetryingClient):
     def __init__(
         self,
         urls: Sequence[str],
@@ -226,7 +226,7 @@ class Regular(Buyer):
         super().story(stop)
 
 
-class Keeper(Insistent):
+class Keeper(RetryingClient):
     """Stays signed in by its refresh token, for as long as it may (C11)."""
 
     def __init__(self, urls: Sequence[str], email: str, book: Book, *, think_seconds: float) -> None:
@@ -274,7 +274,7 @@ class Keeper(Insistent):
         self.spent.clear()
 
 
-class Gate(Insistent):
+class Gate(RetryingClient):
     """Scans whatever comes to the doors."""
 
     def __init__(

@@ -30,14 +30,14 @@ from houseful.manifests import MANIFESTS
 from houseful.settings import load_settings
 from tests.chaos.buyers import Gate, Keeper, Regular, open_halls
 from tests.chaos.faults import FAULTS, USUAL, Fault
-from tests.chaos.insistent import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.ledger import take_report, traces, verify
 from tests.chaos.own_engines import Engines
 from tests.chaos.recovery import WINDOW_SECONDS, as_usual_at, longest_gap, rate
+from tests.chaos.retrying_client import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.verdict import BUSINESS, Shown, Verdict
+from tests.system.harness import event_body
 from tests.system.outside_client import Client
 from tests.system.split import PROGRAM, Split
-from tests.system.world import event_body
 
 BROKEN = "tests.chaos.broken_server"
 SETTINGS = {"HOUSEFUL_RATE_LIMITS": "off", "HOUSEFUL_PAYMENTS_DELAY_SECONDS": "0.3"}

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.buyers import Buyer, Gate, open_halls
-from tests.chaos.insistent import PASSWORD, Book
 from tests.chaos.ledger import take_report, traces, verify
+from tests.chaos.retrying_client import PASSWORD, Book
 from tests.support.fork_server import Spawned, spawn
 from tests.system.command_line import clean_environment, run_houseful
 from tests.system.outside_client import Client

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tests.chaos.buyers import Buyer, Gate
-from tests.chaos.insistent import Book
 from tests.chaos.linearizability import unexplained
+from tests.chaos.retrying_client import Book
 
 SETTLE_SECONDS = 90.0
 FINAL = ("confirmed", "expired", "cancelled", "refunded")

@@ -24,14 +24,14 @@ from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tools.invariants import all_documents
 from houseful.tools.sample_venues import stadium
-from tests.chaos.insistent import PASSWORD
 from tests.chaos.ledger import traces
+from tests.chaos.retrying_client import PASSWORD
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import program
+from tests.system.harness import event_body
 from tests.system.outside_client import Client
 from tests.system.split import PATIENCE_SECONDS, Copy, Split
-from tests.system.world import event_body
 
 __all__ = ["kafka_servers", "mongo_url"]
 

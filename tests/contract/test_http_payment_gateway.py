@@ -10,7 +10,7 @@ from houseful.kernel.errors import DomainError, Unavailable
 from houseful.kernel.ports import PaymentIntent, ServiceClient, ServiceResponse
 from houseful.webapi.problems import status_of
 from tests.contract.payment_gateway_contract import PaymentGatewayContract
-from tests.unit.payments.world import API_KEY, World
+from tests.unit.payments.harness import API_KEY, Harness
 
 
 class LossyClient:
@@ -30,13 +30,13 @@ class LossyClient:
 
 
 class HttpProcessor:
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._network = LossyClient(world.client)
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._network = LossyClient(harness.client)
         self.gateway = HttpPaymentGateway(self._network, API_KEY)
 
     async def pay(self, intent: PaymentIntent) -> None:
-        status, body = await self._world.pay({"id": intent.id, "client_secret": intent.client_secret})
+        status, body = await self._harness.pay({"id": intent.id, "client_secret": intent.client_secret})
         assert (status, body["status"]) == (200, "succeeded")
 
     def lose_answers(self, lost: bool) -> None:
@@ -46,20 +46,20 @@ class HttpProcessor:
 class TestHttpPaymentGateway(PaymentGatewayContract):
     @pytest.fixture
     async def processor(self, tmp_path: Path) -> AsyncIterator[HttpProcessor]:
-        world = World(tmp_path / "payments.db")
-        yield HttpProcessor(world)
-        await world.close()
+        harness = Harness(tmp_path / "payments.db")
+        yield HttpProcessor(harness)
+        await harness.close()
 
     async def test_a_wrong_api_key_says_nothing_about_payments(self, tmp_path: Path) -> None:
-        world = World(tmp_path / "payments.db")
+        harness = Harness(tmp_path / "payments.db")
         try:
-            gateway = HttpPaymentGateway(world.client, "wrong")
+            gateway = HttpPaymentGateway(harness.client, "wrong")
             with pytest.raises(Unavailable):
                 await gateway.intent("pi_x")
             with pytest.raises(Unavailable):
                 await gateway.create_intent(key="k", amount_minor=1, currency="EUR", reference="r")
         finally:
-            await world.close()
+            await harness.close()
 
 
 class FixedAnswer:

@@ -14,19 +14,19 @@ from houseful.messaging import Consumer, Relay, list_dead, list_parked
 from houseful.messaging.relay import LEASE_SECONDS
 from tests.contract.bus_contract import fresh
 from tests.contract.kafka_engine import kafka_servers
-from tests.unit.messaging.delivery_world import FaultyBus, World, until
+from tests.unit.messaging.delivery_harness import FaultyBus, Harness, until
 
 __all__ = ["kafka_servers"]
 
 
 @pytest.fixture
-async def world(tmp_path: Path, kafka_servers: str) -> AsyncIterator[World]:
-    world = World(tmp_path)
-    await world.bus.close()
+async def harness(tmp_path: Path, kafka_servers: str) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path)
+    await harness.bus.close()
     bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=fresh("delivery"))
-    world.bus = FaultyBus(bus)
-    yield world
-    await world.close()
+    harness.bus = FaultyBus(bus)
+    yield harness
+    await harness.close()
 
 
 def copies() -> float:
@@ -34,7 +34,7 @@ def copies() -> float:
 
 
 async def deliver(
-    world: World, relay: Relay, consumers: Sequence[Consumer], wanted: dict[str, list[int]]
+    harness: Harness, relay: Relay, consumers: Sequence[Consumer], wanted: dict[str, list[int]]
 ) -> None:
     """Until what is wanted was applied, the bus has nothing left, and nothing else came."""
 
@@ -45,51 +45,53 @@ async def deliver(
             await consumer.retry()
         subscription = consumers[0]._subscription
         assert subscription is not None
-        unpublished = (await world.events.outbox.stats()).unpublished
+        unpublished = (await harness.events.outbox.stats()).unpublished
         return not unpublished and not await subscription.lag()
 
     await until(done)
-    assert {event_id: await world.applied(event_id) for event_id in wanted} == wanted
-    assert {event_id: await world.reported(event_id) for event_id in wanted} == wanted
-    assert await list_parked(world.tickets) == []
-    assert await list_dead(world.tickets) == []
+    assert {event_id: await harness.applied(event_id) for event_id in wanted} == wanted
+    assert {event_id: await harness.reported(event_id) for event_id in wanted} == wanted
+    assert await list_parked(harness.tickets) == []
+    assert await list_dead(harness.tickets) == []
 
 
-async def test_messages_are_applied_once_and_in_order(world: World) -> None:
+async def test_messages_are_applied_once_and_in_order(harness: Harness) -> None:
     for title in range(10):
         for number in range(20):
-            await world.send_titles(f"evt_{number}", title)
-    consumers = [world.consumer(batch=9), world.consumer(batch=200)]
+            await harness.send_titles(f"evt_{number}", title)
+    consumers = [harness.consumer(batch=9), harness.consumer(batch=200)]
     wanted = {f"evt_{number}": list(range(10)) for number in range(20)}
-    await deliver(world, world.relay(batch=30), consumers, wanted)
+    await deliver(harness, harness.relay(batch=30), consumers, wanted)
     for consumer in consumers:
         await consumer.close()
 
 
-async def test_a_relay_killed_between_publish_and_mark(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.send_titles("evt_0", 1, 2, 3)
+async def test_a_relay_killed_between_publish_and_mark(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.send_titles("evt_0", 1, 2, 3)
     before = copies()
 
     async def killed(ids: Sequence[str], at: Millis) -> None:
         raise Unavailable("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.events.outbox, "mark_published", killed)
+        patch.setattr(harness.events.outbox, "mark_published", killed)
         with pytest.raises(Unavailable, match="killed"):
-            await world.relay().step()
-    assert (await world.events.outbox.stats()).unpublished == 3
-    await world.clock.advance(LEASE_SECONDS)
-    await deliver(world, world.relay(), [world.consumer()], {"evt_0": [1, 2, 3]})
-    assert len(world.bus.published) == 6
+            await harness.relay().step()
+    assert (await harness.events.outbox.stats()).unpublished == 3
+    await harness.clock.advance(LEASE_SECONDS)
+    await deliver(harness, harness.relay(), [harness.consumer()], {"evt_0": [1, 2, 3]})
+    assert len(harness.bus.published) == 6
     assert copies() == before + 3
 
 
-async def test_a_consumer_killed_before_its_offsets_are_committed(world: World) -> None:
-    await world.send_titles("evt_0", 1, 2, 3)
-    relay, first = world.relay(), world.consumer()
+async def test_a_consumer_killed_before_its_offsets_are_committed(harness: Harness) -> None:
+    await harness.send_titles("evt_0", 1, 2, 3)
+    relay, first = harness.relay(), harness.consumer()
     await relay.step()
     before = copies()
-    world.bus.commits_fail = True
+    harness.bus.commits_fail = True
 
     async def applied() -> bool:
         try:
@@ -100,7 +102,7 @@ async def test_a_consumer_killed_before_its_offsets_are_committed(world: World) 
 
     await until(applied)
     await first.close()
-    world.bus.commits_fail = False
-    await world.send_titles("evt_0", 4)
-    await deliver(world, relay, [world.consumer()], {"evt_0": [1, 2, 3, 4]})
+    harness.bus.commits_fail = False
+    await harness.send_titles("evt_0", 4)
+    await deliver(harness, relay, [harness.consumer()], {"evt_0": [1, 2, 3, 4]})
     assert copies() > before

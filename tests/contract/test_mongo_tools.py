@@ -21,7 +21,7 @@ from houseful.tools.invariants import Report, check_all
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import redis_url
-from tests.support.deployment import PASSWORD, House, started
+from tests.support.deployment import PASSWORD, Deployment, started
 
 __all__ = ["kafka_servers", "mongo_url", "redis_url"]
 
@@ -42,17 +42,19 @@ def settings(mongo_url: str, kafka_servers: str, redis_url: str) -> dict[str, An
 
 
 @pytest.fixture
-async def house(tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[House]:
+async def deployment(tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[Deployment]:
     """After a sale, and still running."""
-    async with started(tmp_path / "data", **settings) as house:
-        organizer, buyer = await house.user("organizer", Role.ORGANIZER), await house.user()
-        await house.buy(buyer, await house.event(organizer))
+    async with started(tmp_path / "data", **settings) as deployment:
+        organizer, buyer = await deployment.user("organizer", Role.ORGANIZER), await deployment.user()
+        await deployment.buy(buyer, await deployment.event(organizer))
 
         async def quiet() -> bool:
-            return not any([(await store.outbox.stats()).unpublished for store in house.app.stores.values()])
+            return not any(
+                [(await store.outbox.stats()).unpublished for store in deployment.app.stores.values()]
+            )
 
-        await house.until(quiet)
-        yield house
+        await deployment.until(quiet)
+        yield deployment
     client: MongoClient[dict[str, Any]]
     with MongoClient(settings["store_url"]) as client:
         for service in SERVICES:
@@ -66,13 +68,13 @@ def details(report: Report) -> dict[str, str]:
     return {code: detail for code, detail in found.items() if detail}
 
 
-async def test_the_checks_hold_and_find_what_is_planted(house: House) -> None:
-    settings, store = house.app.settings, house.app.stores["tickets"]
+async def test_the_checks_hold_and_find_what_is_planted(deployment: Deployment) -> None:
+    settings, store = deployment.app.settings, deployment.app.stores["tickets"]
 
     async def settled() -> bool:
         return details(await check_all(settings)) == {}  # the money is on its way for a moment
 
-    await house.until(settled)
+    await deployment.until(settled)
 
     async def lose_a_ticket(tx: Transaction) -> None:
         [first, *_] = await tx.find(Ticket, {}, limit=1)
@@ -93,20 +95,20 @@ async def test_the_checks_hold_and_find_what_is_planted(house: House) -> None:
     assert "not on the bus" in details(await check_all(settings))["C4"]
 
 
-async def test_messages_are_replayed_and_accounts_made_beside_it(house: House) -> None:
-    settings = house.app.settings
-    rows = [row async for row in house.app.stores["tickets"].outbox.rows()]
+async def test_messages_are_replayed_and_accounts_made_beside_it(deployment: Deployment) -> None:
+    settings = deployment.app.settings
+    rows = [row async for row in deployment.app.stores["tickets"].outbox.rows()]
     assert (
         await dead_letters.replay_outbox(settings, "tickets", aggregate=None, since_hours=1) == len(rows) > 0
     )
     await create(settings, email="boss@example.org", password=PASSWORD, name="Boss", role="admin")
-    assert await house.sign_in("boss@example.org")
+    assert await deployment.sign_in("boss@example.org")
     assert await dead_letters.all_parked(settings) == []
     assert await dead_letters.all_dead(settings) == []
 
 
-async def test_the_doctor_is_content(house: House) -> None:
-    findings = [finding async for finding in examine(house.app.settings)]
+async def test_the_doctor_is_content(deployment: Deployment) -> None:
+    findings = [finding async for finding in examine(deployment.app.settings)]
     problems = [finding for finding in findings if finding.state == "problem"]
     assert problems == []
     names = {finding.name for finding in findings}

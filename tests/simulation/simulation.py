@@ -33,7 +33,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.people import TRANSIENT, Buyer, Gate, Person, Surroundings
 from tests.simulation.replaced import QuickWorkers
 from tests.simulation.virtual_time import START, VirtualClock, VirtualLoop
-from tests.system.world import hall
+from tests.system.harness import hall
 
 HOLD_SECONDS = 30
 SALE_SECONDS = 30.0

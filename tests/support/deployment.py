@@ -1,6 +1,6 @@
-"""A whole installation for a test: in this process (`house`), with time that stands still (`manual_house`),
-or as a real process behind a real port (`live`). Nothing here sleeps for a fixed time; everything waits for a
-condition.
+"""A whole installation for a test: in this process (`deployment`), with time that stands still
+(`manual_deployment`), or as a real process behind a real port (`live`). Nothing here sleeps for a fixed
+time; everything waits for a condition.
 """
 
 import asyncio
@@ -90,13 +90,13 @@ PRICES = {"Premium": 5000, "Standard": 3000}
 
 
 @dataclass(kw_only=True)
-class House:
+class Deployment:
     """A running installation and short ways to use it, all through the gateway."""
 
     app: Running
     _keys: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
     _name: str = field(default_factory=lambda: uuid.uuid4().hex)
-    """Begins the keys, which another house on the same data must not use again."""
+    """Begins the keys, which another deployment on the same data must not use again."""
 
     async def call(
         self,
@@ -207,26 +207,26 @@ class House:
 @asynccontextmanager
 async def started(
     data: Path, *, clock: SystemClock | ManualClock | None = None, background: bool = True, **settings: Any
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Deployment]:
     """An installation in `data`; settings by their names. Rates are not limited unless `rate_limits="on"`."""
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
     async with running(
         chosen, clock=clock, workers=InlineWorkers(), background=background, access_log=False
     ) as app:
-        yield House(app=app)
+        yield Deployment(app=app)
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with started(tmp_path / "data") as house:
-        yield house
+async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
+    async with started(tmp_path / "data") as deployment:
+        yield deployment
 
 
 @pytest.fixture
-async def manual_house(tmp_path: Path) -> AsyncIterator[House]:
-    """Time passes only by `house.app.clock.advance`."""
-    async with started(tmp_path / "data", clock=ManualClock()) as house:
-        yield house
+async def manual_deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
+    """Time passes only by `deployment.app.clock.advance`."""
+    async with started(tmp_path / "data", clock=ManualClock()) as deployment:
+        yield deployment
 
 
 @dataclass
@@ -261,7 +261,7 @@ class OpenStream:
 
 @asynccontextmanager
 async def open_stream(
-    house: House, path: str, *, token: str | None = None, client: tuple[str, int] | None = None
+    deployment: Deployment, path: str, *, token: str | None = None, client: tuple[str, int] | None = None
 ) -> AsyncIterator[OpenStream]:
     """GET an event stream; leaving the block is the client going away."""
     chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -291,7 +291,7 @@ async def open_stream(
         "type": "http", "method": "GET", "path": path.partition("?")[0], "raw_path": path.encode(),
         "query_string": path.partition("?")[2].encode(), "headers": headers, "client": client,
     }  # fmt: skip
-    task = asyncio.create_task(house.app.entry(scope, receive, send))
+    task = asyncio.create_task(deployment.app.entry(scope, receive, send))
     status, answered = await asyncio.wait_for(begun, PATIENCE_SECONDS)
     stream = OpenStream(status, answered, chunks, task, gone)
     try:

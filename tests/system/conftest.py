@@ -1,4 +1,4 @@
-"""A world for all the tests from outside; a house, and a sale, for those from within."""
+"""A harness for all the tests from outside; a deployment, and a sale, for those from within."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from tests.support.deployment import plan
-from tests.system.houses import OpenHouse, SystemHouse
+from tests.system.deployments import OpenDeployment, SystemDeployment
+from tests.system.harness import Harness, hall
 from tests.system.outside_client import Client
 from tests.system.sale import HOLD_SECONDS, Sale, StartSale
 from tests.system.support import on_sale, organizer_of
-from tests.system.world import World, hall
 
 
 @pytest.fixture(scope="session")
-def event(world: World) -> dict[str, Any]:
+def event(harness: Harness) -> dict[str, Any]:
     """One with room for every test."""
-    return world.event(plan=hall(rows=20, seats=30))
+    return harness.event(plan=hall(rows=20, seats=30))
 
 
 @pytest.fixture(scope="session")
-def buyer(world: World) -> Client:
-    return world.buyer()
+def buyer(harness: Harness) -> Client:
+    return harness.buyer()
 
 
 @pytest.fixture
@@ -33,20 +33,20 @@ def order(buyer: Client, event: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def house(open_house: OpenHouse) -> AsyncIterator[SystemHouse]:
-    async with open_house() as house:
-        yield house
+async def deployment(open_deployment: OpenDeployment) -> AsyncIterator[SystemDeployment]:
+    async with open_deployment() as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def start(open_house: OpenHouse) -> StartSale:
+def start(open_deployment: OpenDeployment) -> StartSale:
     @asynccontextmanager
     async def open_sale(**settings: Any) -> AsyncIterator[Sale]:
-        async with open_house(manual=True, **settings) as house:
+        async with open_deployment(manual=True, **settings) as deployment:
             event_id = await on_sale(
-                house, organizer_of(house), plan=plan(rows=2, seats=6), hold_seconds=HOLD_SECONDS
+                deployment, organizer_of(deployment), plan=plan(rows=2, seats=6), hold_seconds=HOLD_SECONDS
             )
-            yield Sale(house, event_id)
+            yield Sale(deployment, event_id)
 
     return open_sale
 

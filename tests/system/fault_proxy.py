@@ -8,7 +8,7 @@ from houseful.kernel.webhook_signature import HEADER
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.problems import problem, service_unavailable
 from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
-from tests.support.deployment import House, Reply
+from tests.support.deployment import Deployment, Reply
 
 WEBHOOKS = "/api/tickets/webhooks/payments"
 _KEPT_HEADERS = ("content-type", HEADER)
@@ -71,10 +71,10 @@ class FaultProxy:
         except Unavailable:
             await problem(service_unavailable()).send(scope, receive, send)
 
-    async def deliver(self, house: House, index: int = 0) -> Reply:
+    async def deliver(self, deployment: Deployment, index: int = 0) -> Reply:
         """A webhook that was caught, just as it came."""
         body, headers = self.caught[index]
-        return await house.call("POST", WEBHOOKS, body, headers=headers)
+        return await deployment.call("POST", WEBHOOKS, body, headers=headers)
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -12,13 +12,28 @@ from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import program
 from tests.support.live_server import UP
-from tests.system.houses import OpenHouse, SystemHouse, house_on, house_together, single_house
-from tests.system.sites import TOGETHER as TOGETHER_PROGRAM
-from tests.system.sites import OfProcesses, OneProcess, OwnSite
-from tests.system.stands import Stands
-from tests.system.world import World
+from tests.system.deployments import (
+    OpenDeployment,
+    SystemDeployment,
+    deployment_on,
+    deployment_together,
+    single_deployment,
+)
+from tests.system.environments import Environments
+from tests.system.harness import Harness
+from tests.system.installations import TOGETHER as TOGETHER_PROGRAM
+from tests.system.installations import OfProcesses, OneProcess, OwnInstallation
 
-__all__ = ["engines", "kafka_servers", "mongo_url", "open_house", "open_site", "stands", "topology", "world"]
+__all__ = [
+    "engines",
+    "environments",
+    "harness",
+    "kafka_servers",
+    "mongo_url",
+    "open_deployment",
+    "open_installation",
+    "topology",
+]
 
 SINGLE, TOGETHER, SPLIT = "single", "together", "split"
 """One process; every service by itself in one process; separate processes on MongoDB, Kafka and Redis."""
@@ -27,9 +42,9 @@ TOPOLOGIES = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in (
 in_one_process = pytest.mark.parametrize("topology", TOPOLOGIES[:2], indirect=True)
 in_processes = pytest.mark.parametrize("topology", TOPOLOGIES[2:], indirect=True)
 
-WORLD = {"payments_delay_seconds": "0.2"}
+SETTINGS = {"payments_delay_seconds": "0.2"}
 
-OpenSite = Callable[..., OwnSite]
+OpenInstallation = Callable[..., OwnInstallation]
 
 
 @pytest.fixture(scope="session", params=TOPOLOGIES)
@@ -53,56 +68,62 @@ def engines(
 
 
 @pytest.fixture(scope="session")
-def stands(engines: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stands]:
-    stands = Stands(tmp_path_factory.mktemp("split"), engines)
-    yield stands
-    stands.close()
+def environments(engines: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environments]:
+    environments = Environments(tmp_path_factory.mktemp("split"), engines)
+    yield environments
+    environments.close()
 
 
 @pytest.fixture
-def open_house(topology: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenHouse:
+def open_deployment(topology: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenDeployment:
     """Takes `manual`, where time is to pass only by `clock.advance`, `coordination`, which is "down" or
     "forgetful", and settings by their names. Rates are not limited unless `rate_limits="on"`."""
     if topology == SPLIT:
-        stands: Stands = request.getfixturevalue("stands")
+        environments: Environments = request.getfixturevalue("environments")
 
-        def open_split(*, manual: bool = False, **settings: Any) -> AbstractAsyncContextManager[SystemHouse]:
-            return house_on(stands.get(**settings))
+        def open_split(
+            *, manual: bool = False, **settings: Any
+        ) -> AbstractAsyncContextManager[SystemDeployment]:
+            return deployment_on(environments.get(**settings))
 
         return open_split
-    opened = single_house if topology == SINGLE else house_together
+    opened = single_deployment if topology == SINGLE else deployment_together
     return lambda **settings: opened(tmp_path / "data", **settings)
 
 
 @pytest.fixture
-def open_site(topology: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSite]:
-    """A site for this test alone."""
-    opened: list[OwnSite] = []
+def open_installation(
+    topology: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[OpenInstallation]:
+    """An installation for this test alone."""
+    opened: list[OwnInstallation] = []
 
-    def start(**settings: str) -> OwnSite:
-        opened.append(_site(topology, request, tmp_path / f"site-{len(opened)}", settings))
+    def start(**settings: str) -> OwnInstallation:
+        opened.append(_installation(topology, request, tmp_path / f"installation-{len(opened)}", settings))
         return opened[-1]
 
     yield start
-    for site in opened:
-        site.close()
+    for installation in opened:
+        installation.close()
 
 
 @pytest.fixture(scope="session")
-def world(
+def harness(
     topology: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    site = _site(topology, request, tmp_path_factory.mktemp("world") / "data", WORLD)
-    world = World(site)
-    yield world
-    world.close()
-    site.close()
+) -> Iterator[Harness]:
+    installation = _installation(topology, request, tmp_path_factory.mktemp("harness") / "data", SETTINGS)
+    harness = Harness(installation)
+    yield harness
+    harness.close()
+    installation.close()
 
 
-def _site(topology: str, request: pytest.FixtureRequest, data: Path, settings: dict[str, str]) -> OwnSite:
+def _installation(
+    topology: str, request: pytest.FixtureRequest, data: Path, settings: dict[str, str]
+) -> OwnInstallation:
     if topology == SPLIT:
-        stands: Stands = request.getfixturevalue("stands")
-        return OfProcesses(stands.new(**settings))
+        environments: Environments = request.getfixturevalue("environments")
+        return OfProcesses(environments.new(**settings))
     program = UP if topology == SINGLE else TOGETHER_PROGRAM
     variables = {f"HOUSEFUL_{name.upper()}": value for name, value in settings.items()}
     return OneProcess(data, program, variables)

@@ -4,7 +4,7 @@ from typing import Any
 
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
-from tests.support.deployment import House, Reply
+from tests.support.deployment import Deployment, Reply
 from tests.system.clocks import MovableClock
 
 MINUTE = 60_000
@@ -13,14 +13,14 @@ MINUTE = 60_000
 class Sale:
     """An event that goes on sale in five minutes, with a line."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        clock: Any = house.app.clock
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        clock: Any = deployment.app.clock
         self.clock: MovableClock = clock
         self.event_id = ""
 
     async def token(self, name: str, *roles: Role) -> str:
-        return await self.house.user(name, *roles)
+        return await self.deployment.user(name, *roles)
 
     async def announce(self, **line: Any) -> str:
         now = self.clock.now()
@@ -33,13 +33,13 @@ class Sale:
         return self.event_id
 
     async def published(self, organizer: str, **changes: Any) -> str:
-        event_id = str((await self.house.draft(organizer, **changes))["id"])
-        (await self.house.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
-        await self.house.until(lambda: self.house._is_on_sale(event_id), advance_seconds=0.1)
+        event_id = str((await self.deployment.draft(organizer, **changes))["id"])
+        (await self.deployment.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
+        await self.deployment.until(lambda: self.deployment._is_on_sale(event_id), advance_seconds=0.1)
         return event_id
 
     async def line(self) -> dict[str, Any]:
-        answer = await self.house.call("GET", f"/api/events/{self.event_id}/line")
+        answer = await self.deployment.call("GET", f"/api/events/{self.event_id}/line")
         return dict(answer.json) if answer.status == 200 else {"phase": None, "admitted_up_to": 0}
 
     async def phase(self, phase: str, *, advance_seconds: float = 0) -> dict[str, Any]:
@@ -47,29 +47,31 @@ class Sale:
             line = await self.line()
             return line if line["phase"] == phase else None
 
-        return await self.house.until(look, advance_seconds=advance_seconds)
+        return await self.deployment.until(look, advance_seconds=advance_seconds)
 
     async def join(self, name: str) -> dict[str, Any]:
         token = await self.token(name)
         return dict((await self.post("", token)).ok())
 
     async def post(self, path: str, token: str, *, key: str | None = None) -> Reply:
-        return await self.house.call("POST", f"/api/events/{self.event_id}/line{path}", token=token, key=key)
+        return await self.deployment.call(
+            "POST", f"/api/events/{self.event_id}/line{path}", token=token, key=key
+        )
 
     async def place(self, name: str) -> dict[str, Any]:
         path = f"/api/events/{self.event_id}/line/me"
-        return dict((await self.house.call("GET", path, token=await self.token(name))).ok())
+        return dict((await self.deployment.call("GET", path, token=await self.token(name))).ok())
 
     async def line_pass(self, token: str) -> str:
         async def look() -> str | None:
             answer = await self.post("/pass", token)
             return str(answer.json["pass"]) if answer.status == 200 else None
 
-        return await self.house.until(look, advance_seconds=0.5)
+        return await self.deployment.until(look, advance_seconds=0.5)
 
     async def hold(self, token: str, line_pass: str | None = None) -> Reply:
         headers = {} if line_pass is None else {"x-line-pass": line_pass}
-        return await self.house.call(
+        return await self.deployment.call(
             "POST",
             f"/api/events/{self.event_id}/holds",
             {"best_available": {"quantity": 2}},

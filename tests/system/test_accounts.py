@@ -10,18 +10,18 @@ from typing import Any
 import pyotp
 
 from tests.support.deployment import PASSWORD
+from tests.system.harness import Harness
+from tests.system.installations import must_pass_the_check
 from tests.system.outside_client import Client
-from tests.system.sites import must_pass_the_check
-from tests.system.world import World
 
 _STEP_SECONDS = 30
 
 
-def newest(world: World, address: str, subject: str) -> str:
+def newest(harness: Harness, address: str, subject: str) -> str:
     """The text of an email, as soon as it has come."""
 
     def look() -> str | None:
-        for file in world.site.mail.glob("*.eml"):
+        for file in harness.installation.mail.glob("*.eml"):
             message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
             assert isinstance(message, EmailMessage)
             if address in str(message["To"]) and message["Subject"] == subject:
@@ -32,7 +32,7 @@ def newest(world: World, address: str, subject: str) -> str:
                 return str(text.get_content())
         return None
 
-    return world.client().until(look)
+    return harness.client().until(look)
 
 
 def link(text: str) -> str:
@@ -40,12 +40,12 @@ def link(text: str) -> str:
     return str(token)
 
 
-def registered(world: World) -> tuple[Client, str]:
+def registered(harness: Harness) -> tuple[Client, str]:
     """Somebody with a verified address."""
-    address, client = world.address(), world.client()
+    address, client = harness.address(), harness.client()
     client.register(address, PASSWORD, "Ann Example")
     client.login(address, PASSWORD)
-    [code] = re.findall(r"\b\d{6}\b", newest(world, address, "Confirm your email address"))
+    [code] = re.findall(r"\b\d{6}\b", newest(harness, address, "Confirm your email address"))
     assert client.get("/api/me")["email_verified"] is False
     client.call("POST", "/api/me/verification/code", {"code": code}).ok(204)
     assert client.get("/api/me")["email_verified"] is True
@@ -70,40 +70,40 @@ def login(address: str, code: str | None = None) -> dict[str, Any]:
     return body | ({} if code is None else {"second_factor_code": code})
 
 
-def test_a_second_factor_and_another_address(world: World) -> None:
-    client, address = registered(world)
+def test_a_second_factor_and_another_address(harness: Harness) -> None:
+    client, address = registered(harness)
     app = App(client)
-    phone = world.client()
+    phone = harness.client()
     phone.call("POST", "/api/auth/login", login(address)).refused(401, "second_factor_required")
     phone.call("POST", "/api/auth/login", login(address, "000000")).refused(401, "second_factor_wrong")
     phone.call("POST", "/api/auth/login", login(address, app.recovery[0])).ok()
     phone.call("POST", "/api/auth/login", login(address, app.recovery[0])).refused(401, "second_factor_wrong")
 
-    new = world.address()
+    new = harness.address()
     client.call("POST", "/api/me/email", {"email": new, "current_password": PASSWORD}).ok(204)
-    token = link(newest(world, new, "Confirm your new email address"))
+    token = link(newest(harness, new, "Confirm your new email address"))
     phone.call("POST", "/api/auth/email-change/confirm", {"token": token}).ok(204)
     assert client.get("/api/me")["email"] == new
-    undo = link(newest(world, address, "Your email address was changed"))
+    undo = link(newest(harness, address, "Your email address was changed"))
 
     erasure = {"current_password": PASSWORD, "second_factor_code": app.recovery[1]}
     client.call("DELETE", "/api/me", erasure).refused(409, "address_changed")
     phone.call("POST", "/api/auth/email-change/undo", {"token": undo}).ok(204)
     phone.call("POST", "/api/auth/login", login(new)).refused(401, "bad_credentials")
-    newest(world, address, "Set a new password")
+    newest(harness, address, "Set a new password")
 
 
-def test_an_event_for_confirmed_addresses(world: World) -> None:
-    event = world.event(gates={"verified_email": True})
+def test_an_event_for_confirmed_addresses(harness: Harness) -> None:
+    event = harness.event(gates={"verified_email": True})
     assert event["gates"] == {"verified_email": True, "accounts_before": None}
     best: dict[str, Any] = {"best_available": {"quantity": 1}}
-    world.buyer().hold(event["id"], **best).refused(403, "email_not_verified")
-    client, _ = registered(world)
+    harness.buyer().hold(event["id"], **best).refused(403, "email_not_verified")
+    client, _ = registered(harness)
     client.hold(event["id"], **best).refused(403, "email_not_verified")
     client.refresh()
     client.hold(event["id"], **best).ok(201)
     gates = {"accounts_before": "2020-01-01T00:00:00Z"}
-    world.organizer.call("PATCH", f"/api/events/{event['id']}", {"gates": gates}).ok()
+    harness.organizer.call("PATCH", f"/api/events/{event['id']}", {"gates": gates}).ok()
 
     def is_closed() -> bool:
         return client.hold(event["id"], **best).status == 403
@@ -113,8 +113,8 @@ def test_an_event_for_confirmed_addresses(world: World) -> None:
     assert refusal["accounts_before"] == "2020-01-01T00:00:00.000Z"
 
 
-def test_an_export_and_an_erasure(world: World, event: dict[str, Any]) -> None:
-    client, address = registered(world)
+def test_an_export_and_an_erasure(harness: Harness, event: dict[str, Any]) -> None:
+    client, address = registered(harness)
     app = App(client)
     me = client.get("/api/me")
     kept, cancelled = (client.buy(event["id"], best_available={"quantity": 1}) for _ in range(2))
@@ -143,25 +143,27 @@ def test_an_export_and_an_erasure(world: World, event: dict[str, Any]) -> None:
 
     client.until(gone)
     assert client.call("GET", "/api/me").status == 401
-    world.client().call("POST", "/api/auth/login", login(address)).refused(401, "bad_credentials")
-    newest(world, address, "Your account was erased")
+    harness.client().call("POST", "/api/auth/login", login(address)).refused(401, "bad_credentials")
+    newest(harness, address, "Your account was erased")
 
     def nobody_is_named() -> bool:
-        lines = world.organizer.call("GET", f"/api/events/{event['id']}/orders.csv").content.decode()
+        lines = harness.organizer.call("GET", f"/api/events/{event['id']}/orders.csv").content.decode()
         own = [line for line in lines.splitlines() if kept["id"] in line or cancelled["id"] in line]
         assert len(own) >= 2
         return not any("Bea Brandt" in line for line in own)
 
     client.until(nobody_is_named)
-    users = world.admin.items(f"/api/users?q={address}")
+    users = harness.admin.items(f"/api/users?q={address}")
     assert me["id"] not in [user["id"] for user in users]
-    must_pass_the_check(world.site)
+    must_pass_the_check(harness.installation)
 
 
-def test_who_organizes_an_event_stays_until_it_is_over(world: World) -> None:
+def test_who_organizes_an_event_stays_until_it_is_over(harness: Harness) -> None:
     body = {"current_password": PASSWORD}
-    world.event()
-    world.organizer.call("DELETE", "/api/me", body).refused(409, "upcoming_events")
-    told = world.organizer.get("/api/me/export")
-    assert {one["organizer_id"] for one in told["parts"]["events"]} == {world.organizer.get("/api/me")["id"]}
-    world.admin.call("DELETE", "/api/me", body).refused(409, "own_admin_role")
+    harness.event()
+    harness.organizer.call("DELETE", "/api/me", body).refused(409, "upcoming_events")
+    told = harness.organizer.get("/api/me/export")
+    assert {one["organizer_id"] for one in told["parts"]["events"]} == {
+        harness.organizer.get("/api/me")["id"]
+    }
+    harness.admin.call("DELETE", "/api/me", body).refused(409, "own_admin_role")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from houseful.webapi.revoked_tokens import PATH
 from tests.support.deployment import PASSWORD
+from tests.system.harness import Harness
+from tests.system.installations import make_account
 from tests.system.outside_client import Client
-from tests.system.sites import make_account
-from tests.system.world import World
 
 _PATIENCE_SECONDS = 60.0
 """It takes one second where signals are lost, and none where they are not; machines may be slow."""
@@ -35,24 +35,24 @@ def is_good_everywhere(client: Client) -> bool:
     return all(client.call("GET", path).status == 200 for path in ASKED)
 
 
-def two_devices(world: World) -> tuple[Client, Client]:
-    first = world.client()
-    address = world.address()
+def two_devices(harness: Harness) -> tuple[Client, Client]:
+    first = harness.client()
+    address = harness.address()
     first.register(address, PASSWORD, "Two Devices")
     first.login(address, PASSWORD)
-    return first, world.sign_in(address)
+    return first, harness.sign_in(address)
 
 
-def test_after_a_logout(world: World) -> None:
-    phone, laptop = two_devices(world)
+def test_after_a_logout(harness: Harness) -> None:
+    phone, laptop = two_devices(harness)
     assert is_good_everywhere(phone)
     phone.call("POST", "/api/auth/logout").ok(204)
     becomes(lambda: is_refused_everywhere(phone))
     assert is_good_everywhere(laptop)
 
 
-def test_after_a_new_password(world: World) -> None:
-    phone, laptop = two_devices(world)
+def test_after_a_new_password(harness: Harness) -> None:
+    phone, laptop = two_devices(harness)
     assert is_good_everywhere(laptop)
     body = {"current_password": PASSWORD, "new_password": "another password"}
     phone.call("POST", "/api/auth/password", body).ok(204)
@@ -60,27 +60,29 @@ def test_after_a_new_password(world: World) -> None:
     assert is_good_everywhere(phone)
 
 
-def test_after_the_loss_of_a_role(world: World) -> None:
-    make_account(world.site, "steward@example.org", PASSWORD, "gate")
-    steward = world.sign_in("steward@example.org")
+def test_after_the_loss_of_a_role(harness: Harness) -> None:
+    make_account(harness.installation, "steward@example.org", PASSWORD, "gate")
+    steward = harness.sign_in("steward@example.org")
     path = f"/api/users/{steward.get('/api/me')['id']}"
     assert is_good_everywhere(steward)
-    world.admin.call("PATCH", path, {"roles": []}).ok()
+    harness.admin.call("PATCH", path, {"roles": []}).ok()
     becomes(lambda: is_refused_everywhere(steward))
     assert steward.refresh()["user"]["roles"] == ["buyer"]
     assert is_good_everywhere(steward)
 
 
-def test_after_an_old_refresh_token_was_used(world: World) -> None:
-    owner, _ = two_devices(world)
+def test_after_an_old_refresh_token_was_used(harness: Harness) -> None:
+    owner, _ = two_devices(harness)
     stolen = owner.refresh_token
     owner.refresh()
     owner.refresh()
     assert is_good_everywhere(owner)
-    world.client().call("POST", "/api/auth/refresh", {"refresh_token": stolen}).refused(401, "refresh_reused")
+    harness.client().call("POST", "/api/auth/refresh", {"refresh_token": stolen}).refused(
+        401, "refresh_reused"
+    )
     becomes(lambda: is_refused_everywhere(owner))
 
 
-def test_what_has_ended_is_nobodys_business(world: World) -> None:
-    world.client().call("GET", PATH).refused(404, "no_such_path")
-    world.admin.call("GET", PATH).refused(404, "no_such_path")
+def test_what_has_ended_is_nobodys_business(harness: Harness) -> None:
+    harness.client().call("GET", PATH).refused(404, "no_such_path")
+    harness.admin.call("GET", PATH).refused(404, "no_such_path")

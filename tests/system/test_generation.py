@@ -16,14 +16,14 @@ from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tools.invariants import all_documents
 from houseful.tools.sample_venues import stadium, theatre
 from tests.support.deployment import PASSWORD
+from tests.system.deployments import OpenDeployment, SystemDeployment, deployment_on
+from tests.system.environments import Environments
 from tests.system.faults import CHUNK_BLOCKS, DeadlyChunks
-from tests.system.fixtures import OpenSite, in_one_process, in_processes
-from tests.system.houses import OpenHouse, SystemHouse, house_on
+from tests.system.fixtures import OpenInstallation, in_one_process, in_processes
+from tests.system.harness import event_body
+from tests.system.installations import OwnInstallation, make_account
 from tests.system.outside_client import Client
-from tests.system.sites import OwnSite, make_account
-from tests.system.stands import Stands
 from tests.system.support import findings, organizer_of
-from tests.system.world import event_body
 
 SEATS = 60_000
 
@@ -40,21 +40,21 @@ MOMENTS: tuple[int, ...] = (0, 1, SEATS // 2, SEATS - 5000)
 
 @pytest.mark.long_when_split
 def test_a_stadium_made_by_a_server_that_is_killed_again_and_again(
-    open_site: OpenSite, big_event: dict[str, Any]
+    open_installation: OpenInstallation, big_event: dict[str, Any]
 ) -> None:
-    site = open_site()
-    make_account(site, "olga@example.org", PASSWORD, "organizer")
+    installation = open_installation()
+    make_account(installation, "olga@example.org", PASSWORD, "organizer")
     made = []
     for moment in MOMENTS:
-        olga = signed_in(site)
+        olga = signed_in(installation)
         event = olga.call("POST", "/api/events", big_event).ok(201)
         olga.call("POST", f"/api/events/{event['id']}/publish").ok(202)
         wait_for(olga, event["id"], moment)
-        site.kill()
+        installation.kill()
         olga.close()
-        site.start_again()
+        installation.start_again()
         made.append(event["id"])
-    olga = signed_in(site)
+    olga = signed_in(installation)
     for event_id in made:
         path = f"/api/events/{event_id}/inventory"
         olga.until(partial(is_ready, olga, path))
@@ -69,7 +69,7 @@ def test_a_stadium_made_by_a_server_that_is_killed_again_and_again(
         len(seats) == len({seat["id"] for seat in seats}) == len({seat["ordinal"] for seat in seats}) == SEATS
     )
     olga.close()
-    asyncio.run(every_block_once(site, made))
+    asyncio.run(every_block_once(installation, made))
 
 
 def wait_for(olga: Client, event_id: str, moment: int) -> None:
@@ -82,8 +82,8 @@ def wait_for(olga: Client, event_id: str, moment: int) -> None:
     olga.until(look)
 
 
-def signed_in(site: OwnSite) -> Client:
-    client = Client(site.url)
+def signed_in(installation: OwnInstallation) -> Client:
+    client = Client(installation.url)
     client.login("olga@example.org", PASSWORD)
     return client
 
@@ -92,12 +92,12 @@ def is_ready(client: Client, path: str) -> bool:
     return bool(client.get(path)["state"] == "ready")
 
 
-async def every_block_once(site: OwnSite, made: list[str]) -> None:
-    async with site.stop() as house:
-        assert await findings(house) == []
+async def every_block_once(installation: OwnInstallation, made: list[str]) -> None:
+    async with installation.stop() as deployment:
+        assert await findings(deployment) == []
         counts: Counter[str] = Counter()
         spans: set[tuple[str, int]] = set()
-        async for block in all_documents(house.app.stores["tickets"], Block):
+        async for block in all_documents(deployment.app.stores["tickets"], Block):
             counts[block.event_id] += block.count
             spans.update((block.event_id, block.first + position) for position in range(block.count))
         assert counts == dict.fromkeys(made, SEATS)
@@ -127,7 +127,9 @@ class Mortal:
 
 
 @in_one_process
-async def test_it_dies_at_every_chunk(open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_dies_at_every_chunk(
+    open_deployment: OpenDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not by chance but one after the other: before the first chunk, after it, after the second, …"""
     plan, areas, prices = theatre(900)
     body = event_body(plan=plan, areas=areas, prices=prices)
@@ -135,61 +137,61 @@ async def test_it_dies_at_every_chunk(open_house: OpenHouse, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(inventory, "CHUNK_BLOCKS", 10)
         patch.setattr(Inventory, "_generate_chunk", partialmethod(mortal))
-        async with open_house() as house:
-            olga = organizer_of(house)
-            event_id = (await house.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
-            (await house.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
-            assert not await lives_to_the_end(house, event_id, mortal)
+        async with open_deployment() as deployment:
+            olga = organizer_of(deployment)
+            event_id = (await deployment.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
+            (await deployment.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
+            assert not await lives_to_the_end(deployment, event_id, mortal)
         for _ in range(50):
             mortal.born_again()
-            async with open_house() as house:
-                if await lives_to_the_end(house, event_id, mortal):
+            async with open_deployment() as deployment:
+                if await lives_to_the_end(deployment, event_id, mortal):
                     break
-    async with open_house() as house:
-        blocks = await house.app.stores["tickets"].count(Block, {"event_id": event_id})
+    async with open_deployment() as deployment:
+        blocks = await deployment.app.stores["tickets"].count(Block, {"event_id": event_id})
         assert mortal.died_at == list(range(0, blocks, 10))
-        seats = await house.seats(event_id)
+        seats = await deployment.seats(event_id)
         assert len({seat["id"] for seat in seats}) == len(seats) == 900
-        assert await findings(house) == []
+        assert await findings(deployment) == []
 
 
-async def lives_to_the_end(house: SystemHouse, event_id: str, mortal: Mortal) -> bool:
+async def lives_to_the_end(deployment: SystemDeployment, event_id: str, mortal: Mortal) -> bool:
     """False where it died before everything was made."""
 
     async def look() -> str:
-        show = await house.app.stores["tickets"].get(Show, event_id)
+        show = await deployment.app.stores["tickets"].get(Show, event_id)
         if show is not None and show.state is ShowState.READY:
             return "ready"
         return "dead" if mortal.died.is_set() else ""
 
-    return await house.until(look) == "ready"
+    return await deployment.until(look) == "ready"
 
 
 @in_processes
 @pytest.mark.usefixtures("topology")
-async def test_processes_die_at_every_chunk(stands: Stands) -> None:
+async def test_processes_die_at_every_chunk(environments: Environments) -> None:
     """The same by real kills: a life of a ticket service is one chunk, and the first not even that; there are
     two of them."""
     plan, areas, prices = theatre(900)
     body = event_body(plan=plan, areas=areas, prices=prices)
-    stand = stands.get()
-    tickets = stand.split.of("tickets")
-    chunks = DeadlyChunks(stand.folder)
+    environment = environments.get()
+    tickets = environment.split.of("tickets")
+    chunks = DeadlyChunks(environment.folder)
     chunks.allow(0)
-    async with house_on(stand) as house:
-        olga = organizer_of(house)
-        event_id = (await house.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
-        (await house.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
+    async with deployment_on(environment) as deployment:
+        olga = organizer_of(deployment)
+        event_id = (await deployment.call("POST", "/api/events", body, token=olga)).ok(201)["id"]
+        (await deployment.call("POST", f"/api/events/{event_id}/publish", token=olga)).ok(202)
         died_at = []
 
         async def over() -> bool:
-            show = await house.app.stores["tickets"].get(Show, event_id)
+            show = await deployment.app.stores["tickets"].get(Show, event_id)
             is_ready = show is not None and show.state is ShowState.READY
             return is_ready or not any(process.running for process in tickets)
 
         while True:
-            await house.until(over)
-            show = await house.app.stores["tickets"].get(Show, event_id)
+            await deployment.until(over)
+            show = await deployment.app.stores["tickets"].get(Show, event_id)
             assert show is not None
             if show.state is ShowState.READY:
                 break
@@ -198,10 +200,10 @@ async def test_processes_die_at_every_chunk(stands: Stands) -> None:
             for process in tickets:
                 process.spawn()
         chunks.go_on()
-        await asyncio.to_thread(stand.split.start, "tickets")
-        blocks = await house.app.stores["tickets"].count(Block, {"event_id": event_id})
+        await asyncio.to_thread(environment.split.start, "tickets")
+        blocks = await deployment.app.stores["tickets"].count(Block, {"event_id": event_id})
         assert died_at[0] == 0
         assert all(0 < made <= 2 * CHUNK_BLOCKS for made in map(sub, [*died_at[1:], blocks], died_at))
-        seats = await house.seats(event_id)
+        seats = await deployment.seats(event_id)
         assert len({seat["id"] for seat in seats}) == len(seats) == 900
-        assert await findings(house) == []
+        assert await findings(deployment) == []

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.plans import Json, aisle_theatre, bare, seats_of, tables, twin_zones
+from tests.system.harness import Harness, event_body
+from tests.system.installations import must_pass_the_check
 from tests.system.outside_client import new_key
 from tests.system.scanner import text_of
-from tests.system.sites import must_pass_the_check
-from tests.system.world import World, event_body
 
 
 @pytest.mark.parametrize(
@@ -22,32 +22,32 @@ from tests.system.world import World, event_body
     ids=["aisle", "twins", "tables", "bare"],
 )
 def test_a_hall_is_sold_and_admitted(
-    world: World, make: Callable[[], Json], first: str, warned: bool
+    harness: Harness, make: Callable[[], Json], first: str, warned: bool
 ) -> None:
     plan = make()
-    made = world.organizer.call("POST", "/api/events", event_body(plan=plan, prices={"Seat": 2500})).ok(201)
+    made = harness.organizer.call("POST", "/api/events", event_body(plan=plan, prices={"Seat": 2500})).ok(201)
     assert bool(made["plan_warnings"]) == warned
     event_id = made["id"]
-    world.organizer.call("POST", f"/api/events/{event_id}/publish").ok(202)
-    world.organizer.event_that_is(event_id, "on_sale")
-    assert world.buyer().get(f"/api/events/{event_id}")["plan_warnings"] == {}
+    harness.organizer.call("POST", f"/api/events/{event_id}/publish").ok(202)
+    harness.organizer.event_that_is(event_id, "on_sale")
+    assert harness.buyer().get(f"/api/events/{event_id}")["plan_warnings"] == {}
 
     ids = [seat["seat_guid"] for seat in seats_of(plan)]
-    offered = world.organizer.seats(event_id)
+    offered = harness.organizer.seats(event_id)
     assert [seat["id"] for seat in offered] == ids
     assert offered[0]["label"] == first
 
-    buyer = world.buyer()
+    buyer = harness.buyer()
     order = buyer.buy(event_id, seats=[ids[0]])
     assert order["seats"][0]["label"] == first
     (ticket,) = buyer.tickets(order["id"])
     assert ticket["seat"]["label"] == first
     assert first in text_of(buyer.call("GET", f"/api/tickets/{ticket['id']}.pdf").content)
-    admitted = world.gate.scan(ticket["code"], new_key(), event_id=event_id)
+    admitted = harness.gate.scan(ticket["code"], new_key(), event_id=event_id)
     assert (admitted["result"], admitted["ticket"]["seat"]["label"]) == ("admitted", first)
 
     left = len(ids) - 1
     while left > 0:
         left -= len(buyer.buy(event_id, best_available={"quantity": min(left, 6)})["seats"])
-    world.organizer.event_that_is(event_id, "sold_out")
-    must_pass_the_check(world.site)
+    harness.organizer.event_that_is(event_id, "sold_out")
+    must_pass_the_check(harness.installation)

@@ -30,15 +30,17 @@ both = pytest.mark.parametrize("sweepers", ["on", "off"])
 @both
 async def test_a_hold_ends_by_the_clock_alone(start: StartSale, sweepers: str) -> None:
     async with start(sweepers=sweepers) as sale:
-        hold = await sale.house.hold(sale.bea, sale.event_id, 2)
+        hold = await sale.deployment.hold(sale.bea, sale.event_id, 2)
         seats = [seat["id"] for seat in hold["seats"]]
         (await sale.hold(sale.cem, seats)).refused(409, "seats_taken")
         await sale.clock.advance(AFTER_THE_DEADLINE)
         (await sale.hold(sale.cem, seats)).ok(201)
         body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
         for _ in range(2):
-            (await sale.house.call("POST", "/api/orders", body, token=sale.bea)).refused(409, "hold_expired")
-        shown = await sale.house.call("GET", f"/api/holds/{hold['hold_id']}", token=sale.bea)
+            (await sale.deployment.call("POST", "/api/orders", body, token=sale.bea)).refused(
+                409, "hold_expired"
+            )
+        shown = await sale.deployment.call("GET", f"/api/holds/{hold['hold_id']}", token=sale.bea)
         assert shown.ok()["status"] == "expired"
 
 
@@ -48,10 +50,10 @@ async def test_an_expired_hold_orders_nothing_even_if_its_seats_are_free(
     start: StartSale, sweepers: str
 ) -> None:
     async with start(sweepers=sweepers) as sale:
-        hold = await sale.house.hold(sale.bea, sale.event_id, 2)
+        hold = await sale.deployment.hold(sale.bea, sale.event_id, 2)
         await sale.clock.advance(AFTER_THE_DEADLINE)
         body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
-        (await sale.house.call("POST", "/api/orders", body, token=sale.bea)).refused(409, "hold_expired")
+        (await sale.deployment.call("POST", "/api/orders", body, token=sale.bea)).refused(409, "hold_expired")
         await sale.seats_are(hold, "available")
 
 
@@ -66,7 +68,7 @@ async def test_an_unpaid_order_gives_its_seats_back(start: StartSale, sweepers: 
         (await sale.hold(sale.cem, [seat["id"] for seat in order["seats"]])).ok(201)
         if sweepers == "on":
             await sale.becomes(order, "expired")
-        await must_be_sound(sale.house)
+        await must_be_sound(sale.deployment)
 
 
 # Money that comes too late
@@ -78,12 +80,12 @@ async def test_late_and_the_seats_still_free(start: StartSale, sweepers: str) ->
     async with start(sweepers=sweepers) as sale:
         order = await sale.placed()
         await sale.clock.advance(AFTER_THE_DEADLINE)
-        (await sale.house.pay(order)).ok(200)
+        (await sale.deployment.pay(order)).ok(200)
         await sale.becomes(order, "confirmed")
         await sale.seats_are(order, "sold")
         assert [ticket["status"] for ticket in await sale.tickets(order)] == ["valid", "valid"]
-        await must_be_sound(sale.house)
-        assert await kept_minor(sale.house) == order["total_minor"]
+        await must_be_sound(sale.deployment)
+        assert await kept_minor(sale.deployment) == order["total_minor"]
 
 
 @both
@@ -94,16 +96,16 @@ async def test_late_and_the_seats_gone(start: StartSale, sweepers: str, bought: 
         order = await sale.placed()
         await sale.clock.advance(AFTER_THE_DEADLINE)
         hold = (await sale.hold(sale.cem, [seat["id"] for seat in order["seats"]])).ok(201)
-        theirs = await sale.house.order(sale.cem, hold["hold_id"])
+        theirs = await sale.deployment.order(sale.cem, hold["hold_id"])
         if bought:
-            (await sale.house.pay(theirs)).ok(200)
+            (await sale.deployment.pay(theirs)).ok(200)
             await sale.becomes(theirs, "confirmed", token=sale.cem)
-        (await sale.house.pay(order)).refused(409, "intent_not_payable")
+        (await sale.deployment.pay(order)).refused(409, "intent_not_payable")
         assert await sale.status(order) == "expired"
         assert await sale.tickets(order) == []
-        await must_be_sound(sale.house)
-        assert await reserved_minor(sale.house) == 0
-        assert await kept_minor(sale.house) == (theirs["total_minor"] if bought else 0)
+        await must_be_sound(sale.deployment)
+        assert await reserved_minor(sale.deployment) == 0
+        assert await kept_minor(sale.deployment) == (theirs["total_minor"] if bought else 0)
 
 
 @both
@@ -112,9 +114,9 @@ async def test_paid_in_time_and_told_too_late(start: StartSale, sweepers: str) -
     async with start(sweepers=sweepers) as sale:
         order, other = await sale.placed(), await sale.placed(sale.cem)
         sale.fault_proxy.down = lambda path: path == WEBHOOKS
-        (await sale.house.pay(order)).ok(200)
+        (await sale.deployment.pay(order)).ok(200)
         await sale.clock.advance(AFTER_THE_DEADLINE)
-        dee = token_of(sale.house, "dee")
+        dee = token_of(sale.deployment, "dee")
         seats = [seat["id"] for seat in order["seats"]]
         (await sale.hold(dee, seats)).refused(409, "seats_taken")
         (await sale.hold(dee, [seat["id"] for seat in other["seats"]])).ok(201)
@@ -122,8 +124,8 @@ async def test_paid_in_time_and_told_too_late(start: StartSale, sweepers: str) -
         sale.fault_proxy.down = nothing
         await sale.becomes(order, "confirmed")
         await sale.seats_are(order, "sold")
-        await must_be_sound(sale.house)
-        assert await kept_minor(sale.house) == order["total_minor"]
+        await must_be_sound(sale.deployment)
+        assert await kept_minor(sale.deployment) == order["total_minor"]
 
 
 @both
@@ -137,7 +139,7 @@ async def test_the_gateway_is_away_when_the_time_runs_out(
         seats = [seat["id"] for seat in order["seats"]]
         sale.fault_proxy.down = lambda path: path == WEBHOOKS or is_the_gateways(path)
         if paid:
-            (await sale.house.pay(order)).ok(200)
+            (await sale.deployment.pay(order)).ok(200)
         await sale.clock.advance(AFTER_THE_DEADLINE)
         for _ in range(3):
             (await sale.hold(sale.cem, seats)).refused(409, "seats_taken")
@@ -149,9 +151,9 @@ async def test_the_gateway_is_away_when_the_time_runs_out(
             await sale.becomes(order, "confirmed")
         else:
             (await sale.hold(sale.cem, seats)).ok(201)
-            (await sale.house.pay(order)).refused(409, "intent_not_payable")
+            (await sale.deployment.pay(order)).refused(409, "intent_not_payable")
             await sale.becomes(order, "expired")
-        await must_be_sound(sale.house)
+        await must_be_sound(sale.deployment)
 
 
 @pytest.mark.long_when_split
@@ -160,12 +162,12 @@ async def test_late_and_cancelled_before(start: StartSale, sweepers: str) -> Non
     """Its deadline has passed and its seats are free; but the buyer has said that it is over."""
     async with start(sweepers=sweepers) as sale:
         order, slow = await sale.placed(), await sale.placed(sale.cem)
-        assert (await sale.house.pay(slow, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
+        assert (await sale.deployment.pay(slow, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
         await sale.clock.advance(AFTER_THE_DEADLINE)
         for one, token in ((order, sale.bea), (slow, sale.cem)):
-            answer = await sale.house.call("POST", f"/api/orders/{one['id']}/cancel", token=token)
+            answer = await sale.deployment.call("POST", f"/api/orders/{one['id']}/cancel", token=token)
             assert answer.ok(200)["status"] in ("cancelled", "refunding", "refunded")
-        late = await sale.house.pay(order)
+        late = await sale.deployment.pay(order)
         assert late.status in (200, 409)
         await sale.becomes(order, "cancelled", "refunded")
         await sale.becomes(slow, "cancelled", "refunded", token=sale.cem)
@@ -173,8 +175,8 @@ async def test_late_and_cancelled_before(start: StartSale, sweepers: str) -> Non
         for one, token in ((order, sale.bea), (slow, sale.cem)):
             assert await sale.status(one, token) in ("cancelled", "refunded")
             assert all(one["status"] == "refunded" for one in await sale.tickets(one, token))
-        await must_be_sound(sale.house)
-        assert (await kept_minor(sale.house), await reserved_minor(sale.house)) == (0, 0)
+        await must_be_sound(sale.deployment)
+        assert (await kept_minor(sale.deployment), await reserved_minor(sale.deployment)) == (0, 0)
 
 
 @pytest.mark.long_when_split
@@ -182,11 +184,11 @@ async def test_one_of_two_seats_gone_is_all_gone(sale: Sale) -> None:
     order = await sale.placed()
     await sale.clock.advance(AFTER_THE_DEADLINE)
     (await sale.hold(sale.cem, [order["seats"][1]["id"]])).ok(201)
-    (await sale.house.pay(order)).refused(409, "intent_not_payable")
+    (await sale.deployment.pay(order)).refused(409, "intent_not_payable")
     await sale.becomes(order, "expired")
     assert await sale.tickets(order) == []
-    await must_be_sound(sale.house)
-    assert await kept_minor(sale.house) == 0
+    await must_be_sound(sale.deployment)
+    assert await kept_minor(sale.deployment) == 0
 
 
 @pytest.mark.long_when_split
@@ -195,15 +197,15 @@ async def test_the_bank_is_slower_than_the_deadline(start: StartSale) -> None:
     async with start(payments_delay_seconds=AFTER_THE_DEADLINE + 30.0) as sale:
         order, waits = await sale.placed(), await sale.placed(sale.cem)
         for one in (order, waits):
-            assert (await sale.house.pay(one, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
+            assert (await sale.deployment.pay(one, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
         await sale.becomes(order, "processing")
         await sale.clock.advance(AFTER_THE_DEADLINE)
         assert await sale.status(order) == "processing"
         (await sale.hold(sale.cem, [seat["id"] for seat in order["seats"]])).ok(201)
         await sale.becomes(order, "expired", step_seconds=10)
         await sale.becomes(waits, "confirmed", token=sale.cem, step_seconds=10)
-        await must_be_sound(sale.house)
-        assert await kept_minor(sale.house) == waits["total_minor"]
+        await must_be_sound(sale.deployment)
+        assert await kept_minor(sale.deployment) == waits["total_minor"]
 
 
 @pytest.mark.long_when_split
@@ -212,12 +214,12 @@ async def test_much_too_late_is_refused_by_the_gateway(sale: Sale) -> None:
     await sale.becomes(order, "expired", step_seconds=HOLD_SECONDS)
 
     async def ended() -> bool:
-        return await payment_states(sale.house) == [State.CANCELED]
+        return await payment_states(sale.deployment) == [State.CANCELED]
 
     sale.clock.jump(orders.LATE_MILLIS / 1000)
-    await sale.house.until(ended, advance_seconds=1)
-    (await sale.house.pay(order)).refused(409, "intent_not_payable")
-    await must_be_sound(sale.house)
+    await sale.deployment.until(ended, advance_seconds=1)
+    (await sale.deployment.pay(order)).refused(409, "intent_not_payable")
+    await must_be_sound(sale.deployment)
 
 
 # The gateway is away
@@ -225,47 +227,47 @@ async def test_much_too_late_is_refused_by_the_gateway(sale: Sale) -> None:
 
 @pytest.mark.long_when_split
 async def test_the_gateway_is_down_when_one_orders(sale: Sale) -> None:
-    hold = await sale.house.hold(sale.bea, sale.event_id, 2)
+    hold = await sale.deployment.hold(sale.bea, sale.event_id, 2)
     body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
     sale.fault_proxy.down = is_the_gateways
     path = "/api/orders"
-    refused = await sale.house.call("POST", path, body, token=sale.bea, key="k")
+    refused = await sale.deployment.call("POST", path, body, token=sale.bea, key="k")
     assert refused.status == 503
     assert refused.headers["retry-after"]
     sale.fault_proxy.down = nothing
 
     async def answered() -> Reply | None:
-        reply = await sale.house.call("POST", path, body, token=sale.bea, key="k")
+        reply = await sale.deployment.call("POST", path, body, token=sale.bea, key="k")
         return None if reply.status == 503 else reply
 
-    order = (await sale.house.until(answered, advance_seconds=1)).ok(201)
+    order = (await sale.deployment.until(answered, advance_seconds=1)).ok(201)
     assert order["payment"]["client_secret"]
-    (await sale.house.pay(order)).ok(200)
+    (await sale.deployment.pay(order)).ok(200)
     await sale.becomes(order, "confirmed")
-    await must_be_sound(sale.house)
-    assert len(await payment_states(sale.house)) == 1
+    await must_be_sound(sale.deployment)
+    assert len(await payment_states(sale.deployment)) == 1
 
 
 async def test_the_answer_about_a_new_payment_is_lost(sale: Sale) -> None:
     """The intent exists and we do not know it. Asked again by the same key, it is the same one."""
-    hold = await sale.house.hold(sale.bea, sale.event_id, 2)
+    hold = await sale.deployment.hold(sale.bea, sale.event_id, 2)
     body = {"hold_id": hold["hold_id"], "buyer": {"name": "Bea", "email": "bea@example.org"}}
     sale.fault_proxy.lost = is_the_gateways
-    assert (await sale.house.call("POST", "/api/orders", body, token=sale.bea, key="k")).status == 503
+    assert (await sale.deployment.call("POST", "/api/orders", body, token=sale.bea, key="k")).status == 503
     sale.fault_proxy.lost = nothing
 
     async def opened() -> Any:
-        items = (await sale.house.call("GET", "/api/orders", token=sale.bea)).ok()["items"]
+        items = (await sale.deployment.call("GET", "/api/orders", token=sale.bea)).ok()["items"]
         return items[0] if items[0]["payment"]["intent_id"] else None
 
-    order = await sale.house.until(opened, advance_seconds=1)  # the reconciler, without the buyer
-    again = (await sale.house.call("POST", "/api/orders", body, token=sale.bea, key="k")).ok(201)
+    order = await sale.deployment.until(opened, advance_seconds=1)  # the reconciler, without the buyer
+    again = (await sale.deployment.call("POST", "/api/orders", body, token=sale.bea, key="k")).ok(201)
     assert again["id"] == order["id"]
     assert again["payment"] == order["payment"]
-    assert len(await payment_states(sale.house)) == 1
-    (await sale.house.pay(again)).ok(200)
+    assert len(await payment_states(sale.deployment)) == 1
+    (await sale.deployment.pay(again)).ok(200)
     await sale.becomes(again, "confirmed")
-    await must_be_sound(sale.house)
+    await must_be_sound(sale.deployment)
 
 
 @pytest.mark.long_when_split
@@ -274,22 +276,22 @@ async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> No
     """Paid just before, cancelled just before, paid after the deadline: all of it is settled once it is
     back.
     """
-    dee = token_of(sale.house, "dee")
+    dee = token_of(sale.deployment, "dee")
     confirmed, cancelled, late = await sale.placed(), await sale.placed(sale.cem), await sale.placed(dee)
-    (await sale.house.pay(cancelled)).ok(200)
+    (await sale.deployment.pay(cancelled)).ok(200)
     await sale.becomes(cancelled, "confirmed", token=sale.cem)
     if lost:
         sale.fault_proxy.lost = is_the_gateways
     else:
         sale.fault_proxy.down = is_the_gateways
-    (await sale.house.pay(confirmed)).ok(200)
+    (await sale.deployment.pay(confirmed)).ok(200)
     await sale.becomes(confirmed, "confirmed")  # a sale needs no answer of the gateway's server side
-    (await sale.house.call("POST", f"/api/orders/{cancelled['id']}/cancel", token=sale.cem)).ok(200)
+    (await sale.deployment.call("POST", f"/api/orders/{cancelled['id']}/cancel", token=sale.cem)).ok(200)
     await sale.clock.advance(AFTER_THE_DEADLINE)
     wanted = await sale.hold(sale.bea, [seat["id"] for seat in late["seats"]])
     if wanted.status != 201:  # nobody knows whether it was paid: it is nobody else's
         wanted.refused(409, "seats_taken")
-    paid = await sale.house.pay(late)
+    paid = await sale.deployment.pay(late)
     assert (wanted.status, paid.status) != (201, 200)
     if paid.status != 200:  # the gateway has ended the payment, and only the answer did not arrive
         assert lost
@@ -299,10 +301,10 @@ async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> No
     sale.fault_proxy.down = sale.fault_proxy.lost = nothing
     await sale.becomes(cancelled, "refunded", token=sale.cem, step_seconds=10)
     await sale.becomes(late, "confirmed" if paid.status == 200 else "expired", token=dee, step_seconds=10)
-    await must_be_sound(sale.house)
-    assert await reserved_minor(sale.house) == 0
+    await must_be_sound(sale.deployment)
+    assert await reserved_minor(sale.deployment) == 0
     kept = confirmed["total_minor"] + (late["total_minor"] if paid.status == 200 else 0)
-    assert await kept_minor(sale.house) == kept
+    assert await kept_minor(sale.deployment) == kept
 
 
 # The event is cancelled
@@ -310,31 +312,31 @@ async def test_the_gateway_is_away_for_ten_minutes(sale: Sale, lost: bool) -> No
 
 @pytest.mark.long_when_split
 async def test_a_cancelled_event_gives_everything_back(sale: Sale) -> None:
-    dee, eli = token_of(sale.house, "dee"), token_of(sale.house, "eli")
+    dee, eli = token_of(sale.deployment, "dee"), token_of(sale.deployment, "eli")
     paid = await sale.placed()
-    (await sale.house.pay(paid)).ok(200)
+    (await sale.deployment.pay(paid)).ok(200)
     await sale.becomes(paid, "confirmed")
     expired = await sale.placed(dee)
     await sale.clock.advance(AFTER_THE_DEADLINE)
     unpaid, slow = await sale.placed(sale.cem), await sale.placed(eli, 1)
-    assert (await sale.house.pay(slow, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
-    organizer = organizer_of(sale.house)
-    (await sale.house.call("POST", f"/api/events/{sale.event_id}/cancel", token=organizer)).ok(202)
+    assert (await sale.deployment.pay(slow, cards.card(cards.SLOW))).ok(200)["status"] == "processing"
+    organizer = organizer_of(sale.deployment)
+    (await sale.deployment.call("POST", f"/api/events/{sale.event_id}/cancel", token=organizer)).ok(202)
     await sale.becomes(paid, "refunded")
     await sale.becomes(slow, "cancelled", "refunded", token=eli)
     await sale.becomes(unpaid, "cancelled", token=sale.cem)
-    late = await sale.house.pay(expired)  # its payment was never ended
+    late = await sale.deployment.pay(expired)  # its payment was never ended
     assert late.status in (200, 409)
     if late.status == 200:
         await sale.becomes(expired, "refunded", token=dee)
         assert await sale.tickets(expired, dee) == []
     assert {ticket["status"] for ticket in await sale.tickets(paid)} == {"refunded"}
     assert "Refunded" in await sale.letter("refunded", paid)
-    await must_be_sound(sale.house)
-    assert (await kept_minor(sale.house), await reserved_minor(sale.house)) == (0, 0)
+    await must_be_sound(sale.deployment)
+    assert (await kept_minor(sale.deployment), await reserved_minor(sale.deployment)) == (0, 0)
     hold = {"best_available": {"quantity": 1}}
     path = f"/api/events/{sale.event_id}/holds"
-    (await sale.house.call("POST", path, hold, token=sale.bea)).refused(409, "event_cancelled")
+    (await sale.deployment.call("POST", path, hold, token=sale.bea)).refused(409, "event_cancelled")
 
 
 @pytest.mark.long_when_split
@@ -345,12 +347,12 @@ async def test_a_clock_that_jumps_may_cost_an_order_and_never_a_seat(sale: Sale,
     hold = await sale.hold(sale.cem, [seat["id"] for seat in order["seats"]])
     assert hold.status == (201 if jump_seconds > 0 else 409)
     if jump_seconds > 0:
-        (await sale.house.pay(order)).refused(409, "intent_not_payable")
+        (await sale.deployment.pay(order)).refused(409, "intent_not_payable")
     else:
-        (await sale.house.pay(order)).ok(200)
+        (await sale.deployment.pay(order)).ok(200)
     await sale.becomes(order, "expired" if jump_seconds > 0 else "confirmed")
     if hold.status == 201:
-        theirs = await sale.house.order(sale.cem, hold.json["hold_id"])
-        (await sale.house.pay(theirs)).ok(200)
+        theirs = await sale.deployment.order(sale.cem, hold.json["hold_id"])
+        (await sale.deployment.pay(theirs)).ok(200)
         await sale.becomes(theirs, "confirmed", token=sale.cem)
-    await must_be_sound(sale.house)
+    await must_be_sound(sale.deployment)

@@ -20,18 +20,18 @@ from houseful.manifests import MANIFESTS
 from houseful.settings import load_settings
 from houseful.tickets.use_cases.holding import Holding
 from houseful.webapi.line_passes import LinePasses
-from tests.support.deployment import House
+from tests.support.deployment import Deployment
 from tests.system.line_sale import MINUTE, Sale
 
 
 @pytest.fixture
-def sale(manual_house: House) -> Sale:
-    return Sale(manual_house)
+def sale(manual_deployment: Deployment) -> Sale:
+    return Sale(manual_deployment)
 
 
 async def test_a_buyer_goes_from_the_lobby_to_the_seat(sale: Sale) -> None:
     await sale.announce()
-    token = await sale.house.user("anna")
+    token = await sale.deployment.user("anna")
     (await sale.post("", token)).refused(409, "line_closed")
     await sale.phase("lobby", advance_seconds=1)
     first = (await sale.post("", token, key="join")).ok(201)
@@ -43,16 +43,16 @@ async def test_a_buyer_goes_from_the_lobby_to_the_seat(sale: Sale) -> None:
     await sale.join("berta")
     sealed = await sale.phase("sealed", advance_seconds=1)
     await sale.phase("open", advance_seconds=1)
-    token = await sale.house.user("anna")
-    place = (await sale.house.call("GET", f"/api/events/{sale.event_id}/line/me", token=token)).ok()
+    token = await sale.deployment.user("anna")
+    place = (await sale.deployment.call("GET", f"/api/events/{sale.event_id}/line/me", token=token)).ok()
     assert place["number"] in (1, 2)
-    told = (await sale.house.call("GET", f"/api/events/{sale.event_id}/line/audit")).ok()
+    told = (await sale.deployment.call("GET", f"/api/events/{sale.event_id}/line/audit")).ok()
     assert audit.contradictions(audit.read(json.dumps(told).encode())) == []
     assert (told["root"], told["commitment"]) == (sealed["root"], sealed["commitment"])
     given = await sale.line_pass(token)
     (await sale.hold(token)).refused(403, "line_required")
     (await sale.hold(token, given)).ok(201)
-    exported = (await sale.house.call("GET", "/api/me/export", token=token)).ok()
+    exported = (await sale.deployment.call("GET", "/api/me/export", token=token)).ok()
     [held] = exported["parts"]["line-places"]
     assert (held["event_id"], held["entrant"]) == (sale.event_id, place["entrant"])
 
@@ -64,10 +64,10 @@ async def test_no_other_pass_holds_a_seat(sale: Sale) -> None:
     for name in ("anna", "berta"):
         await sale.join(name)
     await sale.phase("open", advance_seconds=1)
-    anna, berta = await sale.house.user("anna"), await sale.house.user("berta")
+    anna, berta = await sale.deployment.user("anna"), await sale.deployment.user("berta")
     given = await sale.line_pass(anna)
     head, claims, signature = given.split(".")
-    signer = sale.house.app.services["line"].tokens
+    signer = sale.deployment.app.services["line"].tokens
     now = sale.clock.now()
     me = jwt.decode(given, options={"verify_signature": False})["sub"]
     expired, _ = signer.sign_pass(sale.event_id, me, now - 601_000)
@@ -86,7 +86,7 @@ async def test_no_other_pass_holds_a_seat(sale: Sale) -> None:
     for name, line_pass in wrong.items():
         assert (await sale.hold(anna, line_pass)).status == 403, name
     (await sale.hold(berta, given)).refused(403, "line_required")
-    tickets = sale.house.app.services["tickets"]
+    tickets = sale.deployment.app.services["tickets"]
     for name, line_pass in wrong.items():
         refusal = await tickets.holding._why_not_called(line_pass, sale.event_id, me)
         assert refusal is not None, name
@@ -122,12 +122,12 @@ async def test_one_check_of_the_pass_is_enough(
 async def test_without_the_key_the_event_is_closed_and_others_are_untouched(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = await sale.published(await sale.house.user("organizer", Role.ORGANIZER))
+    other = await sale.published(await sale.deployment.user("organizer", Role.ORGANIZER))
     await sale.announce()
     await sale.phase("lobby", advance_seconds=1)
     await sale.join("anna")
     await sale.phase("open", advance_seconds=1)
-    anna = await sale.house.user("anna")
+    anna = await sale.deployment.user("anna")
     given = await sale.line_pass(anna)
 
     async def no_keys(passes: LinePasses) -> None:
@@ -137,7 +137,7 @@ async def test_without_the_key_the_event_is_closed_and_others_are_untouched(
     answer = await sale.hold(anna, given)
     answer.refused(503, "line_unknown")
     assert int(answer.headers["retry-after"]) >= 1
-    await sale.house.hold(anna, other)
+    await sale.deployment.hold(anna, other)
     monkeypatch.undo()
     (await sale.hold(anna, given)).ok(201)
 
@@ -145,12 +145,12 @@ async def test_without_the_key_the_event_is_closed_and_others_are_untouched(
 async def test_the_line_is_the_same_bytes_for_all_and_is_not_sent_twice(sale: Sale) -> None:
     await sale.announce()
     path = f"/api/events/{sale.event_id}/line"
-    one, other = await sale.house.call("GET", path), await sale.house.call("GET", path)
+    one, other = await sale.deployment.call("GET", path), await sale.deployment.call("GET", path)
     assert one.content == other.content
     assert one.headers["cache-control"] == "public, max-age=2"
-    known = await sale.house.call("GET", path, headers={"if-none-match": one.headers["etag"]})
+    known = await sale.deployment.call("GET", path, headers={"if-none-match": one.headers["etag"]})
     assert known.status == 304
-    (await sale.house.call("GET", "/api/events/evt_none/line")).refused(404, "line_not_found")
+    (await sale.deployment.call("GET", "/api/events/evt_none/line")).refused(404, "line_not_found")
 
 
 async def test_who_buys_makes_room(sale: Sale) -> None:
@@ -158,28 +158,28 @@ async def test_who_buys_makes_room(sale: Sale) -> None:
     await sale.phase("lobby", advance_seconds=1)
     await sale.join("anna")
     await sale.phase("open", advance_seconds=1)
-    anna = await sale.house.user("anna")
+    anna = await sale.deployment.user("anna")
     given = await sale.line_pass(anna)
     held = (await sale.hold(anna, given)).ok(201)
-    order = await sale.house.order(anna, held["hold_id"])
-    (await sale.house.pay(order)).ok(200)
-    line = sale.house.app.services["line"]
+    order = await sale.deployment.order(anna, held["hold_id"])
+    (await sale.deployment.pay(order)).ok(200)
+    line = sale.deployment.app.services["line"]
 
     async def nobody_inside() -> bool:
         admission = await line._store.get(Admission, sale.event_id)
         return bool(admission.claims == 1 and admission.inside == 0)
 
-    await sale.house.until(nobody_inside, advance_seconds=0.5)
+    await sale.deployment.until(nobody_inside, advance_seconds=0.5)
     assert (await sale.line())["seats_left"] is not None
 
 
 async def test_an_act_is_done_once_for_each_idempotency_key(sale: Sale) -> None:
     await sale.announce()
     await sale.phase("open", advance_seconds=1)
-    organizer = await sale.house.user("organizer", Role.ORGANIZER)
+    organizer = await sale.deployment.user("organizer", Role.ORGANIZER)
 
     async def act(key: str, **body: Any) -> Any:
-        return await sale.house.call(
+        return await sale.deployment.call(
             "POST", f"/api/events/{sale.event_id}/control", body, token=organizer, key=key
         )
 
@@ -197,7 +197,7 @@ async def test_an_act_is_done_once_for_each_idempotency_key(sale: Sale) -> None:
 
 
 async def test_a_line_that_makes_no_sense_is_refused(sale: Sale) -> None:
-    organizer = await sale.house.user("organizer", Role.ORGANIZER)
+    organizer = await sale.deployment.user("organizer", Role.ORGANIZER)
     now = sale.clock.now()
     for wrong, field in (
         ({"line": {"mode": "on"}}, "on_sale_at"),
@@ -214,11 +214,11 @@ async def test_a_line_that_makes_no_sense_is_refused(sale: Sale) -> None:
             "line.commitment",
         ),
     ):
-        body = await sale.house.draft(organizer)
-        answer = await sale.house.call("PATCH", f"/api/events/{body['id']}", wrong, token=organizer)
+        body = await sale.deployment.draft(organizer)
+        answer = await sale.deployment.call("PATCH", f"/api/events/{body['id']}", wrong, token=organizer)
         assert list(answer.refused(422, "validation_failed")["errors"]) == [field]
     event_id = await sale.announce()
-    answer = await sale.house.call(
+    answer = await sale.deployment.call(
         "PATCH", f"/api/events/{event_id}", {"line": {"mode": "off"}}, token=organizer
     )
     answer.refused(409, "event_published")
@@ -228,13 +228,13 @@ async def test_without_a_line_service_no_event_with_a_line_is_published(tmp_path
     settings = load_settings({}, data=str(tmp_path / "data"), rate_limits="off")
     without = [manifest for manifest in MANIFESTS if manifest.name != "line"]
     async with running(settings, manifests=without, workers=InlineWorkers(), access_log=False) as app:
-        house = House(app=app)
-        organizer = await house.user("organizer", Role.ORGANIZER)
+        deployment = Deployment(app=app)
+        organizer = await deployment.user("organizer", Role.ORGANIZER)
         terms = {"line": {"mode": "on"}, "on_sale_at": rfc3339(app.clock.now() + 60 * MINUTE)}
-        event_id = (await house.draft(organizer, **terms))["id"]
-        answer = await house.call("POST", f"/api/events/{event_id}/publish", token=organizer)
+        event_id = (await deployment.draft(organizer, **terms))["id"]
+        answer = await deployment.call("POST", f"/api/events/{event_id}/publish", token=organizer)
         assert "HOUSEFUL_LINE_URL" in answer.refused(409, "no_line_service")["detail"]
-        await house.event(organizer)
+        await deployment.event(organizer)
 
 
 async def test_a_line_of_mode_auto_is_there_when_it_is_needed(sale: Sale) -> None:
@@ -244,16 +244,16 @@ async def test_a_line_of_mode_auto_is_there_when_it_is_needed(sale: Sale) -> Non
     anna, berta = await sale.token("anna"), await sale.token("berta")
     (await sale.hold(anna)).ok(201)
     (await sale.post("", berta)).refused(409, "line_closed")
-    await sale.house.app.services["line"].admitting.standby.wake(sale.event_id)
+    await sale.deployment.app.services["line"].admitting.standby.wake(sale.event_id)
 
     async def refused() -> bool:
         answer = await sale.hold(berta)
         if answer.status == 201:
             held = answer.json["hold_id"]
-            (await sale.house.call("DELETE", f"/api/holds/{held}", token=berta)).ok(204)
+            (await sale.deployment.call("DELETE", f"/api/holds/{held}", token=berta)).ok(204)
         return answer.status == 403
 
-    await sale.house.until(refused, advance_seconds=1)
+    await sale.deployment.until(refused, advance_seconds=1)
     assert (await sale.line())["phase"] == "open"
     (await sale.post("", berta)).ok(201)
     (await sale.hold(berta, await sale.line_pass(berta))).ok(201)
@@ -276,7 +276,7 @@ async def test_where_it_is_not_known_whether_there_is_a_line_its_event_is_closed
     answer = await sale.hold(anna)
     answer.refused(503, "line_unknown")
     assert int(answer.headers["retry-after"]) >= 1
-    await sale.house.hold(anna, other)
+    await sale.deployment.hold(anna, other)
     monkeypatch.undo()
     await sale.clock.advance(3)
     (await sale.hold(anna)).ok(201)

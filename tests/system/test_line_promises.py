@@ -16,10 +16,10 @@ from houseful.kernel.roles import Role
 from houseful.line.domain.admission import Admission
 from tests.chaos.faults import mongo_primary
 from tests.chaos.own_engines import Engines
+from tests.system.deployments import OpenDeployment, SystemDeployment, deployment_on
+from tests.system.environments import Environment, Environments
 from tests.system.fixtures import SPLIT
-from tests.system.houses import OpenHouse, SystemHouse, house_on
 from tests.system.line_sale import Sale
-from tests.system.stands import Stand, Stands
 from tests.system.support import must_be_sound, token_of
 
 LOBBY, LATE, LATER = 12, 2, 4
@@ -32,10 +32,10 @@ Harm = Callable[[], Awaitable[None]]
 class Crowd(Sale):
     """People with tokens, and without accounts: what they do is repeated until it is answered."""
 
-    house: SystemHouse
+    deployment: SystemDeployment
 
     async def token(self, name: str, *roles: Role) -> str:
-        return token_of(self.house, name, *roles)
+        return token_of(self.deployment, name, *roles)
 
     async def insist(self, method: str, path: str, name: str) -> dict[str, Any]:
         """As clients do: what is not answered, or put off, is asked again."""
@@ -43,12 +43,12 @@ class Crowd(Sale):
 
         async def look() -> dict[str, Any] | None:
             try:
-                answer = await self.house.call(method, path, token=token)
+                answer = await self.deployment.call(method, path, token=token)
             except (OSError, EOFError):
                 return None
             return None if answer.status in (429, 502, 503, 504) else dict(answer.ok())
 
-        return await self.house.until(look)
+        return await self.deployment.until(look)
 
     async def enter(self, *names: str) -> list[dict[str, Any]]:
         """From two devices each, at the same time; both are told the same entry."""
@@ -69,7 +69,7 @@ class Crowd(Sale):
             found = {name: place["number"] for name, place in zip(names, places, strict=True)}
             return None if None in found.values() else found
 
-        return await self.house.until(look, advance_seconds=0.5)
+        return await self.deployment.until(look, advance_seconds=0.5)
 
     async def passes(self, names: list[str]) -> None:
         """L2: whoever gets a pass has a number that was called before."""
@@ -84,7 +84,7 @@ class Crowd(Sale):
                 assert numbers[name] <= called
 
     async def admission(self) -> Admission:
-        found = await self.house.app.stores["line"].get(Admission, self.event_id)
+        found = await self.deployment.app.stores["line"].get(Admission, self.event_id)
         assert found is not None
         return found
 
@@ -120,12 +120,12 @@ async def keeps_its_promises(crowd: Crowd, tmp_path: Path, harm: Harm, reloads: 
     assert again == {place["receipt"] for place in first}
     await crowd.passes(everybody)
     await repeats(crowd, tmp_path / "audit.json", {first[0]["entrant"]: numbers[early[0]]})
-    await must_be_sound(crowd.house)
+    await must_be_sound(crowd.deployment)
 
 
 async def repeats(crowd: Crowd, file: Path, known: dict[str, int]) -> None:
     """L4: the script that shares no code finds the same order."""
-    answer = await crowd.house.call("GET", f"/api/events/{crowd.event_id}/line/audit")
+    answer = await crowd.deployment.call("GET", f"/api/events/{crowd.event_id}/line/audit")
     audit = answer.ok()
     assert len(audit["entrants"]) == LOBBY
     assert known.items() <= dict(audit["entrants"]).items()
@@ -140,9 +140,9 @@ def _verified(file: Path, audit: str, entrant: str) -> "subprocess.CompletedProc
 
 
 @pytest.fixture
-async def crowd(open_house: OpenHouse) -> AsyncIterator[Crowd]:
-    async with open_house(manual=True, coordination="forgetful") as house:
-        yield Crowd(house)
+async def crowd(open_deployment: OpenDeployment) -> AsyncIterator[Crowd]:
+    async with open_deployment(manual=True, coordination="forgetful") as deployment:
+        yield Crowd(deployment)
 
 
 async def test_each_entry_has_one_number_for_ever(
@@ -152,8 +152,8 @@ async def test_each_entry_has_one_number_for_ever(
 
     async def kill_line() -> None:
         if topology == SPLIT:
-            stands: Stands = request.getfixturevalue("stands")
-            split = stands.get(coordination="forgetful").split
+            environments: Environments = request.getfixturevalue("environments")
+            split = environments.get(coordination="forgetful").split
             await asyncio.to_thread(split.kill, "line")
             await asyncio.to_thread(split.start, "line")
 
@@ -167,19 +167,21 @@ async def test_each_entry_has_one_number_for_ever(
 async def test_engines_break_at_each_stage(tmp_path: Path) -> None:
     """MongoDB's primary is killed and Redis emptied, with reloads by the thousand."""
     with Engines(tmp_path / "engines") as engines:
-        stand = Stand(tmp_path / "stand", engines.settings(), {"HOUSEFUL_RATE_LIMITS": "off"}, None)
+        environment = Environment(
+            tmp_path / "environment", engines.settings(), {"HOUSEFUL_RATE_LIMITS": "off"}, None
+        )
         try:
-            async with house_on(stand) as house:
+            async with deployment_on(environment) as deployment:
 
                 async def break_engines() -> None:
-                    for fault in mongo_primary(engines, stand.split, 1):
+                    for fault in mongo_primary(engines, environment.split, 1):
                         await asyncio.to_thread(fault.harm)
                         engines.redis.say("FLUSHALL")
-                        await asyncio.to_thread(stand.split.kill, "line")
+                        await asyncio.to_thread(environment.split.kill, "line")
                         await asyncio.to_thread(fault.mend)
-                        await asyncio.to_thread(stand.split.start, "line")
+                        await asyncio.to_thread(environment.split.start, "line")
 
                 reloads = 10_000 // (LOBBY + LATE + LATER) + 1
-                await keeps_its_promises(Crowd(house), tmp_path, break_engines, reloads)
+                await keeps_its_promises(Crowd(deployment), tmp_path, break_engines, reloads)
         finally:
-            stand.close()
+            environment.close()

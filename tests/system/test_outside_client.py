@@ -12,15 +12,15 @@ import pytest
 
 from tests.support.deployment import PASSWORD
 from tests.system import outside_client as cards
+from tests.system.harness import PRICES, Harness, event_body, hall, in_days, moment, money
 from tests.system.outside_client import Answer, Client, Cut
 from tests.system.scanner import read_pdf, read_svg, text_of
-from tests.system.world import PRICES, World, event_body, hall, in_days, moment, money
 
 # Accounts
 
 
-def test_an_account_from_its_making_to_another_password(world: World) -> None:
-    address, client = world.address(), world.client()
+def test_an_account_from_its_making_to_another_password(harness: Harness) -> None:
+    address, client = harness.address(), harness.client()
     user = client.register(address, PASSWORD, "Cem Çelik")
     assert user["email"] == address
     tokens = client.login(address, PASSWORD)
@@ -33,50 +33,50 @@ def test_an_account_from_its_making_to_another_password(world: World) -> None:
     assert client.refresh_token != tokens["refresh_token"]
     assert client.get("/api/me")["name"] == "Cem Çelik"
 
-    elsewhere = world.sign_in(address)
+    elsewhere = harness.sign_in(address)
     passwords = {"current_password": PASSWORD, "new_password": "a wholly other one"}
     client.call("POST", "/api/auth/password", passwords).ok(204)
     body = {"refresh_token": elsewhere.refresh_token}
     elsewhere.call("POST", "/api/auth/refresh", body, signed_in=False).refused(401)
     client.refresh()  # this session goes on
     old = {"email": address, "password": PASSWORD}
-    world.client().call("POST", "/api/auth/login", old).refused(401, "bad_credentials")
-    world.client().login(address, "a wholly other one")
+    harness.client().call("POST", "/api/auth/login", old).refused(401, "bad_credentials")
+    harness.client().login(address, "a wholly other one")
 
     client.call("POST", "/api/auth/logout").ok(204)
     body = {"refresh_token": client.refresh_token}
-    world.client().call("POST", "/api/auth/refresh", body).refused(401)
+    harness.client().call("POST", "/api/auth/refresh", body).refused(401)
 
 
-def test_registering_again_tells_nothing(world: World) -> None:
-    address = world.address()
-    first = world.client().register(address, PASSWORD, "The First")
-    again = world.client().register(address, "another password", "The First")
+def test_registering_again_tells_nothing(harness: Harness) -> None:
+    address = harness.address()
+    first = harness.client().register(address, PASSWORD, "The First")
+    again = harness.client().register(address, "another password", "The First")
     assert again.keys() == first.keys()
     assert again["email"] == address
-    assert world.sign_in(address).get("/api/me")["id"] == first["id"]
+    assert harness.sign_in(address).get("/api/me")["id"] == first["id"]
 
 
-def test_an_administrator_gives_and_takes_roles(world: World) -> None:
-    address = world.address()
-    world.client().register(address, PASSWORD, "Nia")
-    everybody = world.admin.items("/api/users")
+def test_an_administrator_gives_and_takes_roles(harness: Harness) -> None:
+    address = harness.address()
+    harness.client().register(address, PASSWORD, "Nia")
+    everybody = harness.admin.items("/api/users")
     nia = next(user for user in everybody if user["email"] == address)
     assert nia["roles"] == ["buyer"]
 
-    given = world.admin.call("PATCH", f"/api/users/{nia['id']}", {"roles": ["organizer"]}).ok()
+    given = harness.admin.call("PATCH", f"/api/users/{nia['id']}", {"roles": ["organizer"]}).ok()
     assert set(given["roles"]) == {"buyer", "organizer"}
-    client = world.sign_in(address)
+    client = harness.sign_in(address)
     client.call("POST", "/api/events", event_body()).ok(201)
     client.call("PATCH", f"/api/users/{nia['id']}", {"roles": ["admin"]}).refused(403)
-    world.admin.call("PATCH", f"/api/users/{nia['id']}", {"roles": ["king"]}).refused(422)
-    world.admin.call("PATCH", f"/api/users/{nia['id']}", {"roles": []}).ok()
+    harness.admin.call("PATCH", f"/api/users/{nia['id']}", {"roles": ["king"]}).refused(422)
+    harness.admin.call("PATCH", f"/api/users/{nia['id']}", {"roles": []}).ok()
     client.refresh()
     client.call("POST", "/api/events", event_body()).refused(403)
 
 
-def test_tokens_can_be_verified_by_anybody(world: World, buyer: Client) -> None:
-    keys = world.client().get("/.well-known/jwks.json")["keys"]
+def test_tokens_can_be_verified_by_anybody(harness: Harness, buyer: Client) -> None:
+    keys = harness.client().get("/.well-known/jwks.json")["keys"]
     assert buyer.access_token is not None
     head, body = (json.loads(_decode(part)) for part in buyer.access_token.split(".")[:2])
     assert head["alg"] == "EdDSA"
@@ -94,20 +94,20 @@ def _decode(text: str) -> bytes:
 # From the plan to the sale
 
 
-def test_an_event_from_its_plan_to_the_seat_map(world: World) -> None:
+def test_an_event_from_its_plan_to_the_seat_map(harness: Harness) -> None:
     body = event_body(
         title="Süßer Jazz",
         plan=hall(rows=3, seats=10),
         areas=[{"zone": "Pit", "name": "Standing", "category": "Standard", "capacity": 50}],
     )
     body["plan"]["zones"].append({"name": "Pit", "position": {"x": 0, "y": 200}, "rows": []})
-    draft = world.organizer.call("POST", "/api/events", body).ok(201)
+    draft = harness.organizer.call("POST", "/api/events", body).ok(201)
     assert draft["state"] == "draft"
-    world.client().call("GET", f"/api/events/{draft['id']}").refused(404)
-    assert draft["id"] not in [one["id"] for one in world.client().items("/api/events")]
+    harness.client().call("GET", f"/api/events/{draft['id']}").refused(404)
+    assert draft["id"] not in [one["id"] for one in harness.client().items("/api/events")]
 
-    world.organizer.call("POST", f"/api/events/{draft['id']}/publish").ok(202)
-    anyone = world.client()
+    harness.organizer.call("POST", f"/api/events/{draft['id']}/publish").ok(202)
+    anyone = harness.client()
     inventory = f"/api/events/{draft['id']}/inventory"
     anyone.until(lambda: anyone.get(inventory)["state"] == "ready")
     assert anyone.get(inventory)["generated"] == anyone.get(inventory)["total"] == 80
@@ -141,23 +141,23 @@ def test_an_event_from_its_plan_to_the_seat_map(world: World) -> None:
     assert int.from_bytes(geometry.content[4:8], "little") == 80
 
 
-def test_what_is_wrong_with_a_plan_is_said_by_place(world: World) -> None:
+def test_what_is_wrong_with_a_plan_is_said_by_place(harness: Harness) -> None:
     body = event_body(plan=hall(rows=1, seats=3), prices={"Premium": 100})
     body["plan"]["zones"][0]["rows"][0]["seats"][1]["category"] = "VIPP"
-    problem = world.organizer.call("POST", "/api/events", body).refused(422)
+    problem = harness.organizer.call("POST", "/api/events", body).refused(422)
     assert any("seats[" in place and "VIPP" in text for place, text in problem["errors"].items()), problem
 
 
-def test_sales_begin_when_they_begin(world: World, buyer: Client) -> None:
-    event = world.organizer.call("POST", "/api/events", event_body(on_sale_at=in_days(1))).ok(201)
-    world.organizer.call("POST", f"/api/events/{event['id']}/publish").ok(202)
-    world.organizer.event_that_is(event["id"], "scheduled")
+def test_sales_begin_when_they_begin(harness: Harness, buyer: Client) -> None:
+    event = harness.organizer.call("POST", "/api/events", event_body(on_sale_at=in_days(1))).ok(201)
+    harness.organizer.call("POST", f"/api/events/{event['id']}/publish").ok(202)
+    harness.organizer.event_that_is(event["id"], "scheduled")
     problem = buyer.hold(event["id"], best_available={"quantity": 1}).refused(409, "not_on_sale")
     assert problem["on_sale_at"] == event["on_sale_at"]
 
 
-def test_the_seat_map_follows_a_hold(world: World, buyer: Client) -> None:
-    event = world.event()
+def test_the_seat_map_follows_a_hold(harness: Harness, buyer: Client) -> None:
+    event = harness.event()
     with buyer.stream(f"/api/events/{event['id']}/availability/stream") as messages:
         name, data = next(messages)
         assert name == "snapshot"
@@ -205,14 +205,14 @@ def _delta(data: bytes) -> dict[int, int]:
 # Buying
 
 
-def test_a_seat_that_is_taken_is_named(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_a_seat_that_is_taken_is_named(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     free = [seat["id"] for seat in buyer.seats(event["id"]) if seat["status"] == "available"][-4:]
     mine = buyer.hold(event["id"], seats=free[1:3]).ok(201)
     assert [seat["id"] for seat in mine["seats"]] == free[1:3]
     assert mine["total_minor"] == money(mine["seats"])
     assert {seat["status"] for seat in mine["seats"]} == {"held"}
 
-    somebody = world.buyer()
+    somebody = harness.buyer()
     problem = somebody.hold(event["id"], seats=free).refused(409, "seats_taken")
     assert sorted(problem["taken"]) == sorted(free[1:3])
     all_or_none = ("available", "held", "held", "available")
@@ -240,7 +240,7 @@ def test_the_best_seats_are_next_to_each_other(buyer: Client, event: dict[str, A
     buyer.call("DELETE", f"/api/holds/{there['hold_id']}").ok(204)
 
 
-def test_a_purchase(world: World, buyer: Client, event: dict[str, Any], order: dict[str, Any]) -> None:
+def test_a_purchase(harness: Harness, buyer: Client, event: dict[str, Any], order: dict[str, Any]) -> None:
     assert order["status"] == "awaiting_payment"
     assert order["total_minor"] == money(order["seats"])
     assert order["currency"] == "EUR"
@@ -262,7 +262,7 @@ def test_a_purchase(world: World, buyer: Client, event: dict[str, Any], order: d
     assert len({ticket["code"] for ticket in tickets}) == 2
 
 
-def test_what_a_buyer_takes_along(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_what_a_buyer_takes_along(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     order = buyer.buy(event["id"], best_available={"quantity": 2})
     for ticket in buyer.tickets(order["id"]):
         svg = buyer.call("GET", f"/api/tickets/{ticket['id']}/qr.svg")
@@ -283,7 +283,7 @@ def test_what_a_buyer_takes_along(world: World, buyer: Client, event: dict[str, 
     assert entry["SUMMARY"] == event["title"]
     assert entry.decoded("DTSTART") == moment(event["starts_at"])
 
-    letter = _letter(buyer.until(lambda: world.mail(f"confirmed-{order['id']}.eml")))
+    letter = _letter(buyer.until(lambda: harness.mail(f"confirmed-{order['id']}.eml")))
     assert "bea@example.org" in letter["To"]
     assert event["title"] in letter["Subject"]
     attached = {part.get_filename(): part for part in letter.iter_attachments()}

@@ -4,21 +4,21 @@ import json
 from typing import Any
 
 from tests.support.deployment import PASSWORD
+from tests.system.harness import Harness, code_with, moment
 from tests.system.outside_client import Answer, Client, new_key
-from tests.system.world import World, code_with, moment
 
 # The gate
 
 
-def test_each_ticket_admits_once(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_each_ticket_admits_once(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     order = buyer.buy(event["id"], best_available={"quantity": 2})
     one, other = buyer.tickets(order["id"])
-    admitted = world.gate.scan(one["code"], new_key(), "North")
+    admitted = harness.gate.scan(one["code"], new_key(), "North")
     assert admitted["result"] == "admitted"
     assert admitted["ticket"]["id"] == one["id"]
     assert admitted["first_admission"] is None
 
-    again = world.gate.scan(one["code"], new_key(), "South")
+    again = harness.gate.scan(one["code"], new_key(), "South")
     assert again["result"] == "already_used"
     assert moment(again["first_admission"]["at"]) == moment("2026-05-01T18:00:00Z")
     assert again["first_admission"]["gate"] == "North"
@@ -26,21 +26,25 @@ def test_each_ticket_admits_once(world: World, buyer: Client, event: dict[str, A
         one["id"]: "used",
         other["id"]: "valid",
     }
-    elsewhere = world.gate.scan(other["code"], new_key(), event_id="evt_another")
+    elsewhere = harness.gate.scan(other["code"], new_key(), event_id="evt_another")
     assert elsewhere["result"] == "wrong_event"
-    assert world.gate.scan(other["code"], new_key(), event_id=event["id"])["result"] == "admitted"
+    assert harness.gate.scan(other["code"], new_key(), event_id=event["id"])["result"] == "admitted"
     buyer.cancel(order["id"]).refused(409, "cancel_closed")
 
 
-def test_a_lost_answer_at_the_gate_is_had_again(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_a_lost_answer_at_the_gate_is_had_again(
+    harness: Harness, buyer: Client, event: dict[str, Any]
+) -> None:
     (ticket,) = buyer.tickets(buyer.buy(event["id"], best_available={"quantity": 1})["id"])
     scan_id = new_key()
-    assert world.gate.scan(ticket["code"], scan_id)["result"] == "admitted"
-    assert world.gate.scan(ticket["code"], scan_id)["result"] == "admitted"
-    assert world.gate.scan(ticket["code"], new_key())["result"] == "already_used"
+    assert harness.gate.scan(ticket["code"], scan_id)["result"] == "admitted"
+    assert harness.gate.scan(ticket["code"], scan_id)["result"] == "admitted"
+    assert harness.gate.scan(ticket["code"], new_key())["result"] == "already_used"
 
 
-def test_no_character_of_a_code_can_be_changed(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_no_character_of_a_code_can_be_changed(
+    harness: Harness, buyer: Client, event: dict[str, Any]
+) -> None:
     (ticket,) = buyer.tickets(buyer.buy(event["id"], best_available={"quantity": 1})["id"])
     code = ticket["code"]
     forged = [code_with(code, place) for place in range(len(code))]
@@ -49,14 +53,14 @@ def test_no_character_of_a_code_can_be_changed(world: World, buyer: Client, even
         {"code": one, "gate": "North", "scan_id": new_key(), "scanned_at": "2026-05-01T18:00:00Z"}
         for one in forged
     ]
-    answer = world.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=new_key()).ok()
+    answer = harness.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=new_key()).ok()
     assert [scan["result"] for scan in answer["scans"]] == ["invalid"] * len(forged)
     assert all(scan["ticket"] is None for scan in answer["scans"])
-    assert world.gate.scan(f"]Q1{code.swapcase()}\r", new_key())["result"] == "admitted"
-    assert world.gate.scan(code, new_key())["result"] == "already_used"
+    assert harness.gate.scan(f"]Q1{code.swapcase()}\r", new_key())["result"] == "admitted"
+    assert harness.gate.scan(code, new_key())["result"] == "already_used"
 
 
-def test_a_batch_is_answered_in_order(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_a_batch_is_answered_in_order(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     one, other = buyer.tickets(buyer.buy(event["id"], best_available={"quantity": 2})["id"])
     codes = [one["code"], other["code"], "HF1.nothing", one["code"]]
     scans = [
@@ -64,12 +68,12 @@ def test_a_batch_is_answered_in_order(world: World, buyer: Client, event: dict[s
         for i, code in enumerate(codes)
     ]
     key = new_key()
-    first = world.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=key)
+    first = harness.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=key)
     results = first.ok()["scans"]
     assert [scan["result"] for scan in results] == ["admitted", "admitted", "invalid", "already_used"]
     assert moment(results[3]["first_admission"]["at"]) == moment("2026-05-01T18:00:00Z")
     assert results[3]["first_admission"]["gate"] == "Gate 0"
-    again = world.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=key)
+    again = harness.gate.call("POST", "/api/checkins/batch", {"scans": scans}, key=key)
     assert again.ok() == first.json
     assert again.headers["idempotent-replayed"] == "true"
 
@@ -77,7 +81,7 @@ def test_a_batch_is_answered_in_order(world: World, buyer: Client, event: dict[s
 # Giving back
 
 
-def test_a_cancelled_order_is_paid_back(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_a_cancelled_order_is_paid_back(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     order = buyer.buy(event["id"], best_available={"quantity": 2})
     tickets = buyer.tickets(order["id"])
     key = new_key()
@@ -88,13 +92,13 @@ def test_a_cancelled_order_is_paid_back(world: World, buyer: Client, event: dict
     assert again.ok() == first.json
     assert again.headers["idempotent-replayed"] == "true"
     assert {ticket["status"] for ticket in buyer.tickets(order["id"])} == {"refunded"}
-    assert world.gate.scan(tickets[0]["code"], new_key())["result"] == "refunded"
+    assert harness.gate.scan(tickets[0]["code"], new_key())["result"] == "refunded"
 
-    somebody = world.buyer()
+    somebody = harness.buyer()
     seats = [seat["id"] for seat in order["seats"]]
     theirs = somebody.hold(event["id"], seats=seats).ok(201)  # the seats are free again
     somebody.call("DELETE", f"/api/holds/{theirs['hold_id']}").ok(204)
-    buyer.until(lambda: world.mail(f"refunded-{order['id']}.eml"))
+    buyer.until(lambda: harness.mail(f"refunded-{order['id']}.eml"))
 
 
 def test_an_order_that_is_cancelled_can_not_be_paid(buyer: Client, order: dict[str, Any]) -> None:
@@ -109,11 +113,11 @@ def test_an_order_that_is_cancelled_can_not_be_paid(buyer: Client, order: dict[s
     assert all(ticket["status"] == "refunded" for ticket in buyer.tickets(order["id"]))
 
 
-def test_an_event_is_cancelled(world: World) -> None:
-    event, buyer = world.event(), world.buyer()
+def test_an_event_is_cancelled(harness: Harness) -> None:
+    event, buyer = harness.event(), harness.buyer()
     paid = buyer.buy(event["id"], best_available={"quantity": 3})
     waiting = buyer.order(buyer.hold(event["id"], best_available={"quantity": 1}).ok(201)["hold_id"]).ok(201)
-    world.organizer.call("POST", f"/api/events/{event['id']}/cancel").ok(202)
+    harness.organizer.call("POST", f"/api/events/{event['id']}/cancel").ok(202)
     buyer.order_that_is(paid["id"], "refunded")
     buyer.order_that_is(waiting["id"], "cancelled", "refunded")
     buyer.hold(event["id"], best_available={"quantity": 1}).refused(409, "event_cancelled")
@@ -123,13 +127,13 @@ def test_an_event_is_cancelled(world: World) -> None:
 # Figures
 
 
-def test_figures_and_the_list_of_orders(world: World) -> None:
-    event, buyer = world.event(), world.buyer()
+def test_figures_and_the_list_of_orders(harness: Harness) -> None:
+    event, buyer = harness.event(), harness.buyer()
     kept = buyer.buy(event["id"], best_available={"quantity": 2, "category": "Premium"})
     given_back = buyer.buy(event["id"], best_available={"quantity": 1, "category": "Standard"})
     buyer.cancel(given_back["id"]).ok()
     buyer.order_that_is(given_back["id"], "refunded")
-    world.gate.scan(buyer.tickets(kept["id"])[0]["code"], new_key())
+    harness.gate.scan(buyer.tickets(kept["id"])[0]["code"], new_key())
     held = buyer.hold(event["id"], best_available={"quantity": 3}).ok(201)
 
     expected = {
@@ -144,15 +148,15 @@ def test_figures_and_the_list_of_orders(world: World) -> None:
     }
 
     def look() -> dict[str, Any]:
-        sales = world.organizer.get(f"/api/events/{event['id']}/sales")
+        sales = harness.organizer.get(f"/api/events/{event['id']}/sales")
         return {name: sales[name] for name in expected}
 
-    world.organizer.until_equal(look, expected)  # the figures follow, each in its time
-    with world.organizer.stream(f"/api/events/{event['id']}/sales/stream") as messages:
+    harness.organizer.until_equal(look, expected)  # the figures follow, each in its time
+    with harness.organizer.stream(f"/api/events/{event['id']}/sales/stream") as messages:
         name, data = next(messages)
         assert (name, json.loads(data)["sold"]) == ("sales", 2)
 
-    answer = world.organizer.call("GET", f"/api/events/{event['id']}/orders.csv")
+    answer = harness.organizer.call("GET", f"/api/events/{event['id']}/orders.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     lines = answer.content.decode().splitlines()
     assert len(lines) == 3
@@ -162,11 +166,11 @@ def test_figures_and_the_list_of_orders(world: World) -> None:
     buyer.call("DELETE", f"/api/holds/{held['hold_id']}").ok(204)
 
 
-def test_figures_of_somebody_elses_event(world: World, event: dict[str, Any]) -> None:
-    address = world.address()
-    user = world.client().register(address, PASSWORD, "Rival")
-    world.admin.call("PATCH", f"/api/users/{user['id']}", {"roles": ["organizer"]}).ok()
-    rival = world.sign_in(address)
+def test_figures_of_somebody_elses_event(harness: Harness, event: dict[str, Any]) -> None:
+    address = harness.address()
+    user = harness.client().register(address, PASSWORD, "Rival")
+    harness.admin.call("PATCH", f"/api/users/{user['id']}", {"roles": ["organizer"]}).ok()
+    rival = harness.sign_in(address)
     for path in ("sales", "orders.csv"):
         rival.call("GET", f"/api/events/{event['id']}/{path}").refused(404)
     rival.call("PATCH", f"/api/events/{event['id']}", {"title": "Mine"}).refused(404)

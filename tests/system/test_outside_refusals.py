@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from tests.support.deployment import PASSWORD
+from tests.system.harness import Harness, at_once, event_body
+from tests.system.installations import must_pass_the_check
 from tests.system.outside_client import Answer, Client, new_key
-from tests.system.sites import must_pass_the_check
-from tests.system.world import World, at_once, event_body
 
 # Repeating
 
@@ -35,10 +35,10 @@ def test_the_same_key_gives_the_same_answer(buyer: Client, event: dict[str, Any]
     must_be_repeated()
 
 
-def test_a_key_belongs_to_its_user(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_a_key_belongs_to_its_user(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     key = new_key()
     mine = buyer.hold(event["id"], key=key, best_available={"quantity": 1}).ok(201)
-    somebody = world.buyer()
+    somebody = harness.buyer()
     theirs = somebody.hold(event["id"], key=key, best_available={"quantity": 1})
     assert theirs.ok(201)["hold_id"] != mine["hold_id"]
     assert "idempotent-replayed" not in theirs.headers
@@ -46,10 +46,10 @@ def test_a_key_belongs_to_its_user(world: World, buyer: Client, event: dict[str,
     buyer.call("DELETE", f"/api/holds/{mine['hold_id']}").ok(204)
 
 
-def test_a_refusal_is_replayed_too(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_a_refusal_is_replayed_too(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     seat = buyer.seats(event["id"])[-1]["id"]  # nobody's idea of the best
     hold = buyer.hold(event["id"], seats=[seat]).ok(201)
-    somebody, key = world.buyer(), new_key()
+    somebody, key = harness.buyer(), new_key()
     first = somebody.hold(event["id"], key=key, seats=[seat])
     first.refused(409, "seats_taken")
     buyer.call("DELETE", f"/api/holds/{hold['hold_id']}").ok(204)
@@ -59,13 +59,13 @@ def test_a_refusal_is_replayed_too(world: World, buyer: Client, event: dict[str,
     assert again.json["taken"] == [seat]
 
 
-def test_without_a_key_nothing_is_done(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_without_a_key_nothing_is_done(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     requests: list[tuple[Client, str, Any]] = [
         (buyer, f"/api/events/{event['id']}/holds", {"best_available": {"quantity": 1}}),
         (buyer, "/api/orders", {"hold_id": "hold_1", "buyer": {"name": "B", "email": "b@example.org"}}),
         (buyer, "/api/orders/ord_1/cancel", None),
-        (world.gate, "/api/checkins", _scan("HF1.x")),
-        (world.gate, "/api/checkins/batch", {"scans": [_scan("HF1.x")]}),
+        (harness.gate, "/api/checkins", _scan("HF1.x")),
+        (harness.gate, "/api/checkins/batch", {"scans": [_scan("HF1.x")]}),
     ]
     for client, path, body in requests:
         client.call("POST", path, body).refused(400, "idempotency_key_missing")
@@ -75,7 +75,7 @@ def _scan(code: str) -> dict[str, str]:
     return {"code": code, "gate": "North", "scan_id": new_key(), "scanned_at": "2026-05-01T18:00:00Z"}
 
 
-def test_replies_that_are_lost_are_had_again(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_replies_that_are_lost_are_had_again(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     """The client goes away before it has read the answer, then comes back with the same key."""
     key, body = new_key(), {"best_available": {"quantity": 1}}
     impatient = buyer.connect()
@@ -99,9 +99,9 @@ def test_replies_that_are_lost_are_had_again(world: World, buyer: Client, event:
     buyer.call("DELETE", f"/api/holds/{held['hold_id']}").ok(204)
 
 
-def test_a_double_click_is_one_hold(world: World, event: dict[str, Any]) -> None:
-    buyer, key = world.buyer(), new_key()
-    clients = [buyer] + [_twin(world, buyer) for _ in range(7)]
+def test_a_double_click_is_one_hold(harness: Harness, event: dict[str, Any]) -> None:
+    buyer, key = harness.buyer(), new_key()
+    clients = [buyer] + [_twin(harness, buyer) for _ in range(7)]
 
     def click(client: Client) -> Answer:
         return client.hold(event["id"], key=key, best_available={"quantity": 1})
@@ -115,8 +115,8 @@ def test_a_double_click_is_one_hold(world: World, event: dict[str, Any]) -> None
     buyer.call("DELETE", f"/api/holds/{done[0]}").ok(204)
 
 
-def _twin(world: World, client: Client) -> Client:
-    twin = world.client()
+def _twin(harness: Harness, client: Client) -> Client:
+    twin = harness.client()
     twin.access_token = client.access_token
     return twin
 
@@ -124,8 +124,8 @@ def _twin(world: World, client: Client) -> Client:
 # Refusals
 
 
-def test_every_refusal_is_a_problem_document(world: World, buyer: Client, event: dict[str, Any]) -> None:
-    anyone = world.client()
+def test_every_refusal_is_a_problem_document(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
+    anyone = harness.client()
     anyone.call("GET", "/api/nothing").refused(404, "no_such_path")
     anyone.call("GET", "/api/events/evt_nothing").refused(404)
     answer = anyone.call("DELETE", "/api/events")
@@ -144,7 +144,7 @@ def test_every_refusal_is_a_problem_document(world: World, buyer: Client, event:
     anyone.call("POST", "/api/auth/login", login).refused(422)
 
 
-def test_bodies_have_limits(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_bodies_have_limits(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     path = f"/api/events/{event['id']}/holds"
     buyer.call("POST", path, b" " * (257 * 1024), key=new_key()).refused(413, "body_too_large")
     deep = b'{"seats":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -155,7 +155,7 @@ def test_bodies_have_limits(world: World, buyer: Client, event: dict[str, Any]) 
     buyer.call("POST", path, many, key=new_key()).refused(422)
 
 
-def test_seats_that_can_not_be_held(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_seats_that_can_not_be_held(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     seats = [seat["id"] for seat in buyer.seats(event["id"])]
     mistakes: list[dict[str, Any]] = [
         {"seats": []},
@@ -173,7 +173,7 @@ def test_seats_that_can_not_be_held(world: World, buyer: Client, event: dict[str
     buyer.hold("evt_nothing", seats=seats[:1]).refused(404)
 
 
-def test_unknown_fields_are_refused(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_unknown_fields_are_refused(harness: Harness, buyer: Client, event: dict[str, Any]) -> None:
     hold = buyer.hold(event["id"], best_available={"quantity": 1}).ok(201)
     person = {"name": "Bea", "email": "bea@example.org"}
     placed = {"hold_id": hold["hold_id"], "buyer": person}
@@ -188,16 +188,18 @@ def test_unknown_fields_are_refused(world: World, buyer: Client, event: dict[str
         problem = buyer.call("POST", path, body, key=new_key()).refused(422)
         assert field in problem["errors"]
     event_with_more = event_body() | {"state": "on_sale"}
-    problem = world.organizer.call("POST", "/api/events", event_with_more).refused(422)
+    problem = harness.organizer.call("POST", "/api/events", event_with_more).refused(422)
     assert "state" in problem["errors"]
     buyer.call("DELETE", f"/api/holds/{hold['hold_id']}").ok(204)
 
 
-def test_what_is_somebody_elses_does_not_exist(world: World, buyer: Client, event: dict[str, Any]) -> None:
+def test_what_is_somebody_elses_does_not_exist(
+    harness: Harness, buyer: Client, event: dict[str, Any]
+) -> None:
     order = buyer.buy(event["id"], best_available={"quantity": 1})
     (ticket,) = buyer.tickets(order["id"])
     hold = buyer.hold(event["id"], best_available={"quantity": 1}).ok(201)
-    stranger = world.buyer()
+    stranger = harness.buyer()
     for path in (
         f"/api/holds/{hold['hold_id']}",
         f"/api/orders/{order['id']}",
@@ -208,7 +210,7 @@ def test_what_is_somebody_elses_does_not_exist(world: World, buyer: Client, even
         f"/api/tickets/{ticket['id']}.pdf",
     ):
         stranger.call("GET", path).refused(404)
-        world.client().call("GET", path).refused(401)
+        harness.client().call("GET", path).refused(401)
     stranger.call("DELETE", f"/api/holds/{hold['hold_id']}").refused(404)
     stranger.order(hold["hold_id"]).refused(404)
     stranger.cancel(order["id"]).refused(404)
@@ -217,8 +219,8 @@ def test_what_is_somebody_elses_does_not_exist(world: World, buyer: Client, even
     buyer.call("DELETE", f"/api/holds/{hold['hold_id']}").ok(204)
 
 
-def test_nobody_is_who_a_header_says(world: World, buyer: Client) -> None:
-    admin = world.admin.get("/api/me")
+def test_nobody_is_who_a_header_says(harness: Harness, buyer: Client) -> None:
+    admin = harness.admin.get("/api/me")
     claims = {
         "x-user-id": admin["id"],
         "x-houseful-user-id": admin["id"],
@@ -228,18 +230,18 @@ def test_nobody_is_who_a_header_says(world: World, buyer: Client) -> None:
         "x-forwarded-user": admin["email"],
         "x-remote-user": admin["email"],
     }
-    world.client().call("GET", "/api/me", headers=claims).refused(401)
-    world.client().call("GET", "/api/users", headers=claims).refused(401)
+    harness.client().call("GET", "/api/me", headers=claims).refused(401)
+    harness.client().call("GET", "/api/users", headers=claims).refused(401)
     buyer.call("GET", "/api/users", headers=claims).refused(403)
     assert buyer.call("GET", "/api/me", headers=claims).ok()["id"] != admin["id"]
 
 
-def test_requests_have_names_of_our_giving(world: World) -> None:
-    answer = world.client().call("GET", "/api/nothing", headers={"x-request-id": "mine"})
+def test_requests_have_names_of_our_giving(harness: Harness) -> None:
+    answer = harness.client().call("GET", "/api/nothing", headers={"x-request-id": "mine"})
     assert answer.refused(404)["request_id"] == answer.headers["x-request-id"] != "mine"
 
 
-def test_webhooks_of_somebody_else(world: World, buyer: Client, order: dict[str, Any]) -> None:
+def test_webhooks_of_somebody_else(harness: Harness, buyer: Client, order: dict[str, Any]) -> None:
     news = {
         "id": "whe_forged",
         "type": "payment_intent.succeeded",
@@ -254,7 +256,7 @@ def test_webhooks_of_somebody_else(world: World, buyer: Client, order: dict[str,
         },
     }
     for headers in ({}, {"houseful-signature": "t=1,v1=" + "0" * 64}):
-        answer = world.client().call("POST", "/api/tickets/webhooks/payments", news, headers=headers)
+        answer = harness.client().call("POST", "/api/tickets/webhooks/payments", news, headers=headers)
         answer.refused(400, "bad_signature")
     assert buyer.get(f"/api/orders/{order['id']}")["status"] == "awaiting_payment"
 
@@ -262,14 +264,14 @@ def test_webhooks_of_somebody_else(world: World, buyer: Client, order: dict[str,
 # Running it
 
 
-def test_operations_answer(world: World) -> None:
-    anyone = world.client()
+def test_operations_answer(harness: Harness) -> None:
+    anyone = harness.client()
     for path in ("/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/docs"):
         assert anyone.call("GET", path).status == 200
     assert anyone.get("/api/openapi.json")["openapi"].startswith("3.1")
 
 
-def test_all_of_this_left_everything_sound(world: World) -> None:
+def test_all_of_this_left_everything_sound(harness: Harness) -> None:
     """The last one here: what all the others have done holds together."""
-    report = must_pass_the_check(world.site)
+    report = must_pass_the_check(harness.installation)
     assert {check["code"] for check in report["checks"]} >= {"C1", "C2", "C4", "C7", "C9"}

@@ -28,16 +28,16 @@ from houseful.tools.rush.verdict import verdicts
 from tests.support.live_server import LiveServer
 from tests.system.clocks import CLOCK_FILE, FlowingClock
 from tests.system.command_line import run_houseful
-from tests.system.houses import single_house
+from tests.system.deployments import single_deployment
+from tests.system.environments import Environments
 from tests.system.serving import Servers, url_of
-from tests.system.stands import Stands
 
 PEOPLE, SEATS = 160, 100
 KINDS: Mapping[Kind, int] = {"best": 5, "sections": 3, "families": 1, "double": 2, "declined": 1, "bots": 1}
 TURN_SECONDS, STEP_SECONDS = 0.01, 2.0
 
 
-class Site(msgspec.Struct, frozen=True):
+class Installation(msgspec.Struct, frozen=True):
     """An installation whose clock the test moves."""
 
     urls: list[str]
@@ -47,47 +47,49 @@ class Site(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def single(folder: Path) -> AsyncIterator[Site]:
+async def single(folder: Path) -> AsyncIterator[Installation]:
     clock, listener = FlowingClock(folder / CLOCK_FILE), listen("127.0.0.1", 0)
     settings = load_settings({}, data=str(folder / "data"), rate_limits="off")
     async with running(settings, clock=clock, workers=InlineWorkers(), access_log=False) as app:
         servers = Servers()
         await servers.add(app.entry, listener)
         try:
-            yield Site([url_of(listener)], settings, {}, clock)
+            yield Installation([url_of(listener)], settings, {}, clock)
         finally:
             await servers.close()
 
 
 @asynccontextmanager
-async def split(stands: Stands) -> AsyncIterator[Site]:
-    stand = stands.get()
-    stand.fault_proxy.mend()
-    await asyncio.to_thread(stand.split.wait_until_well)
-    environment = stand.split.environment
-    clock = FlowingClock(stand.folder / CLOCK_FILE)
-    yield Site(stand.split.urls, load_settings(environment), environment, clock)
+async def split(environments: Environments) -> AsyncIterator[Installation]:
+    environment = environments.get()
+    environment.fault_proxy.mend()
+    await asyncio.to_thread(environment.split.wait_until_well)
+    variables = environment.split.environment
+    clock = FlowingClock(environment.folder / CLOCK_FILE)
+    yield Installation(environment.split.urls, load_settings(variables), variables, clock)
 
 
-async def rehearse(site: Site, *, line: bool) -> tuple[Figures, str]:
+async def rehearse(installation: Installation, *, line: bool) -> tuple[Figures, str]:
     """The figures, and the event. Time passes quickly while nobody does anything."""
     plan = Plan(
-        urls=site.urls, people=PEOPLE, seats=SEATS, line=line, kinds=KINDS, think_seconds=0.01,
+        urls=installation.urls, people=PEOPLE, seats=SEATS, line=line, kinds=KINDS, think_seconds=0.01,
         arrival_seconds=60 if line else 0.5, hold_seconds=60, most_seconds=300, late_share=0.05,
         connections=50,
     )  # fmt: skip
-    await accounts.prepare(site.settings, PEOPLE)
-    async with opened_target(plan, site.settings, site.clock, site.environment) as target:
+    await accounts.prepare(installation.settings, PEOPLE)
+    async with opened_target(
+        plan, installation.settings, installation.clock, installation.environment
+    ) as target:
         rehearsal = Rehearsal(target, plan)
         running_on = asyncio.create_task(rehearsal.run())
         while not running_on.done():
             if rehearsal.under_way or rehearsal.phase == PREPARING:
                 await asyncio.sleep(TURN_SECONDS)
             else:
-                await site.clock.advance(STEP_SECONDS)
+                await installation.clock.advance(STEP_SECONDS)
         seen = await running_on
-        found = await verdicts(target, seen, site.settings)
-        return figures(seen, found, site.clock.now()), seen.venue.event_id
+        found = await verdicts(target, seen, installation.settings)
+        return figures(seen, found, installation.clock.now()), seen.venue.event_id
 
 
 def must_be_whole(found: Figures) -> None:
@@ -100,76 +102,79 @@ def must_be_whole(found: Figures) -> None:
     assert "buyers a minute" in found.sentence
 
 
-async def start_rate(site: Site, visitors_per_second: float) -> None:
+async def start_rate(installation: Installation, visitors_per_second: float) -> None:
     async def work(tx: Transaction) -> None:
         rate = RehearsedRate(
-            id=RehearsedRate.ID, visitors_per_second=visitors_per_second, is_limit=True, at=site.clock.now()
+            id=RehearsedRate.ID,
+            visitors_per_second=visitors_per_second,
+            is_limit=True,
+            at=installation.clock.now(),
         )
         if await tx.get(RehearsedRate, RehearsedRate.ID) is None:
             tx.insert(rate)
 
-    async with opened_store(site.settings, LINE, clock=SystemClock(), ids=SystemIds()) as store:
+    async with opened_store(installation.settings, LINE, clock=SystemClock(), ids=SystemIds()) as store:
         await store.transact(work)
 
 
-async def admission(site: Site, event_id: str) -> Admission:
+async def admission(installation: Installation, event_id: str) -> Admission:
     async with opened_store(
-        site.settings, LINE, clock=SystemClock(), ids=SystemIds(), read_only=True
+        installation.settings, LINE, clock=SystemClock(), ids=SystemIds(), read_only=True
     ) as store:
         found = await store.get(Admission, event_id)
     assert found is not None
     return found
 
 
-async def with_a_line(site: Site) -> None:
-    await start_rate(site, 200.0)
-    found, event_id = await rehearse(site, line=True)
+async def with_a_line(installation: Installation) -> None:
+    await start_rate(installation, 200.0)
+    found, event_id = await rehearse(installation, line=True)
     must_be_whole(found)
     claims = [one.claim for one in found.verdicts]
     assert "the draw can be repeated from its audit" in claims
     assert {step for step, _, _ in found.refusals} >= {"cheat"}, "bots were turned away"
     assert found.fairness is not None
     assert found.fairness.order is not None
-    assert (await admission(site, event_id)).load_rate > 50, "it began at the rehearsed rate"
+    assert (await admission(installation, event_id)).load_rate > 50, "it began at the rehearsed rate"
 
 
 @pytest.mark.single
 async def test_without_a_line_in_one_process(tmp_path: Path) -> None:
-    async with single(tmp_path) as site:
-        found, _ = await rehearse(site, line=False)
+    async with single(tmp_path) as installation:
+        found, _ = await rehearse(installation, line=False)
         must_be_whole(found)
-        assert await admission_rate.record(site.settings, found)
+        assert await admission_rate.record(installation.settings, found)
 
 
 @pytest.mark.single
 async def test_with_a_line_in_one_process(tmp_path: Path) -> None:
-    async with single(tmp_path) as site:
-        await with_a_line(site)
+    async with single(tmp_path) as installation:
+        await with_a_line(installation)
 
 
 @pytest.mark.split
-async def test_without_a_line_in_separate_processes(stands: Stands) -> None:
-    async with split(stands) as site:
-        found, _ = await rehearse(site, line=False)
+async def test_without_a_line_in_separate_processes(environments: Environments) -> None:
+    async with split(environments) as installation:
+        found, _ = await rehearse(installation, line=False)
         must_be_whole(found)
 
 
 @pytest.mark.split
 @pytest.mark.long
-async def test_with_a_line_in_separate_processes(stands: Stands) -> None:
-    async with split(stands) as site:
-        await with_a_line(site)
+async def test_with_a_line_in_separate_processes(environments: Environments) -> None:
+    async with split(environments) as installation:
+        await with_a_line(installation)
 
 
 async def test_an_event_of_real_buyers_is_refused(tmp_path: Path) -> None:
     listener, servers = listen("127.0.0.1", 0), Servers()
-    async with single_house(tmp_path / "data") as house:
-        event_id = await house.event(await house.user("olga", Role.ORGANIZER))
-        bea = await house.user("bea")
-        await house.order(bea, (await house.hold(bea, event_id))["hold_id"])
-        settings = house.app.settings
+    async with single_deployment(tmp_path / "data") as deployment:
+        event_id = await deployment.event(await deployment.user("olga", Role.ORGANIZER))
+        bea = await deployment.user("bea")
+        await deployment.order(bea, (await deployment.hold(bea, event_id))["hold_id"])
+        settings = deployment.app.settings
         await accounts.prepare(settings, 1)
-        await servers.add(house.app.entry, listener)
+        await servers.add(deployment.app.entry, listener)
         plan = Plan(urls=[url_of(listener)], people=1, event_id=event_id)
         try:
             async with opened_target(plan, settings, SystemClock()) as target:

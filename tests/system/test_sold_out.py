@@ -1,16 +1,16 @@
 """An event is sold out when no seat of it can be bought, whichever store it is kept in."""
 
+from tests.system.harness import Harness, hall
 from tests.system.outside_client import Client
-from tests.system.world import World, hall
 
 
 def set_blocked(organizer: Client, event_id: str, **seats: list[str]) -> None:
     organizer.call("POST", f"/api/events/{event_id}/blocked-seats", seats).ok(204)
 
 
-def test_without_the_blocked_seats_and_back(world: World) -> None:
-    event = world.event(plan=hall(rows=1, seats=4), prices={"Premium": 5000, "Standard": 3000})
-    buyer, organizer = world.buyer(), world.organizer
+def test_without_the_blocked_seats_and_back(harness: Harness) -> None:
+    event = harness.event(plan=hall(rows=1, seats=4), prices={"Premium": 5000, "Standard": 3000})
+    buyer, organizer = harness.buyer(), harness.organizer
     set_blocked(organizer, event["id"], block=["A-4"])
     order = buyer.buy(event["id"], seats=["A-1", "A-2", "A-3"])
     buyer.event_that_is(event["id"], "sold_out")
@@ -24,24 +24,24 @@ def test_without_the_blocked_seats_and_back(world: World) -> None:
     buyer.event_that_is(event["id"], "sold_out")
 
 
-def test_places_of_a_standing_area(world: World) -> None:
+def test_places_of_a_standing_area(harness: Harness) -> None:
     area = {"zone": "Stalls", "name": "Floor", "category": "Standard", "capacity": 3}
-    event = world.event(plan=hall(rows=1, seats=1), areas=[area])
-    floor = [seat["id"] for seat in world.organizer.seats(event["id"]) if seat["category"] == "Standard"]
+    event = harness.event(plan=hall(rows=1, seats=1), areas=[area])
+    floor = [seat["id"] for seat in harness.organizer.seats(event["id"]) if seat["category"] == "Standard"]
     assert len(floor) == 3
-    set_blocked(world.organizer, event["id"], block=floor[:2])
-    buyer = world.buyer()
+    set_blocked(harness.organizer, event["id"], block=floor[:2])
+    buyer = harness.buyer()
     buyer.buy(event["id"], seats=["A-1"])
     assert buyer.get(f"/api/events/{event['id']}")["state"] == "on_sale"
     buyer.buy(event["id"], best_available={"category": "Standard", "quantity": 1})
     buyer.event_that_is(event["id"], "sold_out")
-    set_blocked(world.organizer, event["id"], unblock=floor[:1])
+    set_blocked(harness.organizer, event["id"], unblock=floor[:1])
     buyer.event_that_is(event["id"], "on_sale")
 
 
-def test_ones_own_seats_are_ones_own(world: World) -> None:
-    event = world.event(plan=hall(rows=1, seats=6))
-    buyer, other = world.buyer(), world.buyer()
+def test_ones_own_seats_are_ones_own(harness: Harness) -> None:
+    event = harness.event(plan=hall(rows=1, seats=6))
+    buyer, other = harness.buyer(), harness.buyer()
     hold = buyer.hold(event["id"], seats=["A-1", "A-2"]).ok(201)
     other.hold(event["id"], seats=["A-3"]).ok(201)
     told = buyer.hold(event["id"], seats=["A-2", "A-3", "A-4"]).refused(409, "seats_taken")

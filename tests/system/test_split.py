@@ -16,13 +16,13 @@ import pytest
 from houseful.app import PARTS
 from tests.support.deployment import PASSWORD, Reply
 from tests.system import one_more_endpoint
+from tests.system.deployments import SplitDeployment, deployment_on
+from tests.system.environments import Environments
 from tests.system.fixtures import in_processes
-from tests.system.houses import HouseOfParts, house_on
+from tests.system.harness import event_body, hall
 from tests.system.outside_client import Answer, Client, Cut, Roamer
 from tests.system.split import Split
-from tests.system.stands import Stands
 from tests.system.support import token_of
-from tests.system.world import event_body, hall
 
 pytestmark = [in_processes, pytest.mark.usefixtures("topology")]
 
@@ -200,13 +200,13 @@ def test_a_new_endpoint_needs_no_new_gateway(split: Split) -> None:
 
 
 @pytest.fixture
-async def limited(stands: Stands) -> AsyncIterator[HouseOfParts]:
+async def limited(environments: Environments) -> AsyncIterator[SplitDeployment]:
     """Rates are limited, and a proxy in front says who the client is."""
-    async with house_on(stands.get(rate_limits="on", proxies=1)) as house:
-        yield house
+    async with deployment_on(environments.get(rate_limits="on", proxies=1)) as deployment:
+        yield deployment
 
 
-async def test_a_service_is_not_limited_as_a_client_is(limited: HouseOfParts) -> None:
+async def test_a_service_is_not_limited_as_a_client_is(limited: SplitDeployment) -> None:
     """All for one account: who shows the key, and who shows none or another one."""
     own = {"authorization": f"Bearer {token_of(limited, 'bea')}"}
     inside, guessed = limited.app.client, {"x-internal-key": "guessed"}
@@ -224,7 +224,7 @@ async def test_a_service_is_not_limited_as_a_client_is(limited: HouseOfParts) ->
     await limited.until(lambda: limits(guessed))
 
 
-async def test_services_know_the_clients_address(limited: HouseOfParts) -> None:
+async def test_services_know_the_clients_address(limited: SplitDeployment) -> None:
     """Who guesses a password is stopped by the user service, and only where they come from."""
 
     async def guesses(address: str) -> Reply:

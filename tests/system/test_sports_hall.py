@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from houseful.tools.sample_venues import theatre
+from tests.system.harness import Harness, at_once, event_body
+from tests.system.installations import must_pass_the_check
 from tests.system.outside_client import Answer, Client
-from tests.system.sites import must_pass_the_check
-from tests.system.world import World, at_once, event_body
 
 PLAN = Path(__file__).parents[3] / "shared" / "data" / "plans" / "sportshall.json"
 """A plan that a visitor of the project may have beside it; without it, a theatre of about the same size."""
@@ -51,12 +51,12 @@ def buy_until_nothing_is_left(buyer: Client, event_id: str) -> list[dict[str, An
 
 
 @pytest.mark.long_when_split
-def test_the_hall_is_sold_and_given_back(world: World) -> None:
+def test_the_hall_is_sold_and_given_back(harness: Harness) -> None:
     plan, prices, seats_total = the_hall()
-    event = world.organizer.publish(event_body(plan=plan, prices=prices, title="Handball"))
+    event = harness.organizer.publish(event_body(plan=plan, prices=prices, title="Handball"))
     event_id = event["id"]
     assert event["seats_total"] == seats_total
-    buyers = [world.buyer() for _ in range(BUYERS)]
+    buyers = [harness.buyer() for _ in range(BUYERS)]
 
     bought = at_once([partial(buy_until_nothing_is_left, buyer, event_id) for buyer in buyers])
     seats = [seat["id"] for orders in bought for order in orders for seat in order["seats"]]
@@ -64,11 +64,11 @@ def test_the_hall_is_sold_and_given_back(world: World) -> None:
     for buyer, orders in zip(buyers, bought, strict=True):
         for order in orders:
             buyer.order_that_is(order["id"], "confirmed")
-    world.organizer.event_that_is(event_id, "sold_out")
+    harness.organizer.event_that_is(event_id, "sold_out")
     gross_minor = sum(order["total_minor"] for orders in bought for order in orders)
-    everything = Counter(seat["category"] for seat in world.organizer.seats(event_id))
+    everything = Counter(seat["category"] for seat in harness.organizer.seats(event_id))
     must_become(
-        world.organizer,
+        harness.organizer,
         event_id,
         sold=seats_total,
         available=0,
@@ -80,33 +80,33 @@ def test_the_hall_is_sold_and_given_back(world: World) -> None:
     )
     assert gross_minor == sum(prices[category] * count for category, count in everything.items())
     buyers[0].hold(event_id, best_available={"quantity": 1}).refused(409, "not_enough_seats")
-    must_pass_the_check(world.site)
+    must_pass_the_check(harness.installation)
 
     given_back = [give_back_half(buyer, orders) for buyer, orders in zip(buyers, bought, strict=True)]
     back = [order for orders in given_back for order in orders]
     must_become(
-        world.organizer,
+        harness.organizer,
         event_id,
         sold=seats_total - sum(len(order["seats"]) for order in back),
         available=sum(len(order["seats"]) for order in back),
         gross_minor=gross_minor,
         refunded_minor=sum(order["total_minor"] for order in back),
     )
-    world.organizer.event_that_is(event_id, "on_sale")
+    harness.organizer.event_that_is(event_id, "on_sale")
 
-    world.organizer.call("POST", f"/api/events/{event_id}/cancel").ok(202)
+    harness.organizer.call("POST", f"/api/events/{event_id}/cancel").ok(202)
     for buyer, orders in zip(buyers, bought, strict=True):
         for order in orders:
             buyer.order_that_is(order["id"], "refunded")
     must_become(
-        world.organizer,
+        harness.organizer,
         event_id,
         sold=0,
         gross_minor=gross_minor,
         refunded_minor=gross_minor,
         by_category=dict.fromkeys(everything, 0),
     )
-    must_pass_the_check(world.site)
+    must_pass_the_check(harness.installation)
 
 
 def give_back_half(buyer: Client, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:

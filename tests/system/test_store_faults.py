@@ -25,7 +25,7 @@ from houseful.store_consistency import StoresDiffer
 from houseful.tools import invariants
 from houseful.tools.doctor import examine
 from houseful.tools.invariants import check_all
-from tests.support.deployment import House, started
+from tests.support.deployment import Deployment, started
 from tests.system.support import join_a_line
 
 STORES = [*SERVICES, "bus"]
@@ -43,19 +43,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invariants, "_PAUSE_SECONDS", 0.01)
 
 
-async def sell(house: House, name: str) -> None:
+async def sell(deployment: Deployment, name: str) -> None:
     """Until nothing is on its way any more. Every store is written to."""
-    organizer, buyer = await house.user("organizer", Role.ORGANIZER), await house.user(name)
-    await house.buy(buyer, await house.event(organizer))
-    await join_a_line(house, organizer, buyer)
+    organizer, buyer = await deployment.user("organizer", Role.ORGANIZER), await deployment.user(name)
+    await deployment.buy(buyer, await deployment.event(organizer))
+    await join_a_line(deployment, organizer, buyer)
 
     async def quiet() -> bool:
-        stores = house.app.stores
+        stores = deployment.app.stores
         if any([(await one.outbox.stats()).unpublished for one in stores.values()]):
             return False
         return not await stores["payments"].count(WebhookDelivery, {"status": DeliveryStatus.PENDING})
 
-    await house.until(quiet)
+    await deployment.until(quiet)
 
 
 def copy_as_killed(folder: Path, copy: Path) -> None:
@@ -71,11 +71,11 @@ def copy_as_killed(folder: Path, copy: Path) -> None:
 async def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
     folder = tmp_path_factory.mktemp("stores")
     here = folder / "here"
-    async with started(here) as house:
-        await sell(house, "first")
+    async with started(here) as deployment:
+        await sell(deployment, "first")
     shutil.copytree(here, folder / "once")
-    async with started(here) as house:
-        await sell(house, "second")
+    async with started(here) as deployment:
+        await sell(deployment, "second")
         copy_as_killed(here, folder / "killed")
     shutil.copytree(here, folder / "now")
     return Copies(folder / "once", folder / "now", folder / "killed")
@@ -255,12 +255,12 @@ async def test_a_bus_that_lost_messages(
     assert "not on the bus" in (await said_by_check(now))["C4"]
     assert "messages that were sent are not on it" in (await problems(now))["bus"]
     with caplog.at_level(logging.WARNING):
-        async with started(now) as house:
+        async with started(now) as deployment:
 
             async def mended() -> bool:
                 return "the bus has lost messages of tickets" in caplog.text
 
-            await house.until(mended)
+            await deployment.until(mended)
     assert await said_by_check(now) == {}
     assert await problems(now) == {}
 
@@ -280,8 +280,8 @@ class TestAccepting:
     async def test_an_older_copy(self, now: Path, copies: Copies) -> None:
         put_back(now, "payments", copies.once)
         await store_consistency.accept(settings_of(now), "payments")
-        async with started(now) as house:
-            await sell(house, "third")
+        async with started(now) as deployment:
+            await sell(deployment, "third")
         assert "C13" not in await said_by_check(now)
 
     async def test_what_nobody_doubts(self, now: Path) -> None:
@@ -300,17 +300,17 @@ async def test_all_stores_of_an_older_backup_go_together(now: Path, copies: Copi
 async def test_copies_made_one_after_the_other_go_together(tmp_path: Path) -> None:
     """Of a server that goes on selling: by its own rounds nobody remembers what was not there a moment
     before."""
-    async with started(tmp_path / "here", background=False) as house:
-        vouch = house.app.consistency
+    async with started(tmp_path / "here", background=False) as deployment:
+        vouch = deployment.app.consistency
         for name in reversed(SERVICES):
-            await house.user(f"buyer-{name}")
+            await deployment.user(f"buyer-{name}")
             await vouch.poll()
             (tmp_path / "copy").mkdir(exist_ok=True)
             put_back(tmp_path / "copy", name, tmp_path / "here")
-        users = await house.app.stores["users"].get(StoreIdentity, ITSELF)
+        users = await deployment.app.stores["users"].get(StoreIdentity, ITSELF)
         assert users is not None
         assert users.age > 1
-        known = await house.app.stores["tickets"].get(KnownStore, "users")
+        known = await deployment.app.stores["tickets"].get(KnownStore, "users")
         assert known is not None
         assert known.age == users.age - 1
     assert [
@@ -320,20 +320,20 @@ async def test_copies_made_one_after_the_other_go_together(tmp_path: Path) -> No
 
 
 async def test_an_idle_installation_writes_nothing(tmp_path: Path) -> None:
-    async with started(tmp_path / "here", background=False) as house:
-        vouch = house.app.consistency
+    async with started(tmp_path / "here", background=False) as deployment:
+        vouch = deployment.app.consistency
         for _ in range(3):
             await vouch.poll()
-        before = {name: store.changes for name, store in house.app.stores.items()}
+        before = {name: store.changes for name, store in deployment.app.stores.items()}
         for _ in range(3):
             await vouch.poll()
-        assert {name: store.changes for name, store in house.app.stores.items()} == before
+        assert {name: store.changes for name, store in deployment.app.stores.items()} == before
 
 
 async def test_a_running_server_notices(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the split one service's database may be exchanged under the others."""
-    async with started(tmp_path / "here", background=False) as house:
-        vouch, users = house.app.consistency, house.app.stores["users"]
+    async with started(tmp_path / "here", background=False) as deployment:
+        vouch, users = deployment.app.consistency, deployment.app.stores["users"]
         await vouch.poll()
         await vouch.ready()
         async with users.begin() as tx:
@@ -349,8 +349,8 @@ async def test_a_running_server_notices(tmp_path: Path, caplog: pytest.LogCaptur
 
 async def test_what_a_version_before_made_is_adopted(tmp_path: Path) -> None:
     """It has no identities: its stores get them, and nobody is in doubt."""
-    async with started(tmp_path / "here") as house:
-        await sell(house, "first")
+    async with started(tmp_path / "here") as deployment:
+        await sell(deployment, "first")
     for name in SERVICES:
         import apsw
 

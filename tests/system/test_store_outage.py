@@ -14,7 +14,7 @@ from houseful.kernel.clock import ManualClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.roles import Role
 from houseful.tickets.domain.orders import Order, OrderState
-from tests.support.deployment import House, started
+from tests.support.deployment import Deployment, started
 
 MINUTES = 10
 
@@ -41,29 +41,29 @@ class Disks:
         monkeypatch.setattr(Writer, "put", refuse)
 
 
-async def let_pass(house: House, seconds: int) -> None:
-    assert isinstance(house.app.clock, ManualClock)
+async def let_pass(deployment: Deployment, seconds: int) -> None:
+    assert isinstance(deployment.app.clock, ManualClock)
     for _ in range(seconds * 2):
-        await house.app.clock.advance(0.5)
+        await deployment.app.clock.advance(0.5)
 
 
 async def test_unpaid_orders_expire_while_the_disk_is_full(
     tmp_path: Path, writes: Disks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with started(tmp_path / "data", clock=ManualClock()) as house:
-        organizer = await house.user("organizer", Role.ORGANIZER)
-        event_id = await published(house, organizer, hold_seconds=60)
+    async with started(tmp_path / "data", clock=ManualClock()) as deployment:
+        organizer = await deployment.user("organizer", Role.ORGANIZER)
+        event_id = await published(deployment, organizer, hold_seconds=60)
         orders = []
         for number in range(5):
-            buyer = await house.user(f"buyer{number}")
-            hold = await house.hold(buyer, event_id)
-            orders.append((await house.order(buyer, hold["hold_id"]))["id"])
-        await let_pass(house, 5)
+            buyer = await deployment.user(f"buyer{number}")
+            hold = await deployment.hold(buyer, event_id)
+            orders.append((await deployment.order(buyer, hold["hold_id"]))["id"])
+        await let_pass(deployment, 5)
         caplog.clear()
         caplog.set_level(logging.INFO, "houseful")
         writes.full = True
         writes.tries.clear()
-        await let_pass(house, MINUTES * 60)
+        await let_pass(deployment, MINUTES * 60)
         # The longest pause is ten seconds; each of tickets' jobs tries a handful of orders at most.
         assert writes.tries["write tickets.sqlite3"] < MINUTES * 60 / 5 * 12
         assert sum(writes.tries.values()) > 10, "nobody gives up either"
@@ -73,18 +73,18 @@ async def test_unpaid_orders_expire_while_the_disk_is_full(
         assert not [record for record in caplog.records if record.exc_info and record.levelname == "ERROR"]
         writes.full = False
         for order_id in orders:
-            await house.until(partial(is_expired, house, order_id), advance_seconds=1)
-        await let_pass(house, 30)
+            await deployment.until(partial(is_expired, deployment, order_id), advance_seconds=1)
+        await let_pass(deployment, 30)
         assert "goes on" in caplog.text
 
 
-async def is_expired(house: House, order_id: str) -> bool:
-    order = await house.app.stores["tickets"].get(Order, order_id)
+async def is_expired(deployment: Deployment, order_id: str) -> bool:
+    order = await deployment.app.stores["tickets"].get(Order, order_id)
     return order is not None and order.state is OrderState.EXPIRED
 
 
-async def published(house: House, organizer: str, **changes: Any) -> str:
-    event_id = str((await house.draft(organizer, **changes))["id"])
-    (await house.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
-    await house.until(lambda: house._is_on_sale(event_id), advance_seconds=0.3)
+async def published(deployment: Deployment, organizer: str, **changes: Any) -> str:
+    event_id = str((await deployment.draft(organizer, **changes))["id"])
+    (await deployment.call("POST", f"/api/events/{event_id}/publish", token=organizer)).ok(202)
+    await deployment.until(lambda: deployment._is_on_sale(event_id), advance_seconds=0.3)
     return event_id

@@ -17,10 +17,10 @@ from engines.packages import Missing
 from houseful.app import PARTS
 from tests.support.live_server import UP
 from tests.system.fixtures import SINGLE, SPLIT
+from tests.system.harness import Harness
+from tests.system.installations import Installation, OneProcess
 from tests.system.outside_client import SUCCEEDS, Answer, Client
-from tests.system.sites import OneProcess, Site
 from tests.system.split import Split
-from tests.system.world import World
 
 TRACE_ID = "5eed" * 8
 PARENT_ID = "ca11" * 4
@@ -78,12 +78,12 @@ def _secrets_in(content: Any) -> set[str]:
 class Purchase:
     """Of two seats, from the account to the tickets. `spans` are those of its trace."""
 
-    def __init__(self, site: Site, collector: Collector, topology: str) -> None:
+    def __init__(self, installation: Installation, collector: Collector, topology: str) -> None:
         self.topology = topology
         self.collector = collector
-        world = World(site)
-        event = world.event()
-        self.buyer = buyer = Buyer(site.url)
+        harness = Harness(installation)
+        event = harness.event()
+        self.buyer = buyer = Buyer(installation.url)
         buyer.register(EMAIL, PASSWORD, NAME)
         buyer.call("POST", "/api/auth/login", {"email": EMAIL, "password": PASSWORD + "?"}).refused(401)
         buyer.login(EMAIL, PASSWORD)
@@ -96,11 +96,11 @@ class Purchase:
         buyer.pay(order).ok()
         buyer.order_that_is(order["id"], "confirmed")
         assert len(buyer.tickets(order["id"])) == 2
-        self.letters = buyer.until(lambda: sorted(site.mail.glob(f"*{order['id']}*")))
+        self.letters = buyer.until(lambda: sorted(installation.mail.glob(f"*{order['id']}*")))
         buyer.until(self._is_told)
         self.spans = self._trace()
         buyer.close()
-        world.close()
+        harness.close()
 
     def _trace(self) -> list[Span]:
         return [span for span in self.collector.spans() if span.trace_id == TRACE_ID]
@@ -150,7 +150,7 @@ class Step:
 
 
 class OfSplit:
-    """A split as a site."""
+    """A split installation."""
 
     def __init__(self, split: Split) -> None:
         self.url = split.urls[0]
@@ -186,7 +186,7 @@ def purchase(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Purchase]:
-    folder = tmp_path_factory.mktemp("traced") / "site"
+    folder = tmp_path_factory.mktemp("traced") / "installation"
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_BSP_SCHEDULE_DELAY": "100",
@@ -194,11 +194,11 @@ def purchase(
         "HOUSEFUL_PROXIES": "1",
     }
     if topology == SINGLE:
-        site = OneProcess(folder, UP, settings)
+        installation = OneProcess(folder, UP, settings)
         try:
-            yield Purchase(site, collector, SINGLE)
+            yield Purchase(installation, collector, SINGLE)
         finally:
-            site.close()
+            installation.close()
         return
     engines: dict[str, str] = request.getfixturevalue("engines")
     with Split(folder, engines | settings, copies=dict.fromkeys(PARTS, 1)) as split:

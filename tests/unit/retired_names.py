@@ -72,4 +72,9 @@ RETIRED = (
     Retired("order_letter", "OrderEmail", ("web/src",)),
     Retired("undelivered_letter", "UndeliveredEmail", ("web/src",)),
     Retired("lucide-react", "lucide with ui/Icon.tsx", ("web/src",)),
+    Retired("World", "Harness", ("tests",)),
+    Retired("SystemHouse", "SystemDeployment", ("tests",)),
+    Retired("Stand", "Environment", ("tests",)),
+    Retired("Site", "Installation", ("tests",)),
+    Retired("Insistent", "RetryingClient", ("tests",)),
 )

@@ -17,7 +17,7 @@ from houseful.app import running
 from houseful.kernel.clock import SystemClock
 from houseful.settings import SERVICES, Secrets, SettingsError, load_settings, new_secrets
 from tests.contract.mongo_engine import program
-from tests.support.deployment import House
+from tests.support.deployment import Deployment
 
 ENGINES = {
     "store_url": "mongodb://127.0.0.1:1/?replicaSet=rs0",
@@ -88,7 +88,7 @@ async def test_a_service_that_reaches_no_gateway_says_so_and_is_ready(tmp_path: 
             assert checks["users store"] == "ready"
             return "http://127.0.0.1:1" in checks["gateway"]
 
-        await House(app=app).until(told)
+        await Deployment(app=app).until(told)
     await bus.close()
 
 

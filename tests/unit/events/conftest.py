@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.events.support import World
+from tests.unit.events.support import Harness
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path)
-    yield world
-    await world.store.close()
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path)
+    yield harness
+    await harness.store.close()

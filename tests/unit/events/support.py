@@ -107,7 +107,7 @@ class LineServiceAnswers:
         return ServiceResponse(self.status, {}, b'{"items": []}')
 
 
-class World:
+class Harness:
     def __init__(self, folder: Path, *, workers: Workers | None = None) -> None:
         workers = workers or InlineWorkers()
         self.clock = ManualClock(START)

@@ -15,7 +15,7 @@ from houseful.kernel.pieces import PIECE_BYTES
 from houseful.kernel.roles import Identity
 from houseful.webapi.endpoint import BODY_BYTES
 from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies, read_whole
-from tests.unit.events.support import ALICE, World, body, plan
+from tests.unit.events.support import ALICE, Harness, body, plan
 
 T = TypeVar("T")
 
@@ -51,10 +51,10 @@ async def until_given(workers: Waiting, count: int) -> None:
 async def test_a_large_plan_is_read_and_checked_by_workers(tmp_path: Path) -> None:
     workers = Waiting()
     workers.go_on.set()
-    world = World(tmp_path, workers=workers)
+    harness = Harness(tmp_path, workers=workers)
     sent = body(plan=LARGE)
     assert len(msgspec.json.encode(sent)) > BODY_BYTES
-    made = await world.call("POST", "/api/events", sent, who=ALICE)
+    made = await harness.call("POST", "/api/events", sent, who=ALICE)
     assert made.status == 201
     assert workers.given == [(read_whole, ALICE.user_id), (plans.check_plan, ALICE.user_id)]
 
@@ -64,10 +64,10 @@ async def test_this_process_never_has_a_copy_of_a_large_plan(tmp_path: Path) -> 
     raw = msgspec.json.encode(body(plan=plan(rows=400, seats=150)))
     pieces = [raw[start : start + PIECE_BYTES] for start in range(0, len(raw), PIECE_BYTES)]
     workers = WorkerProcesses(processes=1)
-    world = World(tmp_path, workers=workers)
+    harness = Harness(tmp_path, workers=workers)
     scope = {
         "type": "http", "method": "POST", "path": "/api/events", "query_string": b"", "client": None,
-        "headers": [(b"authorization", f"Bearer {world.token(ALICE)}".encode())],
+        "headers": [(b"authorization", f"Bearer {harness.token(ALICE)}".encode())],
     }  # fmt: skip
     statuses: list[int] = []
 
@@ -80,7 +80,7 @@ async def test_this_process_never_has_a_copy_of_a_large_plan(tmp_path: Path) -> 
     try:
         await workers.run(abs, -1, whose="warm")
         tracemalloc.start()
-        await world.app(scope, receive, send)
+        await harness.app(scope, receive, send)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -90,28 +90,28 @@ async def test_this_process_never_has_a_copy_of_a_large_plan(tmp_path: Path) -> 
 
 
 async def test_a_large_plan_is_repeated_and_changed_as_a_small_one(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    harness = Harness(tmp_path)
     sent, key = body(plan=LARGE), {"idempotency-key": "k1"}
-    first = await world.call("POST", "/api/events", sent, who=ALICE, headers=key)
-    again = await world.call("POST", "/api/events", sent, who=ALICE, headers=key)
+    first = await harness.call("POST", "/api/events", sent, who=ALICE, headers=key)
+    again = await harness.call("POST", "/api/events", sent, who=ALICE, headers=key)
     assert (first.status, again.status, again.headers["idempotent-replayed"]) == (201, 201, "true")
-    other = await world.call("POST", "/api/events", sent | {"title": "Aida"}, who=ALICE, headers=key)
+    other = await harness.call("POST", "/api/events", sent | {"title": "Aida"}, who=ALICE, headers=key)
     assert msgspec.json.decode(other.body)["code"] == "idempotency_key_reused"
     event = msgspec.json.decode(first.body)
     larger = {"plan": plan(rows=101, seats=50)}
-    changed = await world.call("PATCH", f"/api/events/{event['id']}", larger, who=ALICE)
+    changed = await harness.call("PATCH", f"/api/events/{event['id']}", larger, who=ALICE)
     assert msgspec.json.decode(changed.body)["seats_total"] == event["seats_total"] + 50
-    stored = await world.call("GET", f"/api/events/{event['id']}/plan", who=ALICE)
+    stored = await harness.call("GET", f"/api/events/{event['id']}/plan", who=ALICE)
     assert msgspec.json.decode(stored.body) == larger["plan"]
 
 
 async def test_of_one_user_and_of_all_few_large_plans_are_under_way(tmp_path: Path) -> None:
     workers = Waiting()
-    world = World(tmp_path, workers=workers)
+    harness = Harness(tmp_path, workers=workers)
     sent = body(plan=LARGE)
 
     def upload(number: int) -> "asyncio.Task[Any]":
-        return asyncio.create_task(world.call("POST", "/api/events", sent, who=somebody(number)))
+        return asyncio.create_task(harness.call("POST", "/api/events", sent, who=somebody(number)))
 
     under_way = [upload(0) for _ in range(MOST_OF_ONE)]
     await until_given(workers, MOST_OF_ONE)
@@ -126,15 +126,15 @@ async def test_of_one_user_and_of_all_few_large_plans_are_under_way(tmp_path: Pa
     assert int(refused.headers["retry-after"]) > 0
 
     workers.go_on.set()
-    small = await world.call("POST", "/api/events", body(), who=somebody(0))
+    small = await harness.call("POST", "/api/events", body(), who=somebody(0))
     assert small.status == 201, "a small plan waits for no place"
     assert [answer.status for answer in await asyncio.gather(*under_way)] == [201] * MOST
     assert (await upload(0)).status == 201
 
 
 async def test_what_is_wrong_with_a_large_body_is_told_as_ever(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    answer = await world.call("POST", "/api/events", body(plan=LARGE, title=5), who=ALICE)
+    harness = Harness(tmp_path)
+    answer = await harness.call("POST", "/api/events", body(plan=LARGE, title=5), who=ALICE)
     assert answer.status == 422
     assert list(msgspec.json.decode(answer.body)["errors"]) == ["title"]
 

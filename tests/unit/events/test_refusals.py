@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from houseful.webapi.endpoint import PLAN_BYTES
-from tests.unit.events.support import ALICE, World, body, plan
+from tests.unit.events.support import ALICE, Harness, body, plan
 
 FIELD_ERRORS: list[tuple[str, Any, str]] = [
     ("title", "", "title"),
@@ -92,24 +92,24 @@ FIELD_ERRORS: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("field", "value", "place"), FIELD_ERRORS)
 async def test_what_does_not_fit_is_refused_by_field(
-    world: World, field: str, value: Any, place: str
+    harness: Harness, field: str, value: Any, place: str
 ) -> None:
-    status, problem = await world.ask("POST", "/api/events", body(**{field: value}), ALICE)
+    status, problem = await harness.ask("POST", "/api/events", body(**{field: value}), ALICE)
     assert status == 422, problem
     assert problem["code"] in ("validation_failed", "invalid_plan")
     assert place in problem["errors"]
     assert all(error.startswith((place.split("[")[0], "plan")) for error in problem["errors"])
-    assert (await world.ask("GET", "/api/events?mine=true", who=ALICE))[1]["items"] == []
+    assert (await harness.ask("GET", "/api/events?mine=true", who=ALICE))[1]["items"] == []
 
 
-async def test_everything_that_is_wrong_is_told_at_once(world: World) -> None:
+async def test_everything_that_is_wrong_is_told_at_once(harness: Harness) -> None:
     wrong = plan()
     wrong["zones"][0]["rows"][1]["seats"][2]["category"] = "VIPP"
     wrong["zones"][0]["rows"][0]["seats"][1]["seat_guid"] = wrong["zones"][0]["rows"][0]["seats"][0][
         "seat_guid"
     ]
     request = body(title=" ", currency="XXX", plan=wrong, hold_seconds=0)
-    status, problem = await world.ask("POST", "/api/events", request, ALICE)
+    status, problem = await harness.ask("POST", "/api/events", request, ALICE)
     assert (status, problem["code"]) == (422, "invalid_plan")
     assert set(problem["errors"]) == {
         "title",
@@ -121,8 +121,8 @@ async def test_everything_that_is_wrong_is_told_at_once(world: World) -> None:
     assert 'unknown category "VIPP"' in problem["errors"]["plan.zones[Hall].rows[2].seats[3].category"]
 
 
-async def test_a_wrong_type_beside_a_plan_does_not_blame_the_plan(world: World) -> None:
-    _, problem = await world.ask("POST", "/api/events", body(title=5, venue=[]), ALICE)
+async def test_a_wrong_type_beside_a_plan_does_not_blame_the_plan(harness: Harness) -> None:
+    _, problem = await harness.ask("POST", "/api/events", body(title=5, venue=[]), ALICE)
     assert set(problem["errors"]) == {"title", "venue"}
 
 
@@ -139,41 +139,41 @@ async def test_a_wrong_type_beside_a_plan_does_not_blame_the_plan(world: World) 
         (b'{"title": 1e999}', 422),
     ],
 )
-async def test_malformed_bodies_are_the_callers_fault(world: World, raw: bytes, status: int) -> None:
-    event = await world.new_event()
-    assert (await world.call("POST", "/api/events", raw, ALICE)).status == status
-    assert (await world.call("PATCH", f"/api/events/{event['id']}", raw, ALICE)).status == status
+async def test_malformed_bodies_are_the_callers_fault(harness: Harness, raw: bytes, status: int) -> None:
+    event = await harness.new_event()
+    assert (await harness.call("POST", "/api/events", raw, ALICE)).status == status
+    assert (await harness.call("PATCH", f"/api/events/{event['id']}", raw, ALICE)).status == status
 
 
-async def test_a_broken_plan_in_a_fine_body_is_an_error_of_the_plan(world: World) -> None:
+async def test_a_broken_plan_in_a_fine_body_is_an_error_of_the_plan(harness: Harness) -> None:
     raw = msgspec.json.encode(body(plan=1)).replace(b'"plan":1', b'"plan":{"name":"\xff"}')
-    answer = await world.call("POST", "/api/events", raw, ALICE)
+    answer = await harness.call("POST", "/api/events", raw, ALICE)
     assert answer.status == 422
     assert list(msgspec.json.decode(answer.body)["errors"]) == ["plan"]
 
 
-async def test_a_plan_may_be_large_and_other_bodies_not(world: World) -> None:
-    event = await world.on_sale()
+async def test_a_plan_may_be_large_and_other_bodies_not(harness: Harness) -> None:
+    event = await harness.on_sale()
     for method, path in (("POST", "/api/events"), ("PATCH", f"/api/events/{event['id']}")):
-        assert (await world.call(method, path, b" " * (PLAN_BYTES + 1), ALICE)).status == 413
+        assert (await harness.call(method, path, b" " * (PLAN_BYTES + 1), ALICE)).status == 413
     for action in ("publish", "cancel"):
-        answer = await world.call("POST", f"/api/events/{event['id']}/{action}", b" " * 300_000, ALICE)
+        answer = await harness.call("POST", f"/api/events/{event['id']}/{action}", b" " * 300_000, ALICE)
         assert answer.status == 413
-    assert (await world.ask("POST", "/api/events", body(description="x" * 300_000), ALICE))[0] == 422
+    assert (await harness.ask("POST", "/api/events", body(description="x" * 300_000), ALICE))[0] == 422
 
 
-async def test_identity_headers_mean_nothing(world: World) -> None:
-    event = await world.new_event()
+async def test_identity_headers_mean_nothing(harness: Harness) -> None:
+    event = await harness.new_event()
     headers = {"x-user-id": "usr_alice", "x-roles": "admin"}
-    assert (await world.call("GET", f"/api/events/{event['id']}", headers=headers)).status == 404
+    assert (await harness.call("GET", f"/api/events/{event['id']}", headers=headers)).status == 404
 
 
 @pytest.mark.parametrize(("field", "value", "place"), [one for one in FIELD_ERRORS if one[1] is not ...])
-async def test_patch_checks_the_same(world: World, field: str, value: Any, place: str) -> None:
-    event = await world.new_event()
-    status, problem = await world.ask("PATCH", f"/api/events/{event['id']}", {field: value}, ALICE)
+async def test_patch_checks_the_same(harness: Harness, field: str, value: Any, place: str) -> None:
+    event = await harness.new_event()
+    status, problem = await harness.ask("PATCH", f"/api/events/{event['id']}", {field: value}, ALICE)
     assert (status, place in problem["errors"]) == (422, True), problem
-    assert await world.ask("GET", f"/api/events/{event['id']}", who=ALICE) == (200, event)
+    assert await harness.ask("GET", f"/api/events/{event['id']}", who=ALICE) == (200, event)
 
 
 @pytest.mark.parametrize(
@@ -200,15 +200,15 @@ async def test_patch_checks_the_same(world: World, field: str, value: Any, place
         ("from[$gt]=1", "from[$gt]"),
     ],
 )
-async def test_queries_are_checked(world: World, query: str, place: str) -> None:
-    status, problem = await world.ask("GET", f"/api/events?{query}")
+async def test_queries_are_checked(harness: Harness, query: str, place: str) -> None:
+    status, problem = await harness.ask("GET", f"/api/events?{query}")
     assert (status, list(problem["errors"])) == (422, [place])
 
 
 @pytest.mark.parametrize(
     "id", ["evt_none", "%00", "%ff", "%F0%9F%98%80", "..", "{}", "'%20OR%201=1", "x" * 5000]
 )
-async def test_what_is_not_there_is_a_404(world: World, id: str) -> None:
+async def test_what_is_not_there_is_a_404(harness: Harness, id: str) -> None:
     for method, action in (
         ("GET", ""),
         ("GET", "/plan"),
@@ -217,4 +217,4 @@ async def test_what_is_not_there_is_a_404(world: World, id: str) -> None:
         ("POST", "/cancel"),
     ):
         content = {"title": "x"} if method == "PATCH" else None
-        assert (await world.ask(method, f"/api/events/{id}{action}", content, ALICE))[0] == 404
+        assert (await harness.ask(method, f"/api/events/{id}{action}", content, ALICE))[0] == 404

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.unit.gateway.world import World
+from tests.unit.gateway.harness import Harness
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def harness() -> Harness:
+    return Harness()

@@ -6,17 +6,17 @@ import pytest
 
 from houseful.gateway.response_middleware import COMPRESS_BYTES
 from houseful.webapi.responses import Response
-from tests.unit.gateway.world import World, scope_of
+from tests.unit.gateway.harness import Harness, scope_of
 
 LONG = b'{"items": [' + b"1," * COMPRESS_BYTES + b"1]}"
 GZIP = {"accept-encoding": "br, gzip"}
 
 
 async def answer_of(answer: Response, method: str = "GET", **headers: str) -> Any:
-    world = World()
-    world.recorder.answer = answer
+    harness = Harness()
+    harness.recorder.answer = answer
     path = "/api/things/7" if method == "GET" else "/api/things"
-    return await world.gateway().call(method, path, headers=headers or GZIP)
+    return await harness.gateway().call(method, path, headers=headers or GZIP)
 
 
 async def test_a_long_text_is_compressed() -> None:
@@ -69,6 +69,6 @@ async def test_an_answer_in_parts_is_not_held_back() -> None:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    await World().gateway(app=app).gateway(scope_of("GET", "/api/things/7", GZIP), receive, send)
+    await Harness().gateway(app=app).gateway(scope_of("GET", "/api/things/7", GZIP), receive, send)
     assert b"".join(message.get("body", b"") for message in sent) == b"a" * 2000 + b"b" * 2000
     assert (b"content-encoding", b"gzip") not in sent[0]["headers"]

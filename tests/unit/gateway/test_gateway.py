@@ -12,41 +12,41 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.telemetry import request_id
 from houseful.kernel.tracing import current_traceparent
 from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
+from tests.unit.gateway.harness import Harness, StreamingService, endpoint, scope_of
 from tests.unit.gateway.upstreams import PATIENCE_SECONDS
-from tests.unit.gateway.world import StreamingService, World, endpoint, scope_of
 
 
-async def test_a_request_reaches_its_service(world: World) -> None:
-    reply = await world.gateway().call("GET", "/api/things/7?x=1")
+async def test_a_request_reaches_its_service(harness: Harness) -> None:
+    reply = await harness.gateway().call("GET", "/api/things/7?x=1")
     assert reply.ok() == {"from": "service"}
-    assert world.recorder.scopes[0]["path"] == "/api/things/7"
-    assert world.recorder.scopes[0]["query_string"] == b"x=1"
+    assert harness.recorder.scopes[0]["path"] == "/api/things/7"
+    assert harness.recorder.scopes[0]["query_string"] == b"x=1"
 
 
-async def test_unknown_paths_are_problems(world: World) -> None:
-    front = world.gateway()
+async def test_unknown_paths_are_problems(harness: Harness) -> None:
+    front = harness.gateway()
     for path in ("/api/nothing", "/api/", "/api/things/7/", "/api/things/7/8", "/.well-known/other"):
         problem = (await front.call("GET", path)).refused(404, "no_such_path")
         assert path in problem["detail"]
         assert problem["request_id"].startswith("req_")
-    assert not world.recorder.scopes
+    assert not harness.recorder.scopes
 
 
-async def test_a_wrong_method_says_which_ones_are_right(world: World) -> None:
-    reply = await world.gateway().call("DELETE", "/api/things/7")
+async def test_a_wrong_method_says_which_ones_are_right(harness: Harness) -> None:
+    reply = await harness.gateway().call("DELETE", "/api/things/7")
     reply.refused(405, "method_not_allowed")
     assert reply.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_options_says_what_is_allowed(world: World) -> None:
-    reply = await world.gateway().call("OPTIONS", "/api/things")
+async def test_options_says_what_is_allowed(harness: Harness) -> None:
+    reply = await harness.gateway().call("OPTIONS", "/api/things")
     assert (reply.status, reply.content, reply.headers["allow"]) == (204, b"", "OPTIONS, POST")
 
 
-async def test_head_is_get_without_the_body(world: World) -> None:
-    reply = await world.gateway().call("HEAD", "/api/things/7", headers={"accept-encoding": "gzip"})
+async def test_head_is_get_without_the_body(harness: Harness) -> None:
+    reply = await harness.gateway().call("HEAD", "/api/things/7", headers={"accept-encoding": "gzip"})
     assert (reply.status, reply.content, reply.headers["content-length"]) == (200, b"", "19")
-    reply = await world.gateway().call("HEAD", "/api/things/7/stream")
+    reply = await harness.gateway().call("HEAD", "/api/things/7/stream")
     assert reply.status == 405  # it would never end
 
 
@@ -55,16 +55,16 @@ async def test_head_is_get_without_the_body(world: World) -> None:
     ["X-User-Id", "x-user", "X-Houseful-User", "X-Auth-Request-User", "Remote-User", "X-Forwarded-User",
      "X-Request-Id", "X-Roles", "Forwarded", "X-Real-IP"],
 )  # fmt: skip
-async def test_headers_that_claim_an_identity_are_taken_off(world: World, header: str) -> None:
-    await world.gateway().call(
+async def test_headers_that_claim_an_identity_are_taken_off(harness: Harness, header: str) -> None:
+    await harness.gateway().call(
         "GET", "/api/things/7", headers={header: "usr_admin", "x-houseful-client": "web"}
     )
-    assert header.lower() not in world.recorder.headers
-    assert world.recorder.headers["x-houseful-client"] == "web"
+    assert header.lower() not in harness.recorder.headers
+    assert harness.recorder.headers["x-houseful-client"] == "web"
 
 
-async def test_every_answer_has_a_name_of_its_own(world: World) -> None:
-    front = world.gateway()
+async def test_every_answer_has_a_name_of_its_own(harness: Harness) -> None:
+    front = harness.gateway()
     names = {
         (await front.call(method, path, headers={"x-request-id": "mine"})).headers["x-request-id"]
         for method, path in [("GET", "/api/things/7"), ("GET", "/api/no"), ("GET", "/"), ("GET", "/healthz")]
@@ -73,28 +73,28 @@ async def test_every_answer_has_a_name_of_its_own(world: World) -> None:
     assert all(re.fullmatch("req_[0-9a-f]{32}", name) for name in names)
 
 
-async def test_services_see_the_request_id_and_nobody_sees_it_afterwards(world: World) -> None:
+async def test_services_see_the_request_id_and_nobody_sees_it_afterwards(harness: Harness) -> None:
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append((request_id.get(), current_traceparent()))
-        await world.recorder(scope, receive, send)
+        await harness.recorder(scope, receive, send)
 
-    reply = await world.gateway(app=app).call("GET", "/api/things/7")
+    reply = await harness.gateway(app=app).call("GET", "/api/things/7")
     assert seen[0][0] == reply.headers["x-request-id"]
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", seen[0][1] or "")
     assert request_id.get() is None
     assert current_traceparent() is None
 
 
-async def test_a_valid_trace_is_carried_on_and_an_invalid_one_replaced(world: World) -> None:
+async def test_a_valid_trace_is_carried_on_and_an_invalid_one_replaced(harness: Harness) -> None:
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(current_traceparent())
-        await world.recorder(scope, receive, send)
+        await harness.recorder(scope, receive, send)
 
-    front = world.gateway(app=app)
+    front = harness.gateway(app=app)
     good = f"00-{'a1' * 16}-{'b2' * 8}-01"
     for sent in (good, f"00-{'0' * 32}-{'b2' * 8}-01", "garbage", good.upper(), good + "-x"):
         await front.call("GET", "/api/things/7", headers={"traceparent": sent})
@@ -103,32 +103,34 @@ async def test_a_valid_trace_is_carried_on_and_an_invalid_one_replaced(world: Wo
     assert len(set(seen)) == 5
 
 
-async def test_a_bad_token_is_refused_before_the_service(world: World) -> None:
-    front = world.gateway()
-    for token in ("garbage", world.token(aud="other"), world.token() + "x"):
+async def test_a_bad_token_is_refused_before_the_service(harness: Harness) -> None:
+    front = harness.gateway()
+    for token in ("garbage", harness.token(aud="other"), harness.token() + "x"):
         reply = await front.call("GET", "/api/things/7", headers={"authorization": f"Bearer {token}"})
         reply.refused(401, "token_invalid")
-    old = world.token(lifetime_seconds=-1)
+    old = harness.token(lifetime_seconds=-1)
     reply = await front.call("GET", "/api/things/7", headers={"authorization": f"Bearer {old}"})
     reply.refused(401, "token_expired")
-    assert not world.recorder.scopes
+    assert not harness.recorder.scopes
 
 
-async def test_a_good_token_passes_and_is_verified_once(world: World) -> None:
-    front = world.gateway()
-    headers = {"authorization": f"Bearer {world.token()}"}
+async def test_a_good_token_passes_and_is_verified_once(harness: Harness) -> None:
+    front = harness.gateway()
+    headers = {"authorization": f"Bearer {harness.token()}"}
     for _ in range(3):
         (await front.call("GET", "/api/things/7", headers=headers)).ok()
-    assert world.keys_asked == 1
-    assert world.recorder.headers["authorization"] == headers["authorization"]
+    assert harness.keys_asked == 1
+    assert harness.recorder.headers["authorization"] == headers["authorization"]
 
 
-async def test_between_services_other_keys_are_used(world: World) -> None:
-    (await world.gateway().call("POST", "/api/internal", headers={"authorization": "Bearer an-api-key"})).ok()
+async def test_between_services_other_keys_are_used(harness: Harness) -> None:
+    (
+        await harness.gateway().call("POST", "/api/internal", headers={"authorization": "Bearer an-api-key"})
+    ).ok()
 
 
-async def test_every_answer_is_guarded(world: World) -> None:
-    front = world.gateway()
+async def test_every_answer_is_guarded(harness: Harness) -> None:
+    front = harness.gateway()
     for path in ("/api/things/7", "/api/no", "/", "/api/docs"):
         headers = (await front.call("GET", path)).headers
         assert "default-src 'self'" in headers["content-security-policy"]
@@ -138,45 +140,45 @@ async def test_every_answer_is_guarded(world: World) -> None:
         assert headers["referrer-policy"]
         assert "camera=(self)" in headers["permissions-policy"]
         assert "strict-transport-security" not in headers
-    secure = world.gateway(public_url="https://tickets.example.org")
+    secure = harness.gateway(public_url="https://tickets.example.org")
     assert "strict-transport-security" in (await secure.call("GET", "/")).headers
 
 
-async def test_answers_of_services_are_not_kept_unless_they_say_so(world: World) -> None:
-    assert (await world.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "no-store"
-    world.recorder.answer = Response(b"{}", headers=[("cache-control", "max-age=1")])
-    assert (await world.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "max-age=1"
+async def test_answers_of_services_are_not_kept_unless_they_say_so(harness: Harness) -> None:
+    assert (await harness.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "no-store"
+    harness.recorder.answer = Response(b"{}", headers=[("cache-control", "max-age=1")])
+    assert (await harness.gateway().call("GET", "/api/things/7")).headers["cache-control"] == "max-age=1"
 
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [(Unavailable("no keys"), 503, "unavailable"), (KeyError("x"), 500, "internal_error")],
 )
-async def test_trouble_becomes_a_problem(world: World, error: Exception, status: int, code: str) -> None:
+async def test_trouble_becomes_a_problem(harness: Harness, error: Exception, status: int, code: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise error
 
-    problem = (await world.gateway(app=app).call("GET", "/api/things/7")).refused(status, code)
+    problem = (await harness.gateway(app=app).call("GET", "/api/things/7")).refused(status, code)
     assert "KeyError" not in str(problem)
 
 
-async def test_half_an_answer_is_cut_and_not_completed(world: World) -> None:
+async def test_half_an_answer_is_cut_and_not_completed(harness: Harness) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise KeyError("in the middle")
 
     cuts: list[str] = []
     extensions = {ABORT_EXTENSION: lambda: cuts.append("cut")}
-    reply = await world.gateway(app=app).call("GET", "/api/things/7", extensions=extensions)
+    reply = await harness.gateway(app=app).call("GET", "/api/things/7", extensions=extensions)
     assert cuts == ["cut"]
     assert reply.content == b""
 
 
-async def test_a_cut_ends_the_connection_or_is_the_callers_own(world: World) -> None:
+async def test_a_cut_ends_the_connection_or_is_the_callers_own(harness: Harness) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise AbortConnection
 
-    front = world.gateway(app=app)
+    front = harness.gateway(app=app)
     cuts: list[str] = []
     reply = await front.call("GET", "/api/things/7", extensions={ABORT_EXTENSION: lambda: cuts.append("cut")})
     assert (reply.status, cuts) == (0, ["cut"])
@@ -184,9 +186,9 @@ async def test_a_cut_ends_the_connection_or_is_the_callers_own(world: World) -> 
         await front.call("GET", "/api/things/7", client=None)
 
 
-async def test_open_streams_end_when_the_process_does(world: World) -> None:
+async def test_open_streams_end_when_the_process_does(harness: Harness) -> None:
     service = StreamingService()
-    front = world.gateway(app=service)
+    front = harness.gateway(app=service)
     call = asyncio.create_task(front.call("GET", "/api/things/7/stream"))
     await asyncio.wait_for(service.open.wait(), PATIENCE_SECONDS)
     front.gateway.stop()
@@ -197,16 +199,16 @@ async def test_open_streams_end_when_the_process_does(world: World) -> None:
     (await front.call("GET", "/readyz")).refused(503, "stopping")
 
 
-async def test_a_stream_that_is_cancelled_by_others_stays_cancelled(world: World) -> None:
+async def test_a_stream_that_is_cancelled_by_others_stays_cancelled(harness: Harness) -> None:
     service = StreamingService()
-    call = asyncio.create_task(world.gateway(app=service).call("GET", "/api/things/7/stream"))
+    call = asyncio.create_task(harness.gateway(app=service).call("GET", "/api/things/7/stream"))
     await asyncio.wait_for(service.open.wait(), PATIENCE_SECONDS)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
 
 
-async def test_streams_are_not_compressed_or_held_back(world: World) -> None:
+async def test_streams_are_not_compressed_or_held_back(harness: Harness) -> None:
     service = StreamingService(ends_itself=True)
     sent: list[Any] = []
 
@@ -214,7 +216,7 @@ async def test_streams_are_not_compressed_or_held_back(world: World) -> None:
         sent.append(message["type"])
 
     scope = scope_of("GET", "/api/things/7/stream", {"accept-encoding": "gzip"})
-    await world.gateway(app=service).gateway(scope, _nothing, send)
+    await harness.gateway(app=service).gateway(scope, _nothing, send)
     assert sent == ["http.response.start", "http.response.body", "http.response.body"]
 
 
@@ -222,11 +224,11 @@ async def _nothing() -> Any:
     return {"type": "http.disconnect"}
 
 
-async def test_the_access_log_tells_no_secrets(world: World) -> None:
+async def test_the_access_log_tells_no_secrets(harness: Harness) -> None:
     output = io.StringIO()
     log = AccessLog("console", output=output)
-    front = world.gateway(access_log=log)
-    headers = {"authorization": f"Bearer {world.token('usr_7')}"}
+    front = harness.gateway(access_log=log)
+    headers = {"authorization": f"Bearer {harness.token('usr_7')}"}
     reply = await front.call("GET", "/api/things/7?client_secret=hidden", headers=headers)
     await front.call("GET", "/healthz")
     await front.call("GET", "/metrics")
@@ -237,19 +239,19 @@ async def test_the_access_log_tells_no_secrets(world: World) -> None:
     assert reply.headers["x-request-id"] in line
     assert line.endswith("usr_7")
     assert "hidden" not in line
-    assert world.token("usr_7")[:20] not in line
+    assert harness.token("usr_7")[:20] not in line
 
 
-async def test_the_access_log_can_not_be_forged_by_a_path(world: World) -> None:
+async def test_the_access_log_can_not_be_forged_by_a_path(harness: Harness) -> None:
     for style in ("console", "json"):
         output = io.StringIO()
         log = AccessLog(style, output=output)
-        await world.gateway(access_log=log).call("GET", "/api/x\n00:00:00 info    GET /admin 200")
+        await harness.gateway(access_log=log).call("GET", "/api/x\n00:00:00 info    GET /admin 200")
         log.flush()
         assert len(output.getvalue().splitlines()) == 1
 
 
-async def test_two_services_can_not_have_one_route(world: World) -> None:
+async def test_two_services_can_not_have_one_route(harness: Harness) -> None:
     twice = endpoint("GET", "/api/things/{id}")
     with pytest.raises(ValueError, match="two routes"):
-        world.gateway(twice, twice)
+        harness.gateway(twice, twice)

@@ -10,7 +10,7 @@ import pytest
 from houseful.gateway.pacing import RequestPacer
 from houseful.kernel.errors import Unavailable
 from houseful.webapi.single_flight import SingleFlight
-from tests.unit.gateway.world import HERE, Front, World
+from tests.unit.gateway.harness import HERE, Front, Harness
 
 KEY = "key-of-the-installation"
 TOKEN = "token-of-the-monitoring"
@@ -26,7 +26,7 @@ async def _broken() -> None:
 
 
 def front(**checks: Any) -> Front:
-    return World().gateway(
+    return Harness().gateway(
         checks=checks or {"store": _good}, watched={"bus": _broken}, key=KEY, metrics_token=TOKEN
     )
 
@@ -79,7 +79,7 @@ async def test_others_are_told_what_is_ready_and_no_more(how: str) -> None:
 
 
 async def test_without_a_token_of_the_installation_none_is_right() -> None:
-    gateway = World().gateway(checks={"store": _good})
+    gateway = Harness().gateway(checks={"store": _good})
     for sent in ("", "Bearer ", "Bearer", "Bearer x"):
         (await gateway.call("GET", "/metrics", headers={"authorization": sent})).refused(404, "no_such_path")
     (await gateway.call("GET", "/metrics", headers={"x-internal-key": ""})).refused(404, "no_such_path")

@@ -12,8 +12,8 @@ from houseful.kernel.tracing import current_traceparent
 from houseful.settings import Settings
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response, Stream
+from tests.unit.gateway.harness import endpoint
 from tests.unit.gateway.upstreams import Client, until
-from tests.unit.gateway.world import endpoint
 
 TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
 

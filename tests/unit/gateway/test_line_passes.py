@@ -12,7 +12,7 @@ from houseful.webapi.line_passes import EVENTS_PATH, HEADER, KEYS_PATH, LinePass
 from houseful.webapi.problems import problem, service_unavailable
 from houseful.webapi.responses import Response
 from tests.support.deployment import Reply
-from tests.unit.gateway.world import Front, World, endpoint
+from tests.unit.gateway.harness import Front, Harness, endpoint
 
 TOKENS = LineTokens(b"l" * 32)
 HOLDS = endpoint("POST", "/api/events/{event_id}/holds", who=USER, line_pass=True)
@@ -36,58 +36,60 @@ class Lines:
 
 
 class Door:
-    def __init__(self, world: World, *, knows: bool = True) -> None:
-        self.world = world
+    def __init__(self, harness: Harness, *, knows: bool = True) -> None:
+        self.harness = harness
         self.lines = Lines()
         self.lines.answers = knows
-        self.passes = LinePasses(AsgiClient(self.lines), world.clock)
-        self.front: Front = world.gateway(HOLDS, passes=self.passes)
+        self.passes = LinePasses(AsgiClient(self.lines), harness.clock)
+        self.front: Front = harness.gateway(HOLDS, passes=self.passes)
 
     async def hold(self, event_id: str, line_pass: str | None = None) -> Reply:
-        headers = {"authorization": f"Bearer {self.world.token()}"}
+        headers = {"authorization": f"Bearer {self.harness.token()}"}
         if line_pass is not None:
             headers[HEADER] = line_pass
         return await self.front.call("POST", f"/api/events/{event_id}/holds", headers=headers)
 
     def line_pass(self, event_id: str = "evt_1", user_id: str = "usr_1") -> str:
-        return TOKENS.sign_pass(event_id, user_id, self.world.clock.now())[0]
+        return TOKENS.sign_pass(event_id, user_id, self.harness.clock.now())[0]
 
     async def look(self) -> None:
         """One look at which events have a line."""
         watching = asyncio.ensure_future(self.passes.watch())
-        await self.world.clock.advance(0)
+        await self.harness.clock.advance(0)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def test_a_hold_without_a_pass_does_not_reach_the_service(world: World) -> None:
-    door = Door(world)
+async def test_a_hold_without_a_pass_does_not_reach_the_service(harness: Harness) -> None:
+    door = Door(harness)
     await door.look()
     for wrong in (None, "", "x.y.z", door.line_pass("evt_2"), door.line_pass(user_id="usr_2")):
         (await door.hold("evt_1", wrong)).refused(403, "line_required")
-    assert world.recorder.scopes == []
+    assert harness.recorder.scopes == []
     (await door.hold("evt_1", door.line_pass())).ok(200)
-    assert len(world.recorder.scopes) == 1
+    assert len(harness.recorder.scopes) == 1
 
 
-async def test_a_pass_that_has_expired_is_refused_though_it_was_good_before(world: World) -> None:
-    door = Door(world)
+async def test_a_pass_that_has_expired_is_refused_though_it_was_good_before(harness: Harness) -> None:
+    door = Door(harness)
     await door.look()
     given = door.line_pass()
     (await door.hold("evt_1", given)).ok(200)
-    await world.clock.advance(601)
+    await harness.clock.advance(601)
     (await door.hold("evt_1", given)).refused(403, "line_required")
 
 
-async def test_the_ticket_service_decides_on_events_that_the_gateway_knows_nothing_of(world: World) -> None:
-    door = Door(world, knows=False)
+async def test_the_ticket_service_decides_on_events_that_the_gateway_knows_nothing_of(
+    harness: Harness,
+) -> None:
+    door = Door(harness, knows=False)
     await door.look()
     for line_pass in (None, "of another sale", door.line_pass("evt_2")):
         (await door.hold("evt_3", line_pass)).ok(200)
 
 
-async def test_without_the_key_the_event_is_closed_and_another_one_is_not(world: World) -> None:
-    door = Door(world)
+async def test_without_the_key_the_event_is_closed_and_another_one_is_not(harness: Harness) -> None:
+    door = Door(harness)
     await door.look()
     door.lines.answers = False
     answer = await door.hold("evt_1", door.line_pass())
@@ -98,8 +100,8 @@ async def test_without_the_key_the_event_is_closed_and_another_one_is_not(world:
     (await door.hold("evt_1", door.line_pass())).ok(200)
 
 
-async def test_events_that_had_a_line_have_one_while_the_line_service_is_away(world: World) -> None:
-    door = Door(world)
+async def test_events_that_had_a_line_have_one_while_the_line_service_is_away(harness: Harness) -> None:
+    door = Door(harness)
     await door.look()
     (await door.hold("evt_1", door.line_pass())).ok(200)
     door.lines.answers = False
@@ -108,23 +110,23 @@ async def test_events_that_had_a_line_have_one_while_the_line_service_is_away(wo
     (await door.hold("evt_1", door.line_pass())).ok(200)  # the key is known
 
 
-async def test_however_many_passes_come_the_key_is_asked_for_once_in_two_seconds(world: World) -> None:
-    door = Door(world)
+async def test_however_many_passes_come_the_key_is_asked_for_once_in_two_seconds(harness: Harness) -> None:
+    door = Door(harness)
     await door.look()
     (await door.hold("evt_1", door.line_pass())).ok(200)
     door.lines.answers = False
-    await world.clock.advance(400)
+    await harness.clock.advance(400)
     asked = door.lines.asked
     for user in range(5):
         await door.passes.check(door.line_pass(user_id=f"usr_{user}"), "evt_1", f"usr_{user}")
     assert door.lines.asked == asked + 1
-    await world.clock.advance(3)
+    await harness.clock.advance(3)
     await door.passes.check(door.line_pass(user_id="usr_6"), "evt_1", "usr_6")
     assert door.lines.asked == asked + 2
 
 
-async def test_passes_that_come_at_once_wait_for_one_look_at_the_key(world: World) -> None:
-    door = Door(world)
+async def test_passes_that_come_at_once_wait_for_one_look_at_the_key(harness: Harness) -> None:
+    door = Door(harness)
     checks = (door.passes.check(door.line_pass(user_id=f"usr_{n}"), "evt_1", f"usr_{n}") for n in range(9))
     await asyncio.gather(*checks)
     assert door.lines.asked == 1

@@ -5,12 +5,12 @@ import pytest
 
 from houseful.gateway import management
 from houseful.kernel.errors import Unavailable
-from tests.support.deployment import House, open_stream
-from tests.unit.gateway.world import HERE, World
+from tests.support.deployment import Deployment, open_stream
+from tests.unit.gateway.harness import HERE, Harness
 
 
 async def test_alive_needs_nothing() -> None:
-    assert (await World().gateway(checks={"store": _broken}).call("GET", "/healthz")).ok() == {
+    assert (await Harness().gateway(checks={"store": _broken}).call("GET", "/healthz")).ok() == {
         "status": "alive"
     }
 
@@ -28,14 +28,16 @@ async def _silent() -> None:
 
 
 async def test_ready_when_all_is() -> None:
-    reply = await World().gateway(checks={"store": _good}).call("GET", "/readyz", **HERE)
+    reply = await Harness().gateway(checks={"store": _good}).call("GET", "/readyz", **HERE)
     assert reply.ok() == {"status": "ready", "checks": {"store": "ready"}}
 
 
 async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(management, "_READY_SECONDS", 0.05)
     checks = {"store": _broken, "bus": _silent, "coordination": _good}
-    problem = (await World().gateway(checks=checks).call("GET", "/readyz", **HERE)).refused(503, "not_ready")
+    problem = (await Harness().gateway(checks=checks).call("GET", "/readyz", **HERE)).refused(
+        503, "not_ready"
+    )
     assert problem["checks"]["store"] == "the disk is full"
     assert "no answer" in problem["checks"]["bus"]
     assert problem["checks"]["coordination"] == "ready"
@@ -45,7 +47,7 @@ async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatc
     """And it does not wait for that: a gateway takes a late answer for none, and would send no requests."""
     monkeypatch.setattr(management, "_READY_SECONDS", 600)
     monkeypatch.setattr(management, "_WATCHED_SECONDS", 0.05)
-    gateway = World().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
+    gateway = Harness().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
     async with asyncio.timeout(30):
         reply = await gateway.call("GET", "/readyz", **HERE)
     assert reply.ok()["checks"] == {
@@ -55,16 +57,16 @@ async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatc
     }
 
 
-async def test_sales_need_no_bus(house: House) -> None:
-    assert house.app.bus is not None
-    await house.app.bus.close()
-    reply = (await house.call("GET", "/readyz")).ok()
+async def test_sales_need_no_bus(deployment: Deployment) -> None:
+    assert deployment.app.bus is not None
+    await deployment.app.bus.close()
+    reply = (await deployment.call("GET", "/readyz")).ok()
     assert reply["checks"]["bus"] != "ready"
     assert {name for name, outcome in reply["checks"].items() if outcome != "ready"} == {"bus"}
 
 
 async def test_figures_count_requests_by_route_and_not_by_path() -> None:
-    front = World().gateway()
+    front = Harness().gateway()
     for number in range(3):
         await front.call("GET", f"/api/things/{number}")
         await front.call("GET", f"/api/nothing/{number}")
@@ -74,8 +76,8 @@ async def test_figures_count_requests_by_route_and_not_by_path() -> None:
     assert "/api/nothing" not in text
 
 
-async def test_the_document_describes_every_route(house: House) -> None:
-    document = (await house.call("GET", "/api/openapi.json")).ok()
+async def test_the_document_describes_every_route(deployment: Deployment) -> None:
+    document = (await deployment.call("GET", "/api/openapi.json")).ok()
     assert document["openapi"].startswith("3.1")
     paths = document["paths"]
     assert paths["/api/events/{event_id}/holds"]["post"]["tags"] == ["tickets"]
@@ -105,15 +107,15 @@ def _references(value: Any) -> Any:
             yield from _references(one)
 
 
-async def test_what_the_document_names_exists(house: House) -> None:
+async def test_what_the_document_names_exists(deployment: Deployment) -> None:
     """Each operation is really routed: whatever else is wrong with an empty request, the path and the method
     are not."""
-    document = (await house.call("GET", "/api/openapi.json")).ok()
+    document = (await deployment.call("GET", "/api/openapi.json")).ok()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if "text/event-stream" in str(operation["responses"]):
                 continue
-            reply = await house.call(method.upper(), path)
+            reply = await deployment.call(method.upper(), path)
             code = (
                 reply.json.get("code")
                 if reply.headers.get("content-type", "").endswith("problem+json")
@@ -126,9 +128,9 @@ async def test_what_the_document_names_exists(house: House) -> None:
             )
 
 
-async def test_the_docs_page_needs_nobody_else(house: House) -> None:
-    page = await house.call("GET", "/api/docs")
-    script = await house.call("GET", "/api/docs/page.js")
+async def test_the_docs_page_needs_nobody_else(deployment: Deployment) -> None:
+    page = await deployment.call("GET", "/api/docs")
+    script = await deployment.call("GET", "/api/docs/page.js")
     assert page.headers["content-type"].startswith("text/html")
     assert script.headers["content-type"].startswith("text/javascript")
     for content in (page.content, script.content):
@@ -137,13 +139,13 @@ async def test_the_docs_page_needs_nobody_else(house: House) -> None:
     assert b"<script>" not in page.content  # the content-security policy would refuse it
 
 
-async def test_a_hall_can_be_watched_until_the_end(house: House) -> None:
+async def test_a_hall_can_be_watched_until_the_end(deployment: Deployment) -> None:
     from houseful.kernel.roles import Role
 
-    event_id = await house.event(await house.user("organizer", Role.ORGANIZER))
+    event_id = await deployment.event(await deployment.user("organizer", Role.ORGANIZER))
     path = f"/api/events/{event_id}/availability/stream"
-    async with open_stream(house, path, client=("192.0.2.1", 1)) as stream:
+    async with open_stream(deployment, path, client=("192.0.2.1", 1)) as stream:
         assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
         assert (await stream.event())[0] == "snapshot"
-        house.app.entry.stop()
+        deployment.app.entry.stop()
         await stream.ended()

@@ -10,9 +10,9 @@ from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import ManualClock
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
+from tests.unit.gateway.harness import Harness, endpoint
 from tests.unit.gateway.proxied_service import got, proxy, service
 from tests.unit.gateway.upstreams import Client, Service, cut, echo, until, whole_body
-from tests.unit.gateway.world import World, endpoint
 
 __all__ = ["proxy", "service"]
 
@@ -213,7 +213,7 @@ async def test_silence_has_an_end(service: Service, method: str) -> None:
 
 # With the gateway
 async def test_a_gateway_in_front_of_it(service: Service, proxy: ServiceProxy) -> None:
-    gateway = World().gateway(endpoint("GET", "/api/things/{thing_id}"), app=proxy).gateway
+    gateway = Harness().gateway(endpoint("GET", "/api/things/{thing_id}"), app=proxy).gateway
     headers = {"x-forwarded-for": "198.51.100.7", "x-user-id": "admin", "accept-encoding": "gzip"}
     client = await Client("GET", "/api/things/7?x=1", headers).asks(gateway)
     arrived = got(client)
@@ -238,7 +238,7 @@ async def test_a_gateway_in_front_of_it(service: Service, proxy: ServiceProxy) -
 
 async def test_a_gateway_cuts_what_its_service_cut(service: Service, proxy: ServiceProxy) -> None:
     service.handle = CutsFirst(1)
-    gateway = World().gateway(endpoint("POST", "/api/things"), app=proxy).gateway
+    gateway = Harness().gateway(endpoint("POST", "/api/things"), app=proxy).gateway
     client = Client("POST", "/api/things", body=b"x")
     client.scope["extensions"] = {ABORT_EXTENSION: client.go}
     await client.asks(gateway)
@@ -248,7 +248,7 @@ async def test_a_gateway_cuts_what_its_service_cut(service: Service, proxy: Serv
 async def test_a_gateway_that_ends_ends_the_streams_behind_it(service: Service, proxy: ServiceProxy) -> None:
     waiting = service.handle = Waiting(begins=True)
     stream = endpoint("GET", "/api/things/{thing_id}/stream", media_type="text/event-stream")
-    front = World().gateway(stream, app=proxy)
+    front = Harness().gateway(stream, app=proxy)
     client = Client("GET", "/api/things/7/stream")
     client.scope["extensions"] = {}
     asking = asyncio.create_task(client.asks(front.gateway))

@@ -17,7 +17,7 @@ from houseful.settings import Settings
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.responses import EVENT_STREAM
 from houseful.webapi.routes import ROUTES_PATH, Rate, Route, RouteOffer
-from tests.unit.gateway.world import Recorder, World, endpoint
+from tests.unit.gateway.harness import Harness, Recorder, endpoint
 
 THINGS = (Route("GET", "/api/things/{thing_id}"),)
 OTHERS = (Route("GET", "/api/others"),)
@@ -56,14 +56,14 @@ async def renewed(routing: Routing, *offers: Offering) -> None:
 
 
 async def test_a_service_with_one_more_endpoint_is_reached_through_the_same_gateway() -> None:
-    world = World()
-    front = world.gateway(endpoint("GET", "/api/things/{thing_id}"))
+    harness = Harness()
+    front = harness.gateway(endpoint("GET", "/api/things/{thing_id}"))
     assert (await front.call("POST", "/api/things/1/parts")).status == 404
-    await renewed(world.routing, Offering(offer()))
+    await renewed(harness.routing, Offering(offer()))
     assert (await front.call("POST", "/api/things/1/parts")).status == 200
-    assert world.recorder.scopes[-1]["path"] == "/api/things/1/parts"
+    assert harness.recorder.scopes[-1]["path"] == "/api/things/1/parts"
     assert (await front.call("GET", "/api/things/1")).status == 200
-    await renewed(world.routing, Offering(offer(THINGS)))
+    await renewed(harness.routing, Offering(offer(THINGS)))
     assert (await front.call("POST", "/api/things/1/parts")).status == 404
 
 
@@ -159,6 +159,6 @@ async def test_an_offer_names_the_services_of_the_process() -> None:
 
 
 async def test_clients_do_not_see_what_services_offer() -> None:
-    front = World().gateway()
+    front = Harness().gateway()
     reply = await front.call("GET", ROUTES_PATH)
     assert b"services" not in reply.content

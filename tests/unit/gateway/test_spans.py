@@ -9,8 +9,8 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.tracing import current_traceparent
 from tests.spans import parent_id, recorded, span_id, trace_id, traceparent
+from tests.unit.gateway.harness import Harness
 from tests.unit.gateway.upstreams import Client, Service
-from tests.unit.gateway.world import World
 
 SENT = f"00-{'a1' * 16}-{'b2' * 8}-01"
 SECRETS = {
@@ -21,10 +21,10 @@ SECRETS = {
 
 
 async def test_a_request_is_a_servers_span_below_its_clients() -> None:
-    world = World()
-    sent = SECRETS | {"authorization": f"Bearer {world.token()}"}
+    harness = Harness()
+    sent = SECRETS | {"authorization": f"Bearer {harness.token()}"}
     with recorded() as spans:
-        reply = await world.gateway().call("GET", "/api/things/7?email=a@example.com", headers=sent)
+        reply = await harness.gateway().call("GET", "/api/things/7?email=a@example.com", headers=sent)
     span = spans.named("GET /api/things/{thing_id}")
     assert span.kind is SpanKind.SERVER
     assert (trace_id(span), parent_id(span)) == (int("a1" * 16, 16), int("b2" * 8, 16))
@@ -41,14 +41,14 @@ async def test_a_request_is_a_servers_span_below_its_clients() -> None:
 
 
 async def test_the_service_is_below_the_gateway() -> None:
-    world, seen = World(), []
+    harness, seen = Harness(), []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(current_traceparent())
-        await world.recorder(scope, receive, send)
+        await harness.recorder(scope, receive, send)
 
     with recorded() as spans:
-        await world.gateway(app=app).call("POST", "/api/things")
+        await harness.gateway(app=app).call("POST", "/api/things")
     assert seen == [traceparent(spans.named("POST /api/things"))]
 
 
@@ -57,9 +57,9 @@ async def test_what_fails_and_what_is_refused() -> None:
         raise Unavailable("somebody@example.com")
 
     with recorded() as spans:
-        await World().gateway(app=broken).call("POST", "/api/things")
-        await World().gateway().call("GET", "/api/nothing")
-        await World().gateway().call("GET", "/")
+        await Harness().gateway(app=broken).call("POST", "/api/things")
+        await Harness().gateway().call("GET", "/api/nothing")
+        await Harness().gateway().call("GET", "/")
     failed, refused, page = spans
     assert failed.status.status_code is StatusCode.ERROR
     assert (failed.attributes or {})["error.type"] == "503"
@@ -71,7 +71,7 @@ async def test_what_fails_and_what_is_refused() -> None:
 
 async def test_methods_that_do_not_exist_make_no_names() -> None:
     with recorded() as spans:
-        await World().gateway().call("BREW", "/api/things")
+        await Harness().gateway().call("BREW", "/api/things")
     (span,) = spans
     assert (span.attributes or {})["http.request.method"] == "_OTHER"
     assert "BREW" not in str(span.to_json())
@@ -80,7 +80,7 @@ async def test_methods_that_do_not_exist_make_no_names() -> None:
 async def test_what_operators_ask_is_not_recorded() -> None:
     with recorded() as spans:
         for path in ("/healthz", "/readyz", "/metrics"):
-            await World().gateway().call("GET", path)
+            await Harness().gateway().call("GET", path)
     assert spans.names == []
 
 
@@ -89,7 +89,7 @@ async def test_a_request_to_another_process_is_a_clients_span() -> None:
         proxy = ServiceProxy("things", [service.url], clock=SystemClock())
         try:
             with recorded() as spans:
-                gateway = World().gateway(app=proxy).gateway
+                gateway = Harness().gateway(app=proxy).gateway
                 asked = await Client("GET", "/api/things/7?x=secret", SECRETS).asks(gateway)
         finally:
             await proxy.close()

@@ -6,7 +6,7 @@ import pytest
 
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.gateway import WebApp, find_folder
-from tests.unit.gateway.world import Front, World
+from tests.unit.gateway.harness import Front, Harness
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def front(folder: Path) -> Front:
-    return World().gateway(web_app=WebApp(folder.resolve(), InlineWorkers()))
+    return Harness().gateway(web_app=WebApp(folder.resolve(), InlineWorkers()))
 
 
 async def test_hashed_assets_are_kept_for_ever(front: Front) -> None:
@@ -65,7 +65,7 @@ async def test_a_path_that_the_build_does_not_name_is_a_404_that_the_app_shows(
 )  # fmt: skip
 async def test_a_file_that_is_not_there_is_no_screen(front: Front, path: str) -> None:
     (await front.call("GET", path)).refused(404, "no_such_path")
-    (await World().gateway(web_app=WebApp(None, InlineWorkers())).call("GET", path)).refused(
+    (await Harness().gateway(web_app=WebApp(None, InlineWorkers())).call("GET", path)).refused(
         404, "no_such_path"
     )
 
@@ -98,7 +98,7 @@ async def test_only_reading(front: Front) -> None:
 
 
 async def test_without_a_build_a_page_says_what_to_do() -> None:
-    reply = await World().gateway(web_app=WebApp(None, InlineWorkers())).call("GET", "/anything")
+    reply = await Harness().gateway(web_app=WebApp(None, InlineWorkers())).call("GET", "/anything")
     assert reply.status == 200
     assert b"npm run build" in reply.content
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.line.world import World
+from tests.unit.line.harness import Harness
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path / "line.sqlite3")
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    made = Harness(tmp_path / "line.sqlite3")
     yield made
     await made.store.close()

@@ -12,44 +12,44 @@ from houseful.line.domain.lines import Line
 from houseful.line.progress import Progress
 from houseful.tools.invariants import Installation
 from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
+from tests.unit.line.harness import EVENT, ON_SALE, START, Harness, who
 from tests.unit.line.test_admission import Shop
-from tests.unit.line.world import EVENT, ON_SALE, START, World, who
 
 SEALED = ON_SALE - 60_000
 
 
-async def opened(world: World, people: int) -> None:
-    await world.opened_lobby()
-    await world.join(*range(people))
-    await world.until(SEALED)
-    await world.until(ON_SALE)
+async def opened(harness: Harness, people: int) -> None:
+    await harness.opened_lobby()
+    await harness.join(*range(people))
+    await harness.until(SEALED)
+    await harness.until(ON_SALE)
 
 
-async def found(world: World) -> set[str]:
-    installation = Installation({"line": world.store}, None, world.clock)
+async def found(harness: Harness) -> set[str]:
+    installation = Installation({"line": harness.store}, None, harness.clock)
     one, other = await numbers_of_lines(installation), await turns_of_lines(installation)
     return {violation.code for violation in (*one.violations, *other.violations)}
 
 
 async def test_l1_a_draw_that_is_made_anew_by_each_process(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await opened(world, 30)
-    before = [await world.number(user) for user in range(30)]
+    await opened(harness, 30)
+    before = [await harness.number(user) for user in range(30)]
     monkeypatch.setattr(Line, "seed", property(lambda line: os.urandom(32)))
-    world = await world.again()
-    assert [await world.number(user) for user in range(30)] != before
-    await world.store.close()
+    harness = await harness.again()
+    assert [await harness.number(user) for user in range(30)] != before
+    await harness.store.close()
 
 
-async def test_l2_a_pass_for_whoever_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await opened(world, 40)
-    assert await world.admit() < 40
-    assert await found(world) == set()
+async def test_l2_a_pass_for_whoever_asks(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    await opened(harness, 40)
+    assert await harness.admit() < 40
+    assert await found(harness) == set()
     monkeypatch.setattr(lines, "check_called", lambda number, front: None)
     for user in range(40):
-        await world.line.line_pass(f"usr_{user}", EVENT)
-    assert await found(world) == {"L2"}
+        await harness.line.line_pass(f"usr_{user}", EVENT)
+    assert await found(harness) == {"L2"}
 
 
 class Stale:
@@ -68,16 +68,16 @@ class Stale:
 
 
 async def test_l3_two_sequencers_without_the_version_of_the_line(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await opened(world, 10)
-    await world.join("a", "b")
-    line, transact = await world.stored(), world.store.transact
+    await opened(harness, 10)
+    await harness.join("a", "b")
+    line, transact = await harness.stored(), harness.store.transact
     monkeypatch.setattr(progress, "_NUMBERED_AT_ONCE", 1)
-    monkeypatch.setattr(world.store, "transact", lambda work: transact(lambda tx: work(Stale(tx, line))))
-    assert [await world.line.progress.number(EVENT) for _ in range(2)] == [1, 1]
-    assert [await world.number("a"), await world.number("b")] == [11, 11]
-    assert await found(world) == {"L3"}
+    monkeypatch.setattr(harness.store, "transact", lambda work: transact(lambda tx: work(Stale(tx, line))))
+    assert [await harness.line.progress.number(EVENT) for _ in range(2)] == [1, 1]
+    assert [await harness.number("a"), await harness.number("b")] == [11, 11]
+    assert await found(harness) == {"L3"}
 
 
 def test_l5_without_the_bound_more_are_inside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,26 +94,28 @@ def test_l5_without_the_bound_more_are_inside(monkeypatch: pytest.MonkeyPatch) -
     assert inside > bound
 
 
-async def test_l6_an_entry_that_depends_on_the_device(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.opened_lobby()
+async def test_l6_an_entry_that_depends_on_the_device(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.opened_lobby()
     monkeypatch.setattr(draw, "entrant", lambda key, event_id, user_id: os.urandom(32))
-    first, second = [await world.line.join(who("usr_anna"), EVENT) for _ in range(2)]
+    first, second = [await harness.line.join(who("usr_anna"), EVENT) for _ in range(2)]
     assert first[0].entry.id != second[0].entry.id
 
 
 async def test_l8_a_lobby_that_goes_by_the_time_of_each_entry(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = Progress._all
 
     async def by_time(self: Progress, event_id: str, queue: str) -> Any:
         return [entry for entry in await every(self, event_id, queue) if entry.joined_at >= START]
 
-    await world.opened_lobby()
-    world.clock.jump(-600)
-    await world.join("early by its clock")
-    world.clock.jump(600)
-    await world.join("right")
+    await harness.opened_lobby()
+    harness.clock.jump(-600)
+    await harness.join("early by its clock")
+    harness.clock.jump(600)
+    await harness.join("right")
     monkeypatch.setattr(Progress, "_all", by_time)
-    await world.until(SEALED)
-    assert (await world.stored()).drawn == 1
+    await harness.until(SEALED)
+    assert (await harness.stored()).drawn == 1

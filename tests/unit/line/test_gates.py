@@ -4,28 +4,28 @@ import pytest
 
 from houseful.kernel.errors import Forbidden
 from houseful.messages import EventChanged, Gates
-from tests.unit.line.world import EVENT, ON_SALE, START, World, who
+from tests.unit.line.harness import EVENT, ON_SALE, START, Harness, who
 
 
-async def refused(world: World, user_id: str = "usr_1", **claims: object) -> str:
+async def refused(harness: Harness, user_id: str = "usr_1", **claims: object) -> str:
     with pytest.raises(Forbidden) as refusal:
-        await world.line.join(who(user_id, **claims), EVENT)
+        await harness.line.join(who(user_id, **claims), EVENT)
     return refusal.value.code
 
 
-async def test_who_does_not_pass_does_not_join(world: World) -> None:
-    await world.publish(gates=Gates(verified_email=True, accounts_before=START))
-    await world.until(START + 60_000)
-    assert await refused(world) == "email_not_verified"
-    assert await refused(world, email_verified=True, account_since=START) == "account_too_new"
-    _, joined = await world.line.join(who("usr_1", email_verified=True, account_since=START - 1), EVENT)
+async def test_who_does_not_pass_does_not_join(harness: Harness) -> None:
+    await harness.publish(gates=Gates(verified_email=True, accounts_before=START))
+    await harness.until(START + 60_000)
+    assert await refused(harness) == "email_not_verified"
+    assert await refused(harness, email_verified=True, account_since=START) == "account_too_new"
+    _, joined = await harness.line.join(who("usr_1", email_verified=True, account_since=START - 1), EVENT)
     assert joined == "new"
 
 
-async def test_a_place_stays_when_gates_are_closed(world: World) -> None:
-    await world.opened_lobby()
-    await world.join("anna")
-    await world.receive(
+async def test_a_place_stays_when_gates_are_closed(harness: Harness) -> None:
+    await harness.opened_lobby()
+    await harness.join("anna")
+    await harness.receive(
         EventChanged(
             event_id=EVENT,
             title="A show",
@@ -35,5 +35,5 @@ async def test_a_place_stays_when_gates_are_closed(world: World) -> None:
             gates=Gates(verified_email=True),
         )
     )
-    assert (await world.line.join(who("usr_anna"), EVENT))[1] == "again"
-    assert await refused(world, "usr_berta") == "email_not_verified"
+    assert (await harness.line.join(who("usr_anna"), EVENT))[1] == "again"
+    assert await refused(harness, "usr_berta") == "email_not_verified"

@@ -9,37 +9,37 @@ from houseful.line import standby
 from houseful.line.domain import audit
 from houseful.line.domain.lines import Phase
 from houseful.webapi.shop_signals import ShopFigures
-from tests.unit.line.world import EVENT, ON_SALE, World
+from tests.unit.line.harness import EVENT, ON_SALE, Harness
 
 BUSY: dict[str, Any] = {"hold_p95_seconds": 0.6, "holds": 40, "event_holds": 40}
 
 
-async def seconds(world: World, count: int, event_id: str = EVENT, **told: Any) -> None:
+async def seconds(harness: Harness, count: int, event_id: str = EVENT, **told: Any) -> None:
     """So many, in each of which the shop tells these figures."""
     for _ in range(count):
-        await world.clock.advance(1)
+        await harness.clock.advance(1)
         figures = ShopFigures(event_id=event_id, process="shop_1", seats_left={"Standard": 900}, **told)
-        world.line.admitting.hear(figures)
-        for line in await world.line.progress.lines_in(Phase.OPEN):
-            await world.line.admitting.step(line.id)
-        await world.line.admitting.standby.look()
+        harness.line.admitting.hear(figures)
+        for line in await harness.line.progress.lines_in(Phase.OPEN):
+            await harness.line.admitting.step(line.id)
+        await harness.line.admitting.standby.look()
 
 
 @pytest.fixture
-async def auto(world: World) -> World:
-    await world.publish(mode="auto", lobby_opens_at=None)
-    await world.until(ON_SALE)
-    return world
+async def auto(harness: Harness) -> Harness:
+    await harness.publish(mode="auto", lobby_opens_at=None)
+    await harness.until(ON_SALE)
+    return harness
 
 
-async def test_nobody_sees_a_line_that_is_not_needed(auto: World) -> None:
+async def test_nobody_sees_a_line_that_is_not_needed(auto: Harness) -> None:
     await seconds(auto, 10, holds=200, event_holds=200, hold_p95_seconds=0.1)
     assert await auto.line.events_with_line() == []
     with pytest.raises(StateConflict, match="Nobody has to wait"):
         await auto.join(1)
 
 
-async def test_it_wakes_at_the_limit_and_calls_at_what_the_shop_bears(auto: World) -> None:
+async def test_it_wakes_at_the_limit_and_calls_at_what_the_shop_bears(auto: Harness) -> None:
     await seconds(auto, 2, **BUSY)
     await seconds(auto, 1, holds=40, event_holds=40)
     await seconds(auto, 2, **BUSY)
@@ -60,13 +60,13 @@ async def test_it_wakes_at_the_limit_and_calls_at_what_the_shop_bears(auto: Worl
     assert audit.contradictions(await auto.line.audit(EVENT)) == []
 
 
-async def test_trouble_of_others_wakes_no_line_that_nobody_asks_for(auto: World) -> None:
+async def test_trouble_of_others_wakes_no_line_that_nobody_asks_for(auto: Harness) -> None:
     await seconds(auto, 10, hold_p95_seconds=0.6, holds=40, event_holds=0)
     assert await auto.line.events_with_line() == []
 
 
 async def test_it_stands_by_when_nobody_needs_it_and_numbers_stay(
-    auto: World, monkeypatch: pytest.MonkeyPatch
+    auto: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standby, "QUIET_LOOKS", 20)
     await seconds(auto, 3, **BUSY)
@@ -84,7 +84,7 @@ async def test_it_stands_by_when_nobody_needs_it_and_numbers_stay(
     await auto.line.line_pass("usr_anna", EVENT)
 
 
-async def test_what_is_not_known_is_no_quiet(auto: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_not_known_is_no_quiet(auto: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standby, "QUIET_LOOKS", 20)
     await seconds(auto, 3, **BUSY)
     for _ in range(60):
@@ -93,23 +93,23 @@ async def test_what_is_not_known_is_no_quiet(auto: World, monkeypatch: pytest.Mo
     assert await auto.line.events_with_line() == [EVENT]
 
 
-async def test_it_ends_with_its_event(auto: World) -> None:
+async def test_it_ends_with_its_event(auto: Harness) -> None:
     line = await auto.stored()
     assert line.due_at == line.is_over_at
     await auto.until(line.is_over_at)
     assert (await auto.stored()).phase is Phase.ENDED
 
 
-async def test_many_that_stand_by_are_asked_for_in_turn(world: World) -> None:
+async def test_many_that_stand_by_are_asked_for_in_turn(harness: Harness) -> None:
     for number in range(45):
-        await world.publish(f"evt_{number:02}", mode="auto", lobby_opens_at=None)
+        await harness.publish(f"evt_{number:02}", mode="auto", lobby_opens_at=None)
     asked: list[str] = []
 
     async def note(event_id: str) -> None:
         asked.append(event_id)
 
-    world.line.admitting.standby._ask = note
+    harness.line.admitting.standby._ask = note
     for _ in range(3):
-        await world.line.admitting.standby.look()
+        await harness.line.admitting.standby.look()
     assert len(asked) == 60
     assert len(set(asked)) == 45

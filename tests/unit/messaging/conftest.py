@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.messaging.delivery_world import World
+from tests.unit.messaging.delivery_harness import Harness
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path)
-    yield world
-    await world.close()
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path)
+    yield harness
+    await harness.close()

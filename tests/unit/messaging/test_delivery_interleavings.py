@@ -16,7 +16,7 @@ from houseful.kernel.errors import DomainError, Transient, Unavailable
 from houseful.kernel.ports import Transaction
 from houseful.messages import EventChanged
 from houseful.messaging import Consumer, ParkedMessage, Relay, list_dead, list_parked, replay, unpark
-from tests.unit.messaging.delivery_world import World, note
+from tests.unit.messaging.delivery_harness import Harness, note
 
 EVENTS = [f"evt_{number}" for number in range(6)]
 STEPS = 120
@@ -46,18 +46,18 @@ class Member:
 
 
 class Disorder:
-    def __init__(self, world: World, seed: int) -> None:
-        self.world = world
+    def __init__(self, harness: Harness, seed: int) -> None:
+        self.harness = harness
         self.chance = random.Random(seed)
         self.healed = False
         self.sent = dict.fromkeys(EVENTS, 0)
-        self.relays: list[Relay] = [world.relay(batch=7)]
+        self.relays: list[Relay] = [harness.relay(batch=7)]
         self.members = [self._member()]
         for owner, name in (
-            (world.events.outbox, "mark_published"),
-            (world.tickets, "transact"),
-            (world.bus, "publish"),
-            (world.coordination, "acquire"),
+            (harness.events.outbox, "mark_published"),
+            (harness.tickets, "transact"),
+            (harness.bus, "publish"),
+            (harness.coordination, "acquire"),
         ):
             setattr(owner, name, self._flaky(getattr(owner, name)))
 
@@ -85,13 +85,13 @@ class Disorder:
             if self.unlucky(0.02):
                 raise RuntimeError("a bug that comes late")
 
-        return Member(self.world.consumer({EventChanged: handler}, batch=self.chance.choice([1, 5, 20])))
+        return Member(self.harness.consumer({EventChanged: handler}, batch=self.chance.choice([1, 5, 20])))
 
     async def send(self) -> None:
         event = self.chance.choice(EVENTS)
         titles = range(self.sent[event], self.sent[event] + self.chance.randint(1, 4))
         self.sent[event] = titles.stop
-        await self.world.send_titles(event, *titles)
+        await self.harness.send_titles(event, *titles)
 
     async def relay(self) -> None:
         await self.chance.choice(self.relays).step()
@@ -103,14 +103,14 @@ class Disorder:
         await self.chance.choice(self.members).consumer.retry()
 
     async def replay(self) -> None:
-        await replay(self.world.events, self.world.bus, "events")
+        await replay(self.harness.events, self.harness.bus, "events")
 
     async def unpark_one(self) -> None:
-        if parked := await list_parked(self.world.tickets):
-            await unpark(self.world.tickets, self.chance.choice(parked).id)
+        if parked := await list_parked(self.harness.tickets):
+            await unpark(self.harness.tickets, self.chance.choice(parked).id)
 
     async def change_relays(self) -> None:
-        self.relays = [self.world.relay(batch=self.chance.choice([1, 3, 50])) for _ in range(3)]
+        self.relays = [self.harness.relay(batch=self.chance.choice([1, 3, 50])) for _ in range(3)]
 
     async def change_members(self) -> None:
         self.members.append(self._member())
@@ -121,11 +121,11 @@ class Disorder:
         await self.chance.choice(self.members).lose_its_subscription()
 
     async def pass_time(self) -> None:
-        await self.world.clock.advance(self.chance.choice([0.1, 1, 11]))
+        await self.harness.clock.advance(self.chance.choice([0.1, 1, 11]))
 
     async def fault(self) -> None:
-        self.world.bus.commits_fail = self.chance.random() < 0.3
-        self.world.bus.rejected = {self.chance.choice(EVENTS)} if self.chance.random() < 0.3 else set()
+        self.harness.bus.commits_fail = self.chance.random() < 0.3
+        self.harness.bus.rejected = {self.chance.choice(EVENTS)} if self.chance.random() < 0.3 else set()
 
     async def step(self) -> None:
         actions = {
@@ -150,11 +150,11 @@ class Disorder:
 
     async def heal(self) -> None:
         self.healed = True
-        self.world.bus.commits_fail = False
-        self.world.bus.rejected = set()
-        await self.world.clock.advance(60)
-        for parked in await list_parked(self.world.tickets):
-            await unpark(self.world.tickets, parked.id)
+        self.harness.bus.commits_fail = False
+        self.harness.bus.rejected = set()
+        await self.harness.clock.advance(60)
+        for parked in await list_parked(self.harness.tickets):
+            await unpark(self.harness.tickets, parked.id)
         for relay in self.relays:
             while await relay.step():
                 pass
@@ -172,17 +172,17 @@ class Disorder:
 
 @pytest.mark.parametrize("seed", range(30))
 async def test_every_message_is_applied_once_and_in_order(tmp_path: Path, seed: int) -> None:
-    world = World(tmp_path)
-    disorder = Disorder(world, seed)
+    harness = Harness(tmp_path)
+    disorder = Disorder(harness, seed)
     for _ in range(STEPS):
         await disorder.step()
     await disorder.heal()
     for event, count in disorder.sent.items():
-        assert await world.applied(event) == list(range(count))
-        assert await world.reported(event) == list(range(count))
-        assert await world.known(event) == count
-    assert (await world.events.outbox.stats()).unpublished == 0
-    assert await list_parked(world.tickets) == []
-    assert await list_dead(world.tickets) == []
-    assert await world.tickets.count(ParkedMessage, {}) == 0
-    await world.close()
+        assert await harness.applied(event) == list(range(count))
+        assert await harness.reported(event) == list(range(count))
+        assert await harness.known(event) == count
+    assert (await harness.events.outbox.stats()).unpublished == 0
+    assert await list_parked(harness.tickets) == []
+    assert await list_dead(harness.tickets) == []
+    assert await harness.tickets.count(ParkedMessage, {}) == 0
+    await harness.close()

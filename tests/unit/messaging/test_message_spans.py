@@ -11,34 +11,34 @@ from houseful.kernel import tracing
 from houseful.kernel.errors import Conflict
 from houseful.kernel.ports import Transaction
 from tests.spans import Spans, parent_id, recorded, span_id, trace_id, traceparent
-from tests.unit.messaging.delivery_world import Failing, World, changed
+from tests.unit.messaging.delivery_harness import Failing, Harness, changed
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path)
-    yield world
-    await world.close()
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path)
+    yield harness
+    await harness.close()
 
 
-async def request(world: World, event_id: str, title: str) -> None:
+async def request(harness: Harness, event_id: str, title: str) -> None:
     """A request that changes an event."""
 
     async def work(tx: Transaction) -> None:
         tx.send(changed(event_id, title))
 
     with tracing.adopt(None), tracing.span(f"request {title}", tracing.SERVER):
-        await world.events.transact(work)
+        await harness.events.transact(work)
 
 
 def below(spans: Spans, parent: ReadableSpan) -> set[str]:
     return {span.name for span in spans if parent_id(span) == span_id(parent)}
 
 
-async def test_a_message_is_in_one_trace_from_the_request_to_its_handlers_commit(world: World) -> None:
+async def test_a_message_is_in_one_trace_from_the_request_to_its_handlers_commit(harness: Harness) -> None:
     with recorded() as spans:
-        await request(world, "evt_1", "1")
-        await world.deliver(world.relay(), world.consumer())
+        await request(harness, "evt_1", "1")
+        await harness.deliver(harness.relay(), harness.consumer())
     assert len({trace_id(span) for span in spans}) == 1
     asked = spans.named("request 1")
     first, second = [span for span in spans if span.name == "transaction"]
@@ -55,17 +55,17 @@ async def test_a_message_is_in_one_trace_from_the_request_to_its_handlers_commit
     assert kinds["COMMIT events"] is SpanKind.CLIENT
 
 
-async def test_the_stored_message_carries_its_creation(world: World) -> None:
+async def test_the_stored_message_carries_its_creation(harness: Harness) -> None:
     with recorded() as spans:
-        await request(world, "evt_1", "1")
-    (row,) = [row async for row in world.events.outbox.rows()]
+        await request(harness, "evt_1", "1")
+    (row,) = [row async for row in harness.events.outbox.rows()]
     assert row.traceparent == traceparent(spans.named("create events"))
 
 
-async def test_attributes_are_the_conventions(world: World) -> None:
+async def test_attributes_are_the_conventions(harness: Harness) -> None:
     with recorded() as spans:
-        await request(world, "evt_1", "1")
-        await world.deliver(world.relay(), world.consumer())
+        await request(harness, "evt_1", "1")
+        await harness.deliver(harness.relay(), harness.consumer())
     commit = dict(spans.named("COMMIT tickets").attributes or {})
     assert commit.pop("db.operation.batch.size") == 2
     assert commit == {"db.system.name": "sqlite", "db.namespace": "tickets", "db.operation.name": "COMMIT"}
@@ -83,11 +83,11 @@ async def test_attributes_are_the_conventions(world: World) -> None:
     }
 
 
-async def test_a_batch_is_linked_with_each_of_its_messages(world: World) -> None:
+async def test_a_batch_is_linked_with_each_of_its_messages(harness: Harness) -> None:
     with recorded() as spans:
         for title in ("1", "2", "3"):
-            await request(world, "evt_1", title)
-        await world.deliver(world.relay(), world.consumer())
+            await request(harness, "evt_1", title)
+        await harness.deliver(harness.relay(), harness.consumer())
     batch = spans.named("receive tickets")
     creations = [span for span in spans if span.name == "create events"]
     assert batch.parent is None
@@ -97,38 +97,38 @@ async def test_a_batch_is_linked_with_each_of_its_messages(world: World) -> None
     assert len({trace_id(span) for span in spans}) == 4
 
 
-async def test_messages_of_no_trace_are_delivered_without_a_batch_in_one(world: World) -> None:
+async def test_messages_of_no_trace_are_delivered_without_a_batch_in_one(harness: Harness) -> None:
     with recorded() as spans:
-        await world.send_titles("evt_1", 1, 2)
-        await world.deliver(world.relay(), world.consumer())
+        await harness.send_titles("evt_1", 1, 2)
+        await harness.deliver(harness.relay(), harness.consumer())
     assert set(spans.names) == {"process events", "create tickets"}
-    assert await world.applied("evt_1") == [1, 2]
+    assert await harness.applied("evt_1") == [1, 2]
 
 
-async def test_a_handler_that_fails_is_a_failed_span(world: World) -> None:
+async def test_a_handler_that_fails_is_a_failed_span(harness: Harness) -> None:
     failing = Failing("1", error=RuntimeError("somebody@example.com"))
     with recorded() as spans:
-        await request(world, "evt_1", "1")
-        await world.relay().step()
-        await world.consumer({type(changed("evt_1", "1")): failing}).step()
+        await request(harness, "evt_1", "1")
+        await harness.relay().step()
+        await harness.consumer({type(changed("evt_1", "1")): failing}).step()
     span = spans.named("process events")
     assert span.status.status_code is StatusCode.ERROR
     assert (span.attributes or {})["error.type"] == "RuntimeError"
     assert not any("somebody" in one.to_json() for one in spans)
 
 
-async def test_a_bus_that_does_not_take_a_message_is_a_failed_span(world: World) -> None:
+async def test_a_bus_that_does_not_take_a_message_is_a_failed_span(harness: Harness) -> None:
     with recorded() as spans:
-        await request(world, "evt_1", "1")
-        world.bus.silently = 1
-        await world.relay().step()
-        await world.deliver(world.relay(), world.consumer())
+        await request(harness, "evt_1", "1")
+        harness.bus.silently = 1
+        await harness.relay().step()
+        await harness.deliver(harness.relay(), harness.consumer())
     sent = [span.status.status_code for span in spans if span.name == "send events"]
     assert sent[0] is StatusCode.ERROR
     assert sent[-1] is StatusCode.UNSET
 
 
-async def test_a_transaction_counts_its_attempts(world: World) -> None:
+async def test_a_transaction_counts_its_attempts(harness: Harness) -> None:
     attempts = 0
 
     async def work(tx: Transaction) -> None:
@@ -139,14 +139,14 @@ async def test_a_transaction_counts_its_attempts(world: World) -> None:
         tx.send(changed("evt_1", "1"))
 
     with recorded() as spans, tracing.span("request"):
-        await world.events.transact(work)
+        await harness.events.transact(work)
     assert (spans.named("transaction").attributes or {})["houseful.transaction.attempts"] == 3
 
 
-async def test_off_everything_is_as_stored_before(world: World) -> None:
+async def test_off_everything_is_as_stored_before(harness: Harness) -> None:
     sent = f"00-{'a1' * 16}-{'b2' * 8}-01"
     with tracing.trace(sent):
-        await world.send_titles("evt_1", 1)
-    await world.deliver(world.relay(), world.consumer())
-    assert [row.traceparent async for row in world.events.outbox.rows()] == [sent]
-    assert [row.traceparent async for row in world.tickets.outbox.rows()] == [sent]
+        await harness.send_titles("evt_1", 1)
+    await harness.deliver(harness.relay(), harness.consumer())
+    assert [row.traceparent async for row in harness.events.outbox.rows()] == [sent]
+    assert [row.traceparent async for row in harness.tickets.outbox.rows()] == [sent]

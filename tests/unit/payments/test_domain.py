@@ -13,7 +13,7 @@ from houseful.payments import domain
 from houseful.payments.domain import Card, Intent, State
 from houseful.payments.webhook_deliveries import DeliveryStatus, tried, webhook
 from houseful.webapi.problems import status_of
-from tests.unit.payments.world import ANSWER_LOST, CHALLENGED, DECLINED, GOOD, POOR, SLOW
+from tests.unit.payments.harness import ANSWER_LOST, CHALLENGED, DECLINED, GOOD, POOR, SLOW
 
 NOW = 1_800_000_000_000  # January 2027
 

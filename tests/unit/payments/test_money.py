@@ -14,15 +14,15 @@ from houseful.kernel.errors import Unavailable
 from houseful.payments import service
 from houseful.payments.domain import TRANSITIONS, Intent, State, Totals
 from tests.support.examples import examples
-from tests.unit.payments.world import (
+from tests.unit.payments.harness import (
     ANSWER_LOST,
     CHALLENGED,
     DECLINED,
     GOOD,
     POOR,
     SLOW,
+    Harness,
     Json,
-    World,
     no_answer,
 )
 
@@ -42,25 +42,25 @@ class Money(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        self.world = self.run(self._open())
+        self.harness = self.run(self._open())
         self.known: dict[str, Json] = {}
         self.answers: dict[tuple[str, str], tuple[Any, tuple[int, Json]]] = {}
         self.seen: dict[str, Intent] = {}
 
-    async def _open(self) -> World:
-        return World(Path(self.folder.name) / "payments.db")
+    async def _open(self) -> Harness:
+        return Harness(Path(self.folder.name) / "payments.db")
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
     def teardown(self) -> None:
-        self.run(self.world.close())
+        self.run(self.harness.close())
         self.runner.close()
         self.folder.cleanup()
 
     def keyed(self, path: str, key: str, body: Json) -> tuple[int, Json]:
         """A server call; a key's first success must be its answer for ever."""
-        answer = self.run(self.world.server(path, body, key=key))
+        answer = self.run(self.harness.server(path, body, key=key))
         first = self.answers.get((path, key))
         if first is not None:
             assert answer == first[1] if first[0] == body else answer[0] == 422
@@ -84,7 +84,7 @@ class Money(RuleBasedStateMachine):
     )
     def pay(self, intent: str, number: str) -> Any:
         try:
-            status, answer = self.run(self.world.pay(self.known[intent], number))
+            status, answer = self.run(self.harness.pay(self.known[intent], number))
         except Unavailable:
             assert number == ANSWER_LOST
             return multiple()
@@ -93,7 +93,7 @@ class Money(RuleBasedStateMachine):
 
     @rule(challenge=challenges, outcome=st.sampled_from(["approve", "refuse"]))
     def answer_challenge(self, challenge: str, outcome: str) -> None:
-        status, _ = self.run(self.world.call("POST", challenge, {"outcome": outcome}))
+        status, _ = self.run(self.harness.call("POST", challenge, {"outcome": outcome}))
         assert status in (200, 402, 404, 409)
 
     @rule(intent=intents, key=KEYS)
@@ -110,24 +110,24 @@ class Money(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 2.0, 5.0, 600.0]))
     def wait(self, seconds: float) -> None:
-        self.run(self.world.clock.advance(seconds))
+        self.run(self.harness.clock.advance(seconds))
 
     @rule()
     def settle(self) -> None:
-        self.run(self.world.service.settle_due())
+        self.run(self.harness.service.settle_due())
 
     @rule(fails=st.booleans())
     def send_webhooks(self, fails: bool) -> None:
-        self.world.receiver.answer = no_answer if fails else lambda notice: 204
-        self.run(self.world.service.webhooks.step())
+        self.harness.receiver.answer = no_answer if fails else lambda notice: 204
+        self.run(self.harness.service.webhooks.step())
 
     @rule()
     def restart(self) -> None:
-        self.world = self.run(self.world.reopened())
+        self.harness = self.run(self.harness.reopened())
 
     @invariant()
     def money_is_conserved(self) -> None:
-        intents = self.run(self.world.store.find(Intent, {}, limit=1000))
+        intents = self.run(self.harness.store.find(Intent, {}, limit=1000))
         assert {intent.id for intent in intents} == set(self.known), "a key makes one intent"
         for intent in intents:
             was = self.seen.get(intent.id)
@@ -146,7 +146,7 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_adds_up(self) -> None:
-        ledger = self.run(service.ledger(self.world.store))
+        ledger = self.run(service.ledger(self.harness.store))
         for reference, totals in ledger.items():
             mine = [intent for intent in self.seen.values() if intent.reference == reference]
             assert totals == Totals(
@@ -159,7 +159,7 @@ class Money(RuleBasedStateMachine):
     def at_most_one_authorization_is_told_of(self) -> None:
         """Webhooks come more than once, but there is one of them to a thing that happens once."""
         told: dict[tuple[str, str], set[str]] = {}
-        for notice in self.world.receiver.got:
+        for notice in self.harness.receiver.got:
             told.setdefault((notice["data"]["intent"]["id"], notice["type"]), set()).add(notice["id"])
         for (_, type), ids in told.items():
             once = type in ("payment_intent.succeeded", "payment_intent.captured", "payment_intent.canceled")

@@ -6,13 +6,13 @@ from typing import Any
 from houseful.kernel.ports import ServiceResponse
 from houseful.payments.webhook_deliveries import CLAIM_MILLIS, DeliveryStatus, WebhookDelivery
 from houseful.payments.webhook_sender import WebhookSender
-from tests.unit.payments.world import World, eventually
+from tests.unit.payments.harness import Harness, eventually
 
 
-async def test_what_somebody_waits_for_is_sent_first(world: World) -> None:
+async def test_what_somebody_waits_for_is_sent_first(harness: Harness) -> None:
     """However many captures wait: they have few places of their own."""
     released, captures = asyncio.Event(), 0
-    answer = world.receiver.request
+    answer = harness.receiver.request
 
     async def request(method: str, path: str, *, body: bytes = b"", **rest: Any) -> ServiceResponse:
         nonlocal captures
@@ -21,22 +21,24 @@ async def test_what_somebody_waits_for_is_sent_first(world: World) -> None:
             await released.wait()
         return await answer(method, path, body=body, **rest)
 
-    world.receiver.request = request  # type: ignore[method-assign]
-    intents = [await world.new_intent(reference=f"ord_{n}") for n in range(WebhookSender.LATER_AT_ONCE + 20)]
-    job = asyncio.ensure_future(world.service.send_webhooks())
+    harness.receiver.request = request  # type: ignore[method-assign]
+    intents = [
+        await harness.new_intent(reference=f"ord_{n}") for n in range(WebhookSender.LATER_AT_ONCE + 20)
+    ]
+    job = asyncio.ensure_future(harness.service.send_webhooks())
     try:
         for intent in intents[:-1]:
-            await world.pay(intent)
-            await world.server(f"/{intent['id']}/capture", {})
+            await harness.pay(intent)
+            await harness.server(f"/{intent['id']}/capture", {})
 
         async def busy() -> bool:
             return captures == WebhookSender.LATER_AT_ONCE
 
         await eventually(busy)
-        await world.pay(intents[-1])
+        await harness.pay(intents[-1])
 
         async def told() -> bool:
-            return world.receiver.types.count("payment_intent.succeeded") == len(intents)
+            return harness.receiver.types.count("payment_intent.succeeded") == len(intents)
 
         await eventually(told)
         assert captures == WebhookSender.LATER_AT_ONCE
@@ -46,10 +48,10 @@ async def test_what_somebody_waits_for_is_sent_first(world: World) -> None:
         await asyncio.gather(job, return_exceptions=True)
 
 
-async def test_an_answer_that_takes_longer_than_a_claim_is_not_asked_for_twice(world: World) -> None:
+async def test_an_answer_that_takes_longer_than_a_claim_is_not_asked_for_twice(harness: Harness) -> None:
     """Neither by the process that waits for it nor by another."""
     asked, released = 0, asyncio.Event()
-    answer = world.receiver.request
+    answer = harness.receiver.request
 
     async def request(method: str, path: str, **rest: Any) -> ServiceResponse:
         nonlocal asked
@@ -57,10 +59,10 @@ async def test_an_answer_that_takes_longer_than_a_claim_is_not_asked_for_twice(w
         await released.wait()
         return await answer(method, path, **rest)
 
-    world.receiver.request = request  # type: ignore[method-assign]
-    other = World(world.path, clock=world.clock, receiver=world.receiver)
-    await world.pay(await world.new_intent())
-    sending = asyncio.ensure_future(world.service.webhooks.step())
+    harness.receiver.request = request  # type: ignore[method-assign]
+    other = Harness(harness.path, clock=harness.clock, receiver=harness.receiver)
+    await harness.pay(await harness.new_intent())
+    sending = asyncio.ensure_future(harness.service.webhooks.step())
     try:
 
         async def is_asked() -> bool:
@@ -68,28 +70,28 @@ async def test_an_answer_that_takes_longer_than_a_claim_is_not_asked_for_twice(w
 
         await eventually(is_asked)
         for _ in range(4):
-            await world.clock.advance(CLAIM_MILLIS / 2000)
-            await world.service.webhooks.renew()
+            await harness.clock.advance(CLAIM_MILLIS / 2000)
+            await harness.service.webhooks.renew()
             assert await other.service.webhooks._find_due() == 0
-            await world.service.webhooks._find_due()
+            await harness.service.webhooks._find_due()
         released.set()
         assert await sending == 1
-        assert (await world.store.find(WebhookDelivery, {}, limit=1))[0].status is DeliveryStatus.DELIVERED
+        assert (await harness.store.find(WebhookDelivery, {}, limit=1))[0].status is DeliveryStatus.DELIVERED
     finally:
         released.set()
         await other.close()
-    assert asked == len(world.receiver.got) == 1
+    assert asked == len(harness.receiver.got) == 1
 
 
-async def test_what_another_process_has_claimed_is_left_to_it(world: World) -> None:
-    await world.pay(await world.new_intent())
-    await world.clock.advance(CLAIM_MILLIS / 1000)  # this process stood still
-    other = World(world.path, clock=world.clock, receiver=world.receiver)
+async def test_what_another_process_has_claimed_is_left_to_it(harness: Harness) -> None:
+    await harness.pay(await harness.new_intent())
+    await harness.clock.advance(CLAIM_MILLIS / 1000)  # this process stood still
+    other = Harness(harness.path, clock=harness.clock, receiver=harness.receiver)
     try:
         await other.service.webhooks._find_due()
-        await world.service.webhooks.renew()
-        assert await world.service.webhooks.step() == 0
+        await harness.service.webhooks.renew()
+        assert await harness.service.webhooks.step() == 0
         assert await other.service.webhooks.step() == 1
     finally:
         await other.close()
-    assert len(world.receiver.got) == 1
+    assert len(harness.receiver.got) == 1

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.tickets.world import World
+from tests.unit.tickets.harness import Harness
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path / "tickets.db")
-    yield world
-    for one in world.family:  # those beside it and those after its deaths
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path / "tickets.db")
+    yield harness
+    for one in harness.family:  # those beside it and those after its deaths
         await one.close()

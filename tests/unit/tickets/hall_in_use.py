@@ -10,26 +10,26 @@ from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.use_cases.availability import AvailabilityView
+from tests.unit.tickets.harness import Harness
 from tests.unit.tickets.test_seatmap import decode_snapshot
-from tests.unit.tickets.world import World
 
 CODES = {SeatState.HELD: HELD, SeatState.SOLD: SOLD, SeatState.BLOCKED: BLOCKED}
 TOTAL = 50
 
 
-async def view_of(world: World) -> AvailabilityView:
-    _, layout = await world.tickets.inventory.hall("evt_1")
-    return await world.tickets.availability.view("evt_1", layout)
+async def view_of(harness: Harness) -> AvailabilityView:
+    _, layout = await harness.tickets.inventory.hall("evt_1")
+    return await harness.tickets.availability.view("evt_1", layout)
 
 
-async def stored(world: World) -> list[int]:
+async def stored(harness: Harness) -> list[int]:
     """The truth: every seat's status as the documents and the clock say."""
-    claimed = await world.seats()
+    claimed = await harness.seats()
     return [CODES[claimed[n][0]] if n in claimed else AVAILABLE for n in range(TOTAL)]
 
 
-async def shown(world: World) -> list[int]:
-    view = await view_of(world)
+async def shown(harness: Harness) -> list[int]:
+    view = await view_of(harness)
     _, statuses = decode_snapshot(view.snapshot())
     assert statuses == list(view.statuses)
     assert view.free() == statuses.count(AVAILABLE)
@@ -51,8 +51,8 @@ async def running(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
 class Change:
     """A random but lawful life of a hall: holds, orders, payments, cancellations, blocked seats, time."""
 
-    def __init__(self, world: World, seed: int) -> None:
-        self.world = world
+    def __init__(self, harness: Harness, seed: int) -> None:
+        self.harness = harness
         self.chance = random.Random(seed)
         self.holds: list[tuple[str, str]] = []
         self.orders: list[tuple[str, str]] = []
@@ -71,38 +71,38 @@ class Change:
 
     async def hold(self) -> None:
         user = self.user()
-        self.holds.append((user, (await self.world.hold(*self.ids(), user=user)).hold_id))
+        self.holds.append((user, (await self.harness.hold(*self.ids(), user=user)).hold_id))
 
     async def best(self) -> None:
         user = self.user()
-        self.holds.append((user, (await self.world.best(self.chance.randint(1, 4), user=user)).hold_id))
+        self.holds.append((user, (await self.harness.best(self.chance.randint(1, 4), user=user)).hold_id))
 
     async def release(self) -> None:
         if self.holds:
             user, hold_id = self.holds.pop(self.chance.randrange(len(self.holds)))
-            await self.world.tickets.holding.release(user, hold_id)
+            await self.harness.tickets.holding.release(user, hold_id)
 
     async def order(self) -> None:
         if self.holds:
             user, hold_id = self.holds.pop(self.chance.randrange(len(self.holds)))
-            self.orders.append((user, (await self.world.order(hold_id, user)).id))
+            self.orders.append((user, (await self.harness.order(hold_id, user)).id))
 
     async def pay(self) -> None:
         if self.orders:
             _, order_id = self.chance.choice(self.orders)
-            self.world.processor.pay(order_id)
-            await self.world.webhooks()
+            self.harness.processor.pay(order_id)
+            await self.harness.webhooks()
 
     async def cancel(self) -> None:
         if self.orders:
             user, order_id = self.orders.pop(self.chance.randrange(len(self.orders)))
-            await self.world.cancel(order_id, user)
+            await self.harness.cancel(order_id, user)
 
     async def block(self) -> None:
-        show = await self.world.show_of()
-        await self.world.tickets.inventory.set_blocked(show, self.ids(), self.ids())
+        show = await self.harness.show_of()
+        await self.harness.tickets.inventory.set_blocked(show, self.ids(), self.ids())
 
     async def time(self) -> None:
-        await self.world.clock.advance(self.chance.choice([1, 59, 300, 599.9]))
-        while await self.world.tickets.reconciliation.reconcile_due():
+        await self.harness.clock.advance(self.chance.choice([1, 59, 300, 599.9]))
+        while await self.harness.tickets.reconciliation.reconcile_due():
             pass

@@ -13,8 +13,8 @@ from houseful.messages import EventCancelled, OrderConfirmed, OrderRefunded, Pay
 from houseful.tickets.domain.orders import OrderState
 from houseful.tickets.domain.shows import ShowState
 from tests.support.examples import examples
+from tests.unit.tickets.harness import Harness
 from tests.unit.tickets.stand_ins import News
-from tests.unit.tickets.world import World
 
 CARDS = ["4242424242424242", "4000000000000002", "4000000000000077"]
 
@@ -40,17 +40,17 @@ steps = st.lists(
 
 
 class Life:
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
         self.sent: list[News] = []
         self.order_id = ""
         self.cuts = 0
         self.rivals = 0
 
     async def begin(self) -> None:
-        await self.world.show(hold_seconds=60)
-        self.order_id = await self.world.placed("A-1", "A-2")
-        self.world.processor.trouble = self.trouble
+        await self.harness.show(hold_seconds=60)
+        self.order_id = await self.harness.placed("A-1", "A-2")
+        self.harness.processor.trouble = self.trouble
 
     async def trouble(self, call: str, when: str) -> None:
         if self.cuts and (self.cuts % 2 == 1) == (when == "after"):
@@ -58,69 +58,69 @@ class Life:
             raise Unavailable("cut by the test")
 
     async def take(self, what: str, how: object) -> None:
-        world = self.world
-        tickets = world.tickets
+        harness = self.harness
+        tickets = harness.tickets
         try:
             match what, how:
                 case "pay", str(card):
-                    world.processor.pay(self.order_id, card)
+                    harness.processor.pay(self.order_id, card)
                 case "bank", _:
-                    world.processor.settle(self.order_id)
+                    harness.processor.settle(self.order_id)
                 case "webhook", int(number) if self.sent:
                     await tickets.reconciliation.on_webhook(*self.sent[number % len(self.sent)])
                 case "wait", int(seconds):
-                    await world.clock.advance(seconds)
+                    await harness.clock.advance(seconds)
                 case "jump", int(seconds):
-                    world.clock.jump(seconds)
+                    harness.clock.jump(seconds)
                 case "reconcile", _:
                     await tickets.reconciliation.reconcile_due()
                 case "look", _:
                     await tickets.reconciliation.look_at(self.order_id)
                 case "cancel", _:
-                    await world.cancel(self.order_id)
+                    await harness.cancel(self.order_id)
                 case "rival", _:
                     self.rivals += 1
-                    await world.bought("A-2", user=f"usr_rival_{self.rivals}")
+                    await harness.bought("A-2", user=f"usr_rival_{self.rivals}")
                 case "cut", int(times):
                     self.cuts = times
                 case "event cancelled", _:
-                    await world.receive(EventCancelled(event_id="evt_1"))
+                    await harness.receive(EventCancelled(event_id="evt_1"))
         except (DomainError, Unavailable):
             pass
-        self.sent += world.processor.news
-        world.processor.news.clear()
+        self.sent += harness.processor.news
+        harness.processor.news.clear()
 
     async def end(self) -> None:
         """The bank has decided; everything that was sent comes once more, and time passes."""
         self.cuts = 0
-        self.world.processor.settle(self.order_id)
-        self.world.processor.news += self.sent
-        await self.world.quiet()
+        self.harness.processor.settle(self.order_id)
+        self.harness.processor.news += self.sent
+        await self.harness.quiet()
 
 
 async def lived(life_steps: list[tuple[str, object]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder) / "tickets.db")
+        harness = Harness(Path(folder) / "tickets.db")
         try:
-            life = Life(world)
+            life = Life(harness)
             await life.begin()
             for what, how in life_steps:
                 await life.take(what, how)
-                await world.verify()  # sold ⇔ ticket ⇔ confirmed at every moment; money where it has ended
+                await harness.verify()  # sold ⇔ ticket ⇔ confirmed at every moment; money where it has ended
             await life.end()
-            await world.verify()
-            await messages_agree(world, life.order_id)
+            await harness.verify()
+            await messages_agree(harness, life.order_id)
         finally:
-            await world.close()
+            await harness.close()
 
 
-async def messages_agree(world: World, order_id: str) -> None:
+async def messages_agree(harness: Harness, order_id: str) -> None:
     """What was told to others is what happened, and was told once."""
 
     async def told(kind: type[OrderConfirmed] | type[OrderRefunded] | type[PaymentReturned]) -> int:
-        return sum(message.order_id == order_id for message in await world.sent(kind))
+        return sum(message.order_id == order_id for message in await harness.sent(kind))
 
-    order = await world.order_of(order_id)
+    order = await harness.order_of(order_id)
     confirmed, refunded, returned = (
         await told(OrderConfirmed),
         await told(OrderRefunded),
@@ -134,7 +134,7 @@ async def messages_agree(world: World, order_id: str) -> None:
         assert refunded + returned == 1
     else:
         assert confirmed == refunded == returned == 0
-    if (await world.show_of()).state is ShowState.CANCELLED:
+    if (await harness.show_of()).state is ShowState.CANCELLED:
         assert order.state is not OrderState.CONFIRMED
 
 

@@ -7,35 +7,35 @@ from houseful.tickets.domain.emails import QueuedEmail
 from houseful.tickets.domain.erasures import Erasure
 from houseful.tickets.domain.gate_staff import GateStaff, Member
 from houseful.tickets.domain.orders import OrderState
-from tests.unit.tickets.world import DAY, HOUR, World, refusal
+from tests.unit.tickets.harness import DAY, HOUR, Harness, refusal
 
 USER = "usr_1"
 
 
-async def erased(world: World, user_id: str = USER) -> None:
+async def erased(harness: Harness, user_id: str = USER) -> None:
     """The message arrives, and everything that is due by now is done."""
-    await world.receive(AccountErased(user_id=user_id, erased_at=world.clock.now()))
-    await sweep(world)
+    await harness.receive(AccountErased(user_id=user_id, erased_at=harness.clock.now()))
+    await sweep(harness)
 
 
-async def sweep(world: World) -> None:
-    while await world.tickets.erasures.erase_due():
+async def sweep(harness: Harness) -> None:
+    while await harness.tickets.erasures.erase_due():
         pass
 
 
-async def send(world: World) -> int:
-    while await world.tickets.email_outbox.send_due():
+async def send(harness: Harness) -> int:
+    while await harness.tickets.email_outbox.send_due():
         pass
-    return len(world.mailbox.got)
+    return len(harness.mailbox.got)
 
 
-async def buyer(world: World, order_id: str) -> tuple[str, str]:
-    order = await world.order_of(order_id)
+async def buyer(harness: Harness, order_id: str) -> tuple[str, str]:
+    order = await harness.order_of(order_id)
     return order.buyer_name, order.buyer_email
 
 
-async def obstacles(world: World) -> list[str]:
-    return [one.code for one in await world.tickets.erasures.obstacles(USER)]
+async def obstacles(harness: Harness) -> list[str]:
+    return [one.code for one in await harness.tickets.erasures.obstacles(USER)]
 
 
 def down(email: Email) -> None:
@@ -45,166 +45,168 @@ def down(email: Email) -> None:
 BEA, NOBODY = ("Bea Brandt", "bea@example.org"), ("", "")
 
 
-async def test_open_payments_and_tickets_of_events_to_come_keep_an_account(world: World) -> None:
-    await world.show()
-    assert await obstacles(world) == []
-    order_id = await world.placed("A-1")
-    assert await obstacles(world) == ["payments_open"]
-    world.processor.pay(order_id)
-    await world.webhooks()
-    await world.tickets.reconciliation.look_at(order_id)
-    [told] = await world.tickets.erasures.obstacles(USER)
+async def test_open_payments_and_tickets_of_events_to_come_keep_an_account(harness: Harness) -> None:
+    await harness.show()
+    assert await obstacles(harness) == []
+    order_id = await harness.placed("A-1")
+    assert await obstacles(harness) == ["payments_open"]
+    harness.processor.pay(order_id)
+    await harness.webhooks()
+    await harness.tickets.reconciliation.look_at(order_id)
+    [told] = await harness.tickets.erasures.obstacles(USER)
     assert told.code == "upcoming_tickets"
     assert "An Evening" in told.detail
-    await world.cancel(order_id)
-    assert await obstacles(world) == ["payments_open"]  # until the refund is through
-    await world.quiet()
-    assert await obstacles(world) == []
+    await harness.cancel(order_id)
+    assert await obstacles(harness) == ["payments_open"]  # until the refund is through
+    await harness.quiet()
+    assert await obstacles(harness) == []
 
 
-async def test_tickets_of_the_past_keep_nobody(world: World) -> None:
-    await world.show()
-    await world.bought("A-1")
-    await world.clock.advance(31 * DAY // 1000)
-    assert await obstacles(world) == []
-    assert await world.tickets.erasures.obstacles("usr_2") == []
+async def test_tickets_of_the_past_keep_nobody(harness: Harness) -> None:
+    await harness.show()
+    await harness.bought("A-1")
+    await harness.clock.advance(31 * DAY // 1000)
+    assert await obstacles(harness) == []
+    assert await harness.tickets.erasures.obstacles("usr_2") == []
 
 
-async def test_orders_of_the_past_name_nobody_any_more_and_the_books_stand(world: World) -> None:
-    await world.show()
-    order_id, other = await world.bought("A-1"), await world.bought("A-2", user="usr_2")
-    await world.deliver()
-    await send(world)
-    await world.clock.advance(31 * DAY // 1000)
-    before = await world.order_of(order_id)
-    await erased(world)
-    assert await buyer(world, order_id) == NOBODY
-    assert await buyer(world, other) == BEA
-    after = await world.order_of(order_id)
+async def test_orders_of_the_past_name_nobody_any_more_and_the_books_stand(harness: Harness) -> None:
+    await harness.show()
+    order_id, other = await harness.bought("A-1"), await harness.bought("A-2", user="usr_2")
+    await harness.deliver()
+    await send(harness)
+    await harness.clock.advance(31 * DAY // 1000)
+    before = await harness.order_of(order_id)
+    await erased(harness)
+    assert await buyer(harness, order_id) == NOBODY
+    assert await buyer(harness, other) == BEA
+    after = await harness.order_of(order_id)
     assert (after.total_minor, after.seats, after.user_id) == (before.total_minor, before.seats, USER)
-    await world.verify()
-    [erasure] = await world.every(Erasure)
+    await harness.verify()
+    [erasure] = await harness.every(Erasure)
     assert erasure.due_at == erasure.erased_at + HOUR
-    await world.clock.advance(3600)
-    await sweep(world)
-    [erasure] = await world.every(Erasure)
+    await harness.clock.advance(3600)
+    await sweep(harness)
+    [erasure] = await harness.every(Erasure)
     assert erasure.due_at is None
 
 
 async def test_what_was_bought_at_that_very_moment_keeps_its_buyer_until_the_event_is_over(
-    world: World,
+    harness: Harness,
 ) -> None:
-    await world.show()
-    order_id = await world.placed("A-1")
-    await erased(world)
-    assert await buyer(world, order_id) == BEA
-    world.processor.pay(order_id)
-    await world.webhooks()
-    await world.tickets.reconciliation.look_at(order_id)
-    await world.deliver()
-    await world.clock.advance(3600)
-    await sweep(world)
-    assert await send(world) == 1  # the tickets arrive
-    assert await buyer(world, order_id) == BEA
-    await world.clock.advance(31 * DAY // 1000)
-    await sweep(world)
-    assert await buyer(world, order_id) == NOBODY
-    assert (await world.order_of(order_id)).state is OrderState.CONFIRMED
+    await harness.show()
+    order_id = await harness.placed("A-1")
+    await erased(harness)
+    assert await buyer(harness, order_id) == BEA
+    harness.processor.pay(order_id)
+    await harness.webhooks()
+    await harness.tickets.reconciliation.look_at(order_id)
+    await harness.deliver()
+    await harness.clock.advance(3600)
+    await sweep(harness)
+    assert await send(harness) == 1  # the tickets arrive
+    assert await buyer(harness, order_id) == BEA
+    await harness.clock.advance(31 * DAY // 1000)
+    await sweep(harness)
+    assert await buyer(harness, order_id) == NOBODY
+    assert (await harness.order_of(order_id)).state is OrderState.CONFIRMED
 
 
-async def test_an_order_that_a_token_in_use_placed_after_the_message_is_erased_too(world: World) -> None:
-    await world.show()
-    await erased(world)
-    order_id = await world.placed("A-1")
-    await world.cancel(order_id)
-    await world.quiet()
-    await world.clock.advance(3600)
-    await sweep(world)
-    assert await buyer(world, order_id) == NOBODY
+async def test_an_order_that_a_token_in_use_placed_after_the_message_is_erased_too(harness: Harness) -> None:
+    await harness.show()
+    await erased(harness)
+    order_id = await harness.placed("A-1")
+    await harness.cancel(order_id)
+    await harness.quiet()
+    await harness.clock.advance(3600)
+    await sweep(harness)
+    assert await buyer(harness, order_id) == NOBODY
 
 
-async def test_an_email_that_is_under_way_goes_before_its_address_does(world: World) -> None:
-    await world.show()
-    order_id = await world.bought("A-1")
-    await world.cancel(order_id)
-    await world.quiet()
-    world.mailbox.answer = down
-    await send(world)
-    await erased(world)
-    assert await buyer(world, order_id) == BEA
-    await world.clock.advance(8 * DAY // 1000)
-    await sweep(world)
-    assert await buyer(world, order_id) == NOBODY
-    for email in await world.every(QueuedEmail):
+async def test_an_email_that_is_under_way_goes_before_its_address_does(harness: Harness) -> None:
+    await harness.show()
+    order_id = await harness.bought("A-1")
+    await harness.cancel(order_id)
+    await harness.quiet()
+    harness.mailbox.answer = down
+    await send(harness)
+    await erased(harness)
+    assert await buyer(harness, order_id) == BEA
+    await harness.clock.advance(8 * DAY // 1000)
+    await sweep(harness)
+    assert await buyer(harness, order_id) == NOBODY
+    for email in await harness.every(QueuedEmail):
         assert (email.due_at, email.error, email.failed_at) == (None, None, None)
 
 
-async def test_the_email_about_a_refund_is_waited_for_while_its_message_is_under_way(world: World) -> None:
-    await world.show()
-    order_id = await refunded(world)
-    await erased(world)
-    assert await buyer(world, order_id) == BEA
-    await world.deliver()
-    assert await send(world) > 0
-    await world.clock.advance(5)
-    await sweep(world)
-    assert await buyer(world, order_id) == NOBODY
+async def test_the_email_about_a_refund_is_waited_for_while_its_message_is_under_way(
+    harness: Harness,
+) -> None:
+    await harness.show()
+    order_id = await refunded(harness)
+    await erased(harness)
+    assert await buyer(harness, order_id) == BEA
+    await harness.deliver()
+    assert await send(harness) > 0
+    await harness.clock.advance(5)
+    await sweep(harness)
+    assert await buyer(harness, order_id) == NOBODY
 
 
-async def test_a_message_about_a_refund_that_does_not_come_is_waited_for_an_hour(world: World) -> None:
-    await world.show()
-    order_id = await refunded(world)
-    await erased(world)
-    await world.clock.advance(3600)
-    await sweep(world)
-    assert await buyer(world, order_id) == NOBODY
+async def test_a_message_about_a_refund_that_does_not_come_is_waited_for_an_hour(harness: Harness) -> None:
+    await harness.show()
+    order_id = await refunded(harness)
+    await erased(harness)
+    await harness.clock.advance(3600)
+    await sweep(harness)
+    assert await buyer(harness, order_id) == NOBODY
 
 
-async def refunded(world: World) -> str:
+async def refunded(harness: Harness) -> str:
     """An order whose money is back, and nobody was told yet."""
-    order_id = await world.bought("A-1")
-    await world.cancel(order_id)
-    await world.tickets.reconciliation.look_at(order_id)
-    assert (await world.order_of(order_id)).state is OrderState.REFUNDED
+    order_id = await harness.bought("A-1")
+    await harness.cancel(order_id)
+    await harness.tickets.reconciliation.look_at(order_id)
+    assert (await harness.order_of(order_id)).state is OrderState.REFUNDED
     return order_id
 
 
-async def test_nobody_writes_to_who_was_erased(world: World) -> None:
-    await world.show()
-    order_id = await world.bought("A-1")
-    await world.clock.advance(31 * DAY // 1000)
-    await erased(world)
-    await world.deliver()  # the confirmation was late
-    sent = await send(world)
+async def test_nobody_writes_to_who_was_erased(harness: Harness) -> None:
+    await harness.show()
+    order_id = await harness.bought("A-1")
+    await harness.clock.advance(31 * DAY // 1000)
+    await erased(harness)
+    await harness.deliver()  # the confirmation was late
+    sent = await send(harness)
     assert sent == 0
-    show = await world.show_of()
+    show = await harness.show_of()
     refused = await refusal(
-        world.tickets.undelivered_emails.correct(show, order_id, "new@example.org", "usr_organizer")
+        harness.tickets.undelivered_emails.correct(show, order_id, "new@example.org", "usr_organizer")
     )
     assert refused.code == "account_erased"
-    assert await buyer(world, order_id) == NOBODY
+    assert await buyer(harness, order_id) == NOBODY
 
 
-async def test_gate_staff_that_was_erased_is_named_no_more(world: World) -> None:
-    await world.show()
+async def test_gate_staff_that_was_erased_is_named_no_more(harness: Harness) -> None:
+    await harness.show()
     members = tuple(
         Member(user_id=id, email=f"{id}@x.example", name=id, added_at=0) for id in (USER, "usr_2")
     )
-    async with world.store.begin() as tx:
+    async with harness.store.begin() as tx:
         tx.insert(GateStaff(id="evt_1", members=members))
-    found, more = await world.tickets.erasures.gate_staff(USER, None)
+    found, more = await harness.tickets.erasures.gate_staff(USER, None)
     assert [(event_id, one.email) for event_id, one in found] == [("evt_1", "usr_1@x.example")]
     assert more is None
-    await erased(world)
-    [staff] = await world.every(GateStaff)
+    await erased(harness)
+    [staff] = await harness.every(GateStaff)
     assert [one.user_id for one in staff.members] == ["usr_2"]
 
 
-async def test_the_message_twice_is_once(world: World) -> None:
-    await world.show()
-    await erased(world)
-    await world.clock.advance(3600)
-    await sweep(world)
-    await world.receive(AccountErased(user_id=USER, erased_at=world.clock.now()))
-    [erasure] = await world.every(Erasure)
+async def test_the_message_twice_is_once(harness: Harness) -> None:
+    await harness.show()
+    await erased(harness)
+    await harness.clock.advance(3600)
+    await sweep(harness)
+    await harness.receive(AccountErased(user_id=USER, erased_at=harness.clock.now()))
+    [erasure] = await harness.every(Erasure)
     assert erasure.due_at is None

@@ -9,7 +9,7 @@ from houseful.seating.parsing import Plan
 from houseful.tickets.domain.layout import Layout, compile_layout
 from houseful.tickets.domain.shows import PlanPart
 from houseful.tickets.use_cases import layout_cache
-from tests.unit.tickets.world import World
+from tests.unit.tickets.harness import Harness
 
 
 @pytest.fixture
@@ -25,29 +25,29 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-async def fetched(world: World, event_id: str = "evt_1", rows: int = 3) -> str:
+async def fetched(harness: Harness, event_id: str = "evt_1", rows: int = 3) -> str:
     """The hash of a plan that is here."""
-    message = world.published(event_id, rows=rows)
-    await world.tickets.layouts.fetch(event_id, message.plan_hash)
+    message = harness.published(event_id, rows=rows)
+    await harness.tickets.layouts.fetch(event_id, message.plan_hash)
     return message.plan_hash
 
 
-async def test_a_hall_that_was_never_fetched_is_not_here(world: World) -> None:
+async def test_a_hall_that_was_never_fetched_is_not_here(harness: Harness) -> None:
     with pytest.raises(LookupError):
-        await world.tickets.layouts.layout("no such plan")
+        await harness.tickets.layouts.layout("no such plan")
 
 
-async def test_a_hall_that_comes_later_is_found(world: World) -> None:
-    message = world.published()
+async def test_a_hall_that_comes_later_is_found(harness: Harness) -> None:
+    message = harness.published()
     with pytest.raises(LookupError):
-        await world.tickets.layouts.layout(message.plan_hash)
-    await fetched(world)
-    assert (await world.tickets.layouts.layout(message.plan_hash)).seats_total == 30
+        await harness.tickets.layouts.layout(message.plan_hash)
+    await fetched(harness)
+    assert (await harness.tickets.layouts.layout(message.plan_hash)).seats_total == 30
 
 
-async def test_a_hall_is_compiled_once_for_all_who_ask_at_once(world: World, compiled: list[str]) -> None:
-    hash_ = await fetched(world)
-    other = world.beside()
+async def test_a_hall_is_compiled_once_for_all_who_ask_at_once(harness: Harness, compiled: list[str]) -> None:
+    hash_ = await fetched(harness)
+    other = harness.beside()
     compiled.clear()
     found = await asyncio.gather(*(other.tickets.layouts.layout(hash_) for _ in range(10)))
     assert all(one is found[0] for one in found)
@@ -55,43 +55,43 @@ async def test_a_hall_is_compiled_once_for_all_who_ask_at_once(world: World, com
     assert len(compiled) == 1
 
 
-async def test_a_plan_is_asked_for_once_for_all_events_in_that_hall(world: World) -> None:
-    hash_ = await fetched(world, "evt_1")
-    asked = len(world.events.asked)
-    world.events.down = True
-    assert await world.tickets.layouts.fetch("evt_2", hash_) is await world.tickets.layouts.layout(hash_)
-    assert len(world.events.asked) == asked
+async def test_a_plan_is_asked_for_once_for_all_events_in_that_hall(harness: Harness) -> None:
+    hash_ = await fetched(harness, "evt_1")
+    asked = len(harness.events.asked)
+    harness.events.down = True
+    assert await harness.tickets.layouts.fetch("evt_2", hash_) is await harness.tickets.layouts.layout(hash_)
+    assert len(harness.events.asked) == asked
 
 
-async def test_a_large_plan_is_kept_in_pieces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_plan_is_kept_in_pieces(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout_cache, "_PIECE_BYTES", 50)
-    hash_ = await fetched(world)
-    parts = await world.every(PlanPart)
+    hash_ = await fetched(harness)
+    parts = await harness.every(PlanPart)
     assert len(parts) > 3
     assert {part.parts for part in parts} == {len(parts)}
-    again = await world.again()
+    again = await harness.again()
     assert (await again.tickets.layouts.layout(hash_)).seats_total == 30
 
 
 async def test_the_halls_used_last_are_kept(
-    world: World, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+    harness: Harness, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layout_cache, "_LAYOUTS_KEPT", 2)
-    first, second, third = [await fetched(world, f"evt_{rows}", rows) for rows in (3, 4, 5)]
+    first, second, third = [await fetched(harness, f"evt_{rows}", rows) for rows in (3, 4, 5)]
     compiled.clear()
     for hash_ in (second, third, second, third):
-        await world.tickets.layouts.layout(hash_)
+        await harness.tickets.layouts.layout(hash_)
     assert compiled == []
-    await world.tickets.layouts.layout(first)
-    await world.tickets.layouts.layout(third)
+    await harness.tickets.layouts.layout(first)
+    await harness.tickets.layouts.layout(third)
     assert compiled == ["Hall of 3 by 10"]
-    await world.tickets.layouts.layout(second)  # it was the one that had to go
+    await harness.tickets.layouts.layout(second)  # it was the one that had to go
     assert compiled == ["Hall of 3 by 10", "Hall of 4 by 10"]
 
 
-async def test_a_failed_load_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    hash_ = await fetched(world)
-    other = world.beside()
+async def test_a_failed_load_is_tried_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_ = await fetched(harness)
+    other = harness.beside()
     get_many = other.store.get_many
 
     async def broken(*_: object) -> None:
@@ -106,11 +106,11 @@ async def test_a_failed_load_is_tried_again(world: World, monkeypatch: pytest.Mo
 
 
 async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one who asked has hung up before the engine gave up; the next must not be told of it for ever."""
-    hash_ = await fetched(world)
-    other = world.beside()
+    hash_ = await fetched(harness)
+    other = harness.beside()
     get_many = other.store.get_many
     hangs_up, gives_up = asyncio.Event(), asyncio.Event()
 
@@ -131,9 +131,9 @@ async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
     assert (await other.tickets.layouts.layout(hash_)).seats_total == 30
 
 
-async def test_one_who_hangs_up_does_not_stop_the_others(world: World) -> None:
-    hash_ = await fetched(world)
-    other = world.beside()
+async def test_one_who_hangs_up_does_not_stop_the_others(harness: Harness) -> None:
+    hash_ = await fetched(harness)
+    other = harness.beside()
     first = asyncio.create_task(other.tickets.layouts.layout(hash_))
     second = asyncio.create_task(other.tickets.layouts.layout(hash_))
     await asyncio.sleep(0)

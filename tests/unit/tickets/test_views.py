@@ -21,7 +21,7 @@ from houseful.tickets.domain.ticket_codes import CodeSigner, event_mark, read_co
 from houseful.tickets.use_cases.availability import AvailabilityView
 from houseful.tickets.use_cases.check_in import Place, Scanned
 from tests.support.deployment import PRICES, plan
-from tests.unit.tickets.world import AREA
+from tests.unit.tickets.harness import AREA
 
 NOW, UNTIL = 1_000_000, 2_000_000
 LAYOUT = compile_layout(plan_from_obj(plan()), [StandingArea(**AREA)])

@@ -14,7 +14,7 @@ from houseful.tickets.domain.blocks import Block, SeatState
 from houseful.tickets.domain.orders import Order, PaymentState
 from houseful.tools import invariants
 from houseful.tools.invariants import Report, check_all
-from tests.support.deployment import House, started
+from tests.support.deployment import Deployment, started
 
 D = TypeVar("D", bound=Document)
 
@@ -25,37 +25,37 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def sold(tmp_path: Path) -> AsyncIterator[House]:
+async def sold(tmp_path: Path) -> AsyncIterator[Deployment]:
     """An event with one confirmed order of two seats and one cancelled one, all settled; nothing runs any
     more that could mend what a test breaks."""
-    async with started(tmp_path / "data") as house:
-        organizer, buyer = await house.user("organizer", Role.ORGANIZER), await house.user()
-        event_id = await house.event(organizer)
-        kept = await house.buy(buyer, event_id)
-        cancelled = await house.buy(buyer, event_id, 1)
-        (await house.call("POST", f"/api/orders/{cancelled['id']}/cancel", token=buyer)).ok(200)
-        await house.order_that_is(buyer, cancelled["id"], "refunded")
+    async with started(tmp_path / "data") as deployment:
+        organizer, buyer = await deployment.user("organizer", Role.ORGANIZER), await deployment.user()
+        event_id = await deployment.event(organizer)
+        kept = await deployment.buy(buyer, event_id)
+        cancelled = await deployment.buy(buyer, event_id, 1)
+        (await deployment.call("POST", f"/api/orders/{cancelled['id']}/cancel", token=buyer)).ok(200)
+        await deployment.order_that_is(buyer, cancelled["id"], "refunded")
 
         async def settled() -> bool:
-            order = await house.app.stores["tickets"].get(Order, kept["id"])
-            figures = [await store.outbox.stats() for store in house.app.stores.values()]
+            order = await deployment.app.stores["tickets"].get(Order, kept["id"])
+            figures = [await store.outbox.stats() for store in deployment.app.stores.values()]
             return (
                 order is not None and order.payment is PaymentState.CAPTURED
                 and all(one.unpublished == 0 for one in figures)
             )  # fmt: skip
 
-        await house.until(settled)
-    async with started(tmp_path / "data", background=False) as house:
-        yield house
+        await deployment.until(settled)
+    async with started(tmp_path / "data", background=False) as deployment:
+        yield deployment
 
 
-async def report_of(house: House) -> Report:
-    return await check_all(house.app.settings)
+async def report_of(deployment: Deployment) -> Report:
+    return await check_all(deployment.app.settings)
 
 
-async def found(house: House) -> dict[str, list[str]]:
+async def found(deployment: Deployment) -> dict[str, list[str]]:
     """What is found, by check; those that hold are left out."""
-    report = await report_of(house)
+    report = await report_of(deployment)
     assert report.ok == all(not result.violations for result in report.checks)
     return {
         one.code: [finding.detail for finding in one.violations] for one in report.checks if one.violations
@@ -63,10 +63,10 @@ async def found(house: House) -> dict[str, list[str]]:
 
 
 async def change(
-    house: House, kind: type[D], edit: Callable[[D], D | None], service: str = "tickets"
+    deployment: Deployment, kind: type[D], edit: Callable[[D], D | None], service: str = "tickets"
 ) -> None:
     """Edit the first document of the kind for which `edit` returns one; what no code of ours would do."""
-    store = house.app.stores[service]
+    store = deployment.app.stores[service]
 
     async def work(tx: Transaction) -> None:
         for document in await tx.find(kind, {}, limit=1000):
@@ -81,8 +81,10 @@ async def change(
     await store.transact(work)
 
 
-async def do(house: House, work: Callable[[Transaction], Awaitable[None]], service: str = "tickets") -> None:
-    async with house.app.stores[service].begin() as tx:
+async def do(
+    deployment: Deployment, work: Callable[[Transaction], Awaitable[None]], service: str = "tickets"
+) -> None:
+    async with deployment.app.stores[service].begin() as tx:
         await work(tx)
 
 

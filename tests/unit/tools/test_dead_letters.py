@@ -15,7 +15,7 @@ from houseful.messaging import DeadLetter, Parked
 from houseful.settings import Settings, load_settings
 from houseful.tickets.domain.shows import Show
 from houseful.tools import dead_letters
-from tests.support.deployment import House, started
+from tests.support.deployment import Deployment, started
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "EventPublished.v1.json"
 EVENT_ID = "evt_0198c5a1d2e07a3b8c4d5e6f70819203"
@@ -52,8 +52,8 @@ async def on_bus(settings: Settings, topic: str) -> list[str]:
 
 
 async def test_a_dead_letter_is_applied_beside_the_server(tmp_path: Path) -> None:
-    async with started(tmp_path / "data", background=False) as house:
-        store, settings = house.app.stores["tickets"], house.app.settings
+    async with started(tmp_path / "data", background=False) as deployment:
+        store, settings = deployment.app.stores["tickets"], deployment.app.settings
         await insert(store, letter("dead_1"), letter("dead_2", "houseful.EventPublished.v9"))
         assert [(service, one.id) for service, one in await dead_letters.all_dead(settings)] == [
             ("tickets", "dead_1"),
@@ -70,8 +70,8 @@ async def test_a_dead_letter_is_applied_beside_the_server(tmp_path: Path) -> Non
 
 
 async def test_a_parked_key_is_tried_again_beside_the_server(tmp_path: Path) -> None:
-    async with started(tmp_path / "data", background=False) as house:
-        store, settings = house.app.stores["tickets"], house.app.settings
+    async with started(tmp_path / "data", background=False) as deployment:
+        store, settings = deployment.app.stores["tickets"], deployment.app.settings
         await insert(store, Parked(id="event:evt_1", reason="a bug", since=1, state="parked", attempts=5))
         assert [(service, one.id) for service, one in await dead_letters.all_parked(settings)] == [
             ("tickets", "event:evt_1")
@@ -85,9 +85,9 @@ async def test_a_parked_key_is_tried_again_beside_the_server(tmp_path: Path) -> 
 
 
 async def test_a_replay_needs_the_embedded_bus_to_itself(tmp_path: Path) -> None:
-    async with started(tmp_path / "data") as house:
-        settings = house.app.settings
-        await published(house)
+    async with started(tmp_path / "data") as deployment:
+        settings = deployment.app.settings
+        await published(deployment)
         with pytest.raises(FolderInUse, match="Stop it"):
             await dead_letters.replay_outbox(settings, "events", aggregate=None, since_hours=None)
     before = await on_bus(settings, "events")
@@ -101,14 +101,14 @@ async def test_a_replay_needs_the_embedded_bus_to_itself(tmp_path: Path) -> None
         )
         == 0
     )
-    async with started(tmp_path / "data") as house:
+    async with started(tmp_path / "data") as deployment:
 
         async def skipped() -> bool:
-            bus = house.app.bus
+            bus = deployment.app.bus
             assert isinstance(bus, LocalBus)
             return not any((await bus.lags()).values())
 
-        await house.until(skipped)
+        await deployment.until(skipped)
         assert await dead_letters.all_parked(settings) == []
 
 
@@ -120,5 +120,5 @@ async def test_where_nothing_was_ever_stored(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-async def published(house: House) -> None:
-    await house.event(await house.user("organizer", Role.ORGANIZER))
+async def published(deployment: Deployment) -> None:
+    await deployment.event(await deployment.user("organizer", Role.ORGANIZER))

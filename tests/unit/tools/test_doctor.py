@@ -312,11 +312,11 @@ async def all_of(settings: Settings) -> list[Finding]:
 
 
 async def test_orders_whose_payment_is_not_known(tmp_path: Path) -> None:
-    async with started(tmp_path / "data") as house:
-        organizer, buyer = await house.user("organizer", Role.ORGANIZER), await house.user()
-        event_id = await house.event(organizer)
-        placed = await house.order(buyer, (await house.hold(buyer, event_id))["hold_id"])
-        async with house.app.stores["tickets"].begin() as tx:
+    async with started(tmp_path / "data") as deployment:
+        organizer, buyer = await deployment.user("organizer", Role.ORGANIZER), await deployment.user()
+        event_id = await deployment.event(organizer)
+        placed = await deployment.order(buyer, (await deployment.hold(buyer, event_id))["hold_id"])
+        async with deployment.app.stores["tickets"].begin() as tx:
             order = await tx.get(Order, placed["id"])
             assert order is not None
             tx.put(msgspec.structs.replace(order, looks=1, expires_at=order.created_at - 100_000))

@@ -18,13 +18,13 @@ from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.shows import Show
 from houseful.tools import invariants
 from houseful.tools.invariants import check_all
-from tests.support.deployment import House
+from tests.support.deployment import Deployment
 from tests.unit.tools.sold_seats import change, found, free_a_sold_seat, impatient, report_of, sold
 
 __all__ = ["impatient", "sold"]
 
 
-async def test_after_real_sales_everything_holds(sold: House) -> None:
+async def test_after_real_sales_everything_holds(sold: Deployment) -> None:
     report = await report_of(sold)
     assert report.ok, report
     assert [result.code for result in report.checks] == [
@@ -46,7 +46,7 @@ async def test_after_real_sales_everything_holds(sold: House) -> None:
     assert "2 sold seats, 3 tickets, 2 orders" in report.checks[0].scope
 
 
-async def test_c4_a_message_that_is_not_on_the_bus(sold: House) -> None:
+async def test_c4_a_message_that_is_not_on_the_bus(sold: Deployment) -> None:
     import apsw
 
     connection = apsw.Connection(str(sold.app.settings.data_folder / "events.sqlite3"))
@@ -55,7 +55,7 @@ async def test_c4_a_message_that_is_not_on_the_bus(sold: House) -> None:
     assert "not on the bus" in (await found(sold))["C4"][0]
 
 
-async def test_c4_a_gap_and_a_message_that_waits(sold: House) -> None:
+async def test_c4_a_gap_and_a_message_that_waits(sold: Deployment) -> None:
     import apsw
 
     connection = apsw.Connection(str(sold.app.settings.data_folder / "tickets.sqlite3"))
@@ -70,7 +70,7 @@ async def test_c4_a_gap_and_a_message_that_waits(sold: House) -> None:
     assert "is not published after" in details
 
 
-async def test_c4_where_somebody_else_publishes(sold: House) -> None:
+async def test_c4_where_somebody_else_publishes(sold: Deployment) -> None:
     """Nobody marks rows then, and each has to be on the bus all the same."""
     import apsw
 
@@ -85,7 +85,7 @@ async def test_c4_where_somebody_else_publishes(sold: House) -> None:
     assert "is not on the bus" in lost.detail
 
 
-async def test_c7_money_that_nobody_moves(sold: House) -> None:
+async def test_c7_money_that_nobody_moves(sold: Deployment) -> None:
     late = sold.app.clock.now() - invariants.LATE_MILLIS - 1000
 
     def stuck(order: Order) -> Order | None:
@@ -95,7 +95,7 @@ async def test_c7_money_that_nobody_moves(sold: House) -> None:
     assert "refund is due since 31 s" in (await found(sold))["C7"][0]
 
 
-async def test_c7_what_ends_by_itself_is_not_late(sold: House) -> None:
+async def test_c7_what_ends_by_itself_is_not_late(sold: Deployment) -> None:
     late = sold.app.clock.now() - 10 * invariants.LATE_MILLIS
 
     def unpaid(order: Order) -> Order | None:
@@ -109,12 +109,12 @@ async def test_c7_what_ends_by_itself_is_not_late(sold: House) -> None:
     assert "C7" not in await found(sold)
 
 
-async def test_c1_bought_seats_that_are_not_counted(sold: House) -> None:
+async def test_c1_bought_seats_that_are_not_counted(sold: Deployment) -> None:
     await change(sold, HoldQuota, lambda quota: msgspec.structs.replace(quota, bought=0))
     assert "counts 0 bought seats, and the buyer has 2" in (await found(sold))["C1"][0]
 
 
-async def test_c9_a_block_that_is_missing(sold: House) -> None:
+async def test_c9_a_block_that_is_missing(sold: Deployment) -> None:
     def vanish(block: Block) -> Block | None:
         return None if block.claims else msgspec.structs.replace(block, event_id="evt_other")
 
@@ -124,7 +124,7 @@ async def test_c9_a_block_that_is_missing(sold: House) -> None:
     assert any("no such event" in detail for detail in details)
 
 
-async def test_c9_figures_that_count_other_seats_as_blocked(sold: House) -> None:
+async def test_c9_figures_that_count_other_seats_as_blocked(sold: Deployment) -> None:
     def miscount(sales: Sales) -> Sales:
         assert sales.blocked == 0
         return msgspec.structs.replace(sales, blocked=1)
@@ -134,12 +134,14 @@ async def test_c9_figures_that_count_other_seats_as_blocked(sold: House) -> None
     assert detail == "its figures say that 1 seats are blocked, and 0 are"
 
 
-async def test_c9_a_plan_that_is_not_the_one(sold: House) -> None:
+async def test_c9_a_plan_that_is_not_the_one(sold: Deployment) -> None:
     await change(sold, Show, lambda show: msgspec.structs.replace(show, seats_total=show.seats_total + 1))
     assert list(await found(sold)) == ["C9"]
 
 
-async def test_what_is_mended_meanwhile_is_no_finding(sold: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_mended_meanwhile_is_no_finding(
+    sold: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As beside a server that sells: a seat that was being sold while one looked."""
     await change(sold, Block, free_a_sold_seat)
     looks: list[Any] = []
@@ -155,21 +157,21 @@ async def test_what_is_mended_meanwhile_is_no_finding(sold: House, monkeypatch: 
     assert len(looks) == 2
 
 
-async def test_checks_beside_sales(house: House) -> None:
+async def test_checks_beside_sales(deployment: Deployment) -> None:
     """Under fire: nothing is found while seats are sold and cancelled all the time."""
-    organizer = await house.user("organizer", Role.ORGANIZER)
-    event_id = await house.event(organizer)
-    buyers = [await house.user(f"buyer{number}") for number in range(4)]
+    organizer = await deployment.user("organizer", Role.ORGANIZER)
+    event_id = await deployment.event(organizer)
+    buyers = [await deployment.user(f"buyer{number}") for number in range(4)]
     over = asyncio.Event()
 
     async def trade(token: str) -> None:
         while not over.is_set():
-            order = await house.buy(token, event_id, 2)
-            (await house.call("POST", f"/api/orders/{order['id']}/cancel", token=token)).ok(200)
+            order = await deployment.buy(token, event_id, 2)
+            (await deployment.call("POST", f"/api/orders/{order['id']}/cancel", token=token)).ok(200)
 
     trading = [asyncio.create_task(trade(token)) for token in buyers]
     for _ in range(3):
-        report = await report_of(house)
+        report = await report_of(deployment)
         assert report.ok, report
     over.set()
     await asyncio.gather(*trading)

@@ -4,13 +4,13 @@ from houseful.kernel.ports import Transaction
 from houseful.tickets.domain.erasures import Erasure, erased_order
 from houseful.tickets.domain.orders import Order
 from houseful.users.domain import ErasedAccount, User
-from tests.support.deployment import House
+from tests.support.deployment import Deployment
 from tests.unit.tools.sold_seats import do, found, impatient, sold
 
 __all__ = ["impatient", "sold"]
 
 
-async def test_c17_an_order_that_names_an_erased_buyer(sold: House) -> None:
+async def test_c17_an_order_that_names_an_erased_buyer(sold: Deployment) -> None:
     orders = await sold.app.stores["tickets"].find(Order, {}, limit=10)
     user_id = orders[0].user_id
 
@@ -27,7 +27,7 @@ async def test_c17_an_order_that_names_an_erased_buyer(sold: House) -> None:
     assert await found(sold) == {}
 
 
-async def test_c17_an_erased_account_that_is_there(sold: House) -> None:
+async def test_c17_an_erased_account_that_is_there(sold: Deployment) -> None:
     [order, *_] = await sold.app.stores["tickets"].find(Order, {}, limit=1)
 
     async def erase(tx: Transaction) -> None:

@@ -12,24 +12,24 @@ from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.tickets import Ticket, TicketState
-from tests.support.deployment import House
+from tests.support.deployment import Deployment
 from tests.unit.tools.sold_seats import change, do, found, free_a_sold_seat, impatient, sold
 
 __all__ = ["impatient", "sold"]
 
 
-async def test_c1_a_ticket_for_a_seat_that_is_not_sold(sold: House) -> None:
+async def test_c1_a_ticket_for_a_seat_that_is_not_sold(sold: Deployment) -> None:
     await change(sold, Block, free_a_sold_seat)
     assert list(await found(sold)) == ["C1"]
 
 
-async def test_c1_a_sold_seat_without_a_ticket(sold: House) -> None:
+async def test_c1_a_sold_seat_without_a_ticket(sold: Deployment) -> None:
     await change(sold, Ticket, lambda one: tickets.refunded(one) if one.state is TicketState.VALID else None)
     [detail] = (await found(sold))["C1"]
     assert "no living ticket" in detail
 
 
-async def test_c1_a_seat_sold_twice(sold: House) -> None:
+async def test_c1_a_seat_sold_twice(sold: Deployment) -> None:
     """The ticket's seat key is changed, so that the unique index, the last line of defence, does not help."""
     store = sold.app.stores["tickets"]
     [ticket, *_] = [one for one in await store.find(Ticket, {}, limit=10) if one.state is TicketState.VALID]
@@ -44,7 +44,7 @@ async def test_c1_a_seat_sold_twice(sold: House) -> None:
     assert any("seat key" in detail for detail in details)
 
 
-async def test_c1_an_order_in_two_minds(sold: House) -> None:
+async def test_c1_an_order_in_two_minds(sold: Deployment) -> None:
     def twice(order: Order) -> Order | None:
         confirmed = order.state is OrderState.CONFIRMED
         return msgspec.structs.replace(order, state=OrderState.REFUNDED) if confirmed else None
@@ -55,7 +55,7 @@ async def test_c1_an_order_in_two_minds(sold: House) -> None:
     assert "C2" in result  # and its money was not given back
 
 
-async def test_c2_money_that_was_not_given_back(sold: House) -> None:
+async def test_c2_money_that_was_not_given_back(sold: Deployment) -> None:
     def forget_the_refund(intent: Intent) -> Intent | None:
         return msgspec.structs.replace(intent, refunded_minor=0) if intent.refunded_minor else None
 
@@ -69,7 +69,7 @@ def cancelled(order: Order) -> Order | None:
     return msgspec.structs.replace(order, state=OrderState.CANCELLED)
 
 
-async def test_c2_a_cancelled_order_whose_money_was_kept(sold: House) -> None:
+async def test_c2_a_cancelled_order_whose_money_was_kept(sold: Deployment) -> None:
     def forget_the_refund(intent: Intent) -> Intent | None:
         return msgspec.structs.replace(intent, refunded_minor=0) if intent.refunded_minor else None
 
@@ -80,7 +80,7 @@ async def test_c2_a_cancelled_order_whose_money_was_kept(sold: House) -> None:
 
 
 @pytest.mark.parametrize("state", [State.UNPAID, State.CHALLENGED, State.PROCESSING, State.AUTHORIZED])
-async def test_c2_a_cancelled_order_that_can_still_be_paid(sold: House, state: State) -> None:
+async def test_c2_a_cancelled_order_that_can_still_be_paid(sold: Deployment, state: State) -> None:
     def reopen(intent: Intent) -> Intent | None:
         if not intent.refunded_minor:
             return None
@@ -91,7 +91,7 @@ async def test_c2_a_cancelled_order_that_can_still_be_paid(sold: House, state: S
     assert "can still be paid" in (await found(sold))["C2"][0]
 
 
-async def test_c1_a_cancelled_order_with_a_living_ticket(sold: House) -> None:
+async def test_c1_a_cancelled_order_with_a_living_ticket(sold: Deployment) -> None:
     def revive(ticket: Ticket) -> Ticket | None:
         if ticket.state is not TicketState.REFUNDED:
             return None
@@ -104,7 +104,7 @@ async def test_c1_a_cancelled_order_with_a_living_ticket(sold: House) -> None:
 
 
 @pytest.mark.parametrize("ended", ["expired", "given back"])
-async def test_c16_paid_in_time_and_told_too_late(sold: House, ended: str) -> None:
+async def test_c16_paid_in_time_and_told_too_late(sold: Deployment, ended: str) -> None:
     def lost(order: Order) -> Order | None:
         if order.state is not OrderState.REFUNDED:
             return None
@@ -126,7 +126,7 @@ async def test_c16_paid_in_time_and_told_too_late(sold: House, ended: str) -> No
     assert "C16" not in await found(sold)
 
 
-async def test_c2_too_little_was_taken(sold: House) -> None:
+async def test_c2_too_little_was_taken(sold: Deployment) -> None:
     def lose_some(intent: Intent) -> Intent | None:
         kept = intent.captured_minor - intent.refunded_minor
         return msgspec.structs.replace(intent, captured_minor=intent.captured_minor - 1) if kept else None
@@ -135,7 +135,7 @@ async def test_c2_too_little_was_taken(sold: House) -> None:
     assert list(await found(sold)) == ["C2"]
 
 
-async def test_c2_a_payment_for_no_order(sold: House) -> None:
+async def test_c2_a_payment_for_no_order(sold: Deployment) -> None:
     def misname(intent: Intent) -> Intent | None:
         kept = intent.captured_minor - intent.refunded_minor
         return msgspec.structs.replace(intent, reference="ord_gone") if kept else None
@@ -145,22 +145,24 @@ async def test_c2_a_payment_for_no_order(sold: House) -> None:
     assert "does not exist" in details
 
 
-async def admitted(house: House) -> None:
+async def admitted(deployment: Deployment) -> None:
     """One of the sold tickets is at the gate."""
-    gate, buyer = await house.user("gate", Role.GATE), await house.user()
+    gate, buyer = await deployment.user("gate", Role.GATE), await deployment.user()
     order = next(
         one
-        for one in (await house.call("GET", "/api/orders", token=buyer)).ok()["items"]
+        for one in (await deployment.call("GET", "/api/orders", token=buyer)).ok()["items"]
         if one["status"] == "confirmed"
     )
-    [ticket, _] = (await house.call("GET", f"/api/orders/{order['id']}/tickets", token=buyer)).ok()["items"]
+    [ticket, _] = (await deployment.call("GET", f"/api/orders/{order['id']}/tickets", token=buyer)).ok()[
+        "items"
+    ]
     scan = {"gate": "North", "scan_id": "1", "scanned_at": "2026-11-01T18:00:00Z"}
-    answer = await house.call("POST", "/api/checkins", scan | {"code": ticket["code"]}, token=gate)
+    answer = await deployment.call("POST", "/api/checkins", scan | {"code": ticket["code"]}, token=gate)
     assert answer.ok()["result"] == "admitted"
-    assert await found(house) == {}
+    assert await found(deployment) == {}
 
 
-async def test_c10_a_ticket_that_admitted_twice(sold: House) -> None:
+async def test_c10_a_ticket_that_admitted_twice(sold: Deployment) -> None:
     await admitted(sold)
     [scan] = await sold.app.stores["tickets"].find(Scan, {}, limit=2)
 
@@ -172,14 +174,14 @@ async def test_c10_a_ticket_that_admitted_twice(sold: House) -> None:
     assert "admitted 2 times" in detail
 
 
-async def test_c10_a_ticket_that_is_used_and_admitted_nobody(sold: House) -> None:
+async def test_c10_a_ticket_that_is_used_and_admitted_nobody(sold: Deployment) -> None:
     await admitted(sold)
     await change(sold, Scan, lambda one: msgspec.structs.replace(one, verdict=Verdict.ALREADY_USED))
     [detail] = (await found(sold))["C10"]
     assert "admitted nobody" in detail
 
 
-async def test_c10_a_ticket_that_admitted_and_is_not_used(sold: House) -> None:
+async def test_c10_a_ticket_that_admitted_and_is_not_used(sold: Deployment) -> None:
     await admitted(sold)
     fresh = {"state": TicketState.VALID, "used_at": None, "gate": None, "scan_id": None}
     await change(

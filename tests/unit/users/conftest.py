@@ -9,24 +9,24 @@ from argon2 import PasswordHasher
 
 from houseful.settings import Settings
 from tests.support.cheap_passwords import CHEAP
-from tests.unit.users.support import MakeWorld, World
+from tests.unit.users.support import Harness, MakeHarness
 
 
 @pytest.fixture
-async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
+async def make_harness(tmp_path: Path) -> AsyncIterator[MakeHarness]:
     """Called with settings."""
-    made: list[World] = []
+    made: list[Harness] = []
 
-    def make(hasher: PasswordHasher = CHEAP, **settings: Any) -> World:
+    def make(hasher: PasswordHasher = CHEAP, **settings: Any) -> Harness:
         folder = tmp_path / str(len(made))
-        made.append(World(folder, Settings(data=str(folder), **settings), hasher))
+        made.append(Harness(folder, Settings(data=str(folder), **settings), hasher))
         return made[-1]
 
     yield make
-    for world in made:
-        await world.store.close()
+    for harness in made:
+        await harness.store.close()
 
 
 @pytest.fixture
-def world(make_world: MakeWorld) -> World:
-    return make_world(rate_limits="off")
+def harness(make_harness: MakeHarness) -> Harness:
+    return make_harness(rate_limits="off")

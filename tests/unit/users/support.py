@@ -74,7 +74,7 @@ class OtherServices:
         return ServiceResponse(200, {}, msgspec.json.encode(answer))
 
 
-class World:
+class Harness:
     """One installation."""
 
     def __init__(self, folder: Path, settings: Settings, hasher: PasswordHasher = CHEAP) -> None:
@@ -175,13 +175,13 @@ def link_of(email: Email) -> str:
     return str(token)
 
 
-MakeWorld = Callable[..., World]
+MakeHarness = Callable[..., Harness]
 
 
-async def cookie_login(world: World) -> tuple[str, ServiceResponse]:
+async def cookie_login(harness: Harness) -> tuple[str, ServiceResponse]:
     """Name and value of the cookie."""
-    await world.users.create_user(ANN, PASSWORD, "Ann")
-    answer = await world.call("POST", "/api/auth/login", {"email": ANN, "password": PASSWORD})
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
+    answer = await harness.call("POST", "/api/auth/login", {"email": ANN, "password": PASSWORD})
     assert answer.status == 200, answer.body
     return answer.headers["set-cookie"].split(";")[0], answer
 

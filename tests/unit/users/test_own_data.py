@@ -15,8 +15,8 @@ from houseful.webapi.account_parts import ERASURE, EXPORT
 from tests.unit.users.support import (
     ANN,
     PASSWORD,
-    MakeWorld,
-    World,
+    Harness,
+    MakeHarness,
     all_of,
     code,
     json,
@@ -30,41 +30,41 @@ ME = "/api/me"
 WEEK_SECONDS = 7 * 24 * 3600
 
 
-async def person(world: World, *roles: Role) -> str:
-    token = str((await world.person(ANN, *roles))["access_token"])
-    await world.mailed()
+async def person(harness: Harness, *roles: Role) -> str:
+    token = str((await harness.person(ANN, *roles))["access_token"])
+    await harness.mailed()
     return token
 
 
-async def erase(world: World, token: str, password: str = PASSWORD, **other: Any) -> tuple[int, str]:
-    answer = await world.call("DELETE", ME, {"current_password": password, **other}, token=token)
+async def erase(harness: Harness, token: str, password: str = PASSWORD, **other: Any) -> tuple[int, str]:
+    answer = await harness.call("DELETE", ME, {"current_password": password, **other}, token=token)
     if answer.status == 204:
         assert "Max-Age=0" in answer.headers["set-cookie"]
         return 204, ""
     return code(answer)
 
 
-async def sweep(world: World) -> None:
-    while await world.users.erasures.erase_due():
+async def sweep(harness: Harness) -> None:
+    while await harness.users.erasures.erase_due():
         pass
 
 
-async def sent(world: World) -> list[str]:
+async def sent(harness: Harness) -> list[str]:
     return [
-        row.payload.decode() async for row in world.store.outbox.rows() if row.type == AccountErased.type()
+        row.payload.decode() async for row in harness.store.outbox.rows() if row.type == AccountErased.type()
     ]
 
 
 # Export
 
 
-async def test_an_export_has_what_is_held_here_and_what_the_others_hold(world: World) -> None:
-    token, _, _ = await confirmed(world)
-    world.others.answers = {
+async def test_an_export_has_what_is_held_here_and_what_the_others_hold(harness: Harness) -> None:
+    token, _, _ = await confirmed(harness)
+    harness.others.answers = {
         f"{EXPORT}/orders": {"items": [{"id": "ord_1"}], "next_cursor": "a+b"},
         f"{EXPORT}/orders?cursor=a%2Bb": {"items": [{"id": "ord_2"}]},
     }
-    answer = await world.call("GET", f"{ME}/export", token=token)
+    answer = await harness.call("GET", f"{ME}/export", token=token)
     assert answer.status == 200, answer.body
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -76,26 +76,26 @@ async def test_an_export_has_what_is_held_here_and_what_the_others_hold(world: W
     assert len(account["sessions"]) == 1
     assert account["emails"][0]["to_address"] == ANN
     assert account["second_factor"]["recovery_codes_left"] == 10
-    [factor] = await all_of(world.store, SecondFactor)
-    [user] = await all_of(world.store, User)
+    [factor] = await all_of(harness.store, SecondFactor)
+    [user] = await all_of(harness.store, User)
     assert factor.nonce not in answer.body.decode()
     assert user.password_hash not in answer.body.decode()
-    assert {bearer for _, bearer in world.others.asked} == {f"Bearer {token}"}
+    assert {bearer for _, bearer in harness.others.asked} == {f"Bearer {token}"}
 
 
-async def test_an_export_is_whole_or_there_is_none(world: World) -> None:
-    token = await person(world)
-    world.others.answers = {f"{EXPORT}/events": 503}
-    answer = await world.call("GET", f"{ME}/export", token=token)
+async def test_an_export_is_whole_or_there_is_none(harness: Harness) -> None:
+    token = await person(harness)
+    harness.others.answers = {f"{EXPORT}/events": 503}
+    answer = await harness.call("GET", f"{ME}/export", token=token)
     assert (answer.status, "account" in json(answer)) == (503, False)
 
 
-async def test_exports_are_limited(make_world: MakeWorld) -> None:
-    world = make_world()
-    token = await person(world)
+async def test_exports_are_limited(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    token = await person(harness)
     for _ in range(5):
-        assert (await world.call("GET", f"{ME}/export", token=token)).status == 200
-    answer = await world.call("GET", f"{ME}/export", token=token)
+        assert (await harness.call("GET", f"{ME}/export", token=token)).status == 200
+    answer = await harness.call("GET", f"{ME}/export", token=token)
     assert code(answer) == (429, "too_many_attempts")
 
 
@@ -112,127 +112,127 @@ def test_every_part_that_a_service_offers_is_asked_for() -> None:
 # Erasure
 
 
-async def test_an_erased_account_is_gone_and_so_are_its_sessions(world: World) -> None:
-    token = await person(world)
-    other = await world.signed_in()
-    [user] = await all_of(world.store, User)
-    assert await erase(world, token) == (204, "")
-    assert await all_of(world.store, User) == []
-    assert code(await world.call("GET", ME, token=token)) == (401, "token_invalid")
-    [ending] = await world.users.ended_tokens(0)
+async def test_an_erased_account_is_gone_and_so_are_its_sessions(harness: Harness) -> None:
+    token = await person(harness)
+    other = await harness.signed_in()
+    [user] = await all_of(harness.store, User)
+    assert await erase(harness, token) == (204, "")
+    assert await all_of(harness.store, User) == []
+    assert code(await harness.call("GET", ME, token=token)) == (401, "token_invalid")
+    [ending] = await harness.users.ended_tokens(0)
     assert (ending.user_id, ending.version, ending.kept_session) == (user.id, user.tokens_version + 1, "")
-    refreshed = await world.call("POST", "/api/auth/refresh", {"refresh_token": other["refresh_token"]})
+    refreshed = await harness.call("POST", "/api/auth/refresh", {"refresh_token": other["refresh_token"]})
     assert code(refreshed) == (401, "refresh_invalid")
-    assert await refused(login(world.users)) == "bad_credentials"
-    assert len(await sent(world)) == 1
-    [email] = await world.mailed()
+    assert await refused(login(harness.users)) == "bad_credentials"
+    assert len(await sent(harness)) == 1
+    [email] = await harness.mailed()
     assert (email.to_address, email.to_name, email.subject) == (ANN, "", "Your account was erased")
     assert "Ann" not in email.text
     assert email.html is not None
-    await sweep(world)
-    assert await all_of(world.store, Session) == []
-    assert await all_of(world.store, AccountEmail) == []
-    [erased] = await all_of(world.store, ErasedAccount)
+    await sweep(harness)
+    assert await all_of(harness.store, Session) == []
+    assert await all_of(harness.store, AccountEmail) == []
+    [erased] = await all_of(harness.store, ErasedAccount)
     assert erased.id == user.id
 
 
-async def test_what_was_under_way_at_the_erasure_is_deleted_an_hour_later(world: World) -> None:
-    token = await person(world)
-    [user] = await all_of(world.store, User)
-    assert (await erase(world, token))[0] == 204
-    await world.mailed()
-    await sweep(world)
+async def test_what_was_under_way_at_the_erasure_is_deleted_an_hour_later(harness: Harness) -> None:
+    token = await person(harness)
+    [user] = await all_of(harness.store, User)
+    assert (await erase(harness, token))[0] == 204
+    await harness.mailed()
+    await sweep(harness)
     # A sign-in that had read the account before commits its session after.
-    async with world.store.begin() as tx:
-        tx.insert(begin_session("ses_late", user, now=world.clock.now(), days=30))
-    await world.clock.advance(3600)
-    await sweep(world)
-    assert await all_of(world.store, Session) == []
-    [erased] = await all_of(world.store, ErasedAccount)
+    async with harness.store.begin() as tx:
+        tx.insert(begin_session("ses_late", user, now=harness.clock.now(), days=30))
+    await harness.clock.advance(3600)
+    await sweep(harness)
+    assert await all_of(harness.store, Session) == []
+    [erased] = await all_of(harness.store, ErasedAccount)
     assert erased.due_at is None
 
 
-async def test_the_last_email_waits_for_the_mail_server(world: World) -> None:
-    token = await person(world)
-    assert (await erase(world, token))[0] == 204
-    await sweep(world)
-    [email] = await all_of(world.store, AccountEmail)
+async def test_the_last_email_waits_for_the_mail_server(harness: Harness) -> None:
+    token = await person(harness)
+    assert (await erase(harness, token))[0] == 204
+    await sweep(harness)
+    [email] = await all_of(harness.store, AccountEmail)
     assert email.to_address == ANN
-    [told] = await world.mailed()
+    [told] = await harness.mailed()
     assert told.to_address == ANN
-    await world.clock.advance(60)
-    await sweep(world)
-    assert await all_of(world.store, AccountEmail) == []
+    await harness.clock.advance(60)
+    await sweep(harness)
+    assert await all_of(harness.store, AccountEmail) == []
 
 
-async def test_an_erased_address_can_be_registered_again(world: World) -> None:
-    token = await person(world)
-    assert (await erase(world, token))[0] == 204
-    again = await world.registered(ANN)
-    await sweep(world)
-    assert json(await world.call("GET", ME, token=again))["email"] == ANN
-    assert len(await all_of(world.store, Session)) == 1
+async def test_an_erased_address_can_be_registered_again(harness: Harness) -> None:
+    token = await person(harness)
+    assert (await erase(harness, token))[0] == 204
+    again = await harness.registered(ANN)
+    await sweep(harness)
+    assert json(await harness.call("GET", ME, token=again))["email"] == ANN
+    assert len(await all_of(harness.store, Session)) == 1
 
 
-async def test_it_takes_the_password_and_the_second_factor(world: World) -> None:
-    token, app, _ = await confirmed(world)
-    assert await erase(world, token, "wrong horse") == (403, "bad_credentials")
-    assert await erase(world, token) == (403, "second_factor_required")
-    assert await erase(world, token, second_factor_code="000000") == (403, "second_factor_wrong")
-    assert len(await all_of(world.store, User)) == 1
-    assert await erase(world, token, second_factor_code=app.code()) == (204, "")
-    assert await all_of(world.store, SecondFactor) == []
+async def test_it_takes_the_password_and_the_second_factor(harness: Harness) -> None:
+    token, app, _ = await confirmed(harness)
+    assert await erase(harness, token, "wrong horse") == (403, "bad_credentials")
+    assert await erase(harness, token) == (403, "second_factor_required")
+    assert await erase(harness, token, second_factor_code="000000") == (403, "second_factor_wrong")
+    assert len(await all_of(harness.store, User)) == 1
+    assert await erase(harness, token, second_factor_code=app.code()) == (204, "")
+    assert await all_of(harness.store, SecondFactor) == []
 
 
-async def test_nobody_erases_without_an_account(world: World) -> None:
-    answer = await world.call("DELETE", ME, {"current_password": PASSWORD})
+async def test_nobody_erases_without_an_account(harness: Harness) -> None:
+    answer = await harness.call("DELETE", ME, {"current_password": PASSWORD})
     assert answer.status == 401
-    assert (await world.call("GET", f"{ME}/export")).status == 401
+    assert (await harness.call("GET", f"{ME}/export")).status == 401
 
 
 @pytest.mark.parametrize("service", erasures.ASKED)
-async def test_what_another_service_waits_for_refuses_it(world: World, service: str) -> None:
-    token = await person(world)
-    world.others.answers[f"{ERASURE}/{service}"] = {
+async def test_what_another_service_waits_for_refuses_it(harness: Harness, service: str) -> None:
+    token = await person(harness)
+    harness.others.answers[f"{ERASURE}/{service}"] = {
         "obstacles": [{"code": "upcoming_tickets", "detail": "An Evening."}]
     }
-    assert await erase(world, token) == (409, "upcoming_tickets")
-    world.others.answers[f"{ERASURE}/{service}"] = 503
-    assert (await erase(world, token))[0] == 503
-    assert len(await all_of(world.store, User)) == 1
-    assert await sent(world) == []
+    assert await erase(harness, token) == (409, "upcoming_tickets")
+    harness.others.answers[f"{ERASURE}/{service}"] = 503
+    assert (await erase(harness, token))[0] == 503
+    assert len(await all_of(harness.store, User)) == 1
+    assert await sent(harness) == []
 
 
-async def test_an_admin_gives_the_role_back_first(world: World) -> None:
-    token = await person(world, Role.ADMIN)
-    assert await erase(world, token) == (409, "own_admin_role")
-    assert len(await all_of(world.store, User)) == 1
+async def test_an_admin_gives_the_role_back_first(harness: Harness) -> None:
+    token = await person(harness, Role.ADMIN)
+    assert await erase(harness, token) == (409, "own_admin_role")
+    assert len(await all_of(harness.store, User)) == 1
 
 
-async def test_who_has_taken_an_account_can_not_destroy_it(world: World) -> None:
-    token = await person(world)
+async def test_who_has_taken_an_account_can_not_destroy_it(harness: Harness) -> None:
+    token = await person(harness)
     body = {"email": "evil@example.net", "current_password": PASSWORD}
-    assert (await world.call("POST", "/api/me/email", body, token=token)).status == 204
-    [confirm] = await world.mailed()
-    answer = await world.call("POST", "/api/auth/email-change/confirm", {"token": link_of(confirm)})
+    assert (await harness.call("POST", "/api/me/email", body, token=token)).status == 204
+    [confirm] = await harness.mailed()
+    answer = await harness.call("POST", "/api/auth/email-change/confirm", {"token": link_of(confirm)})
     assert answer.status == 204
-    await world.mailed()
-    assert await erase(world, token) == (409, "address_changed")
-    await world.clock.advance(WEEK_SECONDS)
-    token = str((await world.signed_in("evil@example.net"))["access_token"])
-    assert await erase(world, token) == (204, "")
-    await sweep(world)
-    assert await all_of(world.store, FormerAddress) == []
+    await harness.mailed()
+    assert await erase(harness, token) == (409, "address_changed")
+    await harness.clock.advance(WEEK_SECONDS)
+    token = str((await harness.signed_in("evil@example.net"))["access_token"])
+    assert await erase(harness, token) == (204, "")
+    await sweep(harness)
+    assert await all_of(harness.store, FormerAddress) == []
 
 
 async def test_a_password_that_was_changed_meanwhile_erases_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = await person(world)
+    token = await person(harness)
 
     async def changes(*_: Any) -> None:
-        await world.users.create_user(ANN, "another horse", "Ann")
+        await harness.users.create_user(ANN, "another horse", "Ann")
 
-    monkeypatch.setattr(world.users.second_factors, "check_owner", changes)
-    assert await erase(world, token) == (403, "bad_credentials")
-    assert len(await all_of(world.store, User)) == 1
+    monkeypatch.setattr(harness.users.second_factors, "check_owner", changes)
+    assert await erase(harness, token) == (403, "bad_credentials")
+    assert len(await all_of(harness.store, User)) == 1

@@ -11,7 +11,7 @@ from houseful.users.domain import User
 from houseful.users.passwords import OWASP, Passwords
 from houseful.webapi.problems import status_of
 from tests.support.cheap_passwords import CHEAP, USUAL
-from tests.unit.users.support import ANN, HERE, PASSWORD, MakeWorld, World, identity, login, refused
+from tests.unit.users.support import ANN, HERE, PASSWORD, Harness, MakeHarness, identity, login, refused
 
 
 class CountingHasher(PasswordHasher):
@@ -30,9 +30,9 @@ class CountingHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-async def test_an_address_without_an_account_costs_the_same_work(make_world: MakeWorld) -> None:
+async def test_an_address_without_an_account_costs_the_same_work(make_harness: MakeHarness) -> None:
     hasher = CountingHasher()
-    users = make_world(hasher, rate_limits="off").users
+    users = make_harness(hasher, rate_limits="off").users
     costs = []
     for email in (ANN, ANN, "bob@example.com"):
         before = hasher.count
@@ -45,18 +45,18 @@ async def test_an_address_without_an_account_costs_the_same_work(make_world: Mak
     assert costs == [1] * 7
 
 
-async def test_nobody_signs_in_to_no_account(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_signs_in_to_no_account(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even with the password behind the dummy hash."""
-    monkeypatch.setattr(world.passwords, "_nobody", CHEAP.hash(PASSWORD))
-    assert await refused(login(world.users, "nobody@example.com")) == "bad_credentials"
+    monkeypatch.setattr(harness.passwords, "_nobody", CHEAP.hash(PASSWORD))
+    assert await refused(login(harness.users, "nobody@example.com")) == "bad_credentials"
 
 
-async def test_old_parameters_are_renewed_at_login(world: World) -> None:
-    user = await world.users.create_user(ANN, PASSWORD, "Ann")
+async def test_old_parameters_are_renewed_at_login(harness: Harness) -> None:
+    user = await harness.users.create_user(ANN, PASSWORD, "Ann")
     newer = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-    later = world.another_process(Passwords(world.ids, hasher=newer))
+    later = harness.another_process(Passwords(harness.ids, hasher=newer))
     session = await login(later)
-    after = await world.store.get(User, user.id)
+    after = await harness.store.get(User, user.id)
     assert after is not None
     assert extract_parameters(after.password_hash).memory_cost == 16
     assert after.password_version == user.password_version
@@ -64,23 +64,23 @@ async def test_old_parameters_are_renewed_at_login(world: World) -> None:
     await login(later)
 
 
-async def test_parallel_logins_with_old_parameters_all_succeed(world: World) -> None:
-    await world.users.create_user(ANN, PASSWORD, "Ann")
+async def test_parallel_logins_with_old_parameters_all_succeed(harness: Harness) -> None:
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
     newer = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-    later = world.another_process(Passwords(world.ids, hasher=newer))
+    later = harness.another_process(Passwords(harness.ids, hasher=newer))
     pairs = await asyncio.gather(*(login(later) for _ in range(10)))
     for pair in pairs:
         await later.sessions.refresh(pair.refresh_token)
 
 
-async def test_parameters_are_those_of_owasp(world: World) -> None:
-    hash = await Passwords(world.ids, hasher=OWASP, workers=1).hash(PASSWORD, whose=HERE)
+async def test_parameters_are_those_of_owasp(harness: Harness) -> None:
+    hash = await Passwords(harness.ids, hasher=OWASP, workers=1).hash(PASSWORD, whose=HERE)
     assert hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert USUAL is OWASP
 
 
-async def test_equal_passwords_have_different_hashes(world: World) -> None:
-    hashes = [await world.passwords.hash(PASSWORD, whose=HERE) for _ in range(2)]
+async def test_equal_passwords_have_different_hashes(harness: Harness) -> None:
+    hashes = [await harness.passwords.hash(PASSWORD, whose=HERE) for _ in range(2)]
     assert hashes[0] != hashes[1]
 
 
@@ -98,9 +98,9 @@ class StuckHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-async def test_a_flood_is_told_to_come_again_and_who_left_costs_nothing(world: World) -> None:
+async def test_a_flood_is_told_to_come_again_and_who_left_costs_nothing(harness: Harness) -> None:
     hasher = StuckHasher()
-    passwords = Passwords(world.ids, hasher=hasher, workers=1, most_waiting=4)
+    passwords = Passwords(harness.ids, hasher=hasher, workers=1, most_waiting=4)
     waiting = [asyncio.ensure_future(passwords.verify(PASSWORD, None, whose=HERE)) for _ in range(5)]
     await asyncio.sleep(0)
     with pytest.raises(DomainError) as refusal:
@@ -134,9 +134,9 @@ class WritingHasher(PasswordHasher):
         return super().hash(password, salt=salt)
 
 
-async def test_networks_take_turns_and_who_registers_does_not_keep_others_waiting(world: World) -> None:
+async def test_networks_take_turns_and_who_registers_does_not_keep_others_waiting(harness: Harness) -> None:
     hasher = WritingHasher()
-    passwords = Passwords(world.ids, hasher=hasher, workers=1)
+    passwords = Passwords(harness.ids, hasher=hasher, workers=1)
     hasher.order.clear()
     wanted: list[Awaitable[Any]] = [passwords.verify("first", None, whose="crowd")]
     wanted += [passwords.hash(f"new {n}", whose="crowd", new_account=True) for n in range(20)]
@@ -152,9 +152,9 @@ async def test_networks_take_turns_and_who_registers_does_not_keep_others_waitin
     assert len(hasher.order) == 43
 
 
-async def test_a_turn_is_not_lost_with_who_had_it(world: World) -> None:
+async def test_a_turn_is_not_lost_with_who_had_it(harness: Harness) -> None:
     hasher = StuckHasher()
-    passwords = Passwords(world.ids, hasher=hasher, workers=1)
+    passwords = Passwords(harness.ids, hasher=hasher, workers=1)
     calls = [asyncio.ensure_future(passwords.verify(PASSWORD, None, whose=HERE)) for _ in range(3)]
     await asyncio.sleep(0)
     passwords._give_turn()  # as the first one does, and in the same turn of the loop the second goes
@@ -166,126 +166,130 @@ async def test_a_turn_is_not_lost_with_who_had_it(world: World) -> None:
 # Throttles
 
 
-async def test_right_passwords_cost_nothing(make_world: MakeWorld) -> None:
-    world = make_world()
+async def test_right_passwords_cost_nothing(make_harness: MakeHarness) -> None:
+    harness = make_harness()
     for number in range(200):
-        await world.users.create_user(f"u{number}@example.com", PASSWORD, "Ann")
-    await asyncio.gather(*(login(world.users, f"u{number}@example.com") for number in range(200)))
+        await harness.users.create_user(f"u{number}@example.com", PASSWORD, "Ann")
+    await asyncio.gather(*(login(harness.users, f"u{number}@example.com") for number in range(200)))
     for _ in range(40):
-        await login(world.users, "u0@example.com")
-    await asyncio.gather(*(login(world.users, "u0@example.com") for _ in range(20)))
+        await login(harness.users, "u0@example.com")
+    await asyncio.gather(*(login(harness.users, "u0@example.com") for _ in range(20)))
 
 
 async def test_who_guesses_at_one_account_has_ten_attempts_then_one_in_six_seconds(
-    make_world: MakeWorld,
+    make_harness: MakeHarness,
 ) -> None:
-    world = make_world()
-    await world.users.create_user(ANN, PASSWORD, "Ann")
+    harness = make_harness()
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
     for _ in range(10):
-        assert await refused(login(world.users, password="wrong password")) == "bad_credentials"
+        assert await refused(login(harness.users, password="wrong password")) == "bad_credentials"
     with pytest.raises(DomainError) as refusal:
-        await login(world.users, password="wrong password")
+        await login(harness.users, password="wrong password")
     assert (status_of(refusal.value), refusal.value.code) == (429, "too_many_attempts")
     assert 6 <= (refusal.value.retry_after_seconds or 0) <= 12
-    await login(world.users, peer="198.51.100.1")  # the owner, elsewhere
-    await world.clock.advance(6)
-    await login(world.users)
+    await login(harness.users, peer="198.51.100.1")  # the owner, elsewhere
+    await harness.clock.advance(6)
+    await login(harness.users)
 
 
 async def test_guesses_from_many_networks_make_the_owner_wait_and_do_not_keep_him_out(
-    make_world: MakeWorld,
+    make_harness: MakeHarness,
 ) -> None:
-    world = make_world()
-    await world.users.create_user(ANN, PASSWORD, "Ann")
+    harness = make_harness()
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
     for number in range(30):
         peer = f"203.0.113.{number // 10}"
-        assert await refused(login(world.users, password="wrong password", peer=peer)) == "bad_credentials"
-    owner = asyncio.ensure_future(login(world.users, peer="198.51.100.1"))
+        assert await refused(login(harness.users, password="wrong password", peer=peer)) == "bad_credentials"
+    owner = asyncio.ensure_future(login(harness.users, peer="198.51.100.1"))
     guesses = [
-        asyncio.ensure_future(refused(login(world.users, password="wrong", peer=f"198.51.100.{number}")))
+        asyncio.ensure_future(refused(login(harness.users, password="wrong", peer=f"198.51.100.{number}")))
         for number in range(2, 30)
     ]
     await asyncio.wait(guesses, return_when=asyncio.FIRST_COMPLETED)
     assert not owner.done()
     while not owner.done():
-        await world.clock.advance(1)
+        await harness.clock.advance(1)
     assert (await owner).user.email == ANN
     while not all(guess.done() for guess in guesses):
-        await world.clock.advance(10)
+        await harness.clock.advance(10)
     codes = [await guess for guess in guesses]
     assert codes.count("too_many_attempts") >= 20
 
 
 async def test_who_guesses_at_many_accounts_hears_of_it_late_and_keeps_nobody_out(
-    make_world: MakeWorld,
+    make_harness: MakeHarness,
 ) -> None:
-    world = make_world()
-    await world.users.create_user(ANN, PASSWORD, "Ann")
+    harness = make_harness()
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
     for number in range(60):
-        assert await refused(login(world.users, f"u{number}@example.com")) == "bad_credentials"
-    late = asyncio.ensure_future(refused(login(world.users, "late@example.com")))
-    while not world.clock.sleepers:  # noqa: ASYNC110 - the clock tells nobody
+        assert await refused(login(harness.users, f"u{number}@example.com")) == "bad_credentials"
+    late = asyncio.ensure_future(refused(login(harness.users, "late@example.com")))
+    while not harness.clock.sleepers:  # noqa: ASYNC110 - the clock tells nobody
         await asyncio.sleep(0.001)
     assert not late.done()
     for _ in range(20):
-        await login(world.users)
-    await world.clock.advance(5)
+        await login(harness.users)
+    await harness.clock.advance(5)
     assert await late == "bad_credentials"
 
 
-async def test_a_venue_registers_in_minutes_and_nobody_registers_without_end(make_world: MakeWorld) -> None:
-    world = make_world()
+async def test_a_venue_registers_in_minutes_and_nobody_registers_without_end(
+    make_harness: MakeHarness,
+) -> None:
+    harness = make_harness()
 
     async def register(number: int) -> None:
-        await world.users.register(email=f"u{number}@example.com", password=PASSWORD, name="Ann", peer=HERE)
+        await harness.users.register(email=f"u{number}@example.com", password=PASSWORD, name="Ann", peer=HERE)
 
     for number in range(500):
         await register(number)
     assert await refused(register(500)) == "too_many_attempts"
-    await world.clock.advance(2)
+    await harness.clock.advance(2)
     await register(500)
 
 
-async def test_one_session_is_not_refreshed_without_end(make_world: MakeWorld) -> None:
-    world = make_world()
-    await world.users.create_user(ANN, PASSWORD, "Ann")
-    token = (await login(world.users)).refresh_token
+async def test_one_session_is_not_refreshed_without_end(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
+    token = (await login(harness.users)).refresh_token
     for _ in range(30):
-        token = (await world.users.sessions.refresh(token)).refresh_token
-    assert await refused(world.users.sessions.refresh(token)) == "too_many_attempts"
-    await world.clock.advance(1)
-    await world.users.sessions.refresh(token)
+        token = (await harness.users.sessions.refresh(token)).refresh_token
+    assert await refused(harness.users.sessions.refresh(token)) == "too_many_attempts"
+    await harness.clock.advance(1)
+    await harness.users.sessions.refresh(token)
 
 
-async def test_parallel_guesses_count(make_world: MakeWorld) -> None:
-    world = make_world()
-    await world.users.create_user(ANN, PASSWORD, "Ann")
-    codes = await asyncio.gather(*(refused(login(world.users, password="wrong")) for _ in range(40)))
+async def test_parallel_guesses_count(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
+    codes = await asyncio.gather(*(refused(login(harness.users, password="wrong")) for _ in range(40)))
     assert codes.count("bad_credentials") <= 10
     assert codes.count("too_many_attempts") >= 30
 
 
-async def test_nobody_is_kept_out_while_coordination_is_away(make_world: MakeWorld) -> None:
-    world = make_world()
-    await world.users.create_user(ANN, PASSWORD, "Ann")
-    await world.coordination.close()
+async def test_nobody_is_kept_out_while_coordination_is_away(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
+    await harness.coordination.close()
     with pytest.raises(Unavailable):
-        await world.coordination.take("x", per_second=1, burst=1)
+        await harness.coordination.take("x", per_second=1, burst=1)
     for _ in range(30):
-        await login(world.users)
-    assert await refused(login(world.users, password="wrong")) == "bad_credentials"
+        await login(harness.users)
+    assert await refused(login(harness.users, password="wrong")) == "bad_credentials"
 
 
-async def test_rehearsals_are_not_throttled(world: World) -> None:
+async def test_rehearsals_are_not_throttled(harness: Harness) -> None:
     for _ in range(80):
-        assert await refused(login(world.users)) == "bad_credentials"
+        assert await refused(login(harness.users)) == "bad_credentials"
 
 
-async def test_guessing_the_current_password_is_throttled(make_world: MakeWorld) -> None:
-    world = make_world()
-    who = identity(await world.users.create_user(ANN, PASSWORD, "Ann"))
+async def test_guessing_the_current_password_is_throttled(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    who = identity(await harness.users.create_user(ANN, PASSWORD, "Ann"))
     codes = [
-        await refused(world.users.password_changes.change(who, current=f"guess {n}", new="the new password"))
+        await refused(
+            harness.users.password_changes.change(who, current=f"guess {n}", new="the new password")
+        )
         for n in range(11)
     ]
     assert codes == ["bad_credentials"] * 10 + ["too_many_attempts"]

@@ -6,97 +6,99 @@ from typing import Any
 import pytest
 
 from houseful.users.devices import device
-from tests.unit.users.support import ANN, PASSWORD, World, code, json
+from tests.unit.users.support import ANN, PASSWORD, Harness, code, json
 
 SESSIONS = "/api/me/sessions"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
 
 
-async def listed(world: World, token: str) -> list[dict[str, Any]]:
-    answer = await world.call("GET", SESSIONS, token=token)
+async def listed(harness: Harness, token: str) -> list[dict[str, Any]]:
+    answer = await harness.call("GET", SESSIONS, token=token)
     assert answer.status == 200, answer.body
     items: list[dict[str, Any]] = json(answer)["items"]
     return items
 
 
-async def test_sessions_are_listed_the_last_used_first(world: World) -> None:
-    await world.users.create_user(ANN, PASSWORD, "Ann")
-    old = await world.users.login(email=ANN, password=PASSWORD, peer="", user_agent=FIREFOX)
-    await world.clock.advance(60)
-    here = await world.signed_in()
-    await world.person("bob@example.com")
-    items = await listed(world, here["access_token"])
+async def test_sessions_are_listed_the_last_used_first(harness: Harness) -> None:
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
+    old = await harness.users.login(email=ANN, password=PASSWORD, peer="", user_agent=FIREFOX)
+    await harness.clock.advance(60)
+    here = await harness.signed_in()
+    await harness.person("bob@example.com")
+    items = await listed(harness, here["access_token"])
     assert [one["device"] for one in items] == ["Unknown device", "Firefox on Linux"]
     assert [one["current"] for one in items] == [True, False]
-    await world.clock.advance(60)
-    await world.users.sessions.refresh(old.refresh_token)
-    assert [one["current"] for one in await listed(world, here["access_token"])] == [False, True]
+    await harness.clock.advance(60)
+    await harness.users.sessions.refresh(old.refresh_token)
+    assert [one["current"] for one in await listed(harness, here["access_token"])] == [False, True]
 
 
-async def test_one_is_ended_with_its_tokens(world: World) -> None:
-    other, here = await world.person(), await world.signed_in()
-    [_, ending] = sorted(await listed(world, here["access_token"]), key=lambda one: not one["current"])
+async def test_one_is_ended_with_its_tokens(harness: Harness) -> None:
+    other, here = await harness.person(), await harness.signed_in()
+    [_, ending] = sorted(await listed(harness, here["access_token"]), key=lambda one: not one["current"])
     assert not ending["current"]
     for _ in range(2):
         path = f"{SESSIONS}/{ending['id']}"
-        assert (await world.call("DELETE", path, token=here["access_token"])).status == 204
-    await world.ended.look()
-    answer = await world.call("GET", "/api/me", token=other["access_token"])
+        assert (await harness.call("DELETE", path, token=here["access_token"])).status == 204
+    await harness.ended.look()
+    answer = await harness.call("GET", "/api/me", token=other["access_token"])
     assert code(answer) == (401, "token_expired")
     body = {"refresh_token": other["refresh_token"]}
-    assert code(await world.call("POST", "/api/auth/refresh", body)) == (401, "refresh_invalid")
-    assert [one["current"] for one in await listed(world, here["access_token"])] == [True]
+    assert code(await harness.call("POST", "/api/auth/refresh", body)) == (401, "refresh_invalid")
+    assert [one["current"] for one in await listed(harness, here["access_token"])] == [True]
 
 
-async def test_all_others_are_ended(world: World) -> None:
-    await world.users.create_user(ANN, PASSWORD, "Ann")
-    others = [await world.signed_in() for _ in range(3)]
-    stranger, here = await world.person("bob@example.com"), await world.signed_in()
-    assert (await world.call("DELETE", SESSIONS, token=here["access_token"])).status == 204
-    await world.ended.look()
+async def test_all_others_are_ended(harness: Harness) -> None:
+    await harness.users.create_user(ANN, PASSWORD, "Ann")
+    others = [await harness.signed_in() for _ in range(3)]
+    stranger, here = await harness.person("bob@example.com"), await harness.signed_in()
+    assert (await harness.call("DELETE", SESSIONS, token=here["access_token"])).status == 204
+    await harness.ended.look()
     for other in others:
-        answer = await world.call("GET", "/api/me", token=other["access_token"])
+        answer = await harness.call("GET", "/api/me", token=other["access_token"])
         assert code(answer) == (401, "token_expired")
-    assert len(await listed(world, here["access_token"])) == 1
-    assert len(await listed(world, stranger["access_token"])) == 1
+    assert len(await listed(harness, here["access_token"])) == 1
+    assert len(await listed(harness, stranger["access_token"])) == 1
 
 
-async def test_sessions_of_others_are_not_there(world: World) -> None:
-    ann, bob = await world.person(), await world.person("bob@example.com")
-    [of_bob] = await listed(world, bob["access_token"])
+async def test_sessions_of_others_are_not_there(harness: Harness) -> None:
+    ann, bob = await harness.person(), await harness.person("bob@example.com")
+    [of_bob] = await listed(harness, bob["access_token"])
     for id in (of_bob["id"], "ses_none"):
-        answer = await world.call("DELETE", f"{SESSIONS}/{id}", token=ann["access_token"])
+        answer = await harness.call("DELETE", f"{SESSIONS}/{id}", token=ann["access_token"])
         assert code(answer) == (404, "session_not_found")
-    assert await listed(world, bob["access_token"]) == [of_bob]
-    assert code(await world.call("GET", SESSIONS)) == (401, "not_authenticated")
+    assert await listed(harness, bob["access_token"]) == [of_bob]
+    assert code(await harness.call("GET", SESSIONS)) == (401, "not_authenticated")
 
 
-async def test_what_is_over_is_not_listed(world: World) -> None:
-    await world.person()
-    await world.clock.advance(29 * 24 * 3600)
-    signed_out, here = await world.signed_in(), await world.signed_in()
-    await world.call("POST", "/api/auth/logout", token=signed_out["access_token"])
-    await world.clock.advance(1 * 24 * 3600 - 60)
-    here = json(await world.call("POST", "/api/auth/refresh", {"refresh_token": here["refresh_token"]}))
-    assert len(await listed(world, here["access_token"])) == 2
-    await world.clock.advance(60)
-    assert len(await listed(world, here["access_token"])) == 1
+async def test_what_is_over_is_not_listed(harness: Harness) -> None:
+    await harness.person()
+    await harness.clock.advance(29 * 24 * 3600)
+    signed_out, here = await harness.signed_in(), await harness.signed_in()
+    await harness.call("POST", "/api/auth/logout", token=signed_out["access_token"])
+    await harness.clock.advance(1 * 24 * 3600 - 60)
+    here = json(await harness.call("POST", "/api/auth/refresh", {"refresh_token": here["refresh_token"]}))
+    assert len(await listed(harness, here["access_token"])) == 2
+    await harness.clock.advance(60)
+    assert len(await listed(harness, here["access_token"])) == 1
     body = {"current_password": PASSWORD, "new_password": "another horse"}
-    another = await world.signed_in()
-    assert (await world.call("POST", "/api/auth/password", body, token=another["access_token"])).status == 204
-    assert [one["current"] for one in await listed(world, another["access_token"])] == [True]
+    another = await harness.signed_in()
+    assert (
+        await harness.call("POST", "/api/auth/password", body, token=another["access_token"])
+    ).status == 204
+    assert [one["current"] for one in await listed(harness, another["access_token"])] == [True]
 
 
-async def test_a_refresh_at_that_moment_does_not_bring_it_back(world: World) -> None:
-    other, here = await world.person(), await world.signed_in()
+async def test_a_refresh_at_that_moment_does_not_bring_it_back(harness: Harness) -> None:
+    other, here = await harness.person(), await harness.signed_in()
     body = {"refresh_token": other["refresh_token"]}
     refreshed, _ = await asyncio.gather(
-        world.call("POST", "/api/auth/refresh", body),
-        world.call("DELETE", SESSIONS, token=here["access_token"]),
+        harness.call("POST", "/api/auth/refresh", body),
+        harness.call("DELETE", SESSIONS, token=here["access_token"]),
     )
     if refreshed.status == 200:
         body = {"refresh_token": json(refreshed)["refresh_token"]}
-    assert code(await world.call("POST", "/api/auth/refresh", body)) == (401, "refresh_invalid")
+    assert code(await harness.call("POST", "/api/auth/refresh", body)) == (401, "refresh_invalid")
 
 
 @pytest.mark.parametrize(

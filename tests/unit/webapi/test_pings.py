@@ -11,7 +11,7 @@ from houseful.kernel.times import rfc3339
 from houseful.manifests import MANIFESTS
 from houseful.webapi import responses
 from houseful.webapi.responses import EVENT_STREAM, Stream, server_sent
-from tests.support.deployment import House, open_stream
+from tests.support.deployment import Deployment, open_stream
 
 PING = b"event: ping\ndata: {}\n\n"
 
@@ -65,17 +65,17 @@ async def test_what_is_no_event_stream_is_left_alone() -> None:
     assert listener.bodies.qsize() == 2
 
 
-async def test_every_event_stream_pings(house: House) -> None:
-    organizer = await house.user("olga", Role.ORGANIZER)
-    event_id = await house.event(organizer)
-    order = await house.order(organizer, (await house.hold(organizer, event_id))["hold_id"])
-    on_sale_at = rfc3339(house.app.clock.now() + 600_000)
-    with_line = await house.event(organizer, on_sale_at=on_sale_at, line={"mode": "on"})
+async def test_every_event_stream_pings(deployment: Deployment) -> None:
+    organizer = await deployment.user("olga", Role.ORGANIZER)
+    event_id = await deployment.event(organizer)
+    order = await deployment.order(organizer, (await deployment.hold(organizer, event_id))["hold_id"])
+    on_sale_at = rfc3339(deployment.app.clock.now() + 600_000)
+    with_line = await deployment.event(organizer, on_sale_at=on_sale_at, line={"mode": "on"})
 
     async def has_line() -> bool:
-        return (await house.call("GET", f"/api/events/{with_line}/line")).status == 200
+        return (await deployment.call("GET", f"/api/events/{with_line}/line")).status == 200
 
-    await house.until(has_line)
+    await deployment.until(has_line)
     paths = [
         (manifest.name, endpoint.path)
         for manifest in MANIFESTS
@@ -87,7 +87,7 @@ async def test_every_event_stream_pings(house: House) -> None:
         ids = {"{event_id}": with_line if service == "line" else event_id, "{order_id}": order["id"]}
         for name, value in ids.items():
             path = path.replace(name, value)
-        async with open_stream(house, path, token=organizer) as stream:
+        async with open_stream(deployment, path, token=organizer) as stream:
             await asyncio.wait_for(_until_ping(stream.chunks), 30)
 
 

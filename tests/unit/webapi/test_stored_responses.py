@@ -63,7 +63,7 @@ class _Everybody:
         return WHO
 
 
-class World:
+class Harness:
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock(1_800_000_000_000)
         ids = SeededIds(1, self.clock)
@@ -91,39 +91,39 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    made = Harness(tmp_path)
     yield made
     await made.store.close()
 
 
-async def test_the_outcome_is_stored_with_the_status_of_the_endpoint(world: World) -> None:
-    assert await world.post() == (201, {"number": 1}, False)
-    [stored] = await world.store.find(StoredResponse, {}, limit=10)
+async def test_the_outcome_is_stored_with_the_status_of_the_endpoint(harness: Harness) -> None:
+    assert await harness.post() == (201, {"number": 1}, False)
+    [stored] = await harness.store.find(StoredResponse, {}, limit=10)
     assert (stored.status, bytes(stored.body)) == (201, b'{"number":1}')
-    assert await world.post() == (201, {"number": 1}, True)
-    assert (await world.post(body=b'{"a":1}'))[:1] == (422,)
+    assert await harness.post() == (201, {"number": 1}, True)
+    assert (await harness.post(body=b'{"a":1}'))[:1] == (422,)
 
 
 async def test_another_outcome_than_the_stored_one_is_a_bug(
-    world: World, caplog: pytest.LogCaptureFixture
+    harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status, problem, _ = await world.post("/api/recounts")
+    status, problem, _ = await harness.post("/api/recounts")
     assert (status, problem["code"]) == (500, "internal_error")
     assert "returned another outcome than it stored" in caplog.text
 
 
-async def test_a_refusal_is_the_answer_of_its_key(world: World) -> None:
-    world.counter.refuses = True
-    assert (await world.post())[::2] == (409, False)
-    world.counter.refuses = False
-    status, problem, replayed = await world.post()
-    assert (status, problem["code"], replayed, world.counter.done) == (409, "refused", True, 1)
+async def test_a_refusal_is_the_answer_of_its_key(harness: Harness) -> None:
+    harness.counter.refuses = True
+    assert (await harness.post())[::2] == (409, False)
+    harness.counter.refuses = False
+    status, problem, replayed = await harness.post()
+    assert (status, problem["code"], replayed, harness.counter.done) == (409, "refused", True, 1)
 
 
-async def test_after_48_hours_a_key_is_new(world: World) -> None:
-    await world.post()
-    assert await purge_expired(world.store, world.clock) == 0
-    await world.clock.advance(48 * 3600 + 1)
-    assert await purge_expired(world.store, world.clock) == 1
-    assert await world.post() == (201, {"number": 2}, False)
+async def test_after_48_hours_a_key_is_new(harness: Harness) -> None:
+    await harness.post()
+    assert await purge_expired(harness.store, harness.clock) == 0
+    await harness.clock.advance(48 * 3600 + 1)
+    assert await purge_expired(harness.store, harness.clock) == 1
+    assert await harness.post() == (201, {"number": 2}, False)

@@ -77,7 +77,7 @@ async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.005)
 
 
-class World:
+class Harness:
     def __init__(
         self, path: Path, *, clock: ManualClock | None = None, receiver: Receiver | None = None
     ) -> None:
@@ -125,10 +125,10 @@ class World:
     async def close(self) -> None:
         await self.store.close()
 
-    async def reopened(self) -> "World":
+    async def reopened(self) -> "Harness":
         """As after a restart of the process."""
         await self.close()
-        return World(self.path, clock=self.clock, receiver=self.receiver)
+        return Harness(self.path, clock=self.clock, receiver=self.receiver)
 
     async def call(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None

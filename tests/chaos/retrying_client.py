@@ -66,7 +66,7 @@ REFUSED = "connections refused"
 PUT_OFF = "requests told to come again"
 
 
-class Insistent:
+class RetryingClient:
     """Repeats a request until it is answered."""
 
     def __init__(self, urls: Sequence[str], email: str, book: Book, *, think_seconds: float = 0) -> None:

@@ -1,4 +1,4 @@
-"""A site in each topology: an installation as the world sees it, behind real ports."""
+"""An installation in each topology: as the world sees it, behind real ports."""
 
 import json
 import subprocess
@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from tests.support.live_server import LiveServer
 from tests.system.command_line import run_houseful
-from tests.system.houses import SystemHouse, house_on, single_house
-from tests.system.stands import Stand
+from tests.system.deployments import SystemDeployment, deployment_on, single_deployment
+from tests.system.environments import Environment
 
 
-class Site(Protocol):
+class Installation(Protocol):
     @property
     def url(self) -> str:
         """Of the gateways, with commas between."""
@@ -31,7 +31,7 @@ class Site(Protocol):
     def close(self) -> None: ...
 
 
-class OwnSite(Site, Protocol):
+class OwnInstallation(Installation, Protocol):
     """One that a test may do with what it likes."""
 
     def kill(self) -> None:
@@ -40,7 +40,7 @@ class OwnSite(Site, Protocol):
 
     def start_again(self) -> None: ...
 
-    def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+    def stop(self) -> AbstractAsyncContextManager[SystemDeployment]:
         """In order; its stores can be looked at."""
         ...
 
@@ -72,9 +72,9 @@ class OneProcess:
     def kill(self) -> None:
         self._server.close()
 
-    def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+    def stop(self) -> AbstractAsyncContextManager[SystemDeployment]:
         assert self._server.stop() == 0
-        return single_house(self._data, background=False)
+        return single_deployment(self._data, background=False)
 
     def close(self) -> None:
         self._server.close()
@@ -83,11 +83,11 @@ class OneProcess:
 class OfProcesses:
     """Several gateways and services."""
 
-    def __init__(self, stand: Stand) -> None:
-        self._split = stand.split
-        self._stand = stand
-        self.url = ",".join(stand.split.urls)
-        self.mail = stand.split.mail
+    def __init__(self, environment: Environment) -> None:
+        self._split = environment.split
+        self._environment = environment
+        self.url = ",".join(environment.split.urls)
+        self.mail = environment.split.mail
 
     def houseful(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return self._split.houseful(*arguments, **environment)
@@ -98,17 +98,17 @@ class OfProcesses:
     def start_again(self) -> None:
         self._split.start("tickets")
 
-    def stop(self) -> AbstractAsyncContextManager[SystemHouse]:
+    def stop(self) -> AbstractAsyncContextManager[SystemDeployment]:
         assert set(self._split.stop().values()) == {0}
-        return house_on(self._stand)
+        return deployment_on(self._environment)
 
     def close(self) -> None:
-        self._stand.close()
+        self._environment.close()
 
 
-def must_pass_the_check(site: Site) -> dict[str, Any]:
+def must_pass_the_check(installation: Installation) -> dict[str, Any]:
     """`houseful check`: its report."""
-    done = site.houseful("check", "--json")
+    done = installation.houseful("check", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     assert report["ok"] is True
@@ -116,6 +116,6 @@ def must_pass_the_check(site: Site) -> dict[str, Any]:
     return report
 
 
-def make_account(site: Site, email: str, password: str, role: str) -> None:
-    done = site.houseful("create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=password)
+def make_account(installation: Installation, email: str, password: str, role: str) -> None:
+    done = installation.houseful("create-admin", "--email", email, "--role", role, HOUSEFUL_PASSWORD=password)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""A house in each topology: an installation as tests see it from within, with its stores and its clock."""
+"""A deployment in each topology: an installation as tests see it from within, with its stores and clock."""
 
 import asyncio
 import os
@@ -16,11 +16,11 @@ from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Coordination
 from houseful.settings import SERVICES, load_secrets, load_settings
-from tests.support.deployment import House, Reply, open_stream
+from tests.support.deployment import Deployment, Reply, open_stream
 from tests.system.clocks import CLOCK_FILE, FlowingClock, MovableClock
+from tests.system.environments import Environment
 from tests.system.fault_proxy import FaultProxy
 from tests.system.serving import Outside
-from tests.system.stands import Stand
 from tests.system.together import together
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ BY_ITSELF_SECONDS = 0.4
 """For so long what is waited for may come by itself, before time is made to pass more quickly."""
 PACE_SECONDS = 0.05
 
-OpenHouse = Callable[..., AbstractAsyncContextManager["SystemHouse"]]
+OpenDeployment = Callable[..., AbstractAsyncContextManager["SystemDeployment"]]
 
 
 class Down:
@@ -110,16 +110,16 @@ def coordination_that_is(what: str | None) -> Coordination | None:
 
 
 @dataclass(kw_only=True)
-class SystemHouse(House):
+class SystemDeployment(Deployment):
     """`fault_proxy` is between its services and its gateway. `faults` is the folder of ordered faults."""
 
     fault_proxy: FaultProxy
     faults: Path
     mail: Path
     tag: str = field(default_factory=lambda: os.urandom(4).hex())
-    """In the ids of its users, so that they are nobody's of another house."""
+    """In the ids of its users, so that they are nobody's of another deployment."""
     events: set[str] = field(default_factory=set)
-    """Those that were made in this house. Others may be there where an installation is used again."""
+    """Those that were made in this deployment. Others may be there where an installation is used again."""
 
     amiss_seconds: float = 0
     """For so long something has to be amiss before it is believed."""
@@ -168,7 +168,7 @@ class SystemHouse(House):
 
 
 @dataclass(kw_only=True)
-class HouseOfParts(SystemHouse):
+class SplitDeployment(SystemDeployment):
     """Its parts call each other by HTTP, for which they need time of their own: it flows by itself, and not
     too fast while something is waited for."""
 
@@ -199,14 +199,14 @@ class HouseOfParts(SystemHouse):
 
 
 @asynccontextmanager
-async def single_house(
+async def single_deployment(
     data: Path,
     *,
     manual: bool = False,
     coordination: str | None = None,
     background: bool = True,
     **settings: Any,
-) -> AsyncIterator[SystemHouse]:
+) -> AsyncIterator[SystemDeployment]:
     """With `manual`, time passes only by `clock.advance`."""
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
     async with running(
@@ -220,18 +220,18 @@ async def single_house(
         fault_proxy = FaultProxy(app.entry)
         app.client.bind(fault_proxy)
         app.calls.bind([])  # so that faults may befall calls between services: all go through the gateway
-        yield SystemHouse(app=app, fault_proxy=fault_proxy, faults=_folder(data), mail=data / "mail")
+        yield SystemDeployment(app=app, fault_proxy=fault_proxy, faults=_folder(data), mail=data / "mail")
 
 
 @asynccontextmanager
-async def house_together(
+async def deployment_together(
     data: Path,
     *,
     manual: bool = False,
     coordination: str | None = None,
     background: bool = True,
     **settings: Any,
-) -> AsyncIterator[SystemHouse]:
+) -> AsyncIterator[SystemDeployment]:
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
     faults = _folder(data)
     async with (
@@ -243,41 +243,41 @@ async def house_together(
         ) as (app, fault_proxy),
         _outside([app.settings.gateway_url]) as outside,
     ):
-        yield HouseOfParts(
+        yield SplitDeployment(
             app=app, fault_proxy=fault_proxy, faults=faults, mail=data / "mail", outside=outside
         )
 
 
 @asynccontextmanager
-async def house_on(stand: Stand) -> AsyncIterator[HouseOfParts]:
-    """A house on processes that run. In this process is one more copy of each service, which works only when
-    it is asked to: its stores are the others'."""
-    stand.fault_proxy.mend()
+async def deployment_on(environment: Environment) -> AsyncIterator[SplitDeployment]:
+    """A deployment on processes that run. In this process is one more copy of each service, which works only
+    when it is asked to: its stores are the others'."""
+    environment.fault_proxy.mend()
     # After the faults of the test before, processes send no requests to the fault proxy for a while.
-    await asyncio.to_thread(stand.split.wait_until_well)
+    await asyncio.to_thread(environment.split.wait_until_well)
     async with (
-        _copy_of(stand) as app,
-        _outside(stand.split.urls) as outside,
+        _copy_of(environment) as app,
+        _outside(environment.split.urls) as outside,
     ):
-        yield HouseOfParts(
+        yield SplitDeployment(
             app=app,
-            fault_proxy=stand.fault_proxy,
-            faults=stand.folder,
-            mail=stand.split.mail,
+            fault_proxy=environment.fault_proxy,
+            faults=environment.folder,
+            mail=environment.split.mail,
             outside=outside,
             amiss_seconds=60,
         )
 
 
 @asynccontextmanager
-async def _copy_of(stand: Stand) -> AsyncIterator[Running]:
-    environment = stand.split.environment
-    settings = load_settings(environment)
+async def _copy_of(environment: Environment) -> AsyncIterator[Running]:
+    variables = environment.split.environment
+    settings = load_settings(variables)
     async with running(
         settings,
         parts=SERVICES,
-        clock=FlowingClock(stand.folder / CLOCK_FILE),
-        secrets=load_secrets(settings, environment, make=False),
+        clock=FlowingClock(environment.folder / CLOCK_FILE),
+        secrets=load_secrets(settings, variables, make=False),
         background=False,
         access_log=False,
     ) as app:

@@ -138,7 +138,7 @@ class FaultyBus:
         await self.inner.close()
 
 
-class World:
+class Harness:
     """`events` sends, `tickets` receives."""
 
     def __init__(self, folder: Path, clock: ManualClock | None = None) -> None:

@@ -47,12 +47,12 @@ def who(user_id: str, **claims: Any) -> Identity:
     return Identity(user_id, "ses_1", frozenset({"buyer"}), 2**62, **claims)
 
 
-class World:
+class Harness:
     """`again()` is the same after the death of the process: what is stored and what is around it lives on."""
 
-    def __init__(self, path: Path, *, before: "World | None" = None) -> None:
+    def __init__(self, path: Path, *, before: "Harness | None" = None) -> None:
         self.path = path
-        self.family: list[World] = before.family if before else []
+        self.family: list[Harness] = before.family if before else []
         self.family.append(self)
         self.clock: ManualClock = before.clock if before else ManualClock()
         self.ids: SeededIds = before.ids if before else SeededIds(1, self.clock)
@@ -80,13 +80,13 @@ class World:
             )
         )
 
-    def beside(self) -> "World":
+    def beside(self) -> "Harness":
         """Another process on the same store."""
-        return World(self.path, before=self)
+        return Harness(self.path, before=self)
 
-    async def again(self) -> "World":
+    async def again(self) -> "Harness":
         await self.close()
-        return World(self.path, before=self)
+        return Harness(self.path, before=self)
 
     async def close(self) -> None:
         await self.store.close()

@@ -44,9 +44,9 @@ class NoCalls:
         raise AssertionError(f"the line called {name}")
 
 
-class World:
+class Harness:
     def __init__(
-        self, path: Path, *, before: "World | None" = None, clock: ManualClock | None = None
+        self, path: Path, *, before: "Harness | None" = None, clock: ManualClock | None = None
     ) -> None:
         self.path = path
         self.clock: ManualClock = clock or (before.clock if before else ManualClock(START))
@@ -73,14 +73,14 @@ class World:
             )
         )
 
-    def beside(self, clock: ManualClock | None = None) -> "World":
+    def beside(self, clock: ManualClock | None = None) -> "Harness":
         """Another process on the same store."""
-        return World(self.path, before=self, clock=clock)
+        return Harness(self.path, before=self, clock=clock)
 
-    async def again(self) -> "World":
+    async def again(self) -> "Harness":
         """The same after the death of the process."""
         await self.store.close()
-        return World(self.path, before=self)
+        return Harness(self.path, before=self)
 
     async def receive(self, message: Message) -> None:
         async with self.store.begin() as tx:
@@ -144,4 +144,4 @@ class World:
         return front
 
 
-__all__ = ["EVENT", "ON_SALE", "ORGANIZER", "START", "Departure", "World", "who"]
+__all__ = ["EVENT", "ON_SALE", "ORGANIZER", "START", "Departure", "Harness", "who"]

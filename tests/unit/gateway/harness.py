@@ -66,7 +66,7 @@ class Recorder:
         return {name.decode(): value.decode() for name, value in self.scopes[-1]["headers"]}
 
 
-class World:
+class Harness:
     """`clock` moves by hand; `token(…)` signs what `verifier` believes."""
 
     def __init__(self) -> None:

@@ -12,10 +12,10 @@ from tests.system.serving import ThreadedFaultProxy
 from tests.system.split import Split
 
 MOST_AT_ONCE = 2
-"""Stands. Each takes about 600 MB."""
+"""Environments. Each takes about 600 MB."""
 
 
-class Stand:
+class Environment:
     """A platform with its fault proxy; `folder` has its clock, its faults and its logs."""
 
     def __init__(
@@ -60,33 +60,35 @@ def _empty_for_ever(server: valkey.RedisServer, over: threading.Event) -> None:
         server.say("FLUSHALL")
 
 
-class Stands:
+class Environments:
     """By their settings. Those that were not used for the longest time make room."""
 
     def __init__(self, folder: Path, engines: Mapping[str, str]) -> None:
         self._folder = folder
         self._engines = engines
-        self._stands: OrderedDict[tuple[object, ...], Stand] = OrderedDict()
+        self._environments: OrderedDict[tuple[object, ...], Environment] = OrderedDict()
         self._count = 0
 
-    def get(self, *, coordination: str | None = None, **settings: object) -> Stand:
+    def get(self, *, coordination: str | None = None, **settings: object) -> Environment:
         key = (coordination, *sorted(_unusual(settings).items()))
-        if key not in self._stands:
-            while len(self._stands) >= MOST_AT_ONCE:
-                self._stands.popitem(last=False)[1].close()
-            self._stands[key] = self.new(coordination, **settings)
-        self._stands.move_to_end(key)
-        return self._stands[key]
+        if key not in self._environments:
+            while len(self._environments) >= MOST_AT_ONCE:
+                self._environments.popitem(last=False)[1].close()
+            self._environments[key] = self.new(coordination, **settings)
+        self._environments.move_to_end(key)
+        return self._environments[key]
 
-    def new(self, coordination: str | None = None, **settings: object) -> Stand:
+    def new(self, coordination: str | None = None, **settings: object) -> Environment:
         """For one test alone, which closes it."""
         self._count += 1
         variables = {f"HOUSEFUL_{name.upper()}": str(value) for name, value in _unusual(settings).items()}
-        return Stand(self._folder / f"stand-{self._count}", self._engines, variables, coordination)
+        return Environment(
+            self._folder / f"environment-{self._count}", self._engines, variables, coordination
+        )
 
     def close(self) -> None:
-        while self._stands:
-            self._stands.popitem()[1].close()
+        while self._environments:
+            self._environments.popitem()[1].close()
 
 
 def _unusual(settings: Mapping[str, object]) -> dict[str, object]:

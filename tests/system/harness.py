@@ -1,4 +1,4 @@
-"""A site, its staff, and as many buyers and events as a test wants."""
+"""An installation, its staff, and as many buyers and events as a test wants."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.support.deployment import PASSWORD
+from tests.system.installations import Installation, make_account
 from tests.system.outside_client import Answer, Client
-from tests.system.sites import Site, make_account
 
 T = TypeVar("T")
 
@@ -79,11 +79,11 @@ class Staff(Client):
         return answer
 
 
-class World:
-    def __init__(self, site: Site) -> None:
-        self.site = site
+class Harness:
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
         for role in ("admin", "organizer", "gate"):
-            make_account(site, f"{role}@example.org", PASSWORD, role)
+            make_account(installation, f"{role}@example.org", PASSWORD, role)
         self._count = 0
         self._counting = threading.Lock()
         self._clients: list[Client] = []
@@ -93,12 +93,12 @@ class World:
 
     def client(self) -> Client:
         """Somebody who has not signed in."""
-        client = Client(self.site.url)
+        client = Client(self.installation.url)
         self._clients.append(client)
         return client
 
     def _staff(self, email: str) -> Client:
-        client = Staff(self.site.url)
+        client = Staff(self.installation.url)
         self._clients.append(client)
         client.login(email, PASSWORD)
         return client
@@ -125,7 +125,7 @@ class World:
 
     def mail(self, name: str) -> bytes | None:
         """A letter in the folder of mail, as soon as it is there."""
-        file = self.site.mail / name
+        file = self.installation.mail / name
         return file.read_bytes() if file.exists() else None
 
     def close(self) -> None:
