@@ -50,6 +50,20 @@ async def test_without_the_kept_app_one_stays_in_it_all_the_same(front: Harness,
     await context.close()
 
 
+async def test_what_failed_once_is_loaded_again_without_a_reload(front: Harness, chromium: Browser) -> None:
+    """As in the moment in which a connection comes back."""
+    context = await chromium.new_context(service_workers="block")
+    page = await context.new_page()
+    await page.goto(front.installation.url)
+    await expect(page.locator("h1")).to_be_visible()
+    await page.evaluate("window.still = true")
+    await page.route("**/assets/SignInPage*", lambda route: route.abort(), times=1)
+    await go_to_sign_in(page)
+    await expect(page.get_by_test_id("sign-in-email")).to_be_visible()
+    assert await page.evaluate("window.still")
+    await context.close()
+
+
 async def test_an_old_tab_reloads_once_after_a_deploy(front: Harness, chromium: Browser) -> None:
     context = await chromium.new_context(service_workers="block")
     page = await context.new_page()

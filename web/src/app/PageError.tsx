@@ -6,7 +6,7 @@ import { Button } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
 import { PageSkeleton } from '@/ui/Skeleton';
 import { NotLoaded } from './NotLoaded';
-import { mayReload, takeNewest } from './version';
+import { mayReload, mayRetry, takeNewest } from './version';
 
 interface Props {
   error: unknown;
@@ -18,7 +18,10 @@ export function PageError({ error, reset }: Props) {
   return <ErrorState error={error} what="This page" onRetry={reset} />;
 }
 
-/** Without a network it is tried again once that is back; with one, the server has a newer app than this one. */
+/**
+ * Without a network it is tried again once that is back. With one it is tried once more; then the server has a newer
+ * app than this one.
+ */
 function Missing({ reset }: { reset: () => void }) {
   const router = useRouter();
   const online = useOnline();
@@ -32,13 +35,14 @@ function Missing({ reset }: { reset: () => void }) {
     let gone = false;
     void isReachable().then((reachable) => {
       if (gone) return;
-      if (reachable && mayReload()) takeNewest();
+      if (reachable && mayRetry()) again();
+      else if (reachable && mayReload()) takeNewest();
       else setFound(reachable ? 'newer' : 'away');
     });
     return () => {
       gone = true;
     };
-  }, []);
+  }, [again]);
   useEffect(() => {
     if (online && found === 'away') again();
   }, [again, found, online]);

@@ -2,6 +2,7 @@ import { create } from 'zustand';
 
 const RELOADED = 'houseful.reloaded';
 const ONCE_MS = 60_000;
+const RETRIED_MS = 10_000;
 
 /** A newer version of the app that is already here and waits to take over. */
 export const useWaitingVersion = create<{ worker: ServiceWorker | null }>(() => ({ worker: null }));
@@ -44,6 +45,15 @@ export function takeNewest(): void {
     once: true,
   });
   worker.postMessage({ type: 'SKIP_WAITING' });
+}
+
+let retriedAt = -Infinity;
+
+/** True once in a while: what fails twice in a row did not fail because the network was gone for a moment. */
+export function mayRetry(now = performance.now()): boolean {
+  if (now - retriedAt < RETRIED_MS) return false;
+  retriedAt = now;
+  return true;
 }
 
 /** True once in a while: a reload that did not help is not repeated without asking. */
