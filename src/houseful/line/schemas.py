@@ -14,7 +14,7 @@ from houseful.webapi.responses import View
 
 _POLLS = ((0, 3), (200, 10), (2_000, 30), (10_000, 90), (50_000, 180))
 """How often to ask, by how many are in front: 100,000 who do so ask 1,200 times a second together."""
-_FASTEST_LOBBY_POLL, _SLOWEST_LOBBY_POLL = 10, 60
+_FASTEST_LOBBY_POLL, _SLOWEST_LOBBY_POLL = 10, 20
 """Seconds. Whoever notices the draw ten seconds late loses nothing: numbers are given."""
 
 

@@ -99,7 +99,7 @@ def test_a_sealed_list_is_kept_in_parts() -> None:
 
 @pytest.mark.parametrize(
     ("phase", "before_seconds", "seconds"),
-    [(Phase.CLOSED, 7200, 60), (Phase.LOBBY, 360, 30), (Phase.LOBBY, 61, 10), (Phase.SEALED, -5, 10)],
+    [(Phase.CLOSED, 7200, 20), (Phase.LOBBY, 210, 15), (Phase.LOBBY, 61, 10), (Phase.SEALED, -5, 10)],
 )
 def test_who_has_no_number_yet_asks_the_less_often_the_longer_nothing_changes(
     phase: Phase, before_seconds: int, seconds: int

@@ -42,6 +42,7 @@ it('says what is wrong with a draw that does not hold', async () => {
 
 it('says that a draw was not checked', async () => {
   await checkDraw(draw);
+  await screen.findByTestId('draw-holds');
   answer('get', '/events/evt_1/line/audit', () => refusal(503, 'overloaded'));
   await userEvent.click(await screen.findByTestId('check-draw'));
   expect(await screen.findByText('Not checked')).toBeVisible();
