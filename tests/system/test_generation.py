@@ -201,6 +201,7 @@ async def test_processes_die_at_every_chunk(environments: Environments) -> None:
                 process.spawn()
         chunks.go_on()
         await asyncio.to_thread(environment.split.start, "tickets")
+        await asyncio.to_thread(environment.split.wait_until_well)  # the gateways learn that it is back
         blocks = await deployment.app.stores["tickets"].count(Block, {"event_id": event_id})
         assert died_at[0] == 0
         assert all(0 < made <= 2 * CHUNK_BLOCKS for made in map(sub, [*died_at[1:], blocks], died_at))

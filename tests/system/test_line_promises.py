@@ -156,6 +156,7 @@ async def test_each_entry_has_one_number_for_ever(
             split = environments.get(coordination="forgetful").split
             await asyncio.to_thread(split.kill, "line")
             await asyncio.to_thread(split.start, "line")
+            await asyncio.to_thread(split.wait_until_well)
 
     await keeps_its_promises(crowd, tmp_path, kill_line)
 
