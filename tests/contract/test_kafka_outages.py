@@ -52,12 +52,14 @@ async def test_the_broker_dies_and_comes_back(tmp_path: Path) -> None:
             return_exceptions=True,
         )
         assert [type(outcome) for outcome in outcomes] == [Unavailable] * 6
+        silent = bus._producer
         await subscription.rewind()
 
         await asyncio.to_thread(broker.start)
         await bus.ready()
         again = envelope(seq=11)
         await bus.publish("events", [again])
+        assert bus._producer is not silent
         found = await receive_all(subscription, [*sent[6:], again])
         seqs = [one.seq for one in envelopes_of(found)]
         assert seqs[0] in (5, 7), "the commit that nobody answered counts, or it does not"

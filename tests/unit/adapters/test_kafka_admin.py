@@ -1,5 +1,8 @@
 """Requests to Kafka's brokers while leaders change."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import Collection
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -75,6 +78,36 @@ async def test_a_leader_that_is_never_found_is_an_outage() -> None:
 
 async def test_another_error_is_told_at_once() -> None:
     brokers = Brokers(KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+    admin = admin_of(brokers)
     with pytest.raises(Unavailable, match="authorization failed"):
-        await admin_of(brokers).ends([FIRST])
+        await admin.ends([FIRST])
     assert len(brokers.asked) == 1
+    assert admin._client is brokers
+
+
+@pytest.mark.parametrize("error", [KafkaError._TIMED_OUT, KafkaError._TRANSPORT])
+async def test_a_client_without_an_answer_is_replaced_and_freed(error: int) -> None:
+    """Its connection may be broken for ever."""
+    brokers = Brokers(error)
+    admin = admin_of(brokers, patience_seconds=0.01)
+    gone = weakref.ref(brokers)
+    with pytest.raises(Unavailable):
+        await admin.ends([FIRST])
+    assert admin._client is not brokers
+    del brokers
+    while gone() is not None:
+        gc.collect()  # the error's traceback holds the client
+        await asyncio.sleep(0.01)
+
+
+async def test_an_answer_of_a_replaced_client_replaces_nothing() -> None:
+    brokers = Brokers()
+    admin = admin_of(brokers)
+    answer: Future[Any] = Future()
+    brokers.list_consumer_groups = lambda **_: answer  # type: ignore[attr-defined]
+    asked = [asyncio.create_task(admin.groups("houseful.")) for _ in range(2)]
+    await asyncio.sleep(0)
+    answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 2
+    assert len(admin._retired) == 1

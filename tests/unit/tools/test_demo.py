@@ -48,6 +48,7 @@ async def _is(deployment: Deployment, title: str, state: str) -> bool:
 
 async def test_a_second_start_adds_nothing(deployment: Deployment) -> None:
     await made(deployment, fresh=True)
+    await deployment.until(lambda: _is(deployment, "Quartet for a Small Room", "sold_out"))
     before = await events_of(deployment)
     [said] = await made(deployment, fresh=False)
     assert demo.PASSWORD in said

@@ -5,6 +5,9 @@ Some requests of librdkafka's admin client are avoided. Requests to a group's co
 meanwhile, and `describe_cluster` does when a broker has just come back. Consumers read the committed offsets
 of a group, and reachability is checked by describing a topic. Topics are described before their offsets are
 read: otherwise the request would go to stale leaders.
+
+A client may stay without a connection for ever after its broker was away: 2 of 40 did after a restart. A
+client whose request got no answer is replaced.
 """
 
 import asyncio
@@ -50,6 +53,7 @@ _NOT_LEADING = frozenset(
     }
 )
 """The asked broker does not lead any more, or not yet. librdkafka's admin client does not ask again."""
+_NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 _NOT_PERMITTED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 T = TypeVar("T")
@@ -60,9 +64,14 @@ class KafkaAdmin:
 
     def __init__(self, cluster: Cluster, patience_seconds: float) -> None:
         self._report = kafka_settings.Reporter("asking Kafka")
-        self._client = AdminClient(kafka_settings.admin(cluster, self._report))
         self._cluster = cluster
         self._patience_seconds = patience_seconds
+        self._client = self._connect()
+        self._retired: set[asyncio.Task[None]] = set()
+        """Each owns a replaced client until the client's last request is over."""
+
+    def _connect(self) -> AdminClient:
+        return AdminClient(kafka_settings.admin(self._cluster, self._report))
 
     async def check(self, topic: str) -> None:
         """Describe a topic, which need not exist."""
@@ -153,21 +162,23 @@ class KafkaAdmin:
         return sorted(topic for topic in (await self._metadata()).topics if topic.startswith(prefix))
 
     async def _metadata(self) -> ClusterMetadata:
+        client = self._client
         try:
-            return await asyncio.to_thread(self._client.list_topics, timeout=self._patience_seconds)
+            return await asyncio.to_thread(client.list_topics, timeout=self._patience_seconds)
         except KafkaException as error:
-            raise self._unanswered(error) from error
+            raise self._unanswered(error, client) from error
 
     async def groups(self, prefix: str) -> list[str]:
         """Groups whose names begin with `prefix`.
 
         An unreachable broker has none: other brokers have taken its groups over.
         """
-        asked = self._client.list_consumer_groups(request_timeout=self._patience_seconds)
+        client = self._client
+        asked = client.list_consumer_groups(request_timeout=self._patience_seconds)
         try:
             listed = await _result(asked)
         except KafkaException as error:
-            raise self._unanswered(error) from error
+            raise self._unanswered(error, client) from error
         if listed.errors and not listed.valid:
             raise unavailable("Kafka did not answer", listed.errors[0])
         return sorted(one.group_id for one in listed.valid if one.group_id.startswith(prefix))
@@ -200,6 +211,7 @@ class KafkaAdmin:
         left = about
         while left:
             elsewhere: list[T] = []
+            client = self._client
             for one, future in request(left).items():
                 try:
                     found[one] = await _result(future)
@@ -210,20 +222,39 @@ class KafkaAdmin:
                     elif code in _NOT_LEADING and loop.time() < deadline:
                         elsewhere.append(one)
                     else:
-                        raise self._unanswered(error) from error
+                        raise self._unanswered(error, client) from error
             left = elsewhere
             if left:
                 await asyncio.sleep(backoff.failed())
                 await self._metadata()  # the client learns who leads now
         return found
 
-    def _unanswered(self, error: KafkaException) -> Unavailable:
+    def _unanswered(self, error: KafkaException, client: AdminClient) -> Unavailable:
         """The error of a request. A timeout carries no reason: `_report` has the connection error."""
-        self._client.poll(0)
+        client.poll(0)
         last, self._report.last = self._report.last, None
-        if error.args[0].code() == KafkaError._TIMED_OUT and last is not None:
+        code = error.args[0].code()
+        if code in _NO_ANSWER and client is self._client:
+            self._replace()
+        if code == KafkaError._TIMED_OUT and last is not None:
             return unavailable("Kafka did not answer", KafkaException(last))
         return unavailable("Kafka did not answer", error)
+
+    def _replace(self) -> None:
+        retired = asyncio.create_task(self._retire(self._client))
+        self._retired.add(retired)
+        retired.add_done_callback(self._retired.discard)
+        self._client = self._connect()
+
+    async def _retire(self, client: AdminClient) -> None:
+        """Free a client on a thread, because freeing joins the client's threads.
+
+        Requests under way end first: a freed client leaves its requests without a result.
+        """
+        await asyncio.sleep(2 * self._patience_seconds)
+        last = [client]
+        del client
+        await asyncio.to_thread(last.clear)
 
 
 async def _result(future: "Future[Any]") -> Any:

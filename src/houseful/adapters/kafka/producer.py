@@ -46,6 +46,11 @@ class _Batch:
             except RuntimeError:
                 log.warning("the event loop ended before Kafka had acknowledged everything")
 
+    @property
+    def late(self) -> bool:
+        """Whether messages were not acknowledged in time."""
+        return isinstance(self._failure, KafkaError) and self._failure.code() == KafkaError._MSG_TIMED_OUT
+
     def _finish(self) -> None:
         if self.done.done():
             return  # the caller was cancelled
@@ -63,14 +68,17 @@ class KafkaProducer:
         self._patience_seconds = patience_seconds
         self._report = kafka_settings.Reporter("publishing to Kafka")
         self._producer = Producer(kafka_settings.producer(cluster, patience_seconds, self._report))
+        self._silent = False
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="kafka-sender", daemon=True)
         self._thread.start()
 
     @property
     def broken(self) -> bool:
-        """True after a fatal error. Make another producer then."""
-        return self._report.fatal
+        """True after a fatal error, and when messages were not acknowledged in time. Make another producer
+        then: a connection of librdkafka may stay broken for ever.
+        """
+        return self._report.fatal or self._silent
 
     async def send(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Publish, and return when the broker has acknowledged all.
@@ -96,15 +104,19 @@ class KafkaProducer:
                     self._report(failure)
                 batch.settle(len(envelopes) - index, failure)
                 break
-        await batch.done
+        try:
+            await batch.done
+        finally:
+            self._silent = self._silent or batch.late
 
     def abandon(self) -> None:
-        """Close without waiting."""
+        """Close without waiting. What is not acknowledged fails: its callers publish it again, in order."""
+        self._producer.purge()
         self._stopping = True
 
     async def close(self) -> None:
         """Send earlier messages, if the broker is reachable, then close."""
-        self.abandon()
+        self._stopping = True
         await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
