@@ -11,7 +11,7 @@ import select
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -70,6 +70,11 @@ class Answer:
         if code is not None:
             assert problem["code"] == code, problem
         return problem
+
+
+def is_busy(status: int, content: bytes) -> bool:
+    """Whether a gateway left a read undone because its machine is slow just now."""
+    return status == 503 and json.loads(content)["code"] == "busy"
 
 
 class Client:
@@ -249,12 +254,21 @@ class Client:
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[tuple[str, str]]]:
-        """Server-sent messages: event and data."""
+        """Server-sent messages: event and data. A gateway that is busy is asked again."""
         headers = {"authorization": f"Bearer {self.access_token}"} if self.access_token else {}
-        with closing(self.connect()) as connection:
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            assert answer.status == 200
+        with ExitStack() as stack:
+
+            def begun() -> http.client.HTTPResponse | None:
+                connection = stack.enter_context(closing(self.connect()))
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                if answer.status != 200:
+                    content = answer.read()
+                    assert is_busy(answer.status, content), f"{answer.status}: {content.decode()}"
+                    return None
+                return answer
+
+            answer = self.until(begun)
             assert answer.getheader("content-type") == "text/event-stream"
             yield _messages(answer)
 

@@ -6,22 +6,25 @@ import http.client
 import itertools
 import random
 import threading
+import traceback
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import altcha
 import pytest
 
 from houseful.app import PARTS
 from houseful.kernel.errors import Unavailable
+from houseful.webapi import proof_of_work
 from tests.support.deployment import PASSWORD, Reply
 from tests.system import one_more_endpoint
 from tests.system.deployments import SplitDeployment, deployment_on
 from tests.system.environments import Environments
 from tests.system.fixtures import in_processes
 from tests.system.harness import event_body, hall
-from tests.system.outside_client import Answer, Client, Cut, Roamer
+from tests.system.outside_client import Answer, Client, Cut, Roamer, is_busy
 from tests.system.split import Split
 from tests.system.support import token_of
 
@@ -37,16 +40,21 @@ SEATS = 600
 
 
 class Steady(Roamer):
-    """Where a gateway is not there, the next one is asked. Nothing else is done again."""
+    """Where a gateway is not there, the next one is asked; one that is busy is asked again. Nothing else is
+    done again."""
 
     def call(self, *arguments: Any, **named: Any) -> Answer:
-        try:
-            answer = super().call(*arguments, **named)
-        except Cut as cut:
-            if not isinstance(cut.__cause__, ConnectionRefusedError):
-                raise
-            self.move_on()
-            answer = super().call(*arguments, **named)
+        def answered() -> Answer | None:
+            try:
+                answer = super(Steady, self).call(*arguments, **named)
+            except Cut as cut:
+                if not isinstance(cut.__cause__, ConnectionRefusedError):
+                    raise
+                self.move_on()
+                answer = super(Steady, self).call(*arguments, **named)
+            return None if is_busy(answer.status, answer.content) else answer
+
+        answer = self.until(answered)
         assert answer.status < 500, f"{answer.status}: {answer.content.decode()}"
         return answer
 
@@ -88,7 +96,7 @@ class Crowd:
                 for what in life(client):
                     self.done[what] += 1
         except Exception as error:
-            self.faults.append(f"{name}: {error!r}")
+            self.faults.append(f"{name}: {''.join(traceback.format_exception(error))}")
         finally:
             client.close()
 
@@ -255,3 +263,29 @@ async def test_services_know_the_clients_address(limited: SplitDeployment) -> No
     await limited.until(stopped)
     assert number > 5
     (await guesses("203.0.113.8")).refused(401, "bad_credentials")
+
+
+async def test_a_network_with_many_registrations_is_asked_for_work(limited: SplitDeployment) -> None:
+    address = "203.0.113.99"
+    rate = proof_of_work.REGISTRATION.steps[0]
+
+    async def taken() -> bool:
+        coordination = limited.app.coordination
+        bucket = f"work:register:0:{address}"
+        return await coordination.take(bucket, per_second=rate.per_second, burst=rate.burst) > 0
+
+    async def registered(**headers: str) -> Reply:
+        body = {"email": f"one-of-many-{limited.tag}@example.org", "password": PASSWORD, "name": "One"}
+        sent = {"x-forwarded-for": address, **headers}
+        return await limited.call("POST", "/api/auth/register", body, headers=sent)
+
+    async def refused() -> Reply | None:
+        await limited.until(taken)
+        reply = await registered()
+        return reply if reply.status == 403 else None
+
+    refusal = (await limited.until(refused)).refused(403, "proof_of_work_required")
+    challenge = altcha.Challenge.from_dict(refusal["challenge"])
+    solution = altcha.solve_challenge(challenge)
+    assert solution is not None
+    (await registered(**{proof_of_work.HEADER: altcha.Payload(challenge, solution).to_base64()})).ok(201)

@@ -241,10 +241,13 @@ def test_redis_connection_has_the_steps_that_pipelining_is_made_of() -> None:
 
 LIBRDKAFKA = {
     "_ASSIGNMENT_LOST": -142,
+    "_ALL_BROKERS_DOWN": -187,
     "_FATAL": -150,
     "_MAX_POLL_EXCEEDED": -147,
     "_PARTITION_EOF": -191,
+    "_MSG_TIMED_OUT": -192,
     "_TIMED_OUT": -185,
+    "_TRANSPORT": -195,
 }
 """librdkafka's own errors, as its `rdkafka.h` numbers them."""
 
