@@ -14,6 +14,7 @@ from houseful.line.service import LineService
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.idempotency import REPLAYED, IdempotencyContext
 from houseful.webapi.line_passes import EVENTS_PATH, KEYS_PATH, EventsWithLine
+from houseful.webapi.proof_of_work import HEADER as WORK
 from houseful.webapi.requests import Input, Request
 from houseful.webapi.responses import EVENT_STREAM, Response, Stream, View, server_sent
 
@@ -62,7 +63,9 @@ async def join(
     201 for a new place, 200 for one that is there already. A repetition with its Idempotency-Key gives 201
     again, with the place as it is now.
     """
-    place, joined = await service.join(request.user, event_id, context)
+    place, joined = await service.join(
+        request.user, event_id, context, peer=request.peer, solution=request.headers.get(WORK)
+    )
     headers = [("cache-control", "no-store")]
     if joined == "repeated":
         headers += REPLAYED
@@ -181,7 +184,7 @@ _LINE = "/api/events/{event_id}/line"
 _CONTROL = "/api/events/{event_id}/control"
 
 ENDPOINTS = (
-    Endpoint("POST", _LINE, join, status=201, or_status=200, who=USER, repeatable=True),
+    Endpoint("POST", _LINE, join, status=201, or_status=200, who=USER, repeatable=True, asks_for_work=True),
     Endpoint("GET", _LINE, get_line),
     Endpoint("GET", f"{_LINE}/stream", watch_line, media_type=EVENT_STREAM),
     Endpoint("GET", f"{_LINE}/me", get_place, who=USER),

@@ -20,8 +20,10 @@ from houseful.line.progress import Progress
 from houseful.line.shown_lines import ShownLines
 from houseful.line.tokens import LineTokens
 from houseful.messages import EventCancelled, EventChanged, EventPublished
+from houseful.webapi.asgi import WITHIN
 from houseful.webapi.idempotency import IdempotencyContext, purge_expired
 from houseful.webapi.manifest import Platform
+from houseful.webapi.proof_of_work import JOIN, ProofOfWork
 
 _HOUSEKEEPING_SECONDS = 60.0
 
@@ -36,6 +38,12 @@ class LineService:
         self._ids = platform.ids
         self._workers = platform.workers
         self._place_key = platform.secrets.raw("place_key")
+        self._work = ProofOfWork(
+            self._place_key,
+            platform.coordination,
+            platform.clock,
+            limited=platform.settings.rate_limits == "on",
+        )
         self.tokens = LineTokens(platform.secrets.raw("line_key"))
         self.draws = Draws(platform)
         self.progress = Progress(platform, self.draws)
@@ -53,16 +61,22 @@ class LineService:
     # Buyers
 
     async def join(
-        self, who: Identity, event_id: str, context: IdempotencyContext | None = None
+        self,
+        who: Identity,
+        event_id: str,
+        context: IdempotencyContext | None = None,
+        *,
+        peer: str = WITHIN,
+        solution: str | None = None,
     ) -> tuple[Place, Joined]:
         """The account's place, and how it came to be. Raises `NotFound`, `StateConflict`, and `Forbidden`
-        for a new place where the account does not pass the event's gates.
+        for a new place where the account does not pass the event's gates, or has to solve a challenge first.
 
         The line is read again behind the commit: where it was still the lobby then, the entry is in the list
         that is sealed, since that is read after the lobby has closed.
         """
         id = self.entry_id(event_id, who.user_id)
-
+        await self._work.require(JOIN, id, peer=peer, solution=solution)
         request = "" if context is None else context.id
 
         async def work(tx: Transaction) -> tuple[Entry, Joined]:

@@ -15,6 +15,7 @@ from houseful.users.sessions import SignedIn
 from houseful.webapi.asgi import WITHIN
 from houseful.webapi.endpoint import ADMIN, ORGANIZER, USER, Endpoint
 from houseful.webapi.problems import not_authenticated
+from houseful.webapi.proof_of_work import HEADER as WORK
 from houseful.webapi.requests import Input, Request, decode
 from houseful.webapi.responses import Page, Response, View
 from houseful.webapi.revoked_tokens import PATH, Endings
@@ -109,7 +110,13 @@ class KeysView(View, frozen=True, kw_only=True):
 
 async def register(users: Users, request: Request, body: RegisterInput) -> RegisteredView:
     """Make an account. The answer does not tell whether the address has one already."""
-    made = await users.register(email=body.email, password=body.password, name=body.name, peer=request.peer)
+    made = await users.register(
+        email=body.email,
+        password=body.password,
+        name=body.name,
+        peer=request.peer,
+        work=request.headers.get(WORK),
+    )
     return RegisteredView(id=made.id, email=made.email, name=made.name)
 
 
@@ -243,7 +250,7 @@ def user_view(user: User) -> UserView:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/api/auth/register", register, status=201, reads_token=False),
+    Endpoint("POST", "/api/auth/register", register, status=201, reads_token=False, asks_for_work=True),
     Endpoint("POST", "/api/auth/login", login, reads_token=False),
     Endpoint("POST", "/api/auth/refresh", refresh, reads_token=False),
     Endpoint("POST", "/api/auth/logout", logout, status=204),

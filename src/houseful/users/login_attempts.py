@@ -25,10 +25,6 @@ PER_ACCOUNT = Limit(burst=30, per_second=1 / 6)
 """Wrong passwords from everywhere. At its end attempts wait for their turn: the owner may be among them."""
 PER_NETWORK = Limit(burst=60, per_second=1)
 """Wrong passwords, whatever the account. At its end each is answered late, up to `_LATE_SECONDS`."""
-REGISTRATIONS = Limit(burst=500, per_second=0.5)
-"""Of one network: five hundred phones behind one address may make their accounts at once; who goes on making
-them gets one every two seconds. What an account may hold that has paid for nothing yet is bounded by itself.
-"""
 REFRESHES = Limit(burst=30, per_second=1)
 """Of one session; each costs a transaction."""
 VERIFICATIONS = Limit(burst=5, per_second=10 / 86_400)

@@ -30,7 +30,6 @@ from houseful.users.erasures import ERASED_AT_ONCE, Erasures
 from houseful.users.exports import Exports
 from houseful.users.login_attempts import (
     EMAILS_TO_ADDRESS,
-    REGISTRATIONS,
     Attempts,
     account_digest,
     address_bucket,
@@ -44,6 +43,7 @@ from houseful.users.sessions import Sessions, SignedIn
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 from houseful.users.verification import Verification
 from houseful.webapi.manifest import Platform
+from houseful.webapi.proof_of_work import REGISTRATION, ProofOfWork
 from houseful.webapi.revoked_tokens import Ending
 
 log = get_logger(__name__)
@@ -79,7 +79,9 @@ class Users:
         self._ids = ids
         self._settings = settings
         self._session_days = settings.session_days
-        self._attempts = Attempts(coordination, clock, limited=settings.rate_limits == "on")
+        limited = settings.rate_limits == "on"
+        self._attempts = Attempts(coordination, clock, limited=limited)
+        self._work = ProofOfWork(secrets.raw("session_key"), coordination, clock, limited=limited)
         self._passwords = passwords or Passwords(ids)
         self._access = AccessTokens(secrets.raw("token_key"), seconds=settings.access_token_seconds)
         refresh = RefreshTokens(secrets.raw("session_key"))
@@ -146,23 +148,26 @@ class Users:
         """The JSON Web Key Set (RFC 7517) that verifies access tokens."""
         return self._access.published
 
-    async def register(self, *, email: str, password: str, name: str, peer: str) -> Registered:
+    async def register(
+        self, *, email: str, password: str, name: str, peer: str, work: str | None = None
+    ) -> Registered:
         """A new account, and an email to verify its address. Where the address has an account already, the
         answer looks the same and takes as long; nothing is changed, and the email says so.
 
-        Raises `Invalid` by field, `LimitReached`.
+        `work` is the solution of a challenge. Raises `Invalid` by field, `Forbidden`
+        (`proof_of_work_required`).
         """
         found, name = email_addresses.address(email), domain.person(name)
         password = domain.new_password(password, found.email)
         origin = network(peer)
-        await self._attempts.take(f"register:{origin}", REGISTRATIONS)
+        await self._work.require(REGISTRATION, found.key, peer=peer, solution=work)
         hash = await self._passwords.hash(password, whose=origin, new_account=True)
         user = self._accounts.new(found, name, hash)
         writes = await self._attempts.allows(address_bucket(found.key), EMAILS_TO_ADDRESS)
         known = await self._accounts.by_address(found.key)
         reserved = known is None and await self._accounts.holder(found.key) is not None
 
-        async def work(tx: Transaction) -> None:
+        async def write(tx: Transaction) -> None:
             is_new = known is None and not reserved
             if is_new:
                 tx.insert(user)
@@ -172,7 +177,7 @@ class Users:
                 self.email_outbox.queue(tx, kind, whose.email, user_id="" if reserved else whose.id)
 
         try:
-            await self._store.transact(work)
+            await self._store.transact(write)
         except Duplicate:  # somebody registered it just now, and gets the email
             log.info("registration of an address that has an account")
         return Registered(user.id, user.email, user.name)

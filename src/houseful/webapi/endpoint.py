@@ -50,6 +50,8 @@ class Endpoint:
 
     `line_pass`: the gateway looks at the pass of the event's line, where the event of the path has one.
 
+    `asks_for_work`: the handler may raise `proof_of_work_required`.
+
     `replay(service, transaction, context)` is for an idempotent endpoint whose answer can be told from what
     it made, and is not stored besides: the first answer, or None where nothing was made.
     """
@@ -70,6 +72,7 @@ class Endpoint:
     reads_token: bool = True
     rate: Rate | None = None
     line_pass: bool = False
+    asks_for_work: bool = False
     signature: Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -196,6 +196,17 @@ def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
                 "schema": {"type": "string"},
             }
         )
+    if endpoint.asks_for_work:
+        headers.append(
+            {
+                "name": "X-Proof-Of-Work",
+                "in": "header",
+                "required": False,
+                "description": "After 403 `proof_of_work_required`: its `challenge` with the solution, an "
+                "ALTCHA payload (version 2).",
+                "schema": {"type": "string"},
+            }
+        )
     return headers
 
 
@@ -239,7 +250,12 @@ def _expected_problems(endpoint: Endpoint) -> list[str]:
         for status, expected in (
             ("400", endpoint.signature.body is not None or keyed),
             ("401", True),
-            ("403", endpoint.line_pass or (endpoint.who is not None and endpoint.who is not USER)),
+            (
+                "403",
+                endpoint.line_pass
+                or endpoint.asks_for_work
+                or (endpoint.who is not None and endpoint.who is not USER),
+            ),
             ("404", "{" in endpoint.path),
             ("409", keyed or "{" in endpoint.path),
             ("413", endpoint.signature.body is not None),

@@ -1,9 +1,11 @@
 """An event's gates hold for its line too: else places would go to who may not buy."""
 
+import altcha
 import pytest
 
 from houseful.kernel.errors import Forbidden
 from houseful.messages import EventChanged, Gates
+from houseful.webapi.proof_of_work import JOIN
 from tests.unit.line.harness import EVENT, ON_SALE, START, Harness, who
 
 
@@ -37,3 +39,20 @@ async def test_a_place_stays_when_gates_are_closed(harness: Harness) -> None:
     )
     assert (await harness.line.join(who("usr_anna"), EVENT))[1] == "again"
     assert await refused(harness, "usr_berta") == "email_not_verified"
+
+
+async def test_a_network_with_many_joins_is_asked_for_work(harness: Harness) -> None:
+    await harness.opened_lobby()
+    address, rate = "203.0.113.7", JOIN.steps[0]
+    bucket = f"work:join:0:{address}"
+    for _ in range(round(rate.burst)):
+        await harness.coordination.take(bucket, per_second=rate.per_second, burst=rate.burst)
+    with pytest.raises(Forbidden) as refusal:
+        await harness.line.join(who("usr_1"), EVENT, peer=address)
+    assert refusal.value.code == "proof_of_work_required"
+    challenge = altcha.Challenge.from_dict(refusal.value.extra["challenge"])
+    found = altcha.solve_challenge(challenge)
+    assert found is not None
+    solution = altcha.Payload(challenge, found).to_base64()
+    _, joined = await harness.line.join(who("usr_1"), EVENT, peer=address, solution=solution)
+    assert joined == "new"

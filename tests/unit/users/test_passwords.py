@@ -3,10 +3,11 @@ import threading
 from collections.abc import Awaitable
 from typing import Any
 
+import altcha
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from houseful.kernel.errors import DomainError, Unavailable
+from houseful.kernel.errors import DomainError, Forbidden, Unavailable
 from houseful.users.domain import User
 from houseful.users.passwords import OWASP, Passwords
 from houseful.webapi.problems import status_of
@@ -233,19 +234,25 @@ async def test_who_guesses_at_many_accounts_hears_of_it_late_and_keeps_nobody_ou
     assert await late == "bad_credentials"
 
 
-async def test_a_venue_registers_in_minutes_and_nobody_registers_without_end(
-    make_harness: MakeHarness,
-) -> None:
+async def test_a_venue_registers_in_minutes_and_more_than_that_is_work(make_harness: MakeHarness) -> None:
     harness = make_harness()
 
-    async def register(number: int) -> None:
-        await harness.users.register(email=f"u{number}@example.com", password=PASSWORD, name="Ann", peer=HERE)
+    async def register(number: int, work: str | None = None) -> None:
+        email = f"u{number}@example.com"
+        await harness.users.register(email=email, password=PASSWORD, name="Ann", peer=HERE, work=work)
 
     for number in range(500):
         await register(number)
-    assert await refused(register(500)) == "too_many_attempts"
+    with pytest.raises(Forbidden) as refusal:
+        await register(500)
+    challenge = altcha.Challenge.from_dict(refusal.value.extra["challenge"])
+    solution = altcha.solve_challenge(challenge)
+    assert solution is not None
+    work = altcha.Payload(challenge, solution).to_base64()
+    assert await refused(register(501, work)) == "proof_of_work_required", "it is another address's"
+    await register(500, work)
     await harness.clock.advance(2)
-    await register(500)
+    await register(501)
 
 
 async def test_one_session_is_not_refreshed_without_end(make_harness: MakeHarness) -> None:

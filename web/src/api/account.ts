@@ -2,10 +2,12 @@
 import { queryOptions } from '@tanstack/react-query';
 import { http } from './http';
 import type * as T from './types';
+import { withWork } from './work';
 
 export const account = {
   register: async (email: string, password: string, name: string) => {
-    await http.post('/auth/register', { email, password, name }, { anonymous: true });
+    const body = { email, password, name };
+    await withWork((headers) => http.post('/auth/register', body, { anonymous: true, headers }));
   },
   changePassword: async (current: string, next: string) => {
     await http.post('/auth/password', { current_password: current, new_password: next });

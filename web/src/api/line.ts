@@ -8,6 +8,7 @@ import { idempotent, Intent } from './intent';
 import type { Line, LineAudit, LineEntry, LinePass } from './types';
 import { ApiError, isApiError } from './problem';
 import { useSession } from './session';
+import { withWork } from './work';
 
 const path = (event: string) => `/events/${encodeURIComponent(event)}/line`;
 
@@ -57,9 +58,11 @@ export const entryQuery = (event: string) =>
   });
 
 export const joinLine = (event: string) =>
-  new Intent().run(
-    null,
-    async (key) => (await http.post<LineEntry>(path(event), {}, idempotent(key))).data,
+  new Intent().run(null, (key) =>
+    withWork(async (work) => {
+      const headers = { ...idempotent(key).headers, ...work };
+      return (await http.post<LineEntry>(path(event), {}, { headers })).data;
+    }),
   );
 
 /** The right to hold seats of an event, for one account and some minutes. */

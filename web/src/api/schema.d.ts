@@ -3027,7 +3027,10 @@ export interface operations {
     users_register: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description After 403 `proof_of_work_required`: its `challenge` with the solution, an ALTCHA payload (version 2). */
+                "X-Proof-Of-Work"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3048,6 +3051,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
@@ -5572,6 +5576,8 @@ export interface operations {
             header?: {
                 /** @description Any unique text; the same one when the request is repeated. */
                 "Idempotency-Key"?: string;
+                /** @description After 403 `proof_of_work_required`: its `challenge` with the solution, an ALTCHA payload (version 2). */
+                "X-Proof-Of-Work"?: string;
             };
             path: {
                 event_id: string;
@@ -5604,6 +5610,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
