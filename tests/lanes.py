@@ -1,9 +1,9 @@
 """Which lane a test runs in: marks that are given at collection, by what a test starts.
 
 `waits` is for tests of engines, of the browser and of separate processes on engines: they wait more than they
-compute. `platforms` is for those of them that share platforms of separate processes, or drive a browser.
-`processes` is for whatever starts a process or a whole platform. `long` is for what `make test` leaves to
-`make test-long`.
+compute. The simulation is among them, so that lanes take about the same time. `platforms` is for those of
+them that share platforms of separate processes, or drive a browser. `processes` is for whatever starts a
+process or a whole platform. `long` is for what `make test` leaves to `make test-long`.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ def mark(item: pytest.Item) -> None:
 def waits(item: pytest.Item) -> bool:
     if any(item.get_closest_marker(name) for name in ("waits", "browser", "chaos", "split")):
         return True
-    if ENGINE_FIXTURES & _fixtures(item):
+    if ENGINE_FIXTURES & _fixtures(item) or item.path.parent.name == "simulation":
         return True
     return item.path.parent.name == "contract" and item.path.name.startswith(ENGINE_MODULES)
 
