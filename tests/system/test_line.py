@@ -15,6 +15,7 @@ from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.line.domain import audit
 from houseful.line.domain.admission import Admission
+from houseful.line.domain.lines import Visit
 from houseful.line.service import LineService
 from houseful.manifests import MANIFESTS
 from houseful.settings import load_settings
@@ -171,6 +172,35 @@ async def test_who_buys_makes_room(sale: Sale) -> None:
 
     await sale.deployment.until(nobody_inside, advance_seconds=0.5)
     assert (await sale.line())["seats_left"] is not None
+
+
+async def test_a_hold_that_lapses_makes_room_and_so_does_who_never_holds(sale: Sale) -> None:
+    """The hold lapses after one minute; who has none is inside for two."""
+    await sale.announce()
+    await sale.phase("lobby", advance_seconds=1)
+    for name in ("anna", "berta"):
+        await sale.join(name)
+    await sale.phase("open", advance_seconds=1)
+    anna, berta = await sale.token("anna"), await sale.token("berta")
+    given = await sale.line_pass(anna)
+    await sale.line_pass(berta)
+
+    async def is_measured() -> bool:
+        return (await sale.line())["seats_left"] is not None
+
+    await sale.deployment.until(is_measured, advance_seconds=0.5)
+    (await sale.hold(anna, given)).ok(201)
+    line = sale.deployment.app.services["line"]
+    seen: list[int] = []
+
+    async def nobody_inside() -> bool:
+        seen.append(await line._store.count(Visit, {"event_id": sale.event_id, "is_inside": True}))
+        return seen[-1] == 0
+
+    await sale.deployment.until(nobody_inside, advance_seconds=1)
+    assert list(dict.fromkeys(seen)) == [2, 1, 0]
+    assert seen.count(2) > 50, "a hold counts until it lapses"
+    assert seen.count(1) > 20, "who has none is not sent away sooner"
 
 
 async def test_an_act_is_done_once_for_each_idempotency_key(sale: Sale) -> None:

@@ -3,10 +3,9 @@ event, and never the other way round."""
 
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from houseful.kernel.documents import Millis
 from houseful.kernel.ports import Clock, Store, Transaction
+from houseful.line.domain import visits
 from houseful.line.domain.lines import ControlAct, Entry, EntryId, Line, Phase, Visit
 from houseful.messages import AccountErased
 from houseful.webapi.cursors import ByMoment, ByText
@@ -36,9 +35,9 @@ class AccountData:
         )
         ids = {line.id: self._entry_id(line.id, user_id) for line in page}
         entries = await self._store.get_many(Entry, list(ids.values()))
-        visits = await self._store.get_many(Visit, list(entries))
+        visited = await self._store.get_many(Visit, list(entries))
         held = [
-            HeldPlace(line, entries[ids[line.id]], visits.get(ids[line.id]))
+            HeldPlace(line, entries[ids[line.id]], visited.get(ids[line.id]))
             for line in page
             if ids[line.id] in entries
         ]
@@ -60,4 +59,4 @@ class AccountData:
             ids = [self._entry_id(line.id, message.user_id) for line in lines]
             for visit in (await tx.get_many(Visit, ids)).values():
                 if visit.is_inside:
-                    tx.put(replace(visit, is_inside=False, ended_at=now))
+                    tx.put(visits.left(visit, now))

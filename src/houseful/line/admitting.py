@@ -1,7 +1,7 @@
 """Admission each second, by one process under a lease, as a document: a restart goes on where it was."""
 
-from collections import Counter, deque
-from collections.abc import Mapping
+from collections import deque
+from itertools import islice
 
 import msgspec
 from prometheus_client import Gauge
@@ -17,32 +17,32 @@ from houseful.line.domain.lines import Line, Phase, Visit
 from houseful.line.line_outages import LineOutages
 from houseful.line.progress import LEASE_SECONDS, Lease
 from houseful.line.standby import StandBy
+from houseful.line.visits import AT_ONCE, Ended, Visits
 from houseful.webapi import shop_signals
 from houseful.webapi.manifest import Platform
-from houseful.webapi.shop_signals import Departure, ShopFigures
+from houseful.webapi.shop_signals import Departure, ShopFigures, Stay
 
 log = get_logger(__name__)
 
 STEP_SECONDS = 1.0
-_ENDED_AT_ONCE = 500
 _LINES = 1000
 
 FRONT = Gauge("houseful_line_front", "How far the line is called", ["event"])
 LENGTH = Gauge("houseful_line_length", "Numbers that are given", ["event"])
-INSIDE = Gauge("houseful_line_inside", "Accounts with a pass that have not finished", ["event"])
+INSIDE = Gauge("houseful_line_inside", "Accounts that choose, hold or pay", ["event"])
 RATE = Gauge("houseful_line_rate", "Persons called a second", ["event"])
 
 
 class Admitting:
-    def __init__(self, platform: Platform, entry_id: lines.EntryId) -> None:
+    def __init__(self, platform: Platform, visits: Visits) -> None:
         self._store = platform.store
         self._clock = platform.clock
         self._coordination = platform.coordination
         self._calls_per_second = platform.settings.processor_calls_per_second
-        self._entry_id = entry_id
+        self._visits = visits
         self._lease = Lease(platform, "line admission")
         self._told: dict[str, dict[str, tuple[Millis, ShopFigures]]] = {}
-        self._departed: dict[str, deque[tuple[float, Departure]]] = {}
+        self._noted: dict[str, deque[tuple[float, Departure | Stay]]] = {}
         self._outages = LineOutages(platform.clock)
         self.standby = StandBy(platform, self._measured, self._ask)
         self._outage = OutageLog(log, platform.clock, "asking the shop for its figures")
@@ -58,7 +58,7 @@ class Admitting:
                         await self._ask(line.id)
                 await self.standby.look()
             else:
-                self.forget_departures()
+                self.forget_notes()
             await self._clock.sleep(STEP_SECONDS)
 
     async def _ask(self, event_id: str) -> None:
@@ -77,30 +77,23 @@ class Admitting:
 
     def hear(self, told: ShopFigures) -> None:
         self._told.setdefault(told.event_id, {})[told.process] = (self._clock.now(), told)
-        if told.departures:
+        if told.departures or told.stays:
             at = self._clock.monotonic()
-            self._departed.setdefault(told.event_id, deque()).extend((at, one) for one in told.departures)
+            notes: tuple[Departure | Stay, ...] = (*told.departures, *told.stays)
+            self._noted.setdefault(told.event_id, deque()).extend((at, one) for one in notes)
 
-    def forget_departures(self) -> None:
+    def forget_notes(self) -> None:
         """Another process has the lease and has heard the same. What it may not have done yet stays."""
         since = self._clock.monotonic() - 2 * LEASE_SECONDS
-        for event_id, departed in list(self._departed.items()):
-            while departed and departed[0][0] < since:
-                departed.popleft()
-            if not departed:
-                del self._departed[event_id]
+        for event_id, noted in list(self._noted.items()):
+            while noted and noted[0][0] < since:
+                noted.popleft()
+            if not noted:
+                del self._noted[event_id]
 
     async def step(self, event_id: str) -> Admission | None:
         """One step of the line's admission."""
-        departed = self._departed.get(event_id, deque())
-        done = len(departed)
-        ended: Counter[str] = Counter()
-        for _, departure in departed:
-            ended[self._entry_id(event_id, departure.user_id)] += departure.seats
-        visits = await self.end_visits(event_id, ended)
-        for _ in range(done):
-            departed.popleft()
-        visits += await self._expired(event_id)
+        visits = await self._take_notes(event_id) + await self._visits.lapse(event_id)
         inside = await self._store.count(Visit, {"event_id": event_id, "is_inside": True})
         claims = await self._store.count(Visit, {"event_id": event_id})
         measured = self._measured(event_id)
@@ -139,6 +132,17 @@ class Admitting:
         RATE.labels(event_id).set(after.rate)
         return after
 
+    async def _take_notes(self, event_id: str) -> Ended:
+        """Of those inside, as the shop has told. Where the store is away nothing is forgotten."""
+        noted = self._noted.get(event_id, deque())
+        ended: Ended = ()
+        for _ in range(-(-len(noted) // AT_ONCE)):
+            notes = [note for _, note in islice(noted, AT_ONCE)]
+            ended += await self._visits.told(event_id, notes)
+            for _ in notes:
+                noted.popleft()
+        return ended
+
     def _measured(self, event_id: str) -> Measurements:
         """Of all processes of the shop: the worst of each, and the seats as the last one saw them."""
         now = self._clock.now()
@@ -159,28 +163,3 @@ class Admitting:
             seats_left=latest.seats_left,
             seats_held=latest.seats_held,
         )
-
-    async def end_visits(self, event_id: str, ended: Mapping[str, int]) -> tuple[tuple[float, int], ...]:
-        """These entries have left, with so many seats: the seconds and seats of each that was inside."""
-        if not ended:
-            return ()
-
-        async def work(tx: Transaction) -> tuple[tuple[float, int], ...]:
-            now = self._clock.now()
-            found = await tx.get_many(Visit, list(ended))
-            inside = [visit for visit in found.values() if visit.is_inside]
-            for visit in inside:
-                tx.put(msgspec.structs.replace(visit, is_inside=False, seats=ended[visit.id], ended_at=now))
-            return tuple((max(0, now - visit.since) / 1000, ended[visit.id]) for visit in inside)
-
-        return await self._store.transact(work)
-
-    async def _expired(self, event_id: str) -> tuple[tuple[float, int], ...]:
-        expired = await self._store.find(
-            Visit,
-            {"event_id": event_id, "is_inside": True},
-            by="until",
-            until=self._clock.now(),
-            limit=_ENDED_AT_ONCE,
-        )
-        return await self.end_visits(event_id, {visit.id: 0 for visit in expired})

@@ -72,8 +72,8 @@ class ControlActView(View, frozen=True, kw_only=True):
 
 
 class ControlView(View, frozen=True, kw_only=True):
-    """`rate` is persons a second, limited by `reason`; `inside` have a pass, at most `bound` are let in at
-    once, `expected` were called and have not come yet. `acts` are the latest, newest first."""
+    """`rate` is persons a second, limited by `reason`; `inside` choose, hold or pay, at most `bound` are let
+    in at once, `expected` were called and have not come yet. `acts` are the latest, newest first."""
 
     event_id: str
     phase: Phase

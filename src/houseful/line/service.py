@@ -14,11 +14,12 @@ from houseful.line.admitting import Admitting
 from houseful.line.control import Control
 from houseful.line.domain import audit, draw, lines
 from houseful.line.domain.admission import Admission
-from houseful.line.domain.lines import Entry, Line, Phase, Place, Visit
+from houseful.line.domain.lines import Entry, Line, Phase, Place
 from houseful.line.draws import Draws
 from houseful.line.progress import Progress
 from houseful.line.shown_lines import ShownLines
 from houseful.line.tokens import LineTokens
+from houseful.line.visits import Visits
 from houseful.messages import EventCancelled, EventChanged, EventPublished
 from houseful.webapi.asgi import WITHIN
 from houseful.webapi.idempotency import IdempotencyContext, purge_expired
@@ -47,7 +48,8 @@ class LineService:
         self.tokens = LineTokens(platform.secrets.raw("line_key"))
         self.draws = Draws(platform)
         self.progress = Progress(platform, self.draws)
-        self.admitting = Admitting(platform, self.entry_id)
+        self.visits = Visits(platform.store, platform.clock, self.entry_id)
+        self.admitting = Admitting(platform, self.visits)
         self.control = Control(platform)
         self.account_data = AccountData(platform.store, platform.clock, self.entry_id)
         self.shown = ShownLines(platform)
@@ -130,24 +132,13 @@ class LineService:
         lines.check_called(place.number, front)
         if place.line.phase is Phase.ENDED:
             raise StateConflict("line_closed", "The line of this event has ended.")
-        now = self._clock.now()
-        signed, expires_at = self.tokens.sign_pass(event_id, user_id, now)
-
-        async def work(tx: Transaction) -> None:
-            before = await tx.get(Visit, place.entry.id)
-            since = before.since if before is not None and before.is_inside else now
-            visit = Visit(id=place.entry.id, event_id=event_id, is_inside=True, since=since, until=expires_at)
-            if before is None:
-                tx.insert_or_ignore(visit)
-            else:
-                tx.put(visit)
-
-        await self._store.transact(work)
+        signed, expires_at = self.tokens.sign_pass(event_id, user_id, self._clock.now())
+        await self.visits.claim(event_id, place.entry.id, expires_at)
         return signed, expires_at
 
     async def leave(self, user_id: str, event_id: str) -> None:
         """Give the pass back: the next is called. Leaving twice is no error."""
-        await self.admitting.end_visits(event_id, {self.entry_id(event_id, user_id): 0})
+        await self.visits.leave(event_id, user_id)
 
     # Anyone
 

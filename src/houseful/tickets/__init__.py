@@ -30,7 +30,7 @@ from houseful.webapi.manifest import Manifest
 async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed) -> None:
     await tickets.sales_report.on_confirmed(tx, message)
     await tickets.email_outbox.on_confirmed(tx, message)
-    tickets.shop_figures.departed(message.event_id, message.user_id, len(message.seats))
+    await tickets.has_left(message.event_id, message.user_id, len(message.seats), message.confirmed_at)
 
 
 async def _refunded(tickets: Tickets, tx: Transaction, message: OrderRefunded) -> None:

@@ -238,9 +238,7 @@ async def order(
     """Order what is held; the answer has what is needed to pay."""
     buyer = body.buyer
     email = email_addresses.address(buyer.email, "buyer.email").email
-    return await tickets.ordering.order(
-        request.user.user_id, body.hold_id, buyer.name.strip(), email, context
-    )
+    return await tickets.order(request.user.user_id, body.hold_id, buyer.name.strip(), email, context)
 
 
 async def orders(tickets: Tickets, request: Request, query: PageQuery) -> Page[schemas.OrderView]:
@@ -269,7 +267,7 @@ async def cancel_order(
     tickets: Tickets, request: Request, order_id: str, context: IdempotencyContext
 ) -> schemas.OrderView:
     """Cancel an order; what was paid goes back by the event's rules."""
-    return await tickets.ordering.cancel(request.user.user_id, order_id, context)
+    return await tickets.cancel(request.user.user_id, order_id, context)
 
 
 async def order_tickets(tickets: Tickets, request: Request, order_id: str) -> Page[schemas.TicketView]:

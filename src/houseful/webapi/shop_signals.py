@@ -8,15 +8,26 @@ from collections.abc import Mapping
 
 import msgspec
 
+from houseful.kernel.documents import Millis
+
 ASKED = "shop-asked"
 TOLD = "shop-told"
 
 
 class Departure(msgspec.Struct, frozen=True, array_like=True):
-    """An account that has bought so many seats, or given back what it held (0)."""
+    """An account that has bought so many seats, or given back what it held (0). `at` is the shop's time."""
 
     user_id: str
     seats: int
+    at: Millis = 0
+
+
+class Stay(msgspec.Struct, frozen=True, array_like=True):
+    """An account whose holds and unpaid orders run for so long; then they lapse. `at` is the shop's time."""
+
+    user_id: str
+    runs_millis: Millis
+    at: Millis
 
 
 class ShopFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,3 +44,4 @@ class ShopFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     seats_left: Mapping[str, int] = {}
     seats_held: int = 0
     departures: tuple[Departure, ...] = ()
+    stays: tuple[Stay, ...] = ()

@@ -142,9 +142,9 @@ async def test_a_process_without_the_lease_does_not_collect_who_left(harness: Ha
     admitting = harness.line.admitting
     left = ShopFigures(event_id=EVENT, process="shop_1", departures=(Departure("usr_0", 2),))
     admitting.hear(left)
-    admitting.forget_departures()
-    assert list(admitting._departed) == [EVENT], "the process with the lease may have died just now"
+    admitting.forget_notes()
+    assert list(admitting._noted) == [EVENT], "the process with the lease may have died just now"
     await harness.clock.advance(21)
     admitting.hear(ShopFigures(event_id="evt_2", process="shop_1", departures=(Departure("usr_0", 2),)))
-    admitting.forget_departures()
-    assert list(admitting._departed) == ["evt_2"]
+    admitting.forget_notes()
+    assert list(admitting._noted) == ["evt_2"]

@@ -174,7 +174,7 @@ class Harness:
 
     async def order(self, hold_id: str, user: str = "usr_1", key: str | None = None) -> OrderView:
         use = self.use(user, key)
-        return await self.tickets.ordering.order(user, hold_id, "Bea Brandt", "bea@example.org", use)
+        return await self.tickets.order(user, hold_id, "Bea Brandt", "bea@example.org", use)
 
     async def placed(self, *seats: str, user: str = "usr_1") -> str:
         """An order that waits for its payment."""
@@ -195,7 +195,7 @@ class Harness:
         return [outcome.scan for outcome in found if isinstance(outcome, Scanned)]
 
     async def cancel(self, order_id: str, user: str = "usr_1") -> OrderView:
-        return await self.tickets.ordering.cancel(user, order_id, self.use(user))
+        return await self.tickets.cancel(user, order_id, self.use(user))
 
     # What is there
 

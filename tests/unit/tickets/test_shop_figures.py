@@ -1,10 +1,15 @@
 """What the shop tells the lines that ask."""
 
+import asyncio
+
+import msgspec
 import pytest
 
 from houseful.kernel.errors import StateConflict, Unavailable
 from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases import shop_figures
+from houseful.webapi import shop_signals
+from houseful.webapi.shop_signals import Departure, ShopFigures
 from tests.unit.tickets.harness import Harness
 
 
@@ -37,3 +42,90 @@ async def test_what_was_long_ago_is_no_trouble_now(harness: Harness, monkeypatch
 
 async def _refused() -> HoldView:
     raise StateConflict("seats_taken", "These seats are taken.")
+
+
+async def asked(harness: Harness) -> ShopFigures:
+    """What the line is told when it asks."""
+    [told, *_] = await asyncio.gather(_heard(harness), harness.tickets.shop_figures._tell("evt_1"))
+    return told
+
+
+async def _heard(harness: Harness) -> ShopFigures:
+    async with harness.coordination.subscribe(shop_signals.TOLD) as signals:
+        return msgspec.json.decode(await anext(aiter(signals)), type=ShopFigures)
+
+
+@pytest.fixture
+async def shop(harness: Harness) -> Harness:
+    """A show whose line asks for its figures."""
+    await harness.show()
+    assert await asked(harness)
+    return harness
+
+
+def left(figures: ShopFigures) -> list[tuple[str, int]]:
+    return [(one.user_id, one.seats) for one in figures.departures]
+
+
+def staying(figures: ShopFigures) -> list[tuple[str, int]]:
+    return [(one.user_id, one.runs_millis // 1000) for one in figures.stays]
+
+
+async def test_who_holds_stays_until_the_hold_lapses_and_is_told_of_once(shop: Harness) -> None:
+    await shop.hold("A-1", "A-2")
+    told = await asked(shop)
+    assert (left(told), staying(told)) == ([], [("usr_1", 600)])
+    told = await asked(shop)
+    assert (left(told), staying(told)) == ([], [])
+
+
+async def test_who_orders_stays_until_the_order_lapses(shop: Harness) -> None:
+    held = await shop.hold("A-1")
+    await shop.clock.advance(400)
+    await asked(shop)
+    await shop.order(held.hold_id)
+    assert staying(await asked(shop)) == [("usr_1", 600)]
+
+
+async def test_who_gives_back_the_last_hold_has_left(shop: Harness) -> None:
+    first, second = await shop.hold("A-1"), await shop.hold("A-2")
+    await shop.tickets.release("usr_1", first.hold_id)
+    told = await asked(shop)
+    assert (left(told), staying(told)) == ([("usr_1", 0)], [("usr_1", 600)])
+    await shop.tickets.release("usr_1", second.hold_id)
+    told = await asked(shop)
+    assert (left(told), staying(told)) == ([("usr_1", 0)], [])
+
+
+async def test_who_buys_or_cancels_has_left(shop: Harness) -> None:
+    bought, cancelled = await shop.bought("A-1", "A-2"), await shop.placed("B-1", user="usr_2")
+    await shop.deliver()
+    await shop.cancel(cancelled, user="usr_2")
+    told = await asked(shop)
+    assert (left(told), staying(told)) == ([("usr_1", 2), ("usr_2", 0)], [])
+    assert bought
+
+
+async def test_what_could_not_be_told_is_told_later(shop: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shop.hold("A-1")
+    await shop.hold("A-2", user="usr_2")
+
+    async def away(channel: str, signal: bytes) -> None:
+        raise Unavailable("the coordination is away")
+
+    monkeypatch.setattr(shop.coordination, "publish", away)
+    await shop.tickets.shop_figures._tell("evt_1")
+    monkeypatch.undo()
+    assert staying(await asked(shop)) == [("usr_1", 600), ("usr_2", 600)]
+
+
+async def test_while_no_line_asks_nothing_is_noted(harness: Harness) -> None:
+    await harness.show()
+    held = await harness.hold("A-1")
+    await harness.tickets.release("usr_1", held.hold_id)
+    assert left(await asked(harness)) == []
+
+
+def test_figures_of_an_earlier_version_are_read() -> None:
+    told = b'{"event_id":"evt_1","process":"shop_1","departures":[["usr_1",2]]}'
+    assert msgspec.json.decode(told, type=ShopFigures).departures == (Departure("usr_1", 2),)

@@ -2889,8 +2889,8 @@ export interface components {
         };
         /**
          * ControlView
-         * @description `rate` is persons a second, limited by `reason`; `inside` have a pass, at most `bound` are let in at
-         *         once, `expected` were called and have not come yet. `acts` are the latest, newest first.
+         * @description `rate` is persons a second, limited by `reason`; `inside` choose, hold or pay, at most `bound` are let
+         *         in at once, `expected` were called and have not come yet. `acts` are the latest, newest first.
          */
         ControlView: {
             event_id: string;

@@ -153,9 +153,15 @@ class Place(NamedTuple):
     receipt: str
 
 
+IDLE_MILLIS = 120_000
+"""Who has a pass and does not hold or order in this time makes room. The pass stays good."""
+
+
 class Visit(Document, frozen=True, kw_only=True):
     """An account that was called and has asked for a pass; `id` is its entry's. `is_inside` until it has
-    bought, left, or let the pass expire at `until`. Who asks again is inside again."""
+    bought, given back or left, or until `until`: two minutes after it came in, and once it holds or orders,
+    when that lapses. Who holds again, or comes with a new pass, is inside again. `departed_at` is when the
+    shop last told that it had left, by the shop's time."""
 
     collection: ClassVar[str] = "line_visits"
     indexes = (Index(("event_id", "is_inside", "until")),)
@@ -166,6 +172,8 @@ class Visit(Document, frozen=True, kw_only=True):
     until: Millis
     seats: int = 0
     ended_at: Millis | None = None
+    pass_until: Millis = 0
+    departed_at: Millis = 0
 
 
 class SealedPart(Document, frozen=True, kw_only=True):

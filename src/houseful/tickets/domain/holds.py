@@ -104,6 +104,11 @@ def seats_running(quota: HoldQuota | None, now: Millis) -> int:
     return 0 if quota is None else sum(one.seats for one in quota.running if one.until > now)
 
 
+def runs_until(quota: HoldQuota, now: Millis) -> Millis | None:
+    """When the last hold of a buyer lapses; None where none runs."""
+    return max((one.until for one in quota.running if one.until > now), default=None)
+
+
 def too_many_unproven(most: int, held: int) -> DomainError:
     """For a buyer who has paid for nothing yet."""
     return StateConflict(

@@ -3,14 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
+from houseful.kernel import times
+from houseful.kernel.documents import Millis
 from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.emails import Proofs
-from houseful.tickets.domain.holds import HOLD_LIMIT
+from houseful.tickets.domain.holds import HOLD_LIMIT, HoldQuota, quota_id, runs_until
+from houseful.tickets.domain.orders import OrderState
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.ticket_codes import CodeSigner
-from houseful.tickets.schemas import HoldView
+from houseful.tickets.schemas import HoldView, OrderView
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.check_in import CheckIn
@@ -28,12 +32,16 @@ from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE
 from houseful.tickets.use_cases.sales_report import SalesReport
 from houseful.tickets.use_cases.shop_figures import ShopFiguresTeller
 from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
-from houseful.webapi.idempotency import purge_expired
+from houseful.webapi.idempotency import IdempotencyContext, purge_expired
 from houseful.webapi.line_passes import LinePasses
 from houseful.webapi.manifest import Platform
 
 _HOUSEKEEPING_SECONDS = 60.0
 _COMMIT_SECONDS = 0.05
+
+
+def _moment(text: str) -> Millis:
+    return times.millis(datetime.fromisoformat(text))
 
 
 class Tickets:
@@ -90,11 +98,13 @@ class Tickets:
         """
 
         try:
-            return await self._hold_once(event_id, hold)
+            held = await self._hold_once(event_id, hold)
         except DomainError as refusal:
             if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
                 raise
-        return await self._hold_once(event_id, hold)
+            held = await self._hold_once(event_id, hold)
+        self.shop_figures.stays(event_id, user_id, _moment(held.expires_at))
+        return held
 
     async def _hold_once(self, event_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
         started, failed = time.perf_counter(), False
@@ -116,7 +126,31 @@ class Tickets:
 
     async def release(self, user_id: str, hold_id: str) -> None:
         hold = await self.holding.release(user_id, hold_id)
-        self.shop_figures.departed(hold.event_id, user_id, 0)
+        await self.has_left(hold.event_id, user_id, 0, self.clock.now())
+
+    async def order(
+        self, user_id: str, hold_id: str, name: str, email: str, context: IdempotencyContext
+    ) -> OrderView:
+        placed = await self.ordering.order(user_id, hold_id, name, email, context)
+        if placed.status is OrderState.AWAITING_PAYMENT:
+            self.shop_figures.stays(placed.event_id, user_id, _moment(placed.expires_at))
+        return placed
+
+    async def cancel(self, user_id: str, order_id: str, context: IdempotencyContext) -> OrderView:
+        cancelled = await self.ordering.cancel(user_id, order_id, context)
+        await self.has_left(cancelled.event_id, user_id, 0, self.clock.now())
+        return cancelled
+
+    async def has_left(self, event_id: str, user_id: str, seats: int, at: Millis) -> None:
+        """An account has bought so many seats at that moment, or given back what it held (0). While other
+        holds or unpaid orders of it run it stays."""
+        if not self.shop_figures.is_asked(event_id):
+            return
+        self.shop_figures.departed(event_id, user_id, seats, at)
+        quota = await self.platform.store.get(HoldQuota, quota_id(event_id, user_id))
+        until = None if quota is None else runs_until(quota, self.clock.now())
+        if until is not None:
+            self.shop_figures.stays(event_id, user_id, until)
 
     # Jobs
 
