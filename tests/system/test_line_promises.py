@@ -97,11 +97,11 @@ async def keeps_its_promises(crowd: Crowd, tmp_path: Path, harm: Harm, reloads: 
     first = await crowd.enter(*early[:half])
     await harm()
     first += await crowd.enter(*early[half:])
-    assert all(place["number"] is None for place in first)
+    assert {(place["phase"], place["in_draw"], place["number"]) for place in first} == {("lobby", True, None)}
     await crowd.phase("sealed", advance_seconds=1)
     await harm()
     late = [f"late{number}" for number in range(LATE)]
-    await crowd.enter(*late)
+    assert {place["in_draw"] for place in await crowd.enter(*late)} == {False}
     await crowd.phase("open", advance_seconds=1)
     await harm()
     later = [f"later{number}" for number in range(LATER)]

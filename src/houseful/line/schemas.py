@@ -19,12 +19,16 @@ _FASTEST_LOBBY_POLL, _SLOWEST_LOBBY_POLL = 10, 20
 
 
 class PlaceView(View, frozen=True, kw_only=True):
-    """`number` is null until it is drawn. `receipt` is a signed proof of (event, entrant, joined_at)."""
+    """`phase` is lobby for a place in the draw only: from the moment the lobby begins to close it is sealed.
+    `in_draw` is false for a place that comes after the draw, and null while that is not decided; it is then
+    known with the seal. `number` is null until it is drawn. `receipt` is a signed proof of (event, entrant,
+    joined_at)."""
 
     event_id: str
     entrant: str
     joined_at: str
     phase: Phase
+    in_draw: bool | None
     number: int | None
     receipt: str
 
@@ -104,10 +108,16 @@ def place_view(place: Place) -> PlaceView:
         event_id=place.line.id,
         entrant=place.entry.entrant.hex(),
         joined_at=rfc3339(place.entry.joined_at),
-        phase=place.line.phase,
+        phase=Phase.SEALED if is_closing(place.line) else place.line.phase,
+        in_draw=place.in_draw,
         number=place.number,
         receipt=place.receipt,
     )
+
+
+def is_closing(line: Line) -> bool:
+    """The lobby has closed, and its list is not sealed yet."""
+    return line.phase is Phase.LOBBY and not line.takes_into_draw
 
 
 def line_view(line: Line, admission: Admission, now: Millis) -> LineView:

@@ -74,8 +74,9 @@ class LineService:
         """The account's place, and how it came to be. Raises `NotFound`, `StateConflict`, and `Forbidden`
         for a new place where the account does not pass the event's gates, or has to solve a challenge first.
 
-        The line is read again behind the commit: where it was still the lobby then, the entry is in the list
-        that is sealed, since that is read after the lobby has closed.
+        The line is read again behind the commit: where the lobby had not closed even then, the entry is in
+        the list that is sealed. Nothing sooner is told of it. A lock on the line would decide it in the
+        commit, and make all who join wait for each other.
         """
         id = self.entry_id(event_id, who.user_id)
         await self._work.require(JOIN, id, peer=peer, solution=solution)
@@ -89,12 +90,11 @@ class LineService:
             lines.check_joinable(line)
             if line.gates is not None:
                 check_gates(line.gates, who)
-            in_lobby = line.phase is Phase.LOBBY and line.closing_at is None
             entry = Entry(
                 id=id,
                 event_id=event_id,
                 joined_at=self._clock.now(),
-                queue="lobby" if in_lobby else "new",
+                queue="lobby" if line.takes_into_draw else "new",
                 request=request,
             )
             tx.insert_or_ignore(entry)
@@ -106,23 +106,29 @@ class LineService:
 
     async def place(self, user_id: str, event_id: str) -> Place:
         """Raises `NotFound` for an account that has not joined."""
-        line = _existing(await self._store.get(Line, event_id))
         entry = await self._store.get(Entry, self.entry_id(event_id, user_id))
+        line = _existing(await self._store.get(Line, event_id))
         if entry is None:
             raise NotFound("not_in_line", "This account has not joined the line of this event.")
         return await self._place(line, entry)
 
     async def _place(self, line: Line, entry: Entry) -> Place:
-        number = entry.number
+        """The line has to be read after the entry."""
+        in_draw: bool | None = None
         if entry.queue == "lobby" and line.root is not None:
-            if (await self.draws.sealed(line)).position(entry.entrant) is None:
+            in_draw = (await self.draws.sealed(line)).position(entry.entrant) is not None
+            if not in_draw:
                 # Its commit came behind the seal: it comes after the draw, as was not yet said otherwise.
                 entry = await self.progress.put_behind(entry.id)
-                number = entry.number
-            elif line.is_drawn:
-                number = (await self.draws.drawn(line)).number(entry.entrant)
+        elif entry.queue != "lobby":
+            in_draw = False
+        elif line.takes_into_draw:
+            in_draw = True
+        number = entry.number
+        if in_draw and line.is_drawn:
+            number = (await self.draws.drawn(line)).number(entry.entrant)
         receipt = self.tokens.receipt(line.id, entry.entrant, entry.joined_at)
-        return Place(line, entry, number, receipt)
+        return Place(line, entry, in_draw, number, receipt)
 
     async def line_pass(self, user_id: str, event_id: str) -> tuple[str, Millis]:
         """A pass and when it expires. Raises `StateConflict` for an account that was not called yet."""

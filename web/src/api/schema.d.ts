@@ -2783,13 +2783,17 @@ export interface components {
         };
         /**
          * PlaceView
-         * @description `number` is null until it is drawn. `receipt` is a signed proof of (event, entrant, joined_at).
+         * @description `phase` is lobby for a place in the draw only: from the moment the lobby begins to close it is sealed.
+         *         `in_draw` is false for a place that comes after the draw, and null while that is not decided; it is then
+         *         known with the seal. `number` is null until it is drawn. `receipt` is a signed proof of (event, entrant,
+         *         joined_at).
          */
         PlaceView: {
             event_id: string;
             entrant: string;
             joined_at: string;
             phase: components["schemas"]["Phase"];
+            in_draw: boolean | null;
             number: number | null;
             receipt: string;
         };

@@ -85,6 +85,16 @@ it('joins, and shows the receipt and the values of the draw', async () => {
   expect(screen.queryByRole('link', { name: 'audit' })).not.toBeInTheDocument();
 });
 
+it('tells who joined after the lobby had closed that the number comes after the draw', async () => {
+  signInAs('buyer');
+  line = aLine({ phase: 'sealed' });
+  entry = anEntry({ phase: 'sealed', in_draw: false });
+  renderPage(<LineOf eventId="evt_1" />);
+  expect(await screen.findByTestId('line-joined')).toHaveTextContent(
+    'comes after those of everybody',
+  );
+});
+
 it('joins without another press who had to sign in first', async () => {
   signInAs('buyer');
   let joins = 0;

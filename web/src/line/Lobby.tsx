@@ -99,6 +99,10 @@ function Until({ event, line, name, at }: Moment & { event: EventInfo; line: Tim
   );
 }
 
+const EARLY = 'You need not do anything until the draw, and it does not matter how early you came.';
+const LATE =
+  'The lobby had closed before you joined: your number comes after those of everybody in the draw.';
+
 function Joined({ event, line, entry }: { event: EventInfo; line: TimedLine; entry: LineEntry }) {
   const isComing = !['closed', 'lobby', 'sealed'].includes(line.phase);
   const isOver = line.phase === 'ended';
@@ -109,7 +113,7 @@ function Joined({ event, line, entry }: { event: EventInfo; line: TimedLine; ent
       <Notice tone="ok" title="You are in">
         {isComing && !isOver && 'Your number is on its way.'}
         {!isComing &&
-          'You need not do anything until the draw, and it does not matter how early you came. You may close this page: your place belongs to your account, on every device.'}
+          `${entry.in_draw === false ? LATE : EARLY} You may close this page: your place belongs to your account, on every device.`}
         {isOver && 'Your number was not called.'}
       </Notice>
       <div className="flex flex-wrap items-center gap-x-6 gap-y-2">

@@ -33,6 +33,7 @@ export const anEntry = (changes: Partial<LineEntry> = {}): LineEntry => ({
   entrant: 'e1'.repeat(32),
   joined_at: at(-1000),
   phase: 'lobby',
+  in_draw: true,
   number: null,
   receipt: 'header.receipt.signature',
   ...changes,

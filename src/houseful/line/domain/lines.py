@@ -97,6 +97,11 @@ class Line(Document, frozen=True, kw_only=True):
         return self.on_sale_at - SEAL_MILLIS
 
     @property
+    def takes_into_draw(self) -> bool:
+        """Whether who joins is in the list that will be sealed: it is read after the lobby has closed."""
+        return self.phase is Phase.LOBBY and self.closing_at is None
+
+    @property
     def is_drawn(self) -> bool:
         return self.opened_at is not None
 
@@ -145,10 +150,12 @@ def entry_id(event_id: str, entrant: bytes) -> str:
 
 
 class Place(NamedTuple):
-    """An account's entry, as the line stands. `number` is None until it is drawn or counted."""
+    """An account's entry, as the line stands. `in_draw` is None until it is decided, and in a line that ended
+    before. `number` is None until it is drawn or counted."""
 
     line: Line
     entry: Entry
+    in_draw: bool | None
     number: int | None
     receipt: str
 
