@@ -43,13 +43,14 @@ async def test_a_buyer_goes_from_the_lobby_to_the_seat(sale: Sale) -> None:
     assert first["number"] is None
     await sale.join("berta")
     sealed = await sale.phase("sealed", advance_seconds=1)
-    await sale.phase("open", advance_seconds=1)
+    opened = await sale.phase("open", advance_seconds=1)
     token = await sale.deployment.user("anna")
     place = (await sale.deployment.call("GET", f"/api/events/{sale.event_id}/line/me", token=token)).ok()
     assert place["number"] in (1, 2)
     told = (await sale.deployment.call("GET", f"/api/events/{sale.event_id}/line/audit")).ok()
     assert audit.contradictions(audit.read(json.dumps(told).encode())) == []
     assert (told["root"], told["commitment"]) == (sealed["root"], sealed["commitment"])
+    assert (sealed["seed"], opened["seed"], opened["number_seconds"]) == (None, told["seed"], 1)
     given = await sale.line_pass(token)
     (await sale.hold(token)).refused(403, "line_required")
     (await sale.hold(token, given)).ok(201)

@@ -14,6 +14,8 @@ from houseful.webapi.responses import View
 
 _POLLS = ((0, 3), (200, 10), (2_000, 30), (10_000, 90), (50_000, 180))
 """How often to ask, by how many are in front: 100,000 who do so ask 1,200 times a second together."""
+_NUMBERS_A_SECOND = 1000
+"""All who are drawn want their number at once, and are told to ask in turn."""
 _FASTEST_LOBBY_POLL, _SLOWEST_LOBBY_POLL = 10, 20
 """Seconds. Whoever notices the draw ten seconds late loses nothing: numbers are given."""
 
@@ -37,6 +39,10 @@ class LineView(View, frozen=True, kw_only=True):
     """The same for everybody. `per_minute` are the tenth, the half and the ninth tenth of how many were
     called in a minute lately; null in the first minute. Ask again as often as `poll_seconds` says: each pair
     is how many are in front of you, and the seconds. `late` says why a sale has not opened though it is time.
+
+    Who is in the draw asks for the number in turn: `number_seconds` times the own share of the line after
+    `drawn_at`, or at once where that is over. The share, from 0 to 1, is the first four bytes of
+    HMAC-SHA-256(`seed`, entrant) divided by 2³²; who can't compute it takes one by chance.
     """
 
     event_id: str
@@ -49,6 +55,9 @@ class LineView(View, frozen=True, kw_only=True):
     message: str
     late: str
     poll_seconds: list[tuple[int, int]]
+    number_seconds: int
+    drawn_at: str | None
+    seed: str | None
     commitment: str
     root: str | None
     beacon: Literal["none", "pair"]
@@ -134,6 +143,9 @@ def line_view(line: Line, admission: Admission, now: Millis) -> LineView:
         message=line.message,
         late=line.late,
         poll_seconds=polls(line, now),
+        number_seconds=-(-line.drawn // _NUMBERS_A_SECOND),
+        drawn_at=None if line.opened_at is None else rfc3339(line.opened_at),
+        seed=line.seed.hex() if line.is_drawn and line.root is not None else None,
         commitment=draw.commitment(line.server_seed).hex(),
         root=None if line.root is None else line.root.hex(),
         beacon=line.beacon,

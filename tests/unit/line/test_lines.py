@@ -7,9 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from houseful.kernel.errors import StateConflict
+from houseful.kernel.times import rfc3339
 from houseful.line.domain import draw, lines
+from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import STEPS, Line, Phase, Step
-from houseful.line.schemas import polls
+from houseful.line.schemas import LineView, line_view, polls
 
 ON_SALE = 1_800_000_000_000
 
@@ -112,3 +114,27 @@ def test_who_has_a_number_asks_the_more_often_the_sooner_his_turn_is() -> None:
     assert len(steps) > 1
     assert steps == sorted(steps)
     assert [seconds for _, seconds in steps] == sorted(seconds for _, seconds in steps)
+
+
+def shown(seen: Line) -> LineView:
+    return line_view(seen, Admission(id=seen.id), ON_SALE)
+
+
+@pytest.mark.parametrize(("drawn", "seconds"), [(0, 0), (1, 1), (1000, 1), (1001, 2), (100_000, 100)])
+def test_the_longer_the_line_the_longer_all_take_to_ask_for_their_numbers(drawn: int, seconds: int) -> None:
+    assert shown(replace(line(Phase.OPEN), drawn=drawn)).number_seconds == seconds
+
+
+def test_the_seed_is_shown_once_the_draw_is_made() -> None:
+    sealed = replace(line(Phase.SEALED), root=draw.merkle_root([]))
+    assert (shown(sealed).seed, shown(sealed).drawn_at) == (None, None)
+    drawn = shown(replace(sealed, phase=Phase.OPEN, opened_at=ON_SALE + 1500))
+    assert (drawn.seed, drawn.drawn_at) == (sealed.seed.hex(), rfc3339(ON_SALE + 1500))
+
+
+def test_of_whom_is_in_front_the_share_is_smaller_and_near_the_number() -> None:
+    seed = b"s" * 32
+    entrants = [draw.entrant(b"k", "evt_1", f"usr_{number}") for number in range(4000)]
+    shares = [draw.share(seed, entrant) for entrant in draw.drawn_order(seed, entrants)]
+    assert shares == sorted(shares)
+    assert max(abs(share - place / 4000) for place, share in enumerate(shares)) < 0.04

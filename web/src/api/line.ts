@@ -1,4 +1,5 @@
 import { recall, remember } from '@/lib/tabMemory';
+import { canHash, shareOf } from '@/lib/marks';
 import { deadline } from '@/lib/time';
 import { clockAhead } from '@/lib/serverClock';
 import { queryOptions } from '@tanstack/react-query';
@@ -55,6 +56,16 @@ export const entryQuery = (event: string) =>
         throw error;
       }
     },
+  });
+
+/** Where in the line somebody is who was drawn, from 0 to 1, known before any number is. */
+export const shareQuery = (seed: string | null, entrant: string | null) =>
+  queryOptions({
+    queryKey: ['line-share', seed, entrant],
+    queryFn: () => shareOf(seed ?? '', entrant ?? ''),
+    enabled: seed !== null && entrant !== null && canHash(),
+    staleTime: 'static',
+    networkMode: 'always',
   });
 
 export const joinLine = (event: string) =>

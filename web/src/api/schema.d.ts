@@ -2807,6 +2807,10 @@ export interface components {
          * @description The same for everybody. `per_minute` are the tenth, the half and the ninth tenth of how many were
          *         called in a minute lately; null in the first minute. Ask again as often as `poll_seconds` says: each pair
          *         is how many are in front of you, and the seconds. `late` says why a sale has not opened though it is time.
+         *
+         *         Who is in the draw asks for the number in turn: `number_seconds` times the own share of the line after
+         *         `drawn_at`, or at once where that is over. The share, from 0 to 1, is the first four bytes of
+         *         HMAC-SHA-256(`seed`, entrant) divided by 2³²; who can't compute it takes one by chance.
          */
         LineView: {
             event_id: string;
@@ -2828,6 +2832,9 @@ export interface components {
                 number,
                 number
             ][];
+            number_seconds: number;
+            drawn_at: string | null;
+            seed: string | null;
             commitment: string;
             root: string | null;
             /** @enum {unknown} */

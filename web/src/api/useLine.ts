@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { entryQuery, lineQuery, type TimedLine } from './line';
-import type { LinePhase } from './types';
+import { entryQuery, lineQuery, onThisClock, shareQuery, type TimedLine } from './line';
+import type { LineEntry, LinePhase } from './types';
 import { ApiError } from './problem';
 import { useSession } from './session';
 
@@ -56,16 +56,30 @@ export const isTurn = (line: TimedLine, number: number) =>
 
 /** The person's own entry, asked for again until it has its number. */
 export function useEntry(eventId: string) {
-  const phase = useQuery({ ...lineQuery(eventId), enabled: false }).data?.phase;
+  const line = useQuery({ ...lineQuery(eventId), enabled: false }).data;
   const spread = useSpread();
   const signedIn = useSession((session) => session.status === 'signed-in');
+  const known = useQuery({ ...entryQuery(eventId), enabled: false }).data;
+  const share = useShare(line, known);
   return useQuery({
     ...entryQuery(eventId),
     enabled: signedIn,
     refetchIntervalInBackground: true,
     refetchInterval: ({ state: { data } }) =>
-      data && data.number === null && phase !== undefined && isDrawn(phase)
-        ? NUMBER_MS * spread
+      data && data.number === null && line && isDrawn(line.phase)
+        ? Math.max(NUMBER_MS * spread, data.in_draw ? turnOf(line, share) - Date.now() : 0)
         : false,
   });
+}
+
+/** Where in the line somebody is who was drawn, from 0 to 1; by chance where this device can't compute it. */
+function useShare(line: TimedLine | undefined, entry: LineEntry | null | undefined): number {
+  const [chance] = useState(() => Math.random());
+  return useQuery(shareQuery(line?.seed ?? null, entry?.entrant ?? null)).data ?? chance;
+}
+
+/** When somebody asks for the own number after the draw, on this device's clock: those in front ask first. */
+function turnOf(line: TimedLine, share: number): number {
+  if (!line.drawn_at) return 0;
+  return onThisClock(line.drawn_at, line) + share * line.number_seconds * 1000;
 }

@@ -5,7 +5,8 @@ import { ApiError } from '@/api/problem';
 import { count, counted } from '@/lib/words';
 import { Button } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
-import { canRepeat, faultsOf } from './draw';
+import { canHash } from '@/lib/marks';
+import { faultsOf } from './draw';
 
 interface Props {
   line: TimedLine;
@@ -33,7 +34,7 @@ export function CheckDraw({ line, entry }: Props) {
       setBusy(false);
     }
   };
-  if (!canRepeat()) return null;
+  if (!canHash()) return null;
   return (
     <div className="grid justify-items-start gap-3">
       <Button

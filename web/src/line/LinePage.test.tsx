@@ -220,19 +220,6 @@ it.each<[Line['phase'], RegExp]>([
   expect(screen.getByTestId('line-message')).toHaveTextContent('Doors open at seven.');
 });
 
-it('waits for its number after the draw', async () => {
-  clock();
-  signInAs('buyer');
-  line = aLine({ phase: 'open', line_length: 100 });
-  entry = anEntry();
-  renderPage(<LineOf eventId="evt_1" />);
-  await pass(500);
-  expect(screen.getByTestId('line-joined')).toHaveTextContent('Your number is on its way');
-  entry = anEntry({ number: 7 });
-  await pass(4000);
-  expect(screen.getByTestId('line-number')).toHaveTextContent('7');
-});
-
 it('offers what repeats the draw after it', async () => {
   inLine(20, { root: 'ab'.repeat(32) });
   renderPage(<LineOf eventId="evt_1" />);

@@ -3,8 +3,7 @@
  * server for anything else.
  */
 import type { LineAudit } from '@/api/types';
-
-type Bytes = Uint8Array<ArrayBuffer>;
+import { hex, marker, raw, type Bytes } from '@/lib/marks';
 
 /** What the line told of itself, and the person's own place where it was in the draw. */
 export interface Told {
@@ -13,9 +12,6 @@ export interface Told {
   partnerCommitment: string | null;
   own: { entrant: string; number: number | null } | null;
 }
-
-/** Browsers compute hashes on pages that came over https, or from this device. */
-export const canRepeat = () => (globalThis.crypto as Partial<Crypto>).subtle !== undefined;
 
 /** Why a draw does not hold, as sentences; none where it holds. */
 export async function faultsOf(audit: LineAudit, told: Told): Promise<string[]> {
@@ -75,13 +71,9 @@ async function merkleRoot(leaves: Bytes[]): Promise<Bytes> {
 
 /** The entrants in the order of the draw. */
 async function drawn(seed: Bytes, entrants: string[]): Promise<string[]> {
-  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
-  const key = await crypto.subtle.importKey('raw', seed, algorithm, false, ['sign']);
+  const mark = await marker(seed);
   const marked = await Promise.all(
-    entrants.map(async (entrant) => {
-      const mark = await crypto.subtle.sign('HMAC', key, raw(entrant));
-      return [hex(new Uint8Array(mark)), entrant] as const;
-    }),
+    entrants.map(async (entrant) => [hex(await mark(entrant)), entrant] as const),
   );
   return marked.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entrant]) => entrant);
 }
@@ -95,9 +87,3 @@ async function sha256(...parts: Bytes[]): Promise<Bytes> {
   }
   return new Uint8Array(await crypto.subtle.digest('SHA-256', joined));
 }
-
-const raw = (text: string): Bytes =>
-  Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-
-const hex = (bytes: Bytes) =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from houseful.kernel.errors import Unavailable
+from houseful.line.domain import draw
 from houseful.tools.rush.client import request_bytes
 from houseful.tools.rush.people import Person
 from houseful.tools.rush.plan import Plan
@@ -31,6 +32,8 @@ class LineNow(msgspec.Struct, frozen=True, kw_only=True):
     admitted_up_to: int = 0
     line_length: int = 0
     poll_seconds: tuple[tuple[int, float], ...] = _FIRST_POLLS
+    number_seconds: float = 0.0
+    seed: str | None = None
     commitment: str = ""
     root: str | None = None
 
@@ -60,6 +63,8 @@ class Lobby:
         self._ask_number = ask_number
         self._enter = enter
         self._wheel: dict[int, list[Person]] = {}
+        self._turns: dict[int, list[Person]] = {}
+        self._drawn_at: float | None = None
         self._began = self._clock.monotonic()
         self._asked_up_to = -1
         self._is_closed = False
@@ -74,8 +79,12 @@ class Lobby:
         self._is_closed = True
 
     def _schedule(self, person: Person, after_seconds: float) -> None:
+        """The person looks at the line again after this time."""
+        self._put(self._wheel, person, after_seconds)
+
+    def _put(self, wheel: dict[int, list[Person]], person: Person, after_seconds: float) -> None:
         tick = int((self._clock.monotonic() - self._began + after_seconds) / TICK_SECONDS) + 1
-        self._wheel.setdefault(max(tick, self._asked_up_to + 1), []).append(person)
+        wheel.setdefault(max(tick, self._asked_up_to + 1), []).append(person)
 
     async def run(self) -> None:
         """Until it is cancelled: let those ask whose time has come."""
@@ -86,6 +95,8 @@ class Lobby:
                 people = self._wheel.pop(tick, None)
                 if people:
                     self._start(self._poll(people, self._began + tick * TICK_SECONDS))
+                for person in self._turns.pop(tick, ()):
+                    self._start(self._number(person))
             await self._clock.sleep(TICK_SECONDS / 2)
 
     async def _poll(self, people: list[Person], scheduled: float) -> None:
@@ -119,6 +130,8 @@ class Lobby:
                 self.now = line
         elif line.admitted_up_to >= self.now.admitted_up_to:
             self.now = line
+        if self._drawn_at is None and self.now.seed is not None:
+            self._drawn_at = self._clock.monotonic()
 
     def _go_on(self, person: Person) -> None:
         if self._is_closed:
@@ -126,7 +139,10 @@ class Lobby:
         if self.now.phase in BEFORE_DRAW:
             self._schedule(person, self.pause(None))
         elif person.number is None:
-            self._start(self._number(person))
+            if (wait := self._turn(person)) > 0:
+                self._put(self._turns, person, wait)
+            else:
+                self._start(self._number(person))
         elif person.number <= self.now.admitted_up_to and self.now.phase not in ("ended", "sold_out"):
             self.waiting -= 1
             self._start(self._enter(person))
@@ -139,6 +155,13 @@ class Lobby:
             self._schedule(person, self.pause(0))
         else:
             self._go_on(person)
+
+    def _turn(self, person: Person) -> float:
+        """How long somebody who was drawn waits before asking for the number, as the line has told."""
+        if self._drawn_at is None or self.now.seed is None or not person.in_lobby:
+            return 0.0
+        share = draw.share(bytes.fromhex(self.now.seed), bytes.fromhex(person.entrant))
+        return share * self.now.number_seconds - (self._clock.monotonic() - self._drawn_at)
 
     def pause(self, distance: int | None) -> float:
         """How long to wait before the next look, as the line has told; a tenth more or less, so that who came

@@ -47,8 +47,8 @@ class Target:
     def __init__(
         self, lobby: Client, shop: Client, tokens: LocalTokens, recording: Recording, clock: Clock
     ) -> None:
-        """Who waits and who shops have connections of their own: at the draw everybody asks for a number at
-        once, and in the world that is not in anybody's way before it comes to the server."""
+        """Who waits and who shops have connections of their own: after the draw everybody asks for a number,
+        and in the world that is not in anybody's way before it comes to the server."""
         self.lobby = lobby
         self.shop = shop
         self.recording = recording
