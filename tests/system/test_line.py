@@ -290,6 +290,28 @@ async def test_a_line_of_mode_auto_is_there_when_it_is_needed(sale: Sale) -> Non
     (await sale.hold(berta, await sale.line_pass(berta))).ok(201)
 
 
+async def test_in_a_presale_a_code_stands_for_a_pass_at_the_gateway_too(sale: Sale) -> None:
+    await sale.announce()
+    organizer, anna, berta = (
+        await sale.token("organizer", Role.ORGANIZER),
+        await sale.token("anna"),
+        await sale.token("berta"),
+    )
+    presales = f"/api/events/{sale.event_id}/presales"
+    window = {"name": "Friends", "opens_at": rfc3339(sale.clock.now())}
+    presale = (await sale.deployment.call("POST", presales, window, token=organizer)).ok(201)
+    code = {"codes": [{"code": "OPENING-NIGHT", "max_uses": 1}]}
+    path = f"{presales}/{presale['id']}/codes"
+    (await sale.deployment.call("POST", path, code, token=organizer)).ok(201)
+    access = f"/api/events/{sale.event_id}/presale-access"
+    (await sale.deployment.call("POST", access, {"code": "opening night"}, token=anna)).ok(200)
+    await sale.clock.advance(6)  # the gateway looks which events have a line
+    (await sale.hold(anna)).ok(201)
+    (await sale.hold(berta)).refused(403, "access_code_required")
+    await sale.phase("open", advance_seconds=1)
+    (await sale.hold(await sale.token("anna"))).refused(403, "line_required")
+
+
 async def test_where_it_is_not_known_whether_there_is_a_line_its_event_is_closed(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,7 +320,7 @@ async def test_where_it_is_not_known_whether_there_is_a_line_its_event_is_closed
     other = await sale.published(organizer)
     (await sale.hold(anna)).ok(201)
 
-    async def away(service: LineService) -> list[str]:
+    async def away(service: LineService) -> dict[str, int]:
         raise Unavailable("the line service is away")
 
     monkeypatch.setattr(LineService, "events_with_line", away)

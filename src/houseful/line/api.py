@@ -177,7 +177,8 @@ async def line_keys(service: LineService) -> LineKeysView:
 
 async def events_with_line(service: LineService) -> EventsWithLine:
     """The events whose seats are held with a pass."""
-    return EventsWithLine(await service.events_with_line())
+    found, now = await service.events_with_line(), service.now()
+    return EventsWithLine(list(found), {event_id: at for event_id, at in found.items() if at > now})
 
 
 _LINE = "/api/events/{event_id}/line"

@@ -152,11 +152,13 @@ class LineService:
         """Raises `NotFound` for an event without a line."""
         return _existing(await self._store.get(Line, event_id))
 
-    async def events_with_line(self) -> list[str]:
-        found: list[str] = []
+    async def events_with_line(self) -> dict[str, Millis]:
+        """The events, and when the general sale of each begins."""
+        found: dict[str, Millis] = {}
         for phase in Phase:
             if phase is not Phase.ENDED:
-                found += [line.id for line in await self.progress.lines_in(phase) if not line.stands_by]
+                lines_there = await self.progress.lines_in(phase)
+                found |= {line.id: line.on_sale_at for line in lines_there if not line.stands_by}
         return found
 
     async def audit(self, event_id: str) -> audit.Audit:

@@ -10,13 +10,22 @@ from houseful.messages import (
     OrderRefunded,
     PaymentReturned,
 )
-from houseful.tickets import account_api, api, check_in_api, emails_api, organizer_api, webhook_api
+from houseful.tickets import (
+    account_api,
+    api,
+    check_in_api,
+    emails_api,
+    organizer_api,
+    presales_api,
+    webhook_api,
+)
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.erasures import Erasure
 from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.holds import Hold, HoldQuota
 from houseful.tickets.domain.orders import Order
+from houseful.tickets.domain.presales import AccessCode, PresaleAccess, Presales
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan
 from houseful.tickets.domain.shows import PlanPart, Show
@@ -50,6 +59,9 @@ MANIFEST = Manifest(
         Ticket,
         Scan,
         GateStaff,
+        Presales,
+        AccessCode,
+        PresaleAccess,
         Sales,
         QueuedEmail,
         Recipient,
@@ -61,6 +73,7 @@ MANIFEST = Manifest(
     endpoints=(
         *api.ENDPOINTS,
         *organizer_api.ENDPOINTS,
+        *presales_api.ENDPOINTS,
         *check_in_api.ENDPOINTS,
         *emails_api.ENDPOINTS,
         *webhook_api.ENDPOINTS,

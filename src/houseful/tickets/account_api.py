@@ -30,6 +30,14 @@ class GateStaffExportView(View, frozen=True, kw_only=True):
     added_at: str
 
 
+class AccessCodeExportView(View, frozen=True, kw_only=True):
+    """An access code that the account has used for an event's presale; the code itself is not kept."""
+
+    event_id: str
+    begins_with: str
+    used_at: str
+
+
 async def exported_orders(tickets: Tickets, request: Request, query: PartQuery) -> Page[OrderExportView]:
     """My orders with their tickets and emails, as an export has them; newest first."""
     user_id = request.user.user_id
@@ -62,6 +70,18 @@ async def exported_gate_staff(
     return Page(shown, None if last is None else cursor_of(last, last))
 
 
+async def exported_access_codes(
+    tickets: Tickets, request: Request, query: PartQuery
+) -> Page[AccessCodeExportView]:
+    """The access codes that I have used, as an export has them."""
+    accesses, more = await tickets.presales.used_by(request.user.user_id, text_of(query.cursor))
+    shown = [
+        AccessCodeExportView(event_id=code.event_id, begins_with=code.begins_with, used_at=rfc3339(used_at))
+        for code, used_at in accesses
+    ]
+    return Page(shown, None if more is None else cursor_of(more, more))
+
+
 async def obstacles(tickets: Tickets, request: Request) -> Obstacles:
     """What of my orders keeps my account from being erased now."""
     return Obstacles(obstacles=await tickets.erasures.obstacles(request.user.user_id))
@@ -71,5 +91,6 @@ ENDPOINTS = (
     Endpoint("GET", f"{EXPORT}/orders", exported_orders, who=USER, rate=PART_RATE),
     Endpoint("GET", f"{EXPORT}/holds", exported_holds, who=USER, rate=PART_RATE),
     Endpoint("GET", f"{EXPORT}/gate-staff", exported_gate_staff, who=USER, rate=PART_RATE),
+    Endpoint("GET", f"{EXPORT}/access-codes", exported_access_codes, who=USER, rate=PART_RATE),
     Endpoint("GET", f"{ERASURE}/tickets", obstacles, who=USER, rate=PART_RATE),
 )

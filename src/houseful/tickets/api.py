@@ -189,6 +189,8 @@ async def hold(
     """Hold seats, by id or the best available ones.
 
     For an event with a line the header X-Line-Pass has the pass of `POST /api/events/{event_id}/line/pass`.
+    Before `on_sale_at` it takes an access code of a presale that is open instead, used with
+    `POST /api/events/{event_id}/presale-access`.
     """
     user_id = request.user.user_id
     line_pass = request.headers.get(LINE_PASS)

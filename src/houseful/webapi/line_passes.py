@@ -38,9 +38,11 @@ _COME_AGAIN_SECONDS = 2
 
 
 class EventsWithLine(msgspec.Struct, frozen=True):
-    """Those whose seats are held with a pass just now."""
+    """Those whose seats are held with a pass just now. `on_sale_at` is there for those whose general sale is
+    yet to begin: until then seats are held with access codes, and without a pass."""
 
     items: list[str]
+    on_sale_at: dict[str, Millis] = {}
 
 
 class _Pass(msgspec.Struct, frozen=True):
@@ -62,6 +64,7 @@ class LinePasses:
         self._verified: OrderedDict[str, _Pass] = OrderedDict()
         self.events: frozenset[str] = frozenset()
         """Those of which this process knows that they have a line. The ticket service knows of all."""
+        self._on_sale_at: dict[str, Millis] = {}
         self._looked_at = self._look_tried_at = -math.inf
         self._looking: SingleFlights[None] = SingleFlights()
         self._outage = OutageLog(log, clock, "looking up which events have a line")
@@ -88,6 +91,10 @@ class LinePasses:
         if known.event_id != event_id or known.user_id != user_id:
             raise line_required("This pass is of another event or another account.")
 
+    def wants_pass(self, event_id: str) -> bool:
+        """As far as this process knows. Before the general sale the ticket service asks for access codes."""
+        return event_id in self.events and self._clock.now() >= self._on_sale_at.get(event_id, 0)
+
     async def watch(self) -> None:
         """The job: learn which events have a line."""
         while True:
@@ -110,7 +117,8 @@ class LinePasses:
             answer = await self._client.request("GET", EVENTS_PATH)
             if answer.status != 200:
                 raise Unavailable(f"which events have a line can't be had: {answer.status}")
-            self.events = frozenset(msgspec.json.decode(answer.body, type=EventsWithLine).items)
+            known = msgspec.json.decode(answer.body, type=EventsWithLine)
+            self.events, self._on_sale_at = frozenset(known.items), known.on_sale_at
             self._looked_at = self._clock.monotonic()
             self._outage.over()
         except Transient as error:

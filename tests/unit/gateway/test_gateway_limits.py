@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from houseful.kernel.network_addresses import network
+from houseful.tickets import presales_api
 from houseful.webapi.endpoint import USER
 from houseful.webapi.responses import Response
 from tests.unit.gateway.harness import Harness, endpoint
@@ -192,3 +193,18 @@ async def test_no_way_of_writing_an_address_is_a_way_around_the_limits(
         addresses.add(network(harness.recorder.scopes[-1]["client"][0]))
     assert len(addresses) == 1
     assert addresses != {"192.0.2.1"}
+
+
+async def test_an_account_that_guesses_access_codes_has_to_wait(harness: Harness) -> None:
+    path = "/api/events/evt_1/presale-access"
+    [row] = [one for one in presales_api.ENDPOINTS if one.handle is presales_api.use_access_code]
+    front = harness.gateway(endpoint(row.method, row.path, who=row.who, rate=row.rate), rate_limits="on")
+
+    async def guess(user_id: str) -> int:
+        headers = {"authorization": f"Bearer {harness.token(user_id)}"}
+        return (await front.call("POST", path, headers=headers)).status
+
+    assert [await guess("usr_1") for _ in range(11)] == [200] * 10 + [429]
+    assert await guess("usr_2") == 200
+    await harness.clock.advance(30)
+    assert [await guess("usr_1") for _ in range(2)] == [200, 429]

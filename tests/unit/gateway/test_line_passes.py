@@ -1,6 +1,7 @@
 """The gateway looks at the pass of an event's line, where it knows that the event has one."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -24,13 +25,17 @@ class Lines:
     def __init__(self) -> None:
         self.answers = True
         self.asked = 0
+        self.on_sale_at: dict[str, int] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked += scope["path"] == KEYS_PATH
         if not self.answers:
             await problem(service_unavailable()).send(scope, receive, send)
         elif scope["path"] == EVENTS_PATH:
-            await Response(b'{"items": ["evt_1"]}').send(scope, receive, send)
+            told: dict[str, Any] = {"items": ["evt_1"]}  # as a line service of an older version says it
+            if self.on_sale_at is not None:
+                told["on_sale_at"] = self.on_sale_at
+            await Response(msgspec.json.encode(told)).send(scope, receive, send)
         else:
             await Response(msgspec.json.encode(TOKENS.published)).send(scope, receive, send)
 
@@ -68,6 +73,16 @@ async def test_a_hold_without_a_pass_does_not_reach_the_service(harness: Harness
     assert harness.recorder.scopes == []
     (await door.hold("evt_1", door.line_pass())).ok(200)
     assert len(harness.recorder.scopes) == 1
+
+
+async def test_before_the_general_sale_the_ticket_service_decides(harness: Harness) -> None:
+    """It asks for access codes; from the very moment of the sale on a pass is asked for."""
+    door = Door(harness)
+    door.lines.on_sale_at = {"evt_1": harness.clock.now() + 60_000}
+    await door.look()
+    (await door.hold("evt_1")).ok(200)
+    await harness.clock.advance(60)
+    (await door.hold("evt_1")).refused(403, "line_required")
 
 
 async def test_a_pass_that_has_expired_is_refused_though_it_was_good_before(harness: Harness) -> None:

@@ -34,7 +34,7 @@ async def auto(harness: Harness) -> Harness:
 
 async def test_nobody_sees_a_line_that_is_not_needed(auto: Harness) -> None:
     await seconds(auto, 10, holds=200, event_holds=200, hold_p95_seconds=0.1)
-    assert await auto.line.events_with_line() == []
+    assert list(await auto.line.events_with_line()) == []
     with pytest.raises(StateConflict, match="Nobody has to wait"):
         await auto.join(1)
 
@@ -43,9 +43,9 @@ async def test_it_wakes_at_the_limit_and_calls_at_what_the_shop_bears(auto: Harn
     await seconds(auto, 2, **BUSY)
     await seconds(auto, 1, holds=40, event_holds=40)
     await seconds(auto, 2, **BUSY)
-    assert await auto.line.events_with_line() == [], "a second without trouble begins anew"
+    assert list(await auto.line.events_with_line()) == [], "a second without trouble begins anew"
     await seconds(auto, 1, **BUSY)
-    assert await auto.line.events_with_line() == [EVENT]
+    assert list(await auto.line.events_with_line()) == [EVENT]
     await auto.join(*range(200))
     while await auto.line.progress.number(EVENT):
         pass
@@ -62,7 +62,7 @@ async def test_it_wakes_at_the_limit_and_calls_at_what_the_shop_bears(auto: Harn
 
 async def test_trouble_of_others_wakes_no_line_that_nobody_asks_for(auto: Harness) -> None:
     await seconds(auto, 10, hold_p95_seconds=0.6, holds=40, event_holds=0)
-    assert await auto.line.events_with_line() == []
+    assert list(await auto.line.events_with_line()) == []
 
 
 async def test_it_stands_by_when_nobody_needs_it_and_numbers_stay(
@@ -73,9 +73,9 @@ async def test_it_stands_by_when_nobody_needs_it_and_numbers_stay(
     await auto.join("anna")
     await auto.line.progress.number(EVENT)
     await seconds(auto, 10)
-    assert await auto.line.events_with_line() == [EVENT]
+    assert list(await auto.line.events_with_line()) == [EVENT]
     await seconds(auto, 20)
-    assert await auto.line.events_with_line() == []
+    assert list(await auto.line.events_with_line()) == []
     assert await auto.number("anna") == 1
     await seconds(auto, 3, **BUSY)
     await auto.join("berta")
@@ -90,7 +90,7 @@ async def test_what_is_not_known_is_no_quiet(auto: Harness, monkeypatch: pytest.
     for _ in range(60):
         await auto.clock.advance(1)
         await auto.line.admitting.standby.look()
-    assert await auto.line.events_with_line() == [EVENT]
+    assert list(await auto.line.events_with_line()) == [EVENT]
 
 
 async def test_it_ends_with_its_event(auto: Harness) -> None:

@@ -40,6 +40,7 @@ async def test_after_real_sales_everything_holds(sold: Deployment) -> None:
         "C15",
         "C16",
         "C17",
+        "C18",
         "L1",
         "L2",
     ]

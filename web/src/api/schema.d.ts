@@ -706,6 +706,8 @@ export interface paths {
         /**
          * Hold seats, by id or the best available ones.
          * @description For an event with a line the header X-Line-Pass has the pass of `POST /api/events/{event_id}/line/pass`.
+         *     Before `on_sale_at` it takes an access code of a presale that is open instead, used with
+         *     `POST /api/events/{event_id}/presale-access`.
          */
         post: operations["tickets_hold"];
         delete?: never;
@@ -971,6 +973,115 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/presales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The presales of an event */
+        get: operations["tickets_get_presales"];
+        put?: never;
+        /** Make a presale of one of my events: a window before its general sale, for who has an access code */
+        post: operations["tickets_add_presale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/presales/{presale_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a presale of one of my events */
+        patch: operations["tickets_change_presale"];
+        trace?: never;
+    };
+    "/api/events/{event_id}/presales/{presale_id}/codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The access codes of a presale, with their uses, in the order in which they were given out */
+        get: operations["tickets_access_codes"];
+        put?: never;
+        /** Give out access codes of a presale, one's own or generated ones */
+        post: operations["tickets_add_access_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/presales/{presale_id}/codes.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The generated access codes of a presale as CSV */
+        get: operations["tickets_access_codes_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/presales/{presale_id}/codes/{code_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an access code, also for those who have used it; seats that they hold they keep */
+        delete: operations["tickets_revoke_access_code"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/presale-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The presales of an event that I have used an access code of */
+        get: operations["tickets_presale_access"];
+        put?: never;
+        /**
+         * Use an access code: from then on my account can hold seats while the presale is open
+         * @description An account uses a code once, for all of its holds; using it again changes nothing. It can be used before
+         *     the presale opens.
+         */
+        post: operations["tickets_use_access_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/checkins": {
         parameters: {
             query?: never;
@@ -1171,6 +1282,23 @@ export interface paths {
         };
         /** The events that I was named for as gate staff. A page with `next_cursor` may be empty. */
         get: operations["tickets_exported_gate_staff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export/access-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The access codes that I have used, as an export has them. */
+        get: operations["tickets_exported_access_codes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2487,6 +2615,107 @@ export interface components {
             gross_minor: number;
         };
         /**
+         * PresalesView
+         * @description In the order of their beginning; count from `server_time`, not from the device's clock.
+         */
+        PresalesView: {
+            items: components["schemas"]["PresaleView"][];
+            server_time: string;
+        };
+        /**
+         * PresaleView
+         * @description `closes_at` is null where it is open until the general sale begins.
+         */
+        PresaleView: {
+            id: string;
+            name: string;
+            opens_at: string;
+            closes_at: string | null;
+        };
+        /**
+         * PresaleInput
+         * @description Without `closes_at` it is open until the general sale begins.
+         */
+        PresaleInput: {
+            name: string;
+            /** Format: date-time */
+            opens_at: string;
+            /** @default null */
+            closes_at?: string | null;
+        };
+        /**
+         * PresaleChangesInput
+         * @description Only what is given changes. A presale ends with a `closes_at` that is past.
+         */
+        PresaleChangesInput: {
+            name?: string;
+            /** Format: date-time */
+            opens_at?: string;
+            closes_at?: string | null;
+        };
+        /**
+         * Page[AccessCodeView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        AccessCodePage: {
+            items: components["schemas"]["AccessCodeView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * AccessCodeView
+         * @description `code` is null where the organizer chose it: only its beginning is kept. `uses` are accounts.
+         */
+        AccessCodeView: {
+            id: string;
+            code: string | null;
+            begins_with: string;
+            uses: number;
+            max_uses: number;
+            uses_left: number;
+            revoked_at: string | null;
+        };
+        /**
+         * CodesMadeView
+         * @description The codes themselves are in the list.
+         */
+        CodesMadeView: {
+            made: number;
+        };
+        /**
+         * NewCodesInput
+         * @description Either `codes` of one's own, or codes to `generate`.
+         */
+        NewCodesInput: {
+            /** @default null */
+            codes?: components["schemas"]["ChosenCodeInput"][] | null;
+            /** @default null */
+            generate?: components["schemas"]["GeneratedCodesInput"] | null;
+        };
+        /**
+         * ChosenCodeInput
+         * @description `max_uses` is how many accounts can use it. Case, blanks and hyphens of `code` do not matter.
+         */
+        ChosenCodeInput: {
+            code: string;
+            max_uses: number;
+        };
+        /**
+         * GeneratedCodesInput
+         * @description `max_uses` is how many accounts can use each of them.
+         */
+        GeneratedCodesInput: {
+            count: number;
+            /** @default 12 */
+            length?: number;
+            /** @default 1 */
+            max_uses?: number;
+        };
+        /** AccessCodeInput */
+        AccessCodeInput: {
+            code: string;
+        };
+        /**
          * CheckinView
          * @description `event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
          *         let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
@@ -2692,6 +2921,24 @@ export interface components {
             name: string;
             email: string;
             added_at: string;
+        };
+        /**
+         * Page[AccessCodeExportView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        AccessCodeExportPage: {
+            items: components["schemas"]["AccessCodeExportView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * AccessCodeExportView
+         * @description An access code that the account has used for an event's presale; the code itself is not kept.
+         */
+        AccessCodeExportView: {
+            event_id: string;
+            begins_with: string;
+            used_at: string;
         };
         /** ConfirmationView */
         ConfirmationView: {
@@ -2971,10 +3218,15 @@ export interface components {
         };
         /**
          * EventsWithLine
-         * @description Those whose seats are held with a pass just now.
+         * @description Those whose seats are held with a pass just now. `on_sale_at` is there for those whose general sale is
+         *         yet to begin: until then seats are held with access codes, and without a pass.
          */
         EventsWithLine: {
             items: string[];
+            /** @default {} */
+            on_sale_at?: {
+                [key: string]: number;
+            };
         };
         /**
          * Page[LinePlaceExportView]
@@ -4858,6 +5110,310 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    tickets_get_presales: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresalesView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_add_presale: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresaleInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresaleView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_change_presale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                presale_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresaleChangesInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresaleView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_access_codes: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                event_id: string;
+                presale_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessCodePage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_add_access_codes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                event_id: string;
+                presale_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCodesInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodesMadeView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_access_codes_csv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                presale_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_revoke_access_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                presale_id: string;
+                code_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_presale_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresalesView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_use_access_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessCodeInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresaleView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     tickets_check_in: {
         parameters: {
             query?: never;
@@ -5255,6 +5811,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GateStaffExportPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_exported_access_codes: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessCodeExportPage"];
                 };
             };
             401: components["responses"]["Problem"];

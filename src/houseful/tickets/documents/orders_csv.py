@@ -40,12 +40,12 @@ _FORMULA = re.compile(
 
 
 def header() -> bytes:
-    return BOM + _line(COLUMNS)
+    return BOM + line(COLUMNS)
 
 
 def row(order: Order, layout: Layout) -> bytes:
     """`seats` has ids, for scripts; `places` has them in words. Amounts are in minor units and as written."""
-    return _line(
+    return line(
         (
             order.id,
             rfc3339(order.created_at),
@@ -62,10 +62,10 @@ def row(order: Order, layout: Layout) -> bytes:
     )
 
 
-def _line(cells: Sequence[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow(_text(cell) for cell in cells)
-    return line.getvalue().encode()
+def line(cells: Sequence[str]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written).writerow(_text(cell) for cell in cells)
+    return written.getvalue().encode()
 
 
 def _text(cell: str) -> str:

@@ -32,7 +32,7 @@ class Hold(Document, frozen=True, kw_only=True):
     """`seats` are ordinals. That it has expired is no state: it is `until` lying in the past.
 
     Its id is that of the request which made it (`IdempotencyContext.named`), of which `request` is the
-    body's digest.
+    body's digest. `presale_id` is the presale that it was made in, None in the general sale.
     """
 
     collection: ClassVar[str] = "holds"
@@ -49,6 +49,7 @@ class Hold(Document, frozen=True, kw_only=True):
     request: str = ""
     made_at: Millis = 0
     first_until: Millis = 0
+    presale_id: str | None = None
 
     @property
     def total_minor(self) -> int:

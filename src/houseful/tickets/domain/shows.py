@@ -115,16 +115,26 @@ def not_ready() -> DomainError:
     )
 
 
-def check_on_sale(show: Show | None, now: Millis) -> Show:
-    """The show, if its seats may be held now; raises `DomainError` otherwise."""
+def not_on_sale(show: Show) -> DomainError:
+    assert show.on_sale_at is not None
+    return StateConflict("not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at))
+
+
+def is_before_sale(show: Show, now: Millis) -> bool:
+    return show.on_sale_at is not None and now < show.on_sale_at
+
+
+def check_on_sale(show: Show | None, now: Millis, *, in_presale: bool = False) -> Show:
+    """The show, if its seats may be held now; raises `DomainError` otherwise. `in_presale` is for who may
+    buy before the general sale."""
     if show is None:
         raise NotFound("event_not_found", "There is no such event on sale.")
     if show.state is ShowState.CANCELLED:
         raise StateConflict("event_cancelled", "This event was cancelled.")
     if show.state is not ShowState.READY:
         raise not_ready()
-    if show.on_sale_at is not None and now < show.on_sale_at:
-        raise StateConflict("not_on_sale", "Sales have not begun yet.", on_sale_at=rfc3339(show.on_sale_at))
+    if is_before_sale(show, now) and not in_presale:
+        raise not_on_sale(show)
     if now >= show.is_over_at:
         raise StateConflict("event_ended", "This event is over; it is not on sale any more.")
     return show

@@ -12,6 +12,7 @@ from houseful.kernel.webhook_signature import keys_of
 from houseful.tickets.domain.emails import Proofs
 from houseful.tickets.domain.holds import HOLD_LIMIT, HoldQuota, quota_id, runs_until
 from houseful.tickets.domain.orders import OrderState
+from houseful.tickets.domain.presales import CodeKey
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.schemas import HoldView, OrderView
@@ -29,6 +30,7 @@ from houseful.tickets.use_cases.open_payments import PaymentsOpen
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
 from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, PaymentReconciliation
+from houseful.tickets.use_cases.presale_codes import PresaleCodes
 from houseful.tickets.use_cases.sales_report import SalesReport
 from houseful.tickets.use_cases.shop_figures import ShopFiguresTeller
 from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
@@ -71,6 +73,8 @@ class Tickets:
         )
         self.lapsed_orders = LapsedOrders(store, self.holding, self.reconciliation, gateway, clock)
         self.check_in = CheckIn(store, self.inventory, clock, [self.signer.public_key])
+        codes = CodeKey(platform.secrets.raw("ticket_key"))
+        self.presales = PresaleCodes(store, locks, codes, clock, ids)
         self.staff = Staff(store, platform.client, clock)
         self.sales_report = SalesReport(store, self.inventory, self.availability, clock)
         proofs = Proofs(platform.secrets.raw("ticket_key"))

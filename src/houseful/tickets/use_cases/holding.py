@@ -21,19 +21,17 @@ from houseful.tickets.domain.blocks import Block, SeatsTaken, SeatState, block_i
 from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.orders import Order, OrderState
-from houseful.tickets.domain.shows import Show, check_admitted, check_on_sale
-from houseful.tickets.use_cases import buyer_limit, unavailable_seats
+from houseful.tickets.use_cases import buyer_limit, unavailable_seats, who_may_hold
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.open_payments import check_open_payments, lapsed_holds
 from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
+from houseful.tickets.use_cases.who_may_hold import NotCalled
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext
 from houseful.webapi.line_passes import LinePasses, line_required
 
 T = TypeVar("T")
-NotCalled = Callable[[], DomainError]
-"""Makes the refusal of who has not been called by the event's line."""
 
 _LOCK_WAIT_SECONDS = 0.5
 _BEST_LOOKS = 100
@@ -100,9 +98,7 @@ class Holding:
         not_called: NotCalled | None = None
         if not self._inventory.has_no_line(event_id):
             not_called = await self._why_not_called(line_pass, event_id, who.user_id)
-        check_admitted(
-            check_on_sale(await self._store.get(Show, event_id), self._clock.now()), who, not_called
-        )
+        await who_may_hold.admitted(self._store, event_id, who, self._clock.now(), not_called)
         category_index, section_index = _wanted(layout, category, section_id)
         for look in range(_BEST_LOOKS):
             view = await self._availability.view(event_id, layout)
@@ -178,7 +174,7 @@ class Holding:
             context.must_be_first(tx)
             tx.expect(Block, block_ids)
             tx.expect(HoldQuota, [quota_id(event_id, user_id)])
-            show = check_admitted(check_on_sale(await tx.get(Show, event_id), now), who, not_called)
+            show, presale_id = await who_may_hold.admitted(tx, event_id, who, now, not_called)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
             until = now + show.hold_seconds * 1000
@@ -193,6 +189,7 @@ class Holding:
                 request=context.request,
                 made_at=now,
                 first_until=until,
+                presale_id=presale_id,
             )
             found = await tx.get_many(Block, block_ids)
             quota = await tx.get(HoldQuota, quota_id(event_id, user_id))

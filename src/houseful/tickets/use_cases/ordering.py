@@ -101,7 +101,7 @@ class Ordering:
             raise StateConflict("hold_released", "This hold was given back. Choose seats again.")
         if hold.until <= now:
             raise hold_expired()
-        show = check_on_sale(await tx.get(Show, hold.event_id), now)
+        show = check_on_sale(await tx.get(Show, hold.event_id), now, in_presale=hold.presale_id is not None)
         order = self._new_order(hold, show, await self._inventory.layout(show.id), name, email, context, now)
         hold = holds.transition(hold, HoldState.ORDERED, order_id=order.id, until=order.expires_at)
         await self._extend(tx, hold)
