@@ -61,3 +61,10 @@ export type LineAudit = Schemas['Audit'];
 export type LineControl = Schemas['ControlView'];
 export type LineAct = Schemas['ControlActView'];
 export type LineOrder = Schemas['ControlInput'];
+export type Presale = Schemas['PresaleView'];
+export type Presales = Schemas['PresalesView'];
+export type PresaleDraft = Schemas['PresaleInput'];
+export type AccessCode = Schemas['AccessCodeView'];
+export type NewCodes =
+  | { codes: Schemas['ChosenCodeInput'][] }
+  | { generate: Partial<Schemas['GeneratedCodesInput']> & { count: number } };

@@ -12,6 +12,7 @@ import { Notice } from '@/ui/Notice';
 import { Poster } from '@/ui/Poster';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
+import { PresaleEntry } from './PresaleEntry';
 import { SaleBar } from './SaleBar';
 import { titleSize } from './titleSize';
 
@@ -37,6 +38,7 @@ export function EventPage() {
       <div className="mx-auto grid w-full max-w-6xl grow content-start gap-x-16 gap-y-10 px-4 py-10 md:grid-cols-[1fr_24rem] md:px-8">
         <div className="grid content-start gap-10">
           <Facts event={event} />
+          <PresaleEntry event={event} />
           {event.line.mode === 'on' && (
             <Notice title="Seats are sold by a line">
               Everybody who joins its lobby in time has the same chance: the order is drawn when the

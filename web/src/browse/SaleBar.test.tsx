@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { act, screen } from '@testing-library/react';
 import { afterEach, expect, it, vi } from 'vitest';
 import * as calls from '@/api/calls';
+import { presales } from '@/api/presales';
 import { eventQuery } from '@/api/queries';
 import { ApiError } from '@/api/problem';
 import { anEvent } from '@/test/events';
@@ -24,6 +25,7 @@ const OPENS_IN_MS = 20_000;
 function serverBehind(ahead: number) {
   vi.useFakeTimers();
   const opens = Date.now() - ahead + OPENS_IN_MS;
+  vi.spyOn(presales, 'list').mockResolvedValue({ items: [], server_time: '2030-01-01T00:00:00Z' });
   return vi.spyOn(calls.events, 'get').mockImplementation(() => {
     const now = Date.now() - ahead;
     return Promise.resolve(

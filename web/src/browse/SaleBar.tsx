@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, type ReactNode } from 'react';
 import { eventQuery, inventoryQuery } from '@/api/queries';
 import { useOpening } from '@/api/useOpening';
+import { usePresale } from '@/api/usePresale';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { formatMoment } from '@/lib/time';
@@ -27,6 +28,8 @@ export function SaleBar({ event }: { event: EventInfo }) {
 const SOLD: EventInfo['state'][] = ['scheduled', 'on_sale', 'sold_out'];
 
 function Content({ event }: { event: EventInfo }) {
+  const presale = usePresale(event);
+  if (presale.isOpen) return <OnSale event={event} />;
   if (event.line.mode === 'on' && SOLD.includes(event.state)) return <LineBar event={event} />;
   switch (event.state) {
     case 'on_sale':

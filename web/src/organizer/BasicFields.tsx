@@ -5,6 +5,7 @@ import { locale } from '@/lib/locale';
 import { isKnownZone } from '@/lib/time';
 import { Field, FieldFrame, inputClass } from '@/ui/Field';
 import type { DraftForm, Errors } from './draft';
+import { GateFields } from './GateFields';
 import { LineFields } from './LineFields';
 import { MomentField } from './MomentField';
 
@@ -174,6 +175,7 @@ export function BasicFields({ event, defaults, isOpen, errors, onCurrency }: Pro
           error={errors['hold_seconds']}
         />
       )}
+      <GateFields {...{ event, defaults, timezone, errors }} />
     </section>
   );
 }

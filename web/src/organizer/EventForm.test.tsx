@@ -173,3 +173,27 @@ it('shows what is wrong with a line at its fields', async () => {
     /is needed for an event with a line/,
   );
 });
+
+it('says who may buy, of a published event too', async () => {
+  const onSave = form(anEvent({ timezone: 'UTC' }));
+  await userEvent.click(
+    screen.getByRole('checkbox', { name: 'Only accounts with a confirmed email address' }),
+  );
+  await userEvent.type(
+    screen.getByLabelText('Only accounts made before (optional)'),
+    '2029-05-01T12:00',
+  );
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({
+    gates: { verified_email: true, accounts_before: '2029-05-01T12:00:00Z' },
+  });
+});
+
+it('keeps who may buy, to the second', async () => {
+  const gates = { verified_email: true, accounts_before: '2029-05-01T12:00:15.250Z' };
+  const onSave = form(anEvent({ gates }));
+  expect(screen.getByRole('checkbox')).toBeChecked();
+  await describeIt();
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ description: 'More' });
+});

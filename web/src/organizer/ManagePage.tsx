@@ -20,6 +20,7 @@ import { GateStaff } from './GateStaff';
 import { Generation } from './Generation';
 import { Mistakes } from './Mistakes';
 import { PlanWarnings } from './PlanWarnings';
+import { Presales } from './Presales';
 import { SalesView } from './SalesView';
 import { Undelivered } from './Undelivered';
 
@@ -81,6 +82,9 @@ function Manage() {
       <PlanWarnings warnings={event.plan_warnings} />
       {event.state === 'draft' && <Publish event={event} />}
       {event.state === 'publishing' && <Generation event={event} />}
+      {isLive && event.on_sale_at !== null && event.state !== 'cancelled' && (
+        <Presales event={event} />
+      )}
       {isLive && <Undelivered eventId={event.id} />}
       {isLive && <SalesView event={event} />}
       {isLive && event.state !== 'cancelled' && <GateStaff eventId={eventId} />}

@@ -19,6 +19,8 @@ export interface DraftForm {
   maxSeatsPerBuyer: string;
   lineMode: EventInfo['line']['mode'];
   lobbyOpensAt: string;
+  verifiedEmail: boolean;
+  accountsBefore: string;
 }
 
 export interface AreaForm {
@@ -54,6 +56,8 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
       maxSeatsPerBuyer: '',
       lineMode: 'off',
       lobbyOpensAt: '',
+      verifiedEmail: false,
+      accountsBefore: '',
     };
   }
   const local = (instant: string | null) => (instant ? toWallClock(instant, event.timezone) : '');
@@ -72,6 +76,8 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
     maxSeatsPerBuyer: String(event.max_seats_per_buyer ?? ''),
     lineMode: event.line.mode,
     lobbyOpensAt: local(event.line.lobby_opens_at),
+    verifiedEmail: event.gates.verified_email,
+    accountsBefore: local(event.gates.accounts_before),
   };
 }
 
@@ -86,8 +92,9 @@ export type Errors = Record<string, string>;
 type Part = Partial<EventDraft>;
 
 const LOBBY = 'line.lobby_opens_at';
+const BEFORE = 'gates.accounts_before';
 
-type TimeKey = 'starts_at' | 'ends_at' | 'on_sale_at' | 'refundable_until' | typeof LOBBY;
+type TimeKey = 'starts_at' | 'ends_at' | 'on_sale_at' | 'refundable_until';
 
 /** The name of the field that says which of two equal times on the clocks is meant. */
 export const whichOf = (key: string) => `${key}_which`;
@@ -96,19 +103,18 @@ export const whichOf = (key: string) => `${key}_which`;
  * The moment that a field says; null where it is empty. One that was not touched stays the very moment it was:
  * the field shows no seconds, and not which of two equal times it is.
  */
-function readTime(
+export function readMoment(
   data: FormData,
-  key: TimeKey,
+  key: string,
   timezone: string,
-  event: EventInfo | undefined,
+  before: string | null | undefined,
   errors: Errors,
 ): string | null {
   const local = formValue(data, key);
   if (local === '') return null;
   const moments = momentsOf(local, timezone);
   const which = data.get(whichOf(key));
-  const before = key === LOBBY ? event?.line.lobby_opens_at : event?.[key];
-  if (before && event?.timezone === timezone && toWallClock(before, timezone) === local) {
+  if (before && toWallClock(before, timezone) === local) {
     if (which === null || moments[Number(which)] === undefined) return before;
     if (moments.indexOf(sameMinute(before)) === Number(which)) return before;
   }
@@ -118,6 +124,21 @@ function readTime(
       : 'The clocks are put forward past this time that day. Choose another.';
   }
   return moments[Number(which)] ?? moments[0] ?? null;
+}
+
+function readTime(
+  data: FormData,
+  key: TimeKey | typeof LOBBY | typeof BEFORE,
+  timezone: string,
+  event: EventInfo | undefined,
+  errors: Errors,
+): string | null {
+  const known = {
+    [LOBBY]: event?.line.lobby_opens_at,
+    [BEFORE]: event?.gates.accounts_before,
+  };
+  const before = key === LOBBY || key === BEFORE ? known[key] : event?.[key];
+  return readMoment(data, key, timezone, event?.timezone === timezone ? before : null, errors);
 }
 
 /** Which of the two equal times an event has now; the first for anything else. */
@@ -180,6 +201,10 @@ export function readOpenFields(
     ends_at: readTime(data, 'ends_at', timezone, event, errors),
     on_sale_at: readTime(data, 'on_sale_at', timezone, event, errors),
     refundable_until: readTime(data, 'refundable_until', timezone, event, errors),
+    gates: {
+      verified_email: data.has('gates.verified_email'),
+      accounts_before: readTime(data, BEFORE, timezone, event, errors),
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { eventQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
 import { useOpening } from '@/api/useOpening';
+import { usePresale } from '@/api/usePresale';
 import { cx } from '@/lib/cx';
 import { formatMoment } from '@/lib/time';
 import { useTitle } from '@/lib/useTitle';
@@ -34,6 +35,7 @@ export function PickerPage() {
   useTitle(event ? `Seats for ${event.title}` : undefined);
   if (error) return <ErrorState error={error} what="This event" onRetry={() => void refetch()} />;
   if (!event) return <PageSkeleton />;
+  if (event.state === 'scheduled') return <BeforeSale event={event} />;
   if (event.state !== 'on_sale') return <NotNow event={event} />;
   if (event.line.mode === 'off') return <Loader event={event} />;
   const Gate = event.line.mode === 'auto' ? GateWhenAwake : PassGate;
@@ -42,6 +44,17 @@ export function PickerPage() {
       <Loader event={event} />
     </Gate>
   );
+}
+
+/** Before the general sale the seats are for who has used an access code; whoever is choosing goes on. */
+function BeforeSale({ event }: { event: EventInfo }) {
+  useOpening(event.id);
+  const { isOpen, isUnknown, error, retry } = usePresale(event);
+  const [isIn, setIsIn] = useState(false);
+  if (isOpen && !isIn) setIsIn(true);
+  if (isIn) return <Loader event={event} />;
+  if (error) return <ErrorState error={error} what="The presale" onRetry={retry} />;
+  return isUnknown ? <PageSkeleton /> : <NotNow event={event} />;
 }
 
 function NotNow({ event }: { event: EventInfo }) {

@@ -27,3 +27,12 @@ test('a limit of seats is told in the words of the server', () => {
   show('hold_limit', { limit: 4, limit_of: 'seats', held: 4 });
   expect(screen.getByTestId('hold-problem').textContent).toContain('Words of the server.');
 });
+
+test.each([
+  ['access_code_required', {}, /Enter yours on the event’s page/],
+  ['presale_not_open', {}, /Words of the server/],
+  ['presale_over', { on_sale_at: null }, /Words of the server/],
+])('a hold without a presale says so: %s', (code, extra, said) => {
+  show(code, extra);
+  expect(screen.getByTestId('hold-problem')).toHaveTextContent(said);
+});

@@ -60,7 +60,7 @@ function Mine({ state, mine, holdId }: { state: SeatState; mine: number[]; holdI
 
 function refusalWords(problem: HoldProblem & { kind: 'refused' }, event: EventInfo): string {
   const { error } = problem;
-  const { available, limit, limit_of: limitOf, on_sale_at: onSale } = error.body;
+  const { available, limit, limit_of: limitOf, on_sale_at: onSale, opens_at: opens } = error.body;
   switch (error.code) {
     case 'not_enough_seats':
       return typeof available === 'number'
@@ -73,6 +73,16 @@ function refusalWords(problem: HoldProblem & { kind: 'refused' }, event: EventIn
     case 'not_on_sale':
       return typeof onSale === 'string'
         ? `The sale opens ${formatMoment(onSale, event.timezone)}.`
+        : error.message;
+    case 'access_code_required':
+      return 'Seats are for those with an access code now. Enter yours on the event’s page.';
+    case 'presale_not_open':
+      return typeof opens === 'string'
+        ? `Your presale opens ${formatMoment(opens, event.timezone)}.`
+        : error.message;
+    case 'presale_over':
+      return typeof onSale === 'string'
+        ? `Your presale is over. Everybody can buy from ${formatMoment(onSale, event.timezone)} on.`
         : error.message;
     default:
       return error.status === 429
