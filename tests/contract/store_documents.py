@@ -51,7 +51,21 @@ class Ticket(Document, frozen=True, kw_only=True):
     live_seat: str | None = None
 
 
-DOCUMENTS: tuple[type[Document], ...] = (Account, Item, Ticket)
+class Book(Document, frozen=True, kw_only=True):
+    """`title_key` is computed."""
+
+    collection: ClassVar[str] = "books"
+    indexes: ClassVar[tuple[Index, ...]] = (Index(("shelf", "title_key")),)
+
+    title: str
+    shelf: str = "a"
+
+    @property
+    def title_key(self) -> str:
+        return self.title.casefold()
+
+
+DOCUMENTS: tuple[type[Document], ...] = (Account, Item, Ticket, Book)
 
 
 def ready(event_id: str, seats_total: int = 1) -> InventoryReady:

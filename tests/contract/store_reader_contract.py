@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from houseful.kernel.documents import Scalar
 from houseful.kernel.ports import Store
-from tests.contract.store_documents import Item, StoreContract, add
+from tests.contract.store_documents import Book, Item, StoreContract, add
 
 
 class ReaderContract(StoreContract):
@@ -144,6 +144,33 @@ class ReaderContract(StoreContract):
         await refused({"nonsense": 1})
         with pytest.raises(ValueError, match="index"):
             await store.count(Item, {"kind": "x"})
+
+    async def test_what_is_computed_is_searched_by_its_beginning(self, store: Store) -> None:
+        titles = ["Ärger", "emma", "Emil", "EMMA 2", "Em\U0010fffe", "zoo"]
+        await add(store, *[Book(id=f"b{n}", title=title) for n, title in enumerate(titles)])
+        await add(store, Book(id="other", title="Emma", shelf="b"))
+
+        async def found(begin: str, after: tuple[Scalar, str] | None = None, limit: int = 9) -> list[str]:
+            books = await store.find(
+                Book,
+                {"shelf": "a"},
+                by="title_key",
+                since=begin,
+                until=begin + "\U0010ffff",
+                after=after,
+                limit=limit,
+            )
+            return [book.title for book in books]
+
+        assert await found("em") == ["Emil", "emma", "EMMA 2", "Em\U0010fffe"]
+        assert await found("em", ("emma", "b1"), 1) == ["EMMA 2"]
+        assert await found("ä") == ["Ärger"]
+        async with store.begin() as tx:
+            emma = await tx.get(Book, "b1")
+            assert emma is not None
+            tx.put(replace(emma, title="Zoe"))
+        assert await found("emma") == ["EMMA 2"]
+        assert await found("z") == ["Zoe", "zoo"]
 
     async def test_count(self, store: Store) -> None:
         await add(store, *[Item(id=f"i{n}", rank=n % 2) for n in range(5)])

@@ -30,12 +30,20 @@ __all__ = ["failures", "mongo_database", "mongo_url", "other", "server", "store"
 
 class Show(Document, frozen=True, kw_only=True):
     collection: ClassVar[str] = "shows"
-    indexes: ClassVar[tuple[Index, ...]] = (Index(("city", "year")), Index(("slug",), unique=True))
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("city", "year")),
+        Index(("slug",), unique=True),
+        Index(("city_key",)),
+    )
 
     city: str = "Bremen"
     year: int | None = None
     slug: str | None = None
     stars: int = 0
+
+    @property
+    def city_key(self) -> str:
+        return self.city.casefold()
 
 
 class PlainShow(Document, frozen=True, kw_only=True):
@@ -88,6 +96,7 @@ class TestCollections:
             found = await store.find(Show, {"city": "Bremen"}, by="year", since=600, until=602, limit=9)
             assert [show.id for show in found] == ["s0600", "s0601"]
             assert [show.id for show in await store.find(Show, {"slug": None}, limit=9)] == ["none"]
+            assert await store.count(Show, {"city_key": "bremen"}) == 1201
             with pytest.raises(Duplicate) as raised:
                 await add(store, Show(id="x", slug="s7"))
             assert raised.value.index == "slug"

@@ -31,12 +31,17 @@ class NewThing(Document, frozen=True, kw_only=True):
         Index(("name",), unique=True),
         Index(("colour", "weight")),
         Index(("sold",)),
+        Index(("name_key",)),
     )
 
     name: str
     colour: str | None = None
     weight: int = 5
     sold: bool = False
+
+    @property
+    def name_key(self) -> str:
+        return self.name.upper()
 
 
 class TestSchemaEvolution:
@@ -50,6 +55,7 @@ class TestSchemaEvolution:
         assert await new.count(NewThing, {"colour": "red", "weight": 5}) == 2500
         assert await new.count(NewThing, {"colour": None}) == 1
         assert await new.count(NewThing, {"sold": False}) == 2501
+        assert await new.count(NewThing, {"name_key": "N17"}) == 1
         with pytest.raises(Duplicate):
             await add(new, NewThing(id="x", name="n3"))
         async with new.begin() as tx:

@@ -11,7 +11,10 @@ Scalar = str | int | bool | None
 
 
 class Index(msgspec.Struct, frozen=True):
-    """An index over top-level fields.
+    """An index over top-level fields, or properties that are computed from them alone.
+
+    A property is computed anew whenever its document is written. A property with another rule needs another
+    name: then it is computed for all documents that are stored.
 
     A *unique* index skips documents in which one of its fields is `None`. "Unique among the living" is a
     field that becomes `None` when the document is retired.

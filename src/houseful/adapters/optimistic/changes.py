@@ -44,7 +44,11 @@ class Collection(ABC, Generic[W]):
         )
         if self.name == "outbox" or self.name.startswith(self.reserved):
             raise ValueError(f"{kind.__name__}: a collection cannot be called {self.name}")
-        unknown = set(self.fields) - set(kind.__struct_fields__)
+        unknown = {
+            field
+            for field in set(self.fields) - set(kind.__struct_fields__)
+            if not isinstance(getattr(kind, field, None), property)
+        }
         if unknown:
             raise ValueError(f"{kind.__name__}: an index names fields that do not exist: {sorted(unknown)}")
 
