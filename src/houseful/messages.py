@@ -155,9 +155,10 @@ class OrderConfirmed(Message, frozen=True, kw_only=True):
 
 
 class OrderRefunded(Message, frozen=True, kw_only=True):
-    """A confirmed order was taken back, by its buyer or with the event, as the reason says: its tickets are
-    void, its seats free, its money on the way back. Sent by tickets; tickets itself mails the buyer and
-    counts it."""
+    """A confirmed order was taken back, by its buyer, its organizer or with the event, as the reason says:
+    its tickets are void, its seats free, its money on the way back. With a `part`, counted from 1, these
+    seats of the order were, and it keeps others. Sent by tickets; tickets itself mails the buyer and counts
+    it."""
 
     sender = "tickets"
     about = "order"
@@ -169,6 +170,7 @@ class OrderRefunded(Message, frozen=True, kw_only=True):
     total_minor: int
     seats: tuple[SoldSeat, ...]
     reason: str = ""
+    part: int = 0
 
 
 class PaymentReturned(Message, frozen=True, kw_only=True):

@@ -49,6 +49,12 @@ def _works(start: Start, data: Path, known: Mapping[str, Any], settings: Mapping
     assert said == {"used": "already_used", "unused": "admitted", "void": "refunded"}
     assert gate.scan(known["unused"], "once more", event_id=evening)["result"] == "already_used"
 
+    desk = f"/api/events/{evening}/orders"
+    listed = {order["id"] for order in organizer.items(desk)}
+    assert len(listed) > 3
+    assert {order["id"] for order in organizer.items(f"{desk}?q=BEA%40exam")} == listed
+    assert {organizer.get(f"{desk}/{id}")["history"][0]["event"] for id in listed} == {"placed"}
+
     bea = _signed_in(server.url, "bea@example.org", password)
     bought = bea.buy(evening, seats=["C-4"])
     shown = next(ticket["code"] for ticket in bea.tickets(bought["id"]))

@@ -51,6 +51,7 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "allowances": Other("how many seats an id has held and bought; holds and orders show them"),
         "orders": Held("orders", "name and address are emptied; money and seats stay"),
         "tickets": Held("orders", "stays, with its order's id"),
+        "order_acts": Held("orders", "notes, reasons, names and addresses are emptied; what was done stays"),
         "scans": Other("when a ticket was at a gate, with the ticket's id"),
         "gate_staff": Held("gate-staff", "the account is taken off"),
         "presales": Other(_NOBODY),

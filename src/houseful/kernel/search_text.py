@@ -70,6 +70,11 @@ def findable(text: str) -> Text:
     return Text(tuple(found), "".join(joined))
 
 
+def words(text: str) -> list[str]:
+    """The folded words of a text, in their order, each without its marks."""
+    return [whole for whole, _ in _compounds(text)]
+
+
 def finder(query: str) -> Callable[[str], bool]:
     """A predicate: each word of the query begins a word of the text; in scripts without blanks, occurs
     anywhere.

@@ -14,6 +14,7 @@ from houseful.tickets import (
     account_api,
     api,
     check_in_api,
+    desk_api,
     emails_api,
     organizer_api,
     presales_api,
@@ -24,6 +25,7 @@ from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.erasures import Erasure
 from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.holds import Hold, HoldQuota
+from houseful.tickets.domain.order_acts import OrderAct
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.presales import AccessCode, PresaleAccess, Presales
 from houseful.tickets.domain.sales import Sales
@@ -56,6 +58,7 @@ MANIFEST = Manifest(
         Hold,
         HoldQuota,
         Order,
+        OrderAct,
         Ticket,
         Scan,
         GateStaff,
@@ -74,6 +77,7 @@ MANIFEST = Manifest(
         *api.ENDPOINTS,
         *organizer_api.ENDPOINTS,
         *presales_api.ENDPOINTS,
+        *desk_api.ENDPOINTS,
         *check_in_api.ENDPOINTS,
         *emails_api.ENDPOINTS,
         *webhook_api.ENDPOINTS,

@@ -2,7 +2,8 @@
 
 from houseful.kernel.times import rfc3339
 from houseful.tickets import schemas
-from houseful.tickets.emails_api import EmailView, email_view
+from houseful.tickets.desk_views import HistoryView, history_views
+from houseful.tickets.emails_views import EmailView, email_view
 from houseful.tickets.use_cases import Tickets
 from houseful.webapi.account_parts import ERASURE, EXPORT, PART_RATE, Obstacles, PartQuery
 from houseful.webapi.cursors import cursor_of, moment_of, text_of
@@ -14,11 +15,12 @@ _ORDERS_AT_ONCE = 50
 
 
 class OrderExportView(View, frozen=True, kw_only=True):
-    """An order with its tickets and what became of the emails about it."""
+    """An order with its tickets, what became of the emails about it, and what was done with it."""
 
     order: schemas.OrderView
     tickets: list[schemas.TicketView]
     emails: list[EmailView]
+    history: list[HistoryView]
 
 
 class GateStaffExportView(View, frozen=True, kw_only=True):
@@ -47,7 +49,16 @@ async def exported_orders(tickets: Tickets, request: Request, query: PartQuery) 
         _, _, its_tickets = await tickets.ordering.tickets_of(user_id, order.id)
         emails = await tickets.undelivered_emails.of_order(order)
         shown.append(
-            OrderExportView(order=view, tickets=its_tickets, emails=[email_view(one) for one in emails])
+            OrderExportView(
+                order=view,
+                tickets=its_tickets,
+                emails=[email_view(one) for one in emails],
+                history=history_views(
+                    order,
+                    await tickets.order_desk.acts(order.id),
+                    await tickets.inventory.layout(order.event_id),
+                ),
+            )
         )
     last = found[-1][0] if len(found) == _ORDERS_AT_ONCE else None
     return Page(shown, None if last is None else cursor_of(last.created_at, last.id))

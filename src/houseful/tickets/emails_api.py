@@ -8,15 +8,17 @@ from houseful.kernel import email_addresses
 from houseful.kernel.errors import invalid
 from houseful.kernel.times import rfc3339
 from houseful.tickets.api import PageQuery
-from houseful.tickets.domain.emails import EmailState, QueuedEmail
+from houseful.tickets.domain.emails import QueuedEmail
+from houseful.tickets.domain.order_acts import desk
 from houseful.tickets.domain.orders import Order
+from houseful.tickets.emails_views import EmailView, email_reason, email_view
 from houseful.tickets.organizer_api import own_show
 from houseful.tickets.schemas import BuyerView
 from houseful.tickets.use_cases import Tickets
 from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.requests import Input, Request
-from houseful.webapi.responses import Page, View
+from houseful.webapi.responses import Page
 
 _MOST_TOKEN = 200
 
@@ -29,14 +31,6 @@ class ProofInput(Input, frozen=True, kw_only=True):
     token: Annotated[str, Meta(max_length=_MOST_TOKEN)]
 
 
-class EmailView(View, frozen=True, kw_only=True):
-    """`kind` is `confirmed`, `refunded` or `returned`; `reason` says why it has not gone."""
-
-    kind: str
-    state: EmailState
-    reason: str | None
-
-
 class UndeliveredView(EmailView, frozen=True, kw_only=True):
     order_id: str
     buyer: BuyerView
@@ -44,24 +38,11 @@ class UndeliveredView(EmailView, frozen=True, kw_only=True):
     tries: int
 
 
-_WAITS = (
-    "The address is not proven yet: the letter goes when its owner has followed the link in the first one."
-)
-
-
-def _reason(email: QueuedEmail) -> str | None:
-    return _WAITS if email.waits_for is not None else email.error
-
-
-def email_view(email: QueuedEmail) -> EmailView:
-    return EmailView(kind=email.kind, state=email.state, reason=_reason(email))
-
-
 def undelivered_view(email: QueuedEmail, order: Order) -> UndeliveredView:
     return UndeliveredView(
         kind=email.kind,
         state=email.state,
-        reason=_reason(email),
+        reason=email_reason(email),
         order_id=order.id,
         buyer=BuyerView(name=order.buyer_name, email=order.buyer_email),
         since=rfc3339(email.failed_at or 0),
@@ -95,8 +76,10 @@ async def correct(
     """Correct the address of an order's buyer, and send the order's emails there."""
     show = await own_show(tickets, request, event_id)
     address = email_addresses.address(body.email).email
-    emails = await tickets.undelivered_emails.correct(show, order_id, address, request.user.user_id)
-    return Page([email_view(email) for email in emails])
+    order = await tickets.order_desk.correct_address(
+        show, order_id, address, desk(show, request.user.user_id)
+    )
+    return Page([email_view(email) for email in await tickets.undelivered_emails.of_order(order)])
 
 
 async def prove(tickets: Tickets, body: ProofInput) -> None:

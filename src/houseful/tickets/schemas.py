@@ -81,7 +81,8 @@ class PaymentView(View, frozen=True, kw_only=True):
 
 class OrderView(View, frozen=True, kw_only=True):
     """`detail` says in words what happened where the status alone does not; `reason` is why money went
-    back or none is taken any more.
+    back or none is taken any more. `seats` and `total_minor` are what the order has now, `refunded_minor` is
+    what of it went back in part.
     """
 
     id: str
@@ -99,6 +100,7 @@ class OrderView(View, frozen=True, kw_only=True):
     payment: PaymentView
     detail: str | None
     reason: Reason | None = None
+    refunded_minor: int = 0
 
 
 class TicketSeatView(View, frozen=True, kw_only=True):
@@ -257,6 +259,7 @@ def order_view(order: Order, show: Show, layout: Layout, now: Millis) -> OrderVi
         ),
         detail=order.detail,
         reason=order.reason,
+        refunded_minor=order.part_refunds_minor,
     )
 
 

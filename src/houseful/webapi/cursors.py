@@ -43,7 +43,7 @@ def moment_of(cursor: str | None) -> ByMoment | None:
         position: ByMoment = _decoded(cursor, ByMoment)
         return position
     if not (moment.isascii() and moment.isdigit() and len(moment) < 16 and id):
-        raise _refused()
+        raise refused()
     return int(moment), id
 
 
@@ -52,8 +52,9 @@ def _decoded(cursor: str, kind: Any) -> Any:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return msgspec.json.decode(raw, type=kind)
     except (ValueError, msgspec.MsgspecError) as error:
-        raise _refused() from error
+        raise refused() from error
 
 
-def _refused() -> DomainError:
+def refused() -> DomainError:
+    """For what is no cursor of the list that was asked for."""
     return invalid({"cursor": "is not the next_cursor of a list"}, "The query needs a correction.")

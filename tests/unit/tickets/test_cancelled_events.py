@@ -38,10 +38,10 @@ async def test_one_order_that_can_not_be_taken_back_does_not_stop_the_others(
     take_back = harness.tickets.ordering.take_back
     broken = orders[0]
 
-    async def with_a_bug(tx: Any, order_id: str, show: Any, *, by_buyer: bool) -> Order:
+    async def with_a_bug(tx: Any, order_id: str, *others: Any) -> Order:
         if order_id == broken:
             raise RuntimeError("a bug")
-        return await take_back(tx, order_id, show, by_buyer=by_buyer)
+        return await take_back(tx, order_id, *others)
 
     monkeypatch.setattr(harness.tickets.ordering, "take_back", with_a_bug)
     for _ in range(3):

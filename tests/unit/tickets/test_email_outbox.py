@@ -181,6 +181,7 @@ async def test_two_copies_of_the_service_send_an_email_once(harness: Harness) ->
         tickets.signer,
         Proofs(b"t" * 32),
         harness.clock,
+        harness.ids,
         Settings(),
     )
     await asyncio.gather(harness.tickets.email_outbox.send_due(), other.send_due())

@@ -6,6 +6,7 @@ from houseful.messages import AccountErased
 from houseful.tickets.domain.emails import QueuedEmail
 from houseful.tickets.domain.erasures import Erasure
 from houseful.tickets.domain.gate_staff import GateStaff, Member
+from houseful.tickets.domain.order_acts import ActBy, Actor, OrderAct
 from houseful.tickets.domain.orders import OrderState
 from tests.unit.tickets.harness import DAY, HOUR, Harness, refusal
 
@@ -181,10 +182,33 @@ async def test_nobody_writes_to_who_was_erased(harness: Harness) -> None:
     assert sent == 0
     show = await harness.show_of()
     refused = await refusal(
-        harness.tickets.undelivered_emails.correct(show, order_id, "new@example.org", "usr_organizer")
+        harness.tickets.order_desk.correct_address(
+            show, order_id, "new@example.org", ActBy(Actor.ORGANIZER, "usr_organizer")
+        )
     )
     assert refused.code == "account_erased"
     assert await buyer(harness, order_id) == NOBODY
+
+
+async def test_the_history_of_an_order_tells_nobody_who_was_erased(harness: Harness) -> None:
+    await harness.show()
+    order_id = await harness.bought("A-1")
+    show, by, desk = (
+        await harness.show_of(),
+        ActBy(Actor.ORGANIZER, "usr_organizer"),
+        harness.tickets.order_desk,
+    )
+    await desk.note(show, order_id, "Bea is on crutches", by, harness.use())
+    await desk.correct_address(show, order_id, "brandt@example.org", by)
+    await harness.deliver()
+    await send(harness)
+    await harness.clock.advance(31 * DAY // 1000)
+    await erased(harness)
+    acts = await harness.every(OrderAct)
+    assert sorted(act.act for act in acts) == ["corrected", "emailed", "noted", "resent"]
+    assert {(act.text, act.before, act.after) for act in acts} == {("", None, None)}
+    told = await refusal(desk.note(show, order_id, "it was Bea", by, harness.use()))
+    assert told.code == "account_erased"
 
 
 async def test_gate_staff_that_was_erased_is_named_no_more(harness: Harness) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from houseful.kernel.errors import DomainError
 from houseful.messages import SoldSeat
-from houseful.tickets.domain import order_notices, orders
+from houseful.tickets.domain import order_notices, orders, refunds
+from houseful.tickets.domain.ordered_seats import OrderedSeat
 from houseful.tickets.domain.orders import (
     CREATE_MILLIS,
     LATE_MILLIS,
@@ -16,7 +17,6 @@ from houseful.tickets.domain.orders import (
     TRANSITIONS,
     Due,
     Order,
-    OrderedSeat,
     OrderState,
     PaymentState,
 )
@@ -123,11 +123,17 @@ def test_the_tables_are_complete_and_every_state_leads_to_an_end() -> None:
     assert {state for state in P if not PAYMENT_TRANSITIONS[state]} == {P.CANCELED, P.VOIDED, P.REFUNDED}
 
 
-Key = tuple[OrderState, PaymentState, Due | None, bool]
+def of_two_seats() -> Order:
+    seats = (OrderedSeat(3, "A-4", "Premium", 5000), OrderedSeat(4, "A-5", "Standard", 3000))
+    return msgspec.structs.replace(placed(), seats=seats)
+
+
+Key = tuple[OrderState, PaymentState, Due | None, bool, tuple[bool, ...]]
 
 
 def key(order: Order) -> Key:
-    return order.state, order.payment, order.due, order.look_at is None
+    parts = tuple(part.is_settled for part in order.part_refunds)
+    return order.state, order.payment, order.due, order.look_at is None, parts
 
 
 def after_any_news(order: Order) -> Iterator[Order]:
@@ -145,6 +151,10 @@ def after_any_news(order: Order) -> Iterator[Order]:
         yield orders.returned(order, WHY, NOW)
         if order.state is not S.CANCELLED and order.due is not Due.CANCEL:
             yield orders.confirmed(order, NOW)
+    if order.state is S.CONFIRMED and len(order.seats) > 1:
+        yield refunds.part_refunded(order, [3], NOW)
+    if order.open_part is not None:
+        yield refunds.part_settled(order, order.open_part, NOW)
     for done in (Due.CAPTURE, Due.VOID, Due.REFUND, Due.CANCEL):
         yield orders.settled(order, done, NOW)
     yield orders.found_captured(order, NOW)
@@ -166,22 +176,27 @@ def explored(*starts: Order) -> tuple[dict[Key, Order], dict[Key, set[Key]]]:
     return found, ways
 
 
-def test_whatever_is_open_has_a_time_to_be_looked_at() -> None:
-    found, _ = explored(placed())
+@pytest.mark.parametrize("start", [placed(), of_two_seats()])
+def test_whatever_is_open_has_a_time_to_be_looked_at(start: Order) -> None:
+    found, _ = explored(start)
     assert len(found) > 15
     for order in found.values():
-        if (order.state, order.payment) not in ENDS or order.due is not None:
+        if (order.state, order.payment) not in ENDS or order.due is not None or order.open_part is not None:
             assert order.look_at is not None, order
 
 
-def test_orders_come_to_rest_only_where_money_and_seats_agree() -> None:
-    found, _ = explored(placed())
-    assert {(state, payment) for state, payment, _, rests in found if rests} == ENDS
-    assert all(due is None for _, _, due, rests in found if rests)
+@pytest.mark.parametrize("start", [placed(), of_two_seats()])
+def test_orders_come_to_rest_only_where_money_and_seats_agree(start: Order) -> None:
+    found, _ = explored(start)
+    assert {(state, payment) for state, payment, _, rests, _ in found if rests} == ENDS
+    assert all(due is None and all(settled) for _, _, due, rests, settled in found if rests)
+    for order in found.values():
+        assert order.total_minor + order.part_refunds_minor == start.total_minor
 
 
-def test_from_everywhere_there_is_a_way_to_an_end() -> None:
-    found, ways = explored(placed())
+@pytest.mark.parametrize("start", [placed(), of_two_seats()])
+def test_from_everywhere_there_is_a_way_to_an_end(start: Order) -> None:
+    found, ways = explored(start)
     good = {one for one in found if one[3]}
     while more := {one for one in found if one not in good and ways[one] & good}:
         good |= more
@@ -296,6 +311,8 @@ def test_pauses_grow_to_five_minutes_and_no_further() -> None:
         (Due.CANCEL, "canceled", 0, 0, True),
         (Due.REFUND, "succeeded", 5, 0, False),
         (Due.REFUND, "succeeded", 5, 5, True),
+        (Due.REFUND_PART, "succeeded", 5, 0, False),
+        (Due.REFUND_PART, "succeeded", 5, 2, True),
         (Due.CREATE, "requires_payment_method", 0, 0, True),
     ],
 )
@@ -303,17 +320,29 @@ def test_what_a_refusal_may_mean_has_been_done_already(
     due: Due, status: str, captured: int, refunded: int, done: bool
 ) -> None:
     assert orders.is_done(due, status, captured, refunded) is done
+    assert not orders.is_done(Due.REFUND_PART, "succeeded", 5, 2, paid_back_minor=2)
+
+
+def test_a_part_that_went_back_is_told_of_once() -> None:
+    bought = orders.settled(
+        orders.confirmed(orders.intent_made(of_two_seats(), "pi_1", "secret"), NOW), Due.CAPTURE, NOW
+    )
+    part = refunds.part_refunded(bought, [3], NOW)
+    assert (part.due, part.look_at, part.total_minor) == (Due.REFUND_PART, NOW, 3000)
+    settled = refunds.part_settled(part, 0, NOW)
+    assert (settled.due, settled.look_at, settled.paid_back_minor) == (None, None, 5000)
+    assert refunds.part_settled(settled, 0, NOW) is settled
 
 
 def test_until_when_a_buyer_may_cancel() -> None:
-    orders.check_cancel(sold(), refundable_until=NOW, used=False, now=NOW - 1)
+    refunds.check_cancel(sold(), refundable_until=NOW, used=False, now=NOW - 1)
     for used, now in ((True, NOW - 1), (False, NOW)):
         with pytest.raises(DomainError) as refusal:
-            orders.check_cancel(sold(), refundable_until=NOW, used=used, now=now)
+            refunds.check_cancel(sold(), refundable_until=NOW, used=used, now=now)
         assert (status_of(refusal.value), refusal.value.code) == (409, "cancel_closed")
-    orders.check_cancel(waiting(), refundable_until=0, used=False, now=NOW)  # nothing to give back yet
+    refunds.check_cancel(waiting(), refundable_until=0, used=False, now=NOW)  # nothing to give back yet
     refunded = orders.cancelled(sold(), WHY, NOW)
-    orders.check_cancel(refunded, refundable_until=0, used=True, now=NOW)  # it is on its way already
+    refunds.check_cancel(refunded, refundable_until=0, used=True, now=NOW)  # it is on its way already
 
 
 def test_only_what_is_open_or_confirmed_can_be_cancelled() -> None:

@@ -7,9 +7,11 @@ from houseful.kernel.errors import Invalid, Unavailable
 from houseful.kernel.ports import Email
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.emails import Proofs, QueuedEmail, shown_name
+from houseful.tickets.domain.order_acts import ActBy, Actor
 from houseful.webapi.problems import status_of
 from tests.unit.tickets.harness import Harness, refusal
 
+DESK = ActBy(Actor.ORGANIZER, "usr_organizer")
 FREE = {"Premium": 0, "Standard": 0}
 STRANGER = "stranger@example.org"
 
@@ -188,7 +190,7 @@ async def test_the_organizer_sees_and_corrects_what_did_not_arrive(harness: Harn
     assert (email.state, email.error, order.id) == ("refused", "There is no such mailbox.", order_id)
     assert email.failed_at == harness.clock.now()
 
-    await undelivered.correct(show, order_id, "bea@example.net", "usr_organizer")
+    await harness.tickets.order_desk.correct_address(show, order_id, "bea@example.net", DESK)
     assert await send(harness) == 1
     assert harness.mailbox.got[0].to_address == "bea@example.net"
     assert len(harness.mailbox.got[0].attachments) == 2
@@ -201,9 +203,7 @@ async def test_an_email_that_went_astray_is_sent_again_to_the_right_address(harn
     order_id = await harness.bought("A-1")
     await harness.deliver()
     assert await send(harness) == 1
-    await harness.tickets.undelivered_emails.correct(
-        await harness.show_of(), order_id, "b@example.net", "usr_organizer"
-    )
+    await harness.tickets.order_desk.correct_address(await harness.show_of(), order_id, "b@example.net", DESK)
     assert await send(harness) == 2
     assert [email.to_address for email in harness.mailbox.got] == ["bea@example.org", "b@example.net"]
 
@@ -212,16 +212,12 @@ async def test_an_address_corrected_while_its_email_is_on_its_way_gets_one(harne
     await harness.show()
     order_id = await harness.bought("A-1")
     await harness.deliver()
-    post, undelivered, show = (
-        harness.tickets.email_outbox,
-        harness.tickets.undelivered_emails,
-        await harness.show_of(),
-    )
+    post, show = harness.tickets.email_outbox, await harness.show_of()
     [queued] = await harness.every(QueuedEmail)
     claimed = await post._claim(queued)
     assert claimed is not None
     await harness.clock.advance(1)
-    await undelivered.correct(show, order_id, "b@example.net", "usr_organizer")
+    await harness.tickets.order_desk.correct_address(show, order_id, "b@example.net", DESK)
     await post._send(claimed)
     await send(harness)
     assert [email.to_address for email in harness.mailbox.got] == ["bea@example.org", "b@example.net"]
@@ -231,18 +227,18 @@ async def test_orders_of_other_events_are_not_corrected(harness: Harness) -> Non
     await harness.show()
     await harness.show("evt_2")
     order_id = await harness.bought("A-1")
-    undelivered = harness.tickets.undelivered_emails
-    told = await refusal(undelivered.correct(await harness.show_of("evt_2"), order_id, "b@x.org", "usr_2"))
+    other = await harness.show_of("evt_2")
+    told = await refusal(harness.tickets.order_desk.correct_address(other, order_id, "b@x.org", DESK))
     assert status_of(told) == 404
 
 
 async def test_an_organizer_can_not_send_emails_without_end(harness: Harness) -> None:
     await harness.show()
     order_id = await harness.bought("A-1")
-    show, undelivered = await harness.show_of(), harness.tickets.undelivered_emails
+    show = await harness.show_of()
     for n in range(60):
-        await undelivered.correct(show, order_id, f"b{n}@example.net", "usr_organizer")
-    told = await refusal(undelivered.correct(show, order_id, "b@example.net", "usr_organizer"))
+        await harness.tickets.order_desk.correct_address(show, order_id, f"b{n}@example.net", DESK)
+    told = await refusal(harness.tickets.order_desk.correct_address(show, order_id, "b@example.net", DESK))
     assert (status_of(told), told.code) == (429, "too_many_letters")
 
 

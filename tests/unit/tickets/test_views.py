@@ -13,7 +13,8 @@ from houseful.tickets.domain.availability import Occupancy
 from houseful.tickets.domain.blocks import BLOCKED, Block, Claim, SeatState, block_id
 from houseful.tickets.domain.holds import Hold, HoldState
 from houseful.tickets.domain.layout import compile_layout
-from houseful.tickets.domain.orders import Order, OrderedSeat, OrderState, PaymentState
+from houseful.tickets.domain.ordered_seats import OrderedSeat
+from houseful.tickets.domain.orders import Order, OrderState, PaymentState
 from houseful.tickets.domain.sales import Sales, Tally
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show, ShowState

@@ -2,6 +2,7 @@
 
 from houseful.kernel.ports import Transaction
 from houseful.tickets.domain.erasures import Erasure, erased_order
+from houseful.tickets.domain.order_acts import Act, Actor, OrderAct, erased_act
 from houseful.tickets.domain.orders import Order
 from houseful.users.domain import ErasedAccount, User
 from tests.support.deployment import Deployment
@@ -16,14 +17,32 @@ async def test_c17_an_order_that_names_an_erased_buyer(sold: Deployment) -> None
 
     async def erase(tx: Transaction) -> None:
         tx.insert(Erasure(id=user_id, erased_at=0, due_at=None))
+        tx.insert(
+            OrderAct(
+                id="act_1",
+                order_id=orders[0].id,
+                at=0,
+                act=Act.NOTED,
+                actor=Actor.ORGANIZER,
+                text="Bea",
+            )
+        )
 
     async def erase_orders(tx: Transaction) -> None:
         for order in (await tx.get_many(Order, [one.id for one in orders])).values():
             tx.put(erased_order(order))
 
     await do(sold, erase)
+
+    async def erase_acts(tx: Transaction) -> None:
+        act = await tx.get(OrderAct, "act_1")
+        assert act is not None
+        tx.put(erased_act(act))
+
     assert ["names its buyer" in one for one in (await found(sold))["C17"]] == [True, True]
     await do(sold, erase_orders)
+    assert ["in its history" in one for one in (await found(sold))["C17"]] == [True]
+    await do(sold, erase_acts)
     assert await found(sold) == {}
 
 

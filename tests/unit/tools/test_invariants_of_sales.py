@@ -6,9 +6,10 @@ import pytest
 from houseful.kernel.ports import Transaction
 from houseful.kernel.roles import Role
 from houseful.payments.domain import Intent, State
-from houseful.tickets.domain import tickets
+from houseful.tickets.domain import refunds, tickets
 from houseful.tickets.domain.blocks import Block
-from houseful.tickets.domain.orders import Order, OrderState, PaymentState
+from houseful.tickets.domain.ordered_seats import PartRefund
+from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.tickets import Ticket, TicketState
@@ -133,6 +134,28 @@ async def test_c2_too_little_was_taken(sold: Deployment) -> None:
 
     await change(sold, Intent, lose_some, "payments")
     assert list(await found(sold)) == ["C2"]
+
+
+@pytest.mark.parametrize("due", [None, Due.REFUND_PART])
+async def test_c2_a_seat_that_went_back_without_its_money(sold: Deployment, due: Due | None) -> None:
+    """What the order says is true at the gateway, or is asked for."""
+
+    def refund_one(order: Order) -> Order | None:
+        if order.state is not OrderState.CONFIRMED:
+            return None
+        part = refunds.part_refunded(order, order.ordinals[:1], 0)
+        is_settled = due is None
+        parts = tuple(PartRefund(one.at, one.seats, is_settled) for one in part.part_refunds)
+        return msgspec.structs.replace(part, due=due, look_at=None, part_refunds=parts)
+
+    def give_too_much_back(intent: Intent) -> Intent | None:
+        kept = intent.captured_minor - intent.refunded_minor
+        return msgspec.structs.replace(intent, refunded_minor=intent.captured_minor - 1) if kept else None
+
+    await change(sold, Order, refund_one)
+    assert ("C2" in await found(sold)) == (due is None)
+    await change(sold, Intent, give_too_much_back, "payments")
+    assert "C2" in await found(sold)
 
 
 async def test_c2_a_payment_for_no_order(sold: Deployment) -> None:

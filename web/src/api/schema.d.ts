@@ -1082,6 +1082,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders of one of my events, newest first, or those that a text finds. */
+        get: operations["tickets_desk_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An order of one of my events, with its seats, emails and history. */
+        get: operations["tickets_desk_order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/orders/{order_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the tickets of an order once more. */
+        post: operations["tickets_desk_resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/orders/{order_id}/buyer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Correct the name and the address of an order's buyer. */
+        post: operations["tickets_desk_correct"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/orders/{order_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refund seats of a confirmed order, or all of it. */
+        post: operations["tickets_desk_refund"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/orders/{order_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a note to an order; its buyer does not see it. */
+        post: operations["tickets_desk_note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/checkins": {
         parameters: {
             query?: never;
@@ -2453,7 +2555,8 @@ export interface components {
         /**
          * OrderView
          * @description `detail` says in words what happened where the status alone does not; `reason` is why money went
-         *         back or none is taken any more.
+         *         back or none is taken any more. `seats` and `total_minor` are what the order has now, `refunded_minor` is
+         *         what of it went back in part.
          */
         OrderView: {
             id: string;
@@ -2472,6 +2575,8 @@ export interface components {
             detail: string | null;
             /** @default null */
             reason?: components["schemas"]["Reason"] | null;
+            /** @default 0 */
+            refunded_minor?: number;
         };
         /**
          * OrderState
@@ -2501,7 +2606,7 @@ export interface components {
          *         later from the order's state.
          * @enum {unknown}
          */
-        Reason: "buyer_cancelled" | "buyer_limit" | "event_cancelled" | "off_sale" | "order_cancelled" | "seats_gone" | "too_late" | "wrong_amount";
+        Reason: "buyer_cancelled" | "buyer_limit" | "event_cancelled" | "off_sale" | "order_cancelled" | "organizer_refunded" | "seats_gone" | "too_late" | "wrong_amount";
         /** OrderInput */
         OrderInput: {
             hold_id: string;
@@ -2716,6 +2821,118 @@ export interface components {
             code: string;
         };
         /**
+         * Page[DeskOrderView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        DeskOrderPage: {
+            items: components["schemas"]["DeskOrderView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * DeskOrderView
+         * @description `places` and `total_minor` are what the order has now; `refunded_minor` is what of it went back in
+         *         part, or is on its way back.
+         */
+        DeskOrderView: {
+            id: string;
+            event_id: string;
+            status: components["schemas"]["OrderState"];
+            payment: components["schemas"]["PaymentState"];
+            buyer: components["schemas"]["BuyerView"];
+            places: string[];
+            total_minor: number;
+            refunded_minor: number;
+            currency: string;
+            created_at: string;
+            confirmed_at: string | null;
+            detail: string | null;
+            reason: components["schemas"]["Reason"] | null;
+        };
+        /**
+         * DeskOrderDetailsView
+         * @description `history` has the oldest first.
+         */
+        DeskOrderDetailsView: {
+            order: components["schemas"]["DeskOrderView"];
+            seats: components["schemas"]["DeskSeatView"][];
+            emails: components["schemas"]["EmailView"][];
+            history: components["schemas"]["HistoryView"][];
+        };
+        /**
+         * DeskSeatView
+         * @description A seat that the order has, or had. It has a ticket once the order is confirmed.
+         */
+        DeskSeatView: {
+            id: string;
+            place: string;
+            category: string;
+            price_minor: number;
+            /** @enum {unknown} */
+            status: "ordered" | "refunded" | "used" | "valid";
+            ticket_id: string | null;
+            used_at: string | null;
+            gate: string | null;
+        };
+        /**
+         * EmailView
+         * @description `kind` is `confirmed`, `refunded`, `part_refunded` or `returned`; `reason` says why it has not gone.
+         */
+        EmailView: {
+            kind: string;
+            /** @enum {unknown} */
+            state: "delayed" | "due" | "refused" | "sent" | "waiting_for_proof";
+            reason: string | null;
+        };
+        /**
+         * HistoryView
+         * @description `text` is a note or the reason of a refund, `email_kind` what an email was about; an email went to the
+         *         buyer in `after`, a correction changed `before` to it. `user_id` is the account of an organizer or an
+         *         admin.
+         */
+        HistoryView: {
+            at: string;
+            /** @enum {unknown} */
+            event: "cancelled" | "confirmed" | "corrected" | "emailed" | "noted" | "placed" | "refunded" | "resent" | "seats_refunded";
+            by: components["schemas"]["Actor"];
+            user_id: string | null;
+            text: string | null;
+            email_kind: string | null;
+            before: components["schemas"]["BuyerView"] | null;
+            after: components["schemas"]["BuyerView"] | null;
+            places: string[];
+            amount_minor: number | null;
+        };
+        /**
+         * Actor
+         * @description `SYSTEM` is Houseful itself: an email goes, a cancelled event is refunded.
+         * @enum {unknown}
+         */
+        Actor: "admin" | "buyer" | "organizer" | "system";
+        /**
+         * CorrectionInput
+         * @description With `resend` the tickets are sent once more, to the address as it is then.
+         */
+        CorrectionInput: {
+            name: string;
+            email: string;
+            /** @default false */
+            resend?: boolean;
+        };
+        /**
+         * DeskRefundInput
+         * @description `seats` by id; without them all that the order has. `reason` is for the history, not for the buyer.
+         */
+        DeskRefundInput: {
+            reason: string;
+            /** @default null */
+            seats?: string[] | null;
+        };
+        /** NoteInput */
+        NoteInput: {
+            text: string;
+        };
+        /**
          * CheckinView
          * @description `event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
          *         let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
@@ -2819,16 +3036,6 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
-         * EmailView
-         * @description `kind` is `confirmed`, `refunded` or `returned`; `reason` says why it has not gone.
-         */
-        EmailView: {
-            kind: string;
-            /** @enum {unknown} */
-            state: "delayed" | "due" | "refused" | "sent" | "waiting_for_proof";
-            reason: string | null;
-        };
-        /**
          * Page[UndeliveredView]
          * @description A list: `next_cursor` asks for the rest.
          */
@@ -2896,12 +3103,13 @@ export interface components {
         };
         /**
          * OrderExportView
-         * @description An order with its tickets and what became of the emails about it.
+         * @description An order with its tickets, what became of the emails about it, and what was done with it.
          */
         OrderExportView: {
             order: components["schemas"]["OrderView"];
             tickets: components["schemas"]["TicketView"][];
             emails: components["schemas"]["EmailView"][];
+            history: components["schemas"]["HistoryView"][];
         };
         /**
          * Page[GateStaffExportView]
@@ -5405,6 +5613,232 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_desk_orders: {
+        parameters: {
+            query?: {
+                q?: string;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskOrderPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_desk_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskOrderDetailsView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_desk_resend: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                event_id: string;
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskOrderView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_desk_correct: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                event_id: string;
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectionInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskOrderView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_desk_refund: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                event_id: string;
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeskRefundInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskOrderView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_desk_note: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                event_id: string;
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskOrderView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];

@@ -36,7 +36,8 @@ def compose(
     named: bool = True,
     proof: str | None = None,
 ) -> Written:
-    """About an order that was confirmed, refunded or returned. Strangers are not `named`. `proof` is the link
+    """About an order that was confirmed, refunded or returned, or about seats of it that were refunded: then
+    its total is theirs. Strangers are not `named`. `proof` is the link
     that proves the address, where that is still to be done.
     """
     subject, opening = _words(kind, show, order)
@@ -89,6 +90,11 @@ def _words(kind: str, show: Show, order: OrderView) -> tuple[str, str]:
         "refunded": (
             f"Refunded: {show.title}",
             f"{_why(order, 'your order was taken back')}; its tickets are no longer valid.{money}",
+        ),
+        "part_refunded": (
+            f"Some seats refunded: {show.title}",
+            "the organizer refunded these seats; their tickets are no longer valid. Your other tickets stay "
+            f"valid.{money}",
         ),
         "returned": (
             f"Payment returned: {show.title}",

@@ -11,13 +11,16 @@ import unicodedata
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.refund_reasons import Reason
 
-KINDS = ("confirmed", "refunded", "returned")
+CONFIRMED, PART_REFUNDED = "confirmed", "part_refunded"
+KINDS = (CONFIRMED, "refunded", "returned")
+"""Of each an order has one at most; of those about refunds of parts, one a part."""
 ABOUT_MONEY_BACK = frozenset({"refunded", "returned"})
 EmailState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
 
@@ -30,7 +33,8 @@ _MARKS_OF_LINKS = re.compile(r"[/\\@]+")
 
 
 class QueuedEmail(Document, frozen=True, kw_only=True):
-    """`id` is the email's kind and the order's id, so that each is queued once. `due_at` is None when it is
+    """`id` is the email's kind and the order's id, and the part's number, so that each is queued once.
+    `resent` is how often it was sent again after it had gone. `due_at` is None when it is
     gone, given up, or waits for `waits_for`, a recipient, to prove the address. `failed_at` is since when
     something is in its way; those of the first version have none, and no `event_id`.
     """
@@ -46,6 +50,14 @@ class QueuedEmail(Document, frozen=True, kw_only=True):
     event_id: str = ""
     failed_at: Millis | None = None
     waits_for: str | None = None
+    part: int = 0
+    resent: int = 0
+
+    @property
+    def message_id(self) -> str:
+        """Another one each time, since mail programs show emails with the same one once."""
+        name = self.id.replace(":", "-")
+        return f"{name}-{self.resent}" if self.resent else name
 
     @property
     def state(self) -> EmailState:
@@ -67,8 +79,31 @@ class Recipient(Document, frozen=True, kw_only=True):
     proven_at: Millis | None = None
 
 
-def email_id(kind: str, order_id: str) -> str:
-    return f"{kind}:{order_id}"
+def email_id(kind: str, order_id: str, part: int = 0) -> str:
+    return f"{kind}:{order_id}:{part}" if part else f"{kind}:{order_id}"
+
+
+def emails_of(order: Order) -> list[str]:
+    """The ids of all emails that there may be about an order."""
+    parts = range(1, len(order.part_refunds) + 1)
+    return [
+        *(email_id(kind, order.id) for kind in KINDS),
+        *(email_id(PART_REFUNDED, order.id, part) for part in parts),
+    ]
+
+
+def due_again(email: QueuedEmail, event_id: str, now: Millis) -> QueuedEmail:
+    """On its way again, to whatever address its order has by then."""
+    return replace(
+        email,
+        event_id=event_id,
+        due_at=now,
+        tries=0,
+        error=None,
+        failed_at=None,
+        waits_for=None,
+        resent=email.resent + (email.state == "sent"),
+    )
 
 
 def recipient_id(email: str) -> str:
@@ -88,7 +123,7 @@ def may_go(email: QueuedEmail, order: Order, recipient: Recipient) -> bool:
 
 
 def costs(order: Order) -> bool:
-    return order.total_minor > 0
+    return order.total_minor + order.part_refunds_minor > 0
 
 
 class Proofs:

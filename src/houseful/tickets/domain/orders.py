@@ -10,7 +10,8 @@ from typing import ClassVar
 import msgspec
 
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.kernel.errors import StateConflict
+from houseful.tickets.domain import buyer_keys
+from houseful.tickets.domain.ordered_seats import OrderedSeat, PartRefund
 from houseful.tickets.domain.refund_reasons import Money, Reason, in_words
 
 
@@ -69,20 +70,15 @@ class Due(StrEnum):
     CREATE = "create"
     CAPTURE = "capture"
     VOID = "void"
+    REFUND_PART = "refund_part"
     REFUND = "refund"
     CANCEL = "cancel"
 
 
-class OrderedSeat(msgspec.Struct, frozen=True, array_like=True):
-    ordinal: int
-    seat_id: str
-    category: str
-    price_minor: int
-
-
 class Order(Document, frozen=True, kw_only=True):
-    """`look_at` is when the reconciler looks at it again: always set while anything is open. `due` is what it
-    will ask for. `reason` is why its money goes back; `detail` has it in words.
+    """`seats` and `total_minor` are what the order has now; what went back in part is in `part_refunds`, the
+    oldest first. `look_at` is when the reconciler looks at it again: always set while anything is open. `due`
+    is what it will ask for. `reason` is why its money goes back; `detail` has it in words.
     """
 
     collection: ClassVar[str] = "orders"
@@ -91,6 +87,9 @@ class Order(Document, frozen=True, kw_only=True):
         Index(("hold_id",), unique=True),
         Index(("user_id", "created_at")),
         Index(("event_id", "created_at")),
+        Index(("event_id", "name_key")),
+        Index(("event_id", "last_name_key")),
+        Index(("event_id", "email_key")),
         Index(("look_at",)),
     )
 
@@ -116,10 +115,42 @@ class Order(Document, frozen=True, kw_only=True):
     detail: str | None = None
     reason: Reason | None = None
     looks: int = 0
+    part_refunds: tuple[PartRefund, ...] = ()
 
     @property
     def ordinals(self) -> list[int]:
         return [seat.ordinal for seat in self.seats]
+
+    @property
+    def all_seats(self) -> tuple[OrderedSeat, ...]:
+        """Those too that went back in part, behind the others."""
+        return (*self.seats, *(seat for part in self.part_refunds for seat in part.seats))
+
+    @property
+    def part_refunds_minor(self) -> int:
+        return sum(part.amount_minor for part in self.part_refunds)
+
+    @property
+    def paid_back_minor(self) -> int:
+        """What the payment gateway has given back of parts, as far as we know."""
+        return sum(part.amount_minor for part in self.part_refunds if part.is_settled)
+
+    @property
+    def open_part(self) -> int | None:
+        """Which of the part refunds the payment gateway is asked for next."""
+        return next((i for i, part in enumerate(self.part_refunds) if not part.is_settled), None)
+
+    @property
+    def name_key(self) -> str:
+        return buyer_keys.name_key(self.buyer_name)
+
+    @property
+    def last_name_key(self) -> str:
+        return buyer_keys.last_name_key(self.buyer_name)
+
+    @property
+    def email_key(self) -> str:
+        return buyer_keys.email_key(self.buyer_email)
 
 
 LATE_MILLIS = 3_600_000
@@ -264,15 +295,19 @@ def expire_unopened(order: Order, now: Millis) -> Order:
     return order
 
 
-def is_done(due: Due, status: str, captured_minor: int, refunded_minor: int) -> bool:
-    """Whether an intent that is like this needs no more of what is due."""
+def is_done(
+    due: Due, status: str, captured_minor: int, refunded_minor: int, *, paid_back_minor: int = 0
+) -> bool:
+    """Whether an intent that is like this needs no more of what is due. `paid_back_minor` of it went back
+    before.
+    """
     match due:
         case Due.CAPTURE:
             return captured_minor > 0
         case Due.VOID | Due.CANCEL:
             return status == "canceled"
-        case Due.REFUND:
-            return refunded_minor > 0
+        case Due.REFUND | Due.REFUND_PART:
+            return refunded_minor > paid_back_minor
         case Due.CREATE:
             return True
 
@@ -304,9 +339,11 @@ def cancelled(order: Order, why: Reason, now: Millis) -> Order:
     detail = in_words(why, Money.COMING if paid_for else Money.NONE)
     order = msgspec.structs.replace(order, reason=why, detail=detail)
     if paid_for:
+        refunding = transition(
+            order, OrderState.REFUNDING, due=Due.CAPTURE, look_at=now + _SOON_MILLIS, looks=0
+        )
         # A capture may be on its way; it is settled first and refunded then.
-        due = Due.REFUND if order.payment is PaymentState.CAPTURED else Due.CAPTURE
-        return transition(order, OrderState.REFUNDING, due=due, look_at=now + _SOON_MILLIS, looks=0)
+        return refund_next(refunding, now) if order.payment is PaymentState.CAPTURED else refunding
     if order.state is OrderState.CONFIRMED:  # it was free
         return transition(transition(order, OrderState.REFUNDING), OrderState.REFUNDED, look_at=None)
     due = Due.CREATE if order.payment is PaymentState.NONE else Due.CANCEL
@@ -319,10 +356,7 @@ def settled(order: Order, done: Due, now: Millis) -> Order:
         return order
     match done:
         case Due.CAPTURE:
-            order = transition_payment(order, PaymentState.CAPTURED, due=None, look_at=None, looks=0)
-            if order.state is OrderState.REFUNDING:
-                return msgspec.structs.replace(order, due=Due.REFUND, look_at=now)
-            return order
+            return refund_next(transition_payment(order, PaymentState.CAPTURED), now)
         case Due.VOID:
             return _given_back(transition_payment(order, PaymentState.VOIDED, due=None, look_at=None))
         case Due.REFUND:
@@ -331,6 +365,21 @@ def settled(order: Order, done: Due, now: Millis) -> Order:
             return transition_payment(order, PaymentState.CANCELED, due=None, look_at=None)
         case Due.CREATE:
             raise ValueError("an intent that was made is told with intent_made")
+        case Due.REFUND_PART:
+            raise ValueError("a part that went back is told with part_settled")
+
+
+def refund_next(order: Order, now: Millis) -> Order:
+    """What is to be asked for of a captured payment: refunds of parts in their order, then the rest of an
+    order that was taken back.
+    """
+    if order.open_part is not None:
+        return msgspec.structs.replace(order, due=Due.REFUND_PART, look_at=now, looks=0)
+    if order.state is not OrderState.REFUNDING:
+        return msgspec.structs.replace(order, due=None, look_at=None, looks=0)
+    if order.total_minor == 0:  # parts were all that was paid for
+        return _given_back(transition_payment(order, PaymentState.REFUNDED, due=None, look_at=None))
+    return msgspec.structs.replace(order, due=Due.REFUND, look_at=now, looks=0)
 
 
 def _given_back(order: Order) -> Order:
@@ -343,15 +392,3 @@ def postpone(order: Order, now: Millis) -> Order:
     """Nothing is known yet: look again later, and later each time."""
     pause = min(_SOON_MILLIS * 2**order.looks, _LONGEST_PAUSE_MILLIS)
     return msgspec.structs.replace(order, look_at=now + pause, looks=min(order.looks + 1, 16))
-
-
-def check_cancel(order: Order, refundable_until: Millis, used: bool, now: Millis) -> None:
-    """Raises `StateConflict` where a buyer may not cancel any more."""
-    if order.state is not OrderState.CONFIRMED:
-        return
-    if used:
-        raise StateConflict(
-            "cancel_closed", "A ticket of this order was used; it can't be cancelled any more."
-        )
-    if now >= refundable_until:
-        raise StateConflict("cancel_closed", "The time in which this order could be cancelled is over.")

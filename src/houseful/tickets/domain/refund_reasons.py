@@ -13,6 +13,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     ORDER_CANCELLED = "order_cancelled"
     BUYER_CANCELLED = "buyer_cancelled"
+    ORGANIZER_REFUNDED = "organizer_refunded"
     EVENT_CANCELLED = "event_cancelled"
     WRONG_AMOUNT = "wrong_amount"
     BUYER_LIMIT = "buyer_limit"
@@ -24,6 +25,7 @@ _WORDS = {
     Reason.TOO_LATE: "your payment came long after the time in which this order could be paid",
     Reason.ORDER_CANCELLED: "this order was cancelled before your payment arrived",
     Reason.BUYER_CANCELLED: "you cancelled this order",
+    Reason.ORGANIZER_REFUNDED: "the organizer refunded this order",
     Reason.EVENT_CANCELLED: "the event was cancelled",
     Reason.WRONG_AMOUNT: "the amount paid was not the amount of this order",
     Reason.BUYER_LIMIT: "your payment came late, when you had all the seats that one buyer may have",

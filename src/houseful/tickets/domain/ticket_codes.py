@@ -32,6 +32,7 @@ _ID_BYTES, _MARK_BYTES, _SIGNATURE_BYTES = 16, 4, 64
 _BYTES = _ID_BYTES + _MARK_BYTES + _SIGNATURE_BYTES
 _PAD_BITS = -_BYTES * 8 % 5
 _CHARACTERS = (_BYTES * 8 + _PAD_BITS) // 5
+_ID_CHARACTERS = -(-_ID_BYTES * 8 // 5)
 
 
 class Reading(NamedTuple):
@@ -76,6 +77,20 @@ def read_code(scanned: str, keys: Sequence[bytes]) -> Reading | None:
     Whatever the scanner and the keyboard between have done to it (see `scan_text`), the signature decides.
     """
     return next(filter(None, (_verified(code, keys) for code in scan_text.readings(scanned))), None)
+
+
+def ticket_id_of(beginning: str) -> str | None:
+    """The ticket of a code that begins so, typed from paper: its first 29 characters have the ticket's id.
+    Nothing is verified. None where it is no beginning of a code, or too short.
+    """
+    version, typed = beginning[: len(_SECOND)].upper(), beginning[len(_SECOND) :].upper()
+    if version != _SECOND or not _ID_CHARACTERS <= len(typed) <= _CHARACTERS or set(typed) - _VALUES.keys():
+        return None
+    number = 0
+    for character in typed[:_ID_CHARACTERS]:
+        number = number << 5 | _VALUES[character]
+    spare_bits = _ID_CHARACTERS * 5 - _ID_BYTES * 8
+    return f"tkt_{(number >> spare_bits).to_bytes(_ID_BYTES).hex()}"
 
 
 def _verified(code: str, keys: Sequence[bytes]) -> Reading | None:

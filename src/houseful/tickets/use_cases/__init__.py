@@ -27,7 +27,9 @@ from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.lapsed_orders import LapsedOrders
 from houseful.tickets.use_cases.layout_cache import LayoutCache
 from houseful.tickets.use_cases.open_payments import PaymentsOpen
+from houseful.tickets.use_cases.order_desk import OrderDesk
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
+from houseful.tickets.use_cases.order_search import OrderSearch
 from houseful.tickets.use_cases.ordering import Ordering
 from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, PaymentReconciliation
 from houseful.tickets.use_cases.presale_codes import PresaleCodes
@@ -87,12 +89,23 @@ class Tickets:
             self.signer,
             proofs,
             clock,
+            ids,
             platform.settings,
         )
         self.erasures = Erasures(store, clock)
         limited = platform.settings.rate_limits == "on"
-        self.undelivered_emails = UndeliveredEmails(
-            store, platform.coordination, proofs, clock, limited=limited
+        self.undelivered_emails = UndeliveredEmails(store, proofs, clock)
+        self.order_search = OrderSearch(store, self.inventory, [self.signer.public_key])
+        self.order_desk = OrderDesk(
+            store,
+            self.inventory,
+            self.holding,
+            self.ordering,
+            notifications,
+            platform.coordination,
+            clock,
+            ids,
+            limited=limited,
         )
 
     async def hold(self, user_id: str, event_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:

@@ -13,6 +13,7 @@ from houseful.kernel.ports import (
     Clock,
     Coordination,
     Email,
+    Ids,
     Mailer,
     Store,
     Transaction,
@@ -24,6 +25,8 @@ from houseful.settings import Settings
 from houseful.tickets import schemas
 from houseful.tickets.documents import calendar_entry, order_email, ticket_pdf
 from houseful.tickets.domain.emails import (
+    CONFIRMED,
+    PART_REFUNDED,
     Proofs,
     QueuedEmail,
     Recipient,
@@ -34,6 +37,7 @@ from houseful.tickets.domain.emails import (
     shown_name,
 )
 from houseful.tickets.domain.erasures import erased_email, is_erased
+from houseful.tickets.domain.order_acts import Act, Actor, OrderAct, buyer_of
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.ticket_codes import CodeSigner
@@ -73,6 +77,7 @@ class EmailOutbox:
         signer: CodeSigner,
         proofs: Proofs,
         clock: Clock,
+        ids: Ids,
         settings: Settings,
     ) -> None:
         self._store = store
@@ -83,27 +88,30 @@ class EmailOutbox:
         self._signer = signer
         self._proofs = proofs
         self._clock = clock
+        self._ids = ids
         self._base_url = settings.base_url
         self._limited = settings.rate_limits == "on"
         self.sender = email_addresses.parsed(parseaddr(settings.mail_from)[1]).wire
 
     async def on_confirmed(self, tx: Transaction, message: OrderConfirmed) -> None:
-        self._queue(tx, "confirmed", message.order_id, message.event_id)
+        self._queue(tx, CONFIRMED, message.order_id, message.event_id)
 
     async def on_refunded(self, tx: Transaction, message: OrderRefunded) -> None:
-        self._queue(tx, "refunded", message.order_id, message.event_id)
+        kind = PART_REFUNDED if message.part else "refunded"
+        self._queue(tx, kind, message.order_id, message.event_id, message.part)
 
     async def on_returned(self, tx: Transaction, message: PaymentReturned) -> None:
         self._queue(tx, "returned", message.order_id, message.event_id)
 
-    def _queue(self, tx: Transaction, kind: str, order_id: str, event_id: str) -> None:
+    def _queue(self, tx: Transaction, kind: str, order_id: str, event_id: str, part: int = 0) -> None:
         tx.insert_or_ignore(
             QueuedEmail(
-                id=email_id(kind, order_id),
+                id=email_id(kind, order_id, part),
                 kind=kind,
                 order_id=order_id,
                 event_id=event_id,
                 due_at=self._clock.now(),
+                part=part,
             )
         )
 
@@ -169,7 +177,28 @@ class EmailOutbox:
             log.exception("email can't be written", extra={"email": queued.id})
             await self._failed(queued, now + _LONGEST_PAUSE_MILLIS, repr(error))
         else:
-            await self._mark(queued, due_at=None, tries=queued.tries + 1, error=None, failed_at=None)
+            await self._sent(claimed)
+
+    async def _sent(self, claimed: _Claimed) -> None:
+        """Sent, and in the order's history, also where it is on its way again already."""
+        queued = claimed.email
+
+        async def work(tx: Transaction) -> None:
+            tx.insert(
+                OrderAct(
+                    id=self._ids.new("act"),
+                    order_id=queued.order_id,
+                    at=self._clock.now(),
+                    act=Act.EMAILED,
+                    actor=Actor.SYSTEM,
+                    email_kind=queued.kind,
+                    after=buyer_of(claimed.order),
+                )
+            )
+            if await tx.get(QueuedEmail, queued.id) == queued:
+                tx.put(replace(queued, due_at=None, tries=queued.tries + 1, error=None, failed_at=None))
+
+        await self._store.transact(work)
 
     async def _failed(self, queued: QueuedEmail, due_at: Millis | None, why: str) -> None:
         since = self._clock.now() if queued.failed_at is None else queued.failed_at
@@ -210,8 +239,14 @@ class EmailOutbox:
         queued, order, recipient = claimed
         show, layout = await self._inventory.hall(order.event_id)
         order_view = schemas.order_view(order, show, layout, self._clock.now())
+        seats = order.ordinals
+        if queued.part:
+            part = order.part_refunds[queued.part - 1]
+            seats = [seat.ordinal for seat in part.seats]
+            order_view = replace(order_view, total_minor=part.amount_minor)
         found = await self._store.find(Ticket, {"order_id": order.id}, limit=_MOST_TICKETS)
-        found.sort(key=lambda ticket: order.ordinals.index(ticket.ordinal))
+        found = [ticket for ticket in found if ticket.ordinal in seats]
+        found.sort(key=lambda ticket: seats.index(ticket.ordinal))
         tickets = [schemas.ticket_view(ticket, layout, self._signer) for ticket in found]
         proven = recipient.proven_at is not None
         named = proven or costs(order)
@@ -226,16 +261,16 @@ class EmailOutbox:
         )
         date = None
         attachments: tuple[Attachment, ...] = ()
-        if tickets:
+        if tickets and not queued.part:  # of a part the date stays as it was told
             date = calendar_entry.calendar_entry(show, order.id, tickets, self.sender, self._clock.now())
-        if date is not None and queued.kind == "confirmed":
+        if date is not None and queued.kind == CONFIRMED:
             pdf = await self._drawn(show, order_view, tickets)
             attachments = (
                 Attachment(filename="tickets.pdf", media_type="application/pdf", content=pdf),
                 Attachment(filename="event.ics", media_type="text/calendar", content=date.content),
             )
         return Email(
-            id=queued.id.replace(":", "-"),
+            id=queued.message_id,
             to_name=shown_name(order.buyer_name) if named else "",
             to_address=order.buyer_email,
             subject=words.subject,

@@ -9,9 +9,10 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.messages import AccountErased
 from houseful.tickets.domain import erasures
-from houseful.tickets.domain.emails import KINDS, QueuedEmail, email_id
+from houseful.tickets.domain.emails import QueuedEmail, emails_of
 from houseful.tickets.domain.erasures import AGAIN_MILLIS, Erasure
 from houseful.tickets.domain.gate_staff import GateStaff, Member
+from houseful.tickets.domain.order_acts import OrderAct, erased_act
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
 from houseful.webapi.account_parts import Obstacle, listed
@@ -99,12 +100,14 @@ class Erasures:
         async def work(tx: Transaction) -> Millis | None:
             order = await tx.get(Order, known.id)
             assert order is not None, "orders are never deleted"
-            emails = (await tx.get_many(QueuedEmail, [email_id(kind, order.id) for kind in KINDS])).values()
+            emails = (await tx.get_many(QueuedEmail, emails_of(order))).values()
             until = erasures.needed_until(order, show, emails, erased_at, now)
             if until is None:
                 tx.put(erasures.erased_order(order))
                 for email in emails:
                     tx.put(erasures.erased_email(email))
+                async for act in _acts(tx, order.id):
+                    tx.put(erased_act(act))
             return until
 
         return await self._store.transact(work)
@@ -136,6 +139,17 @@ class Erasures:
         show = await self._store.get(Show, order.event_id)
         assert show is not None, "what is ordered is of a show"
         return show
+
+
+async def _acts(tx: Transaction, order_id: str) -> AsyncIterator[OrderAct]:
+    after: tuple[Millis, str] | None = None
+    while True:
+        page = await tx.find(OrderAct, {"order_id": order_id}, by="at", after=after, limit=_PAGE)
+        for act in page:
+            yield act
+        if len(page) < _PAGE:
+            return
+        after = (page[-1].at, page[-1].id)
 
 
 async def _leave(tx: Transaction, event_id: str, user_id: str) -> None:

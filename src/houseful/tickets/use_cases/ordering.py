@@ -8,11 +8,13 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import StateConflict, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import schemas
-from houseful.tickets.domain import blocks, holds, order_notices, orders
+from houseful.tickets.domain import blocks, holds, order_notices, orders, refunds
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
 from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
-from houseful.tickets.domain.orders import Due, Order, OrderedSeat, OrderState
+from houseful.tickets.domain.order_acts import Act, ActBy, Actor, OrderAct
+from houseful.tickets.domain.ordered_seats import OrderedSeat
+from houseful.tickets.domain.orders import Due, Order, OrderState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import Show, check_on_sale
 from houseful.tickets.domain.ticket_codes import CodeSigner
@@ -230,7 +232,9 @@ class Ordering:
 
         async def work(tx: Transaction) -> tuple[Order, schemas.OrderView]:
             now = self._clock.now()
-            current = await self.take_back(tx, order_id, show, by_buyer=True)
+            current = await self.take_back(
+                tx, order_id, show, Reason.BUYER_CANCELLED, ActBy(Actor.BUYER, user_id)
+            )
             view = schemas.order_view(current, show, layout, now)
             context.store(tx, view)
             return current, view
@@ -241,22 +245,39 @@ class Ordering:
         self._notifications.expedite(cancelled)
         return view
 
-    async def take_back(self, tx: Transaction, order_id: str, show: Show, *, by_buyer: bool) -> Order:
-        """Cancel an order whatever its state: seats free, tickets void, money on its way back."""
+    async def take_back(
+        self, tx: Transaction, order_id: str, show: Show, why: Reason, by: ActBy, text: str = ""
+    ) -> Order:
+        """Cancel an order whatever its state: seats free, tickets void, money on its way back. `text` is what
+        the order desk said of it.
+        """
         now = self._clock.now()
         order = await tx.get(Order, order_id)
         if order is None:
             raise not_found("order")
         tickets = await tx.find(Ticket, {"order_id": order_id}, limit=_MOST_TICKETS)
-        if by_buyer:
+        if why is Reason.BUYER_CANCELLED:
             until = show.starts_at if show.refundable_until is None else show.refundable_until
-            orders.check_cancel(order, until, any(ticket.used_at is not None for ticket in tickets), now)
-        why = Reason.BUYER_CANCELLED if by_buyer else Reason.EVENT_CANCELLED
+            refunds.check_cancel(order, until, any(ticket.used_at is not None for ticket in tickets), now)
         changed = orders.cancelled(order, why, now)
         if changed is order:
             return order
         tx.put(changed)
-        if order.state is OrderState.CONFIRMED:
+        was_sold = order.state is OrderState.CONFIRMED
+        tx.insert(
+            OrderAct(
+                id=self._ids.new("act"),
+                order_id=order.id,
+                at=now,
+                act=Act.REFUNDED if was_sold else Act.CANCELLED,
+                actor=by.actor,
+                user_id=by.user_id,
+                text=text,
+                seats=tuple(order.ordinals),
+                amount_minor=order.total_minor if was_sold else 0,
+            )
+        )
+        if was_sold:
             await self._holding.free(
                 tx, order.event_id, order.user_id, order.ordinals, order.id, order.hold_id
             )
@@ -272,11 +293,13 @@ class Ordering:
     async def tickets_of(
         self, user_id: str, order_id: str
     ) -> tuple[Show, schemas.OrderView, list[schemas.TicketView]]:
-        """An order of this buyer with its tickets, in the order of its seats."""
+        """An order of this buyer with its tickets, in the order of its seats; those that went back in part
+        are the last.
+        """
         order = await self.own_order(user_id, order_id)
         show, layout = await self._inventory.hall(order.event_id)
         found = await self._store.find(Ticket, {"order_id": order_id}, limit=_MOST_TICKETS)
-        places = {seat.ordinal: place for place, seat in enumerate(order.seats)}
+        places = {seat.ordinal: place for place, seat in enumerate(order.all_seats)}
         found.sort(key=lambda ticket: places[ticket.ordinal])
         view = schemas.order_view(order, show, layout, self._clock.now())
         return show, view, [schemas.ticket_view(ticket, layout, self._signer) for ticket in found]

@@ -15,8 +15,9 @@ from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, DomainError, StateConflict, Transient, Unavailable
 from houseful.kernel.ports import Clock, PaymentGateway, PaymentIntent, Store, Transaction
 from houseful.kernel.telemetry import get_logger
-from houseful.tickets.domain import order_notices, orders
+from houseful.tickets.domain import order_notices, orders, refunds
 from houseful.tickets.domain.blocks import SeatsTaken
+from houseful.tickets.domain.order_acts import BY_SYSTEM
 from houseful.tickets.domain.orders import Due, Order, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import CANCEL_WATCH_MILLIS, Show, ShowState
@@ -231,6 +232,7 @@ class PaymentReconciliation:
             return
         assert order.intent_id is not None, "only an intent can be settled"
         key = f"{order.id}:{due}"
+        part = order.open_part if due is Due.REFUND_PART else None
         try:
             match due:
                 case Due.CAPTURE:
@@ -241,19 +243,38 @@ class PaymentReconciliation:
                     return
                 case Due.VOID | Due.CANCEL:
                     await self._gateway.cancel(order.intent_id, key=key)
+                case Due.REFUND_PART:
+                    assert part is not None, "it is due for a part"
+                    amount_minor = order.part_refunds[part].amount_minor
+                    await self._gateway.refund(
+                        order.intent_id, key=f"{key}:{part}", amount_minor=amount_minor
+                    )
                 case Due.REFUND:
                     await self._gateway.refund(order.intent_id, key=key, amount_minor=order.total_minor)
         except DomainError as refusal:
-            await self._refused(order, due, refusal)
+            await self._refused(order, due, part, refusal)
         else:
-            await self._change(order.id, lambda order: orders.settled(order, due, self._clock.now()))
+            await self._settled(order.id, due, part)
 
-    async def _refused(self, order: Order, due: Due, refusal: DomainError) -> None:
+    async def _settled(self, order_id: str, due: Due, part: int | None) -> None:
+        def change(order: Order) -> Order:
+            now = self._clock.now()
+            return orders.settled(order, due, now) if part is None else refunds.part_settled(order, part, now)
+
+        await self._change(order_id, change)
+
+    async def _refused(self, order: Order, due: Due, part: int | None, refusal: DomainError) -> None:
         """What the gateway won't do it may have done already; otherwise it is looked at again, and loudly."""
         assert order.intent_id is not None, "only an intent can be settled"
         intent = await self._gateway.intent(order.intent_id)
-        if orders.is_done(due, intent.status, intent.captured_minor, intent.refunded_minor):
-            await self._change(order.id, lambda order: orders.settled(order, due, self._clock.now()))
+        if orders.is_done(
+            due,
+            intent.status,
+            intent.captured_minor,
+            intent.refunded_minor,
+            paid_back_minor=order.paid_back_minor,
+        ):
+            await self._settled(order.id, due, part)
             return
         if due is Due.VOID and intent.captured_minor > 0:
             await self._change(order.id, lambda order: orders.found_captured(order, self._clock.now()))
@@ -324,7 +345,7 @@ class PaymentReconciliation:
         can't be written is everybody's."""
         try:
             order = await self._store.transact(
-                lambda tx: self._ordering.take_back(tx, order_id, show, by_buyer=False)
+                lambda tx: self._ordering.take_back(tx, order_id, show, Reason.EVENT_CANCELLED, BY_SYSTEM)
             )
         except Unavailable:
             raise

@@ -3,6 +3,7 @@
 from houseful.kernel.ports import Store
 from houseful.tickets.domain.erasures import Erasure, is_erased
 from houseful.tickets.domain.gate_staff import GateStaff
+from houseful.tickets.domain.order_acts import OrderAct, erased_act
 from houseful.tickets.domain.orders import Order
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 from houseful.users.account_email import AccountEmail
@@ -44,11 +45,11 @@ async def _left_in_tickets(tickets: Store, erased: set[str]) -> list[Violation]:
         after: tuple[int, str] | None = None
         while True:
             page = await tickets.find(Order, {"user_id": user_id}, by="created_at", after=after, limit=_PAGE)
-            violations += [
-                Violation("C17", order.id, f"names its buyer, and the account {user_id} is erased")
-                for order in page
-                if not is_erased(order)
-            ]
+            for order in page:
+                if (told := await _told_of(tickets, order)) is not None:
+                    violations.append(
+                        Violation("C17", order.id, f"{told} its buyer, and the account {user_id} is erased")
+                    )
             if len(page) < _PAGE:
                 break
             after = (page[-1].created_at, page[-1].id)
@@ -60,3 +61,10 @@ async def _left_in_tickets(tickets: Store, erased: set[str]) -> list[Violation]:
                 if member.user_id in erased
             ]
     return violations
+
+
+async def _told_of(tickets: Store, order: Order) -> str | None:
+    if not is_erased(order):
+        return "names"
+    acts = await tickets.find(OrderAct, {"order_id": order.id}, limit=_PAGE)
+    return "has in its history" if any(erased_act(act) != act for act in acts) else None

@@ -42,7 +42,7 @@ async def payments_in_time(installation: Installation) -> Snapshot:
 
 
 async def money(installation: Installation) -> Snapshot:
-    """C2: captured − refunded = the totals of confirmed orders.
+    """C2: captured − refunded = the totals of confirmed orders. What went back in part is not in a total.
 
     No authorisation stays open unsettled, and no cancelled order has a payment that could still be made.
     """
@@ -88,19 +88,20 @@ def _payment(order: Order, intents: list[Intent]) -> list[str]:
     if order.intent_id is not None and not intents:
         wrong.append(f"its payment {order.intent_id} does not exist")
     settled = order.due is None
+    due_minor = _totals_while_parts_go_back(order)
     open_minor = sum(intent.open_minor for intent in intents)
     if order.state is OrderState.CONFIRMED:
         if kept != order.total_minor and settled:
             wrong.append(f"is confirmed for {order.total_minor} and {kept} were taken")
-        if not settled and kept not in (0, order.total_minor):
+        if not settled and kept not in (0, *due_minor):
             wrong.append(f"is confirmed for {order.total_minor} and {kept} were taken so far")
-        if not settled and kept + open_minor != order.total_minor:
+        if not settled and kept + open_minor not in due_minor:
             wrong.append(
                 f"is confirmed for {order.total_minor}, {kept} were taken and {open_minor} are reserved"
             )
     elif settled and kept != 0:
         wrong.append(f"is {order.state} and {kept} were taken and not given back")
-    elif not settled and kept not in (0, order.total_minor):
+    elif not settled and kept not in (0, *due_minor):
         wrong.append(f"is {order.state} for {order.total_minor} and {kept} were taken")
     if settled and open_minor and order.payment not in (PaymentState.OPEN, PaymentState.NONE):
         wrong.append(f"is {order.state}, its payment {order.payment}, and {open_minor} are still reserved")
@@ -108,3 +109,12 @@ def _payment(order: Order, intents: list[Intent]) -> list[str]:
         payable = [intent.id for intent in intents if intent.state not in (State.CANCELED, State.CAPTURED)]
         wrong += [f"is cancelled and its payment {id} can still be paid" for id in payable]
     return wrong
+
+
+def _totals_while_parts_go_back(order: Order) -> tuple[int, ...]:
+    """What may be kept for an order: its total and the parts that are still to go back, with or without the
+    one that is asked for now.
+    """
+    open_minor = order.part_refunds_minor - order.paid_back_minor
+    next_minor = 0 if order.open_part is None else order.part_refunds[order.open_part].amount_minor
+    return (order.total_minor + open_minor, order.total_minor + open_minor - next_minor)
