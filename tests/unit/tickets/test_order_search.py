@@ -83,6 +83,12 @@ def test_a_seat_is_found_by_what_it_is_called(plan: Json) -> None:
             assert {layout.place(one) for one in found} == {layout.place(ordinal)}
 
 
+def test_a_row_alone_names_no_seat_even_where_rows_have_numbers() -> None:
+    layout = layout_of(tables())
+    assert seats_named(layout, "Tisch 5") == []
+    assert len(seats_named(layout, "Tisch 5 Platz 5")) == 1
+
+
 async def test_an_order_is_found_by_its_id_and_its_tickets(harness: Harness) -> None:
     orders = await sold(harness)
     [ticket] = [one for one in await harness.every(Ticket) if one.order_id == orders["A-2"]]

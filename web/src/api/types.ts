@@ -51,6 +51,13 @@ export type TicketKey =
 export type Sales = Schemas['SalesView'];
 export type OrderEmail = Schemas['EmailView'];
 export type UndeliveredEmail = Schemas['UndeliveredView'];
+/** What the order desk sees of an order. */
+export type DeskOrder = Schemas['DeskOrderView'];
+export type DeskOrderDetails = Schemas['DeskOrderDetailsView'];
+export type DeskSeat = Schemas['DeskSeatView'];
+export type HistoryEntry = Schemas['HistoryView'];
+export type Correction = Required<Schemas['CorrectionInput']>;
+export type DeskRefund = { seats: string[]; reason: string };
 export type Line = Schemas['LineView'];
 export type LinePhase = Schemas['Phase'];
 /** Somebody's own place in a line. */

@@ -206,6 +206,23 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/organizer/$eventId/orders',
+    validateSearch: (search: Search) => pick(search, 'q'),
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/DeskPage')),
+      'DeskPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/organizer/$eventId/orders/$orderId',
+    component: lazyRouteComponent(
+      load(() => import('@/organizer/DeskPage')),
+      'DeskOrderPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/gate',
     staticData: { full: true },
     component: lazyRouteComponent(

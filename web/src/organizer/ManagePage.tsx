@@ -65,6 +65,17 @@ function Manage() {
           <Link to="/events/$eventId" params={{ eventId }} className={buttonClass('secondary')}>
             See its page
           </Link>
+          {isLive && (
+            <Link
+              to="/organizer/$eventId/orders"
+              params={{ eventId }}
+              search={{}}
+              className={buttonClass('secondary')}
+              data-testid="to-orders"
+            >
+              Orders
+            </Link>
+          )}
           {isLive && event.line.mode !== 'off' && (
             <Link
               to="/organizer/$eventId/control"

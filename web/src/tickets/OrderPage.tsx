@@ -157,6 +157,7 @@ function Tickets({ order, event }: { order: Order; event: EventInfo | undefined 
 }
 
 function Details({ order }: { order: Order }) {
+  const { refunded_minor: refunded = 0 } = order;
   return (
     <section aria-label="Receipt" className="grid gap-3">
       <h2 className="display text-3xl">Receipt</h2>
@@ -173,6 +174,15 @@ function Details({ order }: { order: Order }) {
           <span>Total</span>
           <span>{formatMoney(order.total_minor, order.currency)}</span>
         </li>
+        {refunded > 0 && (
+          <li
+            className="flex flex-wrap justify-between gap-x-4 py-2.5"
+            data-testid="refunded-in-part"
+          >
+            <span>Refunded by the organizer</span>
+            <span>{formatMoney(refunded, order.currency)}</span>
+          </li>
+        )}
       </ul>
       <p className="text-sm text-soft">
         {order.buyer.name}, {order.buyer.email} · ordered{' '}
