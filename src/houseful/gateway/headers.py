@@ -64,18 +64,17 @@ def is_asked_directly(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     return _THIS_MACHINE.fullmatch(host) is not None
 
 
-# 'wasm-unsafe-eval' lets the gate's barcode reader compile its own-origin WebAssembly; it allows no script.
 _CONTENT = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'wasm-unsafe-eval'",
+        "script-src 'self'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",
         "font-src 'self'",
         "object-src 'none'",
         "frame-ancestors 'none'",
-        "base-uri 'self'",
+        "base-uri 'none'",
         "form-action 'self'",
     )
 )
