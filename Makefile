@@ -42,10 +42,11 @@ web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
 	@cd web && npm run --silent build
 	@touch $@
 
-check: setup ## types, lint, format, import rules: what must be clean before a commit
+check: setup ## types, lint, format, import rules, licences: what must be clean before a commit
 	@$(RUN) ruff format --check --quiet . && $(RUN) ruff check --quiet .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo 2>/dev/null || $(RUN) lint-imports
+	@$(RUN) pytest -q tests/unit/test_licences.py >/dev/null || $(RUN) pytest -q tests/unit/test_licences.py
 	@cd web && npm run --silent check
 	@echo "check: clean"
 
