@@ -68,6 +68,23 @@ def _files() -> frozenset[str]:
     )
 
 
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_named_tests_are_there(page: Path) -> None:
+    """Tests are named as pytest names them: `users/test_tokens.py::test_forged_access_tokens`."""
+    named = re.findall(r"`([\w./-]+\.py)::(\w+)`", page.read_text())
+    missing = [f"{file}::{test}" for file, test in named if test not in _tests(file)]
+    assert not missing
+
+
+@cache
+def _tests(file: str) -> frozenset[str]:
+    found: set[str] = set()
+    for path in _files():
+        if path.startswith(str(ROOT / "tests")) and path.endswith("/" + file):
+            found.update(re.findall(r"^(?:async )?def (test_\w+)", Path(path).read_text(), re.MULTILINE))
+    return frozenset(found)
+
+
 def names(text: str) -> Iterator[str]:
     """Names of classes, constants and functions in backticks, such as `WriteSet` and `Store.on_send`."""
     for name in re.findall(r"`([A-Za-z_][\w.]*)(?:\(\))?`", text):
