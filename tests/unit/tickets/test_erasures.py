@@ -1,13 +1,15 @@
 """An erased account in the ticket service: what keeps one, and what is erased of it when."""
 
+import pytest
+
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Email
 from houseful.messages import AccountErased
 from houseful.tickets.domain.emails import QueuedEmail
-from houseful.tickets.domain.erasures import Erasure
+from houseful.tickets.domain.erasures import Erasure, erased_order
 from houseful.tickets.domain.gate_staff import GateStaff, Member
 from houseful.tickets.domain.order_acts import ActBy, Actor, OrderAct
-from houseful.tickets.domain.orders import OrderState
+from houseful.tickets.domain.orders import Order, OrderState
 from tests.unit.tickets.harness import DAY, HOUR, Harness, refusal
 
 USER = "usr_1"
@@ -209,6 +211,25 @@ async def test_the_history_of_an_order_tells_nobody_who_was_erased(harness: Harn
     assert {(act.text, act.before, act.after) for act in acts} == {("", None, None)}
     told = await refusal(desk.note(show, order_id, "it was Bea", by, harness.use()))
     assert told.code == "account_erased"
+
+
+async def test_an_email_that_goes_while_its_order_is_erased_names_nobody(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.show()
+    order_id = await harness.bought("A-1")
+    await harness.deliver()
+
+    async def slowly(email: Email) -> None:
+        async with harness.store.begin() as tx:
+            order = await tx.get(Order, order_id)
+            assert order is not None
+            tx.put(erased_order(order))
+
+    monkeypatch.setattr(harness.mailbox, "send", slowly)
+    await harness.tickets.email_outbox.send_due()
+    [act] = await harness.every(OrderAct)
+    assert (act.act, act.after) == ("emailed", None)
 
 
 async def test_gate_staff_that_was_erased_is_named_no_more(harness: Harness) -> None:

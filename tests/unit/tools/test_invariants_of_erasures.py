@@ -35,13 +35,14 @@ async def test_c17_an_order_that_names_an_erased_buyer(sold: Deployment) -> None
     await do(sold, erase)
 
     async def erase_acts(tx: Transaction) -> None:
-        act = await tx.get(OrderAct, "act_1")
-        assert act is not None
-        tx.put(erased_act(act))
+        for order in orders:
+            for act in await tx.find(OrderAct, {"order_id": order.id}, limit=100):
+                tx.put(erased_act(act))
 
     assert ["names its buyer" in one for one in (await found(sold))["C17"]] == [True, True]
     await do(sold, erase_orders)
-    assert ["in its history" in one for one in (await found(sold))["C17"]] == [True]
+    # an email that goes meanwhile is in the history of the other order
+    assert all("in its history" in one for one in (await found(sold))["C17"])
     await do(sold, erase_acts)
     assert await found(sold) == {}
 

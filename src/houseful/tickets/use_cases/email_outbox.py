@@ -180,10 +180,14 @@ class EmailOutbox:
             await self._sent(claimed)
 
     async def _sent(self, claimed: _Claimed) -> None:
-        """Sent, and in the order's history, also where it is on its way again already."""
+        """Sent, and in the order's history, also where it is on its way again already. The history of an
+        order that was erased meanwhile names nobody.
+        """
         queued = claimed.email
 
         async def work(tx: Transaction) -> None:
+            order = await tx.get(Order, queued.order_id)
+            names = order is not None and not is_erased(order)
             tx.insert(
                 OrderAct(
                     id=self._ids.new("act"),
@@ -192,7 +196,7 @@ class EmailOutbox:
                     act=Act.EMAILED,
                     actor=Actor.SYSTEM,
                     email_kind=queued.kind,
-                    after=buyer_of(claimed.order),
+                    after=buyer_of(claimed.order) if names else None,
                 )
             )
             if await tx.get(QueuedEmail, queued.id) == queued:
