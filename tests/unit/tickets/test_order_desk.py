@@ -315,3 +315,20 @@ async def test_a_cancelled_event_gives_back_what_parts_have_left(harness: Harnes
     await harness.verify()
     kinds = {email.kind for email in await harness.every(QueuedEmail)}
     assert kinds == {"confirmed", "part_refunded", "refunded"}
+
+
+async def test_tickets_are_sent_again_at_the_moment_in_which_they_are_sent_first(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.show()
+    order_id = await harness.bought("A-1")
+    order_desk = harness.tickets.order_desk
+    send_tickets = order_desk._send_tickets
+
+    async def meanwhile(*arguments: Any) -> None:
+        await send_tickets(*arguments)
+        await harness.deliver()
+
+    monkeypatch.setattr(order_desk, "_send_tickets", meanwhile)
+    await resend(harness, order_id)
+    assert len(await harness.every(QueuedEmail)) == 1

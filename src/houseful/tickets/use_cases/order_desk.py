@@ -221,8 +221,8 @@ class OrderDesk:
         email = await tx.get(QueuedEmail, id)
         if email is not None:
             tx.put(due_again(email, order.event_id, now))
-        else:  # the message that asks for it is on its way
-            tx.insert(
+        else:  # the message that asks for it is on its way, and may come at this moment
+            tx.insert_or_ignore(
                 QueuedEmail(id=id, kind=CONFIRMED, order_id=order.id, event_id=order.event_id, due_at=now)
             )
 
