@@ -150,6 +150,11 @@ async def test_it_dies_at_every_chunk(
     async with open_deployment() as deployment:
         blocks = await deployment.app.stores["tickets"].count(Block, {"event_id": event_id})
         assert mortal.died_at == list(range(0, blocks, 10))
+
+        async def answers() -> bool:  # another gateway may not have learned it yet
+            return (await deployment.call("GET", f"/api/events/{event_id}/sections")).status == 200
+
+        await deployment.until(answers)
         seats = await deployment.seats(event_id)
         assert len({seat["id"] for seat in seats}) == len(seats) == 900
         assert await findings(deployment) == []
