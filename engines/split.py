@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engines import PROGRAMS, ROOT
 from engines.packages import Missing
-from engines.readiness import is_well
+from engines.readiness import complaint
 from engines.record import Entry, alone, read, write
 from engines.server import free_port, is_free
 from engines.standing import Standing
@@ -101,8 +101,8 @@ class Split:
         """As soon as all reach each other, which they look at once a second: what is asked before that may be
         put off."""
         for name in self._ports:
-            while not await asyncio.to_thread(  # noqa: ASYNC110 - it tells only who asks
-                is_well, self._url_of(name), without=("bus", "coordination")
+            while await asyncio.to_thread(  # noqa: ASYNC110 - it tells only who asks
+                complaint, self._url_of(name), without=("bus", "coordination")
             ):
                 await asyncio.sleep(LOOK_SECONDS)
         self._describe()

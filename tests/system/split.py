@@ -5,12 +5,12 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from engines.readiness import is_well
+from engines.readiness import complaint
 from engines.server import free_port
 from houseful.settings import new_secrets, own_environment
 from tests.support.deployment import PASSWORD
@@ -25,10 +25,15 @@ LOOK_SECONDS = 0.1
 
 
 def until(what: str, look: Callable[[], bool]) -> None:
+    until_without(lambda: None if look() else what)
+
+
+def until_without(complaint: Callable[[], str | None]) -> None:
+    """Returns when there is no complaint any more. Raises `TimeoutError` with the last one."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not look():
+    while (wrong := complaint()) is not None:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"in vain for {PATIENCE_SECONDS:g} s: {what}")
+            raise TimeoutError(f"in vain for {PATIENCE_SECONDS:g} s: {wrong}")
         time.sleep(LOOK_SECONDS)
 
 
@@ -121,6 +126,16 @@ class Copy:
             if text.encode() in line and line.startswith(b"{") and line.endswith(b"}"):
                 yield json.loads(line)
 
+    def complaint(self, without: Collection[str] = ()) -> str | None:
+        """What it says at `/readyz` of what is wrong, and the end of its log; None if all is well."""
+        wrong = complaint(self.url, without=without)
+        if wrong is None:
+            return None
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - 3000))
+            end = log.read().decode(errors="replace")
+        return f"{self.name} is well: {wrong}\n{end}"
+
     def relies_on(self, other: "Copy") -> bool | None:
         """Whether it would send a request there, by what it last said of that. None if it said nothing: then
         it would.
@@ -203,7 +218,7 @@ class Split:
         without = ["coordination", *self._nowhere]  # which a test may have taken away, or never had
         for copy in self._first:
             if copy.running:
-                until(f"{copy.name} is well", partial(is_well, copy.url, without=without))
+                until_without(partial(copy.complaint, without))
 
     def stop(self) -> dict[str, int]:
         """In order, all at once; exit codes by the names of the copies."""

@@ -115,3 +115,19 @@ async def test_an_answer_of_a_replaced_client_replaces_nothing() -> None:
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 2
     assert len(admin._retired) == 1
+
+
+async def test_a_client_is_replaced_though_nobody_waits_for_its_answer_any_more() -> None:
+    """Whoever asks for readiness waits for half a second."""
+    brokers = Brokers()
+    admin = admin_of(brokers)
+    answer: Future[Any] = Future()
+    brokers.describe_topics = lambda *_, **__: {"ready": answer}  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await admin.check("ready")
+    assert uses(admin, brokers)
+    answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not uses(admin, brokers)

@@ -14,6 +14,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -163,8 +164,9 @@ class KafkaAdmin:
 
     async def _metadata(self) -> ClusterMetadata:
         client = self._client
+        asked = asyncio.create_task(asyncio.to_thread(client.list_topics, timeout=self._patience_seconds))
         try:
-            return await asyncio.to_thread(client.list_topics, timeout=self._patience_seconds)
+            return await self._answer(asked, client)
         except KafkaException as error:
             raise self._unanswered(error, client) from error
 
@@ -176,7 +178,7 @@ class KafkaAdmin:
         client = self._client
         asked = client.list_consumer_groups(request_timeout=self._patience_seconds)
         try:
-            listed = await _result(asked)
+            listed = await self._answer(asyncio.wrap_future(asked), client)
         except KafkaException as error:
             raise self._unanswered(error, client) from error
         if listed.errors and not listed.valid:
@@ -214,7 +216,7 @@ class KafkaAdmin:
             client = self._client
             for one, future in request(left).items():
                 try:
-                    found[one] = await _result(future)
+                    found[one] = await self._answer(asyncio.wrap_future(future), client)
                 except KafkaException as error:
                     code = error.args[0].code()
                     if code in fine:
@@ -229,14 +231,27 @@ class KafkaAdmin:
                 await self._metadata()  # the client learns who leads now
         return found
 
+    async def _answer(self, answer: "asyncio.Future[T]", client: AdminClient) -> T:
+        """The answer of a client. Raises `KafkaException`.
+
+        The end of a request is noticed, too, whose caller was cancelled: `/readyz` waits for less than the
+        patience.
+        """
+        answer.add_done_callback(partial(self._answered, client))
+        # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
+        return await asyncio.shield(answer)
+
+    def _answered(self, client: AdminClient, answer: "asyncio.Future[Any]") -> None:
+        error = None if answer.cancelled() else answer.exception()
+        no_answer = isinstance(error, KafkaException) and error.args[0].code() in _NO_ANSWER
+        if no_answer and client is self._client:
+            self._replace()
+
     def _unanswered(self, error: KafkaException, client: AdminClient) -> Unavailable:
         """The error of a request. A timeout carries no reason: `_report` has the connection error."""
         client.poll(0)
         last, self._report.last = self._report.last, None
-        code = error.args[0].code()
-        if code in _NO_ANSWER and client is self._client:
-            self._replace()
-        if code == KafkaError._TIMED_OUT and last is not None:
+        if error.args[0].code() == KafkaError._TIMED_OUT and last is not None:
             return unavailable("Kafka did not answer", KafkaException(last))
         return unavailable("Kafka did not answer", error)
 
@@ -255,17 +270,3 @@ class KafkaAdmin:
         last = [client]
         del client
         await asyncio.to_thread(last.clear)
-
-
-async def _result(future: "Future[Any]") -> Any:
-    """The result of a request. Raises `KafkaException`."""
-    answer = asyncio.wrap_future(future)
-    answer.add_done_callback(_retrieve_exception)
-    # shielded: a cancelled caller must not cancel what librdkafka's thread is about to resolve
-    return await asyncio.shield(answer)
-
-
-def _retrieve_exception(answer: "asyncio.Future[Any]") -> None:
-    """Retrieve the error of a request whose caller was cancelled. Otherwise asyncio logs it as a bug."""
-    if not answer.cancelled():
-        answer.exception()

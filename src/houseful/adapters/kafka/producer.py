@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -24,7 +24,9 @@ class _Batch:
     `done` resolves on the event loop, once, after the last delivery report.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, on_timeout: Callable[[], None]) -> None:
+        """`on_timeout` is called on the producer's thread for each message without an acknowledgement."""
+        self._on_timeout = on_timeout
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self._loop.create_future()
         self._left = count
@@ -33,6 +35,8 @@ class _Batch:
 
     def delivered(self, error: KafkaError | None, _: Message) -> None:
         """A delivery report. Runs on the producer's thread."""
+        if error is not None and error.code() == KafkaError._MSG_TIMED_OUT:
+            self._on_timeout()
         self.settle(1, error)
 
     def settle(self, count: int, failure: object) -> None:
@@ -45,11 +49,6 @@ class _Batch:
                 self._loop.call_soon_threadsafe(self._finish)
             except RuntimeError:
                 log.warning("the event loop ended before Kafka had acknowledged everything")
-
-    @property
-    def late(self) -> bool:
-        """Whether messages were not acknowledged in time."""
-        return isinstance(self._failure, KafkaError) and self._failure.code() == KafkaError._MSG_TIMED_OUT
 
     def _finish(self) -> None:
         if self.done.done():
@@ -88,7 +87,7 @@ class KafkaProducer:
 
         For each key, the order on the topic is the order of calls.
         """
-        batch = _Batch(len(envelopes))
+        batch = _Batch(len(envelopes), self._timed_out)
         for index, envelope in enumerate(envelopes):
             try:
                 self._producer.produce(
@@ -104,10 +103,11 @@ class KafkaProducer:
                     self._report(failure)
                 batch.settle(len(envelopes) - index, failure)
                 break
-        try:
-            await batch.done
-        finally:
-            self._silent = self._silent or batch.late
+        await batch.done
+
+    def _timed_out(self) -> None:
+        """Noticed for callers, too, that were cancelled."""
+        self._silent = True
 
     def abandon(self) -> None:
         """Close without waiting. What is not acknowledged fails: its callers publish it again, in order."""
