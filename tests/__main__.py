@@ -24,6 +24,7 @@ from tests.adapters_table import table
 from tests.lanes import LANES
 from tests.report import Result, of_pytest, of_vitest, slowest
 from tests.shared_engines import SharedEngines
+from tests.support import scratch
 
 ROOT = Path(__file__).parent.parent
 LONG = "--long"
@@ -126,8 +127,9 @@ def print_summary(lanes: Sequence[Lane]) -> None:
 def main(arguments: Sequence[str]) -> int:
     chosen = [argument for argument in arguments if argument != LONG]
     left_out = "" if LONG in arguments else " and not long"
-    with tempfile.TemporaryDirectory() as name, SharedEngines() as engines:
+    with tempfile.TemporaryDirectory(dir=scratch.folder()) as name, SharedEngines() as engines:
         folder = Path(name)
+        scratch.use(name)
         reports = {name: folder / f"{name}.xml" for name in LANES}
         lanes = [
             pytest_lane(name, f"({marks}){left_out}", reports[name], chosen, may_be_empty=bool(chosen))

@@ -1,7 +1,7 @@
 import pytest
 
 from tests import lanes
-from tests.support import cheap_passwords, examples
+from tests.support import cheap_passwords, examples, scratch
 from tests.support.deployment import deployment, manual_deployment
 from tests.support.live_server import live
 from tests.system.fixtures import (
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 cheap_passwords.install()
+scratch.use(scratch.folder())
 
 
 def pytest_configure(config: pytest.Config) -> None:

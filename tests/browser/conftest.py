@@ -18,7 +18,7 @@ from tests.system.installations import TOGETHER, Installation, OneProcess, must_
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 240_000
 """For whatever a page is to show or do; machines may be slow."""
 
 PICTURES = Path(__file__).parents[2] / "test-results"

@@ -12,8 +12,9 @@ from playwright.async_api import Locator, Page, Response, expect
 
 from houseful.tools.sample_venues import theatre
 from tests.browser.conftest import PHONE, Visit, picture
-from tests.support.deployment import PASSWORD, PATIENCE_SECONDS
+from tests.support.deployment import PASSWORD
 from tests.support.live_server import LiveServer, live
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.harness import Harness
 
 __all__ = ["live"]

@@ -35,6 +35,7 @@ from tests.chaos.own_engines import Engines
 from tests.chaos.recovery import WINDOW_SECONDS, as_usual_at, longest_gap, rate
 from tests.chaos.retrying_client import CUT, PASSWORD, PUT_OFF, REFUSED, Book
 from tests.chaos.verdict import BUSINESS, Shown, Verdict
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.harness import event_body
 from tests.system.outside_client import Client
 from tests.system.split import PROGRAM, Split
@@ -45,8 +46,6 @@ BUYERS = 8
 THINK_SECONDS = 0.25
 """Between two requests of a buyer there is at most so much."""
 HOLD_SECONDS = 4
-PATIENCE_SECONDS = 120.0
-"""Whoever has not recovered by then won't."""
 LOOK_SECONDS = 0.1
 
 

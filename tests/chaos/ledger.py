@@ -12,7 +12,7 @@ from tests.chaos.buyers import Buyer, Gate
 from tests.chaos.linearizability import unexplained
 from tests.chaos.retrying_client import Book
 
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 240.0
 FINAL = ("confirmed", "expired", "cancelled", "refunded")
 
 

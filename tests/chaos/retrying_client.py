@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.linearizability import History
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.outside_client import Answer, Cut, Roamer
 
 PASSWORD = "correct horse battery"
-PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 0.02
 
 

@@ -29,9 +29,10 @@ from tests.chaos.retrying_client import PASSWORD
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.mongo_engine import mongo_url
 from tests.contract.redis_engine import program
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.harness import event_body
 from tests.system.outside_client import Client
-from tests.system.split import PATIENCE_SECONDS, Copy, Split
+from tests.system.split import Copy, Split
 
 __all__ = ["kafka_servers", "mongo_url"]
 

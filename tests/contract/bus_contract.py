@@ -9,12 +9,10 @@ import pytest
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Bus, BusInspection, Delivery, Envelope, Subscription
+from tests.support.patience import PATIENCE_SECONDS
 
 OpenBus = Callable[[], Awaitable[BusInspection]]
 """Opens the same bus once more, as another start of the program would, and closes what it opened before."""
-
-PATIENCE_SECONDS = 30
-"""How long a test waits for what has to come. Nothing is concluded from how long it took."""
 
 
 RUN = uuid.uuid4().hex[:12]
@@ -248,7 +246,7 @@ class BusContract:
                 await subscription.commit(received)
             await subscription.close()
 
-        async with asyncio.timeout(PATIENCE_SECONDS * 3), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
             for forever in (True, False, False):
                 tasks.create_task(member(forever))
             for seq in range(1, 11):

@@ -8,11 +8,11 @@ import pytest
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Coordination
+from tests.support.patience import PATIENCE_SECONDS
 
 PassTime = Callable[[float], Awaitable[None]]
 """Lets at least so many seconds pass for the adapter."""
 
-PATIENCE_SECONDS = 30
 LONG = 60.0
 SHORT = 0.3
 

@@ -10,6 +10,7 @@ from houseful.kernel.ports import Store, Transaction
 from houseful.kernel.tracing import trace
 from houseful.messages import EventCancelled, InventoryReady
 from tests.contract.store_documents import Account, StoreContract, add, insist, need, ready, rows
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class OutboxContract(StoreContract):
@@ -130,5 +131,5 @@ class OutboxContract(StoreContract):
         store.on_send(woken.set)
         async with store.begin() as tx:
             tx.send(ready("e"))
-        await asyncio.wait_for(woken.wait(), 30)
+        await asyncio.wait_for(woken.wait(), PATIENCE_SECONDS)
         assert len(await store.outbox.unpublished(9)) == 1

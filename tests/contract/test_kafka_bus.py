@@ -20,11 +20,9 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import BusInspection, Delivery, Subscription
 from tests.contract.bus_contract import BusContract, OpenBus, by_key, envelope, envelopes_of, fresh, receive
 from tests.contract.kafka_engine import kafka_servers
+from tests.support.patience import PATIENCE_SECONDS
 
 __all__ = ["kafka_servers"]
-
-SESSION_PATIENCE_SECONDS = 90
-"""A broker that the tests did not start may give a silent member 45 seconds before others get its share."""
 
 
 class TestKafkaBus(BusContract):
@@ -37,7 +35,12 @@ class TestKafkaBus(BusContract):
             for bus in opened:
                 await bus.close()
             opened.append(
-                KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=installation)
+                KafkaBus.open(
+                    f"kafka://{kafka_servers}",
+                    clock=SystemClock(),
+                    installation=installation,
+                    patience_seconds=PATIENCE_SECONDS,
+                )
             )
             return opened[-1]
 
@@ -48,7 +51,7 @@ class TestKafkaBus(BusContract):
 
 @pytest.fixture
 async def bus(kafka_servers: str) -> AsyncIterator[KafkaBus]:
-    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock())
+    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS)
     yield bus
     await bus.close()
 
@@ -179,7 +182,9 @@ class TestPublishing:
 
 class TestTopics:
     async def test_they_are_made_once(self, bus: KafkaBus, kafka_servers: str, topic: str) -> None:
-        other = KafkaBus.open(f"kafka://{kafka_servers}?partitions=5", clock=SystemClock())
+        other = KafkaBus.open(
+            f"kafka://{kafka_servers}?partitions=5", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS
+        )
         await asyncio.gather(*(one.publish(topic, [envelope()]) for one in (bus, other) for _ in range(3)))
         await other.close()
         assert partitions_of(kafka_servers, f"houseful.{topic}") in (12, 5)
@@ -234,7 +239,7 @@ class TestMembers:
         second = await bus.subscribe(group, [topic])
         mine: list[Delivery] = []
         others: list[Delivery] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not others:
                 mine += await first.receive(100, 0.05)
                 others += await second.receive(100, 0.05)
@@ -257,7 +262,7 @@ class TestMembers:
         await bus.publish(topic, [envelope(seq=seq) for seq in range(1, 101)])
         subscription = await bus.subscribe(group, [topic])
         found: list[Delivery] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(found) < 100:
                 cancelled = asyncio.create_task(subscription.receive(7, 1))
                 await asyncio.sleep(0)
@@ -322,7 +327,7 @@ class TestMembers:
 
         async def take_over(heir: Subscription) -> None:
             found: list[Delivery] = []
-            async with asyncio.timeout(SESSION_PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while len(found) < 10:
                     found += await heir.receive(10, 1)
             assert {one.id for one in envelopes_of(found)} == {one.id for one in sent}

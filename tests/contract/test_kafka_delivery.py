@@ -14,6 +14,7 @@ from houseful.messaging import Consumer, Relay, list_dead, list_parked
 from houseful.messaging.relay import LEASE_SECONDS
 from tests.contract.bus_contract import fresh
 from tests.contract.kafka_engine import kafka_servers
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.messaging.delivery_harness import FaultyBus, Harness, until
 
 __all__ = ["kafka_servers"]
@@ -23,7 +24,12 @@ __all__ = ["kafka_servers"]
 async def harness(tmp_path: Path, kafka_servers: str) -> AsyncIterator[Harness]:
     harness = Harness(tmp_path)
     await harness.bus.close()
-    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=fresh("delivery"))
+    bus = KafkaBus.open(
+        f"kafka://{kafka_servers}",
+        clock=SystemClock(),
+        installation=fresh("delivery"),
+        patience_seconds=PATIENCE_SECONDS,
+    )
     harness.bus = FaultyBus(bus)
     yield harness
     await harness.close()

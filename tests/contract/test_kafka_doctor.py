@@ -16,6 +16,7 @@ from houseful.tools.doctor.buses import kafka
 from tests.contract.bus_contract import envelope, receive
 from tests.contract.kafka_engine import kafka_servers
 from tests.contract.test_kafka_outages import start_broker
+from tests.support.patience import PATIENCE_SECONDS
 
 __all__ = ["kafka_servers"]
 
@@ -35,7 +36,12 @@ async def test_before_and_after_the_first_message(kafka_servers: str, installati
     assert {finding.state for finding in found.values()} == {"ok"}
     assert "will be made" in found["events topic"].detail
 
-    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), installation=installation)
+    bus = KafkaBus.open(
+        f"kafka://{kafka_servers}",
+        clock=SystemClock(),
+        installation=installation,
+        patience_seconds=PATIENCE_SECONDS,
+    )
     await bus.publish("events", [envelope()])
     subscription = await bus.subscribe("tickets", ["events"])
     await subscription.commit(await receive(subscription, 1))

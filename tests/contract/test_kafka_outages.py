@@ -18,6 +18,7 @@ from houseful.kernel.clock import SystemClock
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Delivery
 from tests.contract.bus_contract import envelope, envelopes_of, receive, receive_all
+from tests.support.patience import PATIENCE_SECONDS
 
 
 async def start_broker(data: Path, settings: Mapping[str, object] | None = None) -> Kafka:
@@ -76,7 +77,7 @@ async def test_the_broker_dies_and_comes_back(tmp_path: Path) -> None:
 
 async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None:
     broker = await start_broker(tmp_path / "kafka", {"group.coordinator.rebalance.protocols": "classic"})
-    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock())
+    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS)
     try:
         keys = [f"evt_{number}" for number in range(30)]
         await bus.publish("events", [envelope(key, 1) for key in keys])
@@ -87,7 +88,7 @@ async def test_a_broker_without_the_newer_group_protocol(tmp_path: Path) -> None
         seen = {one.id for one in envelopes_of(received)}
         shared: set[str] = set()
         seq = 1
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not shared or len(seen) < 30 * seq or await members[0].lag():
                 if not shared:
                     seq += 1
@@ -142,7 +143,7 @@ asyncio.run(main())
 async def test_nothing_that_is_asked_ends_the_process(tmp_path: Path) -> None:
     """Some of librdkafka's questions do that, when the broker goes or comes while they are asked."""
     broker = await start_broker(tmp_path / "kafka")
-    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock())
+    bus = KafkaBus.open(f"kafka://{broker.servers}", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS)
     await bus.publish("events", [envelope()])
     onlooker = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -156,7 +157,7 @@ async def test_nothing_that_is_asked_ends_the_process(tmp_path: Path) -> None:
 
     async def all_of_it(state: bytes) -> None:
         assert onlooker.stdout is not None
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(states) < 4 or set(states.values()) != {state}:
                 line = await onlooker.stdout.readline()
                 assert line, f"it ended with {await onlooker.wait()}"

@@ -11,6 +11,7 @@ from houseful.settings import load_settings
 from houseful.tools.doctor import Finding
 from houseful.tools.doctor.stores import mongodb
 from tests.contract.mongo_engine import APP_NAME, mongo_url, program
+from tests.support.patience import PATIENCE_SECONDS
 
 __all__ = ["mongo_url"]
 
@@ -22,7 +23,7 @@ async def examined(url: str) -> dict[str, Finding]:
 
 async def when_not_ok(url: str, name: str) -> Finding:
     """MongoDB's members notice it within some seconds."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             finding = (await examined(url)).get(name)
             if finding is not None and finding.state != "ok":

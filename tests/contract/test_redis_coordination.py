@@ -14,8 +14,9 @@ from houseful.adapters.redis import connection as redis_connection
 from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from tests.contract.coordination_contract import PATIENCE_SECONDS, CoordinationContract, PassTime
+from tests.contract.coordination_contract import CoordinationContract, PassTime
 from tests.contract.redis_engine import PATIENT_SECONDS, redis_url
+from tests.support.patience import PATIENCE_SECONDS
 
 __all__ = ["redis_url"]
 

@@ -18,8 +18,8 @@ from houseful.adapters.redis.connection import ConnectionFactory
 from houseful.adapters.redis.coordination import RedisCoordination
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import Unavailable
-from tests.contract.coordination_contract import PATIENCE_SECONDS
 from tests.contract.redis_engine import PATIENT_SECONDS, own_redis
+from tests.support.patience import PATIENCE_SECONDS
 
 __all__ = ["own_redis"]
 

@@ -22,12 +22,12 @@ from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
 from houseful.settings import load_settings
+from tests.support.patience import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
 PASSWORD = "correct horse battery"
 CARD = {"number": "4242424242424242", "exp": "12/49", "cvc": "123"}
-PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import PATIENCE_SECONDS, Reply
+from tests.support.deployment import Reply
 from tests.support.fork_server import Spawned, spawn
+from tests.support.patience import PATIENCE_SECONDS
 
 UP = ("houseful", "up", "--port", "0")
 

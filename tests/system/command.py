@@ -8,9 +8,8 @@ from pathlib import Path
 
 from engines import ROOT
 from engines.server import free_port, is_free
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.command_line import clean_environment, run_houseful
-
-PATIENCE_SECONDS = 240.0
 
 
 class ByCommand:

@@ -6,8 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from tests.support.fork_server import spawn
-
-PATIENCE_SECONDS = 120.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 def clean_environment() -> dict[str, str]:

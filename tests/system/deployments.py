@@ -17,7 +17,8 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import Coordination
 from houseful.settings import SERVICES, load_secrets, load_settings
 from tests.support.deployment import Deployment, Reply, open_stream
-from tests.system.clocks import CLOCK_FILE, FlowingClock, MovableClock
+from tests.support.patience import PATIENCE_SECONDS
+from tests.system.clocks import CLOCK_FILE, STEP_SECONDS, FlowingClock, MovableClock
 from tests.system.environments import Environment
 from tests.system.fault_proxy import FaultProxy
 from tests.system.serving import Outside
@@ -25,7 +26,6 @@ from tests.system.together import together
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.05
 BY_ITSELF_SECONDS = 0.4
 """For so long what is waited for may come by itself, before time is made to pass more quickly."""
@@ -211,7 +211,7 @@ async def single_deployment(
     chosen = load_settings({}, **({"data": str(data), "rate_limits": "off"} | settings))
     async with running(
         chosen,
-        clock=ManualClock() if manual else None,
+        clock=ManualClock(step_seconds=STEP_SECONDS) if manual else None,
         coordination=coordination_that_is(coordination),
         workers=InlineWorkers(),
         background=background,

@@ -15,9 +15,10 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from tests.support.patience import PATIENCE_SECONDS
+
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.05
 
 SUCCEEDS = "4242424242424242"

@@ -15,12 +15,12 @@ from engines.server import free_port
 from houseful.settings import new_secrets, own_environment
 from tests.support.deployment import PASSWORD
 from tests.support.fork_server import Spawned, spawn
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.command_line import clean_environment, run_houseful
 
 PROGRAM = "houseful"
 COPIES: Mapping[str, int] = {"users": 1, "events": 1, "payments": 1, "line": 1, "tickets": 2, "gateway": 2}
 
-PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 0.1
 
 

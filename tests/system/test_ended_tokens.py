@@ -5,19 +5,17 @@ from collections.abc import Callable
 
 from houseful.webapi.revoked_tokens import PATH
 from tests.support.deployment import PASSWORD
+from tests.support.patience import PATIENCE_SECONDS
 from tests.system.harness import Harness
 from tests.system.installations import make_account
 from tests.system.outside_client import Client
-
-_PATIENCE_SECONDS = 60.0
-"""It takes one second where signals are lost, and none where they are not; machines may be slow."""
 
 ASKED = ("/api/me", "/api/orders", "/api/holds", "/api/events?mine=true")
 """Of the users, the tickets and the events service, through the gateway."""
 
 
 def becomes(so: Callable[[], bool]) -> None:
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while not so():
         assert time.monotonic() < until, "it did not become so"
         time.sleep(0.05)

@@ -5,8 +5,7 @@ from typing import Any
 
 from houseful.adapters.http.server import listen, serve
 from houseful.webapi.responses import Response
-
-PATIENCE_SECONDS = 60.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -10,7 +10,8 @@ from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import HEAD_BYTES, HEAD_FIELDS
 from houseful.webapi.problems import ProblemError, problem
 from houseful.webapi.responses import Response
-from tests.unit.adapters.running_server import PATIENCE_SECONDS, Running, Server, app
+from tests.support.patience import PATIENCE_SECONDS
+from tests.unit.adapters.running_server import Running, Server, app
 
 
 async def refusing(scope: Any, receive: Any, send: Any) -> None:

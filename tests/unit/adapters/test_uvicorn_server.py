@@ -12,7 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from houseful.adapters.http import server as uvicorn_server
 from houseful.adapters.http.server import JoinedWrites, PortTaken, listen
 from houseful.webapi.responses import ABORT_EXTENSION, Response
-from tests.unit.adapters.running_server import PATIENCE_SECONDS, Running, Server, app
+from tests.support.patience import PATIENCE_SECONDS
+from tests.unit.adapters.running_server import Running, Server, app
 
 
 async def test_a_request_is_no_work_for_the_collector() -> None:

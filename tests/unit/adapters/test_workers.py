@@ -19,8 +19,7 @@ from houseful.kernel.errors import DomainError, Invalid, Unavailable
 from houseful.kernel.pieces import Pieces
 from houseful.seating.parsing import PlanError, parse_plan
 from houseful.webapi.problems import status_of
-
-PATIENCE_SECONDS = 30.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ async def until(true: Callable[[], bool]) -> None:
 def lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended before its file was opened, or was read
         return False
 
 

@@ -21,10 +21,9 @@ from engines.packages import Missing
 from engines.record import read
 from engines.server import Life, free_port
 from engines.standing import Standing
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.split
-
-PATIENCE_SECONDS = 120
 
 
 class Split:

@@ -11,8 +11,8 @@ import pytest
 
 from engines import worker as module
 from engines.worker import DoesNotStart, Worker
+from tests.support.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 30
 SERVE = """
 import os, signal, sys, time
 def end(*_):

@@ -15,6 +15,7 @@ from houseful.kernel.pieces import PIECE_BYTES
 from houseful.kernel.roles import Identity
 from houseful.webapi.endpoint import BODY_BYTES
 from houseful.webapi.large_bodies import MOST, MOST_OF_ONE, LargeBodies, read_whole
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.events.support import ALICE, Harness, body, plan
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ def somebody(number: int) -> Identity:
 
 
 async def until_given(workers: Waiting, count: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(workers.given) < count:  # noqa: ASYNC110 - the world has no event for it
             await asyncio.sleep(0.001)
 

@@ -12,8 +12,8 @@ from houseful.kernel.errors import Unavailable
 from houseful.kernel.telemetry import request_id
 from houseful.kernel.tracing import current_traceparent
 from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.gateway.harness import Harness, StreamingService, endpoint, scope_of
-from tests.unit.gateway.upstreams import PATIENCE_SECONDS
 
 
 async def test_a_request_reaches_its_service(harness: Harness) -> None:

@@ -9,8 +9,8 @@ from houseful.kernel.network_addresses import network
 from houseful.tickets import presales_api
 from houseful.webapi.endpoint import USER
 from houseful.webapi.responses import Response
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.gateway.harness import Harness, endpoint
-from tests.unit.gateway.upstreams import PATIENCE_SECONDS
 
 
 async def test_nobody_is_refused_for_what_others_do_behind_the_same_address(harness: Harness) -> None:

@@ -6,6 +6,7 @@ import pytest
 from houseful.gateway import management
 from houseful.kernel.errors import Unavailable
 from tests.support.deployment import Deployment, open_stream
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.gateway.harness import HERE, Harness
 
 
@@ -48,7 +49,7 @@ async def test_ready_without_what_is_only_watched(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(management, "_READY_SECONDS", 600)
     monkeypatch.setattr(management, "_WATCHED_SECONDS", 0.05)
     gateway = Harness().gateway(checks={"store": _good}, watched={"bus": _silent, "coordination": _broken})
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         reply = await gateway.call("GET", "/readyz", **HERE)
     assert reply.ok()["checks"] == {
         "store": "ready",

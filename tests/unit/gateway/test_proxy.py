@@ -12,6 +12,7 @@ from houseful.kernel.telemetry import request_id
 from houseful.kernel.tracing import trace
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.responses import Response
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.gateway.proxied_service import TRACE, got, proxy, service
 from tests.unit.gateway.upstreams import Client, Service, whole_body
 
@@ -165,7 +166,7 @@ async def test_a_request_streams(service: Service, proxy: ServiceProxy) -> None:
     asking = asyncio.create_task(client.asks(proxy))
     for part in (b"one", b"two", b"three"):
         client.upload(part)
-        assert await asyncio.wait_for(arrived.get(), 30) == part
+        assert await asyncio.wait_for(arrived.get(), PATIENCE_SECONDS) == part
     client.upload(b"", more=False)
     await asking
     assert client.body == b"done"

@@ -10,6 +10,7 @@ from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import ManualClock
 from houseful.webapi.asgi import Receive, Scope, Send
 from houseful.webapi.responses import ABORT_EXTENSION, AbortConnection, Response
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.gateway.harness import Harness, endpoint
 from tests.unit.gateway.proxied_service import got, proxy, service
 from tests.unit.gateway.upstreams import Client, Service, cut, echo, until, whole_body
@@ -44,12 +45,12 @@ async def test_who_goes_ends_the_request_at_the_service(
     waiting = service.handle = Waiting(begins=begins)
     client = Client(method, body=b"x" if method == "POST" else b"")
     asking = asyncio.create_task(client.asks(proxy))
-    await asyncio.wait_for(waiting.asked.wait(), 30)
+    await asyncio.wait_for(waiting.asked.wait(), PATIENCE_SECONDS)
     if begins:
         await client.next()
         await client.next()
     client.go()
-    await asyncio.wait_for(waiting.left.wait(), 30)
+    await asyncio.wait_for(waiting.left.wait(), PATIENCE_SECONDS)
     await asking  # no error: there is nobody to tell
     assert not asking.cancelled()
     assert service.paths == ["/"], "nobody waits for a repetition"
@@ -62,9 +63,9 @@ async def test_who_goes_in_the_middle_of_a_body_ends_the_request(
     client = Client("POST", headers={"content-length": "100", "idempotency-key": "k"}, body=None)
     asking = asyncio.create_task(client.asks(proxy))
     client.upload(b"half of it")
-    await asyncio.wait_for(waiting.asked.wait(), 30)
+    await asyncio.wait_for(waiting.asked.wait(), PATIENCE_SECONDS)
     client.go()
-    await asyncio.wait_for(waiting.left.wait(), 30)
+    await asyncio.wait_for(waiting.left.wait(), PATIENCE_SECONDS)
     await asking
     assert (client.status, service.paths) == (0, ["/"])
     service.handle = echo
@@ -74,11 +75,11 @@ async def test_who_goes_in_the_middle_of_a_body_ends_the_request(
 async def test_being_cancelled_is_not_the_client_going(service: Service, proxy: ServiceProxy) -> None:
     waiting = service.handle = Waiting(begins=True)
     asking = asyncio.create_task(Client().asks(proxy))
-    await asyncio.wait_for(waiting.asked.wait(), 30)
+    await asyncio.wait_for(waiting.asked.wait(), PATIENCE_SECONDS)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    await asyncio.wait_for(waiting.left.wait(), 30)
+    await asyncio.wait_for(waiting.left.wait(), PATIENCE_SECONDS)
 
 
 async def test_an_answer_may_come_before_the_whole_request(service: Service, proxy: ServiceProxy) -> None:
@@ -206,7 +207,7 @@ async def test_silence_has_an_end(service: Service, method: str) -> None:
     else:
         with pytest.raises(AbortConnection):
             await client.asks(proxy)
-    await asyncio.wait_for(waiting.left.wait(), 30)
+    await asyncio.wait_for(waiting.left.wait(), PATIENCE_SECONDS)
     assert service.paths == ["/"], "what is slow gets no more of the same"
     await proxy.close()
 
@@ -257,7 +258,7 @@ async def test_a_gateway_that_ends_ends_the_streams_behind_it(service: Service, 
     front.gateway.stop()
     await asking
     assert client.messages[-1].get("more_body", False) is False
-    await asyncio.wait_for(waiting.left.wait(), 30)
+    await asyncio.wait_for(waiting.left.wait(), PATIENCE_SECONDS)
 
 
 async def test_nothing_is_left_behind(service: Service, proxy: ServiceProxy) -> None:

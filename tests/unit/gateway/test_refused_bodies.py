@@ -5,7 +5,8 @@ import sys
 
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import ManualClock
-from tests.unit.gateway.upstreams import PATIENCE_SECONDS, Client
+from tests.support.patience import PATIENCE_SECONDS
+from tests.unit.gateway.upstreams import Client
 
 BODY_BYTES = 8 * 1024 * 1024  # more than the sockets of both ends buffer
 PART_BYTES = 64 * 1024

@@ -12,7 +12,8 @@ import pytest
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.kernel.clock import SystemClock
 from houseful.webapi.responses import AbortConnection
-from tests.unit.gateway.upstreams import PATIENCE_SECONDS, Client, until
+from tests.support.patience import PATIENCE_SECONDS
+from tests.unit.gateway.upstreams import Client, until
 
 
 # Processes

@@ -11,8 +11,7 @@ from houseful.kernel.errors import Unavailable
 from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.problems import ProblemError, problem, service_unavailable
 from houseful.webapi.responses import ABORT_EXTENSION, Response
-
-PATIENCE_SECONDS = 30.0
+from tests.support.patience import PATIENCE_SECONDS
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 

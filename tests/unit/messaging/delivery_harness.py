@@ -19,6 +19,7 @@ from houseful.kernel.ids import SeededIds
 from houseful.kernel.ports import Bus, Delivery, Envelope, Subscription, Transaction
 from houseful.messages import EventChanged, InventoryReady, Message
 from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Handler, Inbox, Relay, aggregate_id
+from tests.support.patience import PATIENCE_SECONDS
 
 Handlers = dict[type[Message], Handler]
 
@@ -246,7 +247,7 @@ class Failing:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """For tests of what runs in the background; fails after half a minute."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await condition():  # noqa: ASYNC110 - a store has no event for it
             await asyncio.sleep(0.001)
 

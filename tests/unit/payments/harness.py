@@ -24,6 +24,7 @@ from houseful.settings import Secrets, Settings
 from houseful.webapi.auth import TokenVerifier
 from houseful.webapi.dispatch import ServiceApp
 from houseful.webapi.manifest import Platform
+from tests.support.patience import PATIENCE_SECONDS
 
 API_KEY = "the-api-key"
 WEBHOOK_KEY = "new-key"
@@ -72,7 +73,7 @@ def no_answer(notice: Json) -> int:
 
 
 async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await true():  # noqa: ASYNC110 what it waits for is in the store
             await asyncio.sleep(0.005)
 

@@ -31,7 +31,8 @@ from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import Scanned
 from houseful.webapi.idempotency import IdempotencyContext, context_of, digest
 from houseful.webapi.manifest import Platform
-from tests.support.deployment import PATIENCE_SECONDS, PRICES, plan
+from tests.support.deployment import PRICES, plan
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.tickets.stand_ins import CardProcessor, EventsService, Mailbox, MortalStore
 
 D = TypeVar("D", bound=Document)

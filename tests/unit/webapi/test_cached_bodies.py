@@ -19,6 +19,7 @@ from houseful.webapi.cached_bodies import (
     is_known,
     takes,
 )
+from tests.support.patience import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ async def test_what_is_kept_for_long_becomes_as_small_as_it_gets() -> None:
     lines = b"".join(b"%d: row %d, seat %d\n" % (n, n // 30, n % 30) for n in range(3000))
     kept = await CachedBodies(InlineWorkers()).make(lines, "text/plain")
     quick = {coding: len(kept.body(coding)) for coding in (BROTLI, GZIP)}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(kept.body(BROTLI)) == quick[BROTLI]:  # noqa: ASYNC110 - it is replaced in the background
             await asyncio.sleep(0.001)
     assert brotli.decompress(kept.body(BROTLI)) == lines

@@ -12,6 +12,7 @@ from houseful.manifests import MANIFESTS
 from houseful.webapi import responses
 from houseful.webapi.responses import EVENT_STREAM, Stream, server_sent
 from tests.support.deployment import Deployment, open_stream
+from tests.support.patience import PATIENCE_SECONDS
 
 PING = b"event: ping\ndata: {}\n\n"
 
@@ -48,9 +49,9 @@ async def test_pings_come_until_there_is_something_to_say_and_none_behind_the_en
     ready = asyncio.Event()
     listener = Listener(Stream(_one_message_when(ready)))
     for _ in range(3):
-        assert await asyncio.wait_for(listener.bodies.get(), 30) == PING
+        assert await asyncio.wait_for(listener.bodies.get(), PATIENCE_SECONDS) == PING
     ready.set()
-    await asyncio.wait_for(listener.answering, 30)
+    await asyncio.wait_for(listener.answering, PATIENCE_SECONDS)
     said = [listener.bodies.get_nowait() for _ in range(listener.bodies.qsize())]
     assert [body for body in said if body != PING] == [b"event: order\ndata: {}\n\n", b""]
     assert said[-1] == b""
@@ -61,7 +62,7 @@ async def test_what_is_no_event_stream_is_left_alone() -> None:
     listener = Listener(Stream(_one_message_when(ready), "text/csv"))
     await asyncio.sleep(0.1)
     ready.set()
-    await asyncio.wait_for(listener.answering, 30)
+    await asyncio.wait_for(listener.answering, PATIENCE_SECONDS)
     assert listener.bodies.qsize() == 2
 
 
@@ -88,7 +89,7 @@ async def test_every_event_stream_pings(deployment: Deployment) -> None:
         for name, value in ids.items():
             path = path.replace(name, value)
         async with open_stream(deployment, path, token=organizer) as stream:
-            await asyncio.wait_for(_until_ping(stream.chunks), 30)
+            await asyncio.wait_for(_until_ping(stream.chunks), PATIENCE_SECONDS)
 
 
 async def _until_ping(chunks: "asyncio.Queue[bytes | None]") -> None:
