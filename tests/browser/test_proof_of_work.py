@@ -14,6 +14,8 @@ from tests.browser.conftest import Visit
 from tests.support.deployment import PASSWORD
 from tests.system.serving import Servers, url_of
 
+pytestmark = pytest.mark.browser
+
 ADDRESS = "203.0.113.7"
 
 

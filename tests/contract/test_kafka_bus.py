@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
@@ -25,6 +26,10 @@ from tests.support.patience import PATIENCE_SECONDS
 __all__ = ["kafka_servers"]
 
 
+def patient(hosts: str, **named: Any) -> KafkaBus:
+    return KafkaBus.open(f"kafka://{hosts}", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS, **named)
+
+
 class TestKafkaBus(BusContract):
     @pytest.fixture
     async def open_bus(self, kafka_servers: str) -> AsyncIterator[OpenBus]:
@@ -34,14 +39,7 @@ class TestKafkaBus(BusContract):
         async def open_again() -> BusInspection:
             for bus in opened:
                 await bus.close()
-            opened.append(
-                KafkaBus.open(
-                    f"kafka://{kafka_servers}",
-                    clock=SystemClock(),
-                    installation=installation,
-                    patience_seconds=PATIENCE_SECONDS,
-                )
-            )
+            opened.append(patient(kafka_servers, installation=installation))
             return opened[-1]
 
         yield open_again
@@ -51,7 +49,7 @@ class TestKafkaBus(BusContract):
 
 @pytest.fixture
 async def bus(kafka_servers: str) -> AsyncIterator[KafkaBus]:
-    bus = KafkaBus.open(f"kafka://{kafka_servers}", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS)
+    bus = patient(kafka_servers)
     yield bus
     await bus.close()
 
@@ -182,9 +180,7 @@ class TestPublishing:
 
 class TestTopics:
     async def test_they_are_made_once(self, bus: KafkaBus, kafka_servers: str, topic: str) -> None:
-        other = KafkaBus.open(
-            f"kafka://{kafka_servers}?partitions=5", clock=SystemClock(), patience_seconds=PATIENCE_SECONDS
-        )
+        other = patient(f"{kafka_servers}?partitions=5")
         await asyncio.gather(*(one.publish(topic, [envelope()]) for one in (bus, other) for _ in range(3)))
         await other.close()
         assert partitions_of(kafka_servers, f"houseful.{topic}") in (12, 5)
