@@ -17,6 +17,7 @@ from tests.unit.test_openapi_document import FILE
 
 UV = Path(__file__).parents[2] / ".uv" / "bin" / "uv"
 CONFIG = Path(__file__).parent / "schemathesis.toml"
+HOOKS = Path(__file__).parent / "schemathesis_hooks.py"
 PROGRAM = "schemathesis==4.32.5"
 EXAMPLES = 5
 LONG_EXAMPLES = 100
@@ -31,7 +32,8 @@ def asked(client: Client, url: str, identifiers: dict[str, str], examples: int, 
             "run", str(FILE), "--url", url.split(",")[0], "--max-examples", str(examples),
             "--warnings", "off", *signed_in,
         ],
-        cwd=folder, env=os.environ | identifiers, capture_output=True, text=True, timeout=1800, check=False,
+        cwd=folder, env=os.environ | {"SCHEMATHESIS_HOOKS": str(HOOKS)} | identifiers,
+        capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
