@@ -22,6 +22,8 @@ from houseful.webapi.manifest import Platform
 log = get_logger(__name__)
 
 SEQUENCER_SECONDS = 0.25
+_SEALED_SECONDS = 1.0
+_AFTER_SEAL = (Phase.SEALED, Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT)
 LEASE_SECONDS = 10.0
 _LOOK_SECONDS = 0.5
 _LINES_AT_ONCE = 100
@@ -194,14 +196,18 @@ class Progress:
     # The sequencer
 
     async def run_sequencer(self) -> None:
-        """The job: number who came after the seal."""
+        """The job: number who came after the seal. Which lines are sealed is looked up once a second."""
+        sealed: list[str] = []
+        look_at = 0.0
         while True:
             if await self._sequencer.holds():
-                for phase in (Phase.SEALED, Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT):
-                    for line in await self.lines_in(phase):
-                        async with self._outages.apart(line.id):
-                            while await self.number(line.id) == _NUMBERED_AT_ONCE:
-                                pass
+                if self._clock.monotonic() >= look_at:
+                    look_at = self._clock.monotonic() + _SEALED_SECONDS
+                    sealed = [line.id for phase in _AFTER_SEAL for line in await self.lines_in(phase)]
+                for line_id in sealed:
+                    async with self._outages.apart(line_id):
+                        while await self.number(line_id) == _NUMBERED_AT_ONCE:
+                            pass
             await self._clock.sleep(SEQUENCER_SECONDS)
 
     async def number(self, event_id: str) -> int:
