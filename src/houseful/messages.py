@@ -96,6 +96,35 @@ class EventChanged(Message, frozen=True, kw_only=True):
     gates: Gates | None = None
 
 
+class Reschedule(msgspec.Struct, frozen=True, kw_only=True):
+    """A published event moved to another date, or to another place, for a reason that `message` tells. The
+    first one of an event has the `number` 1. Who had bought before may return the order until `return_until`.
+    """
+
+    number: int
+    at: int
+    from_starts_at: int
+    from_ends_at: int | None
+    from_venue: str
+    starts_at: int
+    ends_at: int | None
+    venue: str
+    message: str
+    return_until: int
+
+
+class EventRescheduled(Message, frozen=True, kw_only=True):
+    """A published event has another date or another place. Sent by events; tickets tells the buyers, line
+    ends with the event."""
+
+    sender = "events"
+    about = "event"
+    key_field = "event_id"
+
+    event_id: str
+    reschedule: Reschedule
+
+
 class InventoryReady(Message, frozen=True, kw_only=True):
     """Every seat of the plan exists and can be sold. Sent by tickets; events puts the event on sale."""
 
@@ -216,6 +245,7 @@ MESSAGES: dict[str, type[Message]] = {
     for message in (
         EventPublished,
         EventChanged,
+        EventRescheduled,
         InventoryReady,
         InventoryFailed,
         AvailabilityChanged,

@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from houseful.events import domain, gate_views, line_views
+from houseful.events import domain, gate_views, line_views, reschedule_views
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.gate_views import GatesInput, GatesView
 from houseful.events.line_views import LineInput, LineTermsView
 from houseful.events.plans import SentPlan
+from houseful.events.reschedule_views import RescheduleView
+from houseful.events.rescheduling import Move
 from houseful.events.service import EventsService, Search, is_owned
 from houseful.kernel.documents import Millis
 from houseful.kernel.money import CURRENCIES
@@ -94,7 +96,7 @@ class NewEventInput(Input, frozen=True, kw_only=True):
 
 class ChangesInput(Input, frozen=True, kw_only=True):
     """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-    max_seats_per_order, max_seats_per_buyer, refundable_until and gates."""
+    max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
@@ -167,6 +169,7 @@ class EventView(View, frozen=True, kw_only=True):
     areas: list[AreaView]
     line: LineTermsView
     gates: GatesView
+    reschedules: list[RescheduleView]
     plan_name: str
     plan_hash: str
     seats_total: int
@@ -245,6 +248,19 @@ async def cancel_event(service: EventsService, request: Request, event_id: str) 
     return event_view(service, await service.cancel(request.user, event_id))
 
 
+async def reschedule_event(
+    service: EventsService, request: Request, event_id: str, body: Move, context: IdempotencyContext
+) -> EventView:
+    """Move a published event to another date or place; its buyers are told, and may return their orders
+
+    Every buyer of a confirmed order gets one email, with the date for the calendar. Holds, orders and tickets
+    stay good.
+    """
+    return await service.reschedule(
+        request.user, event_id, body, lambda event: _own_view(service, event), context
+    )
+
+
 async def get_event(service: EventsService, request: Request, event_id: str) -> EventView:
     """One event"""
     event = await service.event(request.who, event_id)
@@ -308,6 +324,7 @@ def event_view(service: EventsService, event: Event) -> EventView:
         ],
         line=line_views.view(event),
         gates=gate_views.view(event.gates),
+        reschedules=[reschedule_views.view(one) for one in event.reschedules],
         plan_name=event.hall.plan_name,
         plan_hash=event.hall.plan_hash,
         seats_total=event.hall.seats_total,
@@ -365,5 +382,14 @@ ENDPOINTS = (
     ),
     Endpoint("POST", "/api/events/{event_id}/publish", publish_event, status=202, who=ORGANIZER),
     Endpoint("POST", "/api/events/{event_id}/cancel", cancel_event, status=202, who=ORGANIZER),
+    Endpoint(
+        "POST",
+        "/api/events/{event_id}/reschedule",
+        reschedule_event,
+        prepare=reschedule_views.move,
+        status=202,
+        who=ORGANIZER,
+        idempotent=True,
+    ),
     Endpoint("GET", "/api/events/{event_id}/plan", get_plan),
 )

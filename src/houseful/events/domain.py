@@ -14,7 +14,7 @@ from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
 from houseful.kernel.search_text import finder
 from houseful.kernel.times import end_of
-from houseful.messages import EventChanged, EventPublished, Gates, LineTerms
+from houseful.messages import EventChanged, EventPublished, Gates, LineTerms, Reschedule
 from houseful.seating.parsing import (
     StandingArea,
 )
@@ -29,6 +29,7 @@ EARLIEST: Millis = 946_684_800_000  # 2000-01-01
 LATEST: Millis = 7_258_118_400_000  # 2200-01-01
 LONGEST_MILLIS = 31 * 86_400_000
 """Whoever looks for what is still running looks back so far."""
+MOVED_ONCE_PUBLISHED = frozenset({"starts_at", "venue"})
 CHANGEABLE_ONCE_PUBLISHED = frozenset(
     {
         "title",
@@ -97,6 +98,7 @@ class Event(Document, frozen=True, kw_only=True):
     max_seats_per_buyer: int | None = None
     line: LineTerms = LineTerms()
     gates: Gates = Gates()
+    reschedules: tuple[Reschedule, ...] = ()
 
     @property
     def is_over_at(self) -> Millis:
@@ -180,11 +182,16 @@ def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
             raise StateConflict(
                 "event_published",
                 f"The event is published; {', '.join(fixed)} can't be changed any more.",
-                errors=dict.fromkeys(fixed, "can't be changed once the event is published"),
+                errors={name: _fixed_error(name) for name in fixed},
             )
     said.pop("plan", None)
     result = msgspec.structs.replace(event, hall=hall, **_tidied(said))
     return event if result == event else msgspec.structs.replace(result, updated_at=now)
+
+
+def _fixed_error(name: str) -> str:
+    error = "can't be changed once the event is published"
+    return f"{error}; reschedule the event instead" if name in MOVED_ONCE_PUBLISHED else error
 
 
 def check_deletable(event: Event) -> None:
@@ -208,15 +215,15 @@ def _tidied(said: dict[str, Any]) -> dict[str, Any]:
 # Controls, line separators, characters that turn text around. A description may have lines and tabs.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _NO_LINE = re.compile(f"[{_CONTROL}]")
-_NO_TEXT = re.compile(f"(?![\n\t])[{_CONTROL}]")
+NO_TEXT = re.compile(f"(?![\n\t])[{_CONTROL}]")
 
 
 def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
     """What is wrong with what its organizer says, by field. `zones` are the time zones that there are."""
     errors = {
-        "title": _text_error(event.title, 1, TITLE_LENGTH, _NO_LINE),
-        "description": _text_error(event.description, 0, DESCRIPTION_LENGTH, _NO_TEXT),
-        "venue": _text_error(event.venue, 1, VENUE_LENGTH, _NO_LINE),
+        "title": text_error(event.title, 1, TITLE_LENGTH, _NO_LINE),
+        "description": text_error(event.description, 0, DESCRIPTION_LENGTH, NO_TEXT),
+        "venue": text_error(event.venue, 1, VENUE_LENGTH, _NO_LINE),
         "timezone": None if event.timezone in zones else "is no IANA time zone, such as Europe/Berlin",
         "currency": None if event.currency in CURRENCIES else UNKNOWN,
         "hold_seconds": _number_error(event.hold_seconds, HOLD_SECONDS),
@@ -244,7 +251,7 @@ def start_errors(event: Event, now: Millis) -> dict[str, str]:
     return {} if event.starts_at > now else {"starts_at": "has to be in the future"}
 
 
-def _text_error(text: str, least: int, most: int, refused: re.Pattern[str]) -> str | None:
+def text_error(text: str, least: int, most: int, refused: re.Pattern[str]) -> str | None:
     if len(text) < least:
         return "is empty"
     if len(text) > most:

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from houseful.events import domain, line_service, plans
+from houseful.events import domain, line_service, plans, rescheduling
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.plans import CheckedPlan, StoredPlan
+from houseful.events.rescheduling import Move
 from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, ServiceClient, Store, Transaction, Workers
@@ -189,6 +190,28 @@ class EventsService:
                 if cancelled.published_at is not None:
                     tx.send(EventCancelled(event_id=event_id))
             return cancelled
+
+        return await self._store.transact(work)
+
+    async def reschedule(
+        self,
+        who: Identity,
+        event_id: str,
+        move: Move,
+        outcome: Callable[[Event], T],
+        context: IdempotencyContext,
+    ) -> T:
+        """Another date or place; the ticket service tells the buyers. Raises `NotFound`, and as
+        `rescheduling.rescheduled`."""
+
+        async def work(tx: Transaction) -> T:
+            event = _owned(await tx.get(Event, event_id), who)
+            moved = rescheduling.rescheduled(event, move, _zones(), self._clock.now())
+            tx.put(moved)
+            tx.send(rescheduling.rescheduled_message(moved))
+            shown = outcome(moved)
+            context.store(tx, shown)
+            return shown
 
         return await self._store.transact(work)
 

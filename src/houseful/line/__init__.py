@@ -5,7 +5,13 @@ from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
 from houseful.line.domain.rehearsals import RehearsedRate
 from houseful.line.service import LineService
-from houseful.messages import AccountErased, EventCancelled, EventChanged, EventPublished
+from houseful.messages import (
+    AccountErased,
+    EventCancelled,
+    EventChanged,
+    EventPublished,
+    EventRescheduled,
+)
 from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
@@ -17,6 +23,7 @@ MANIFEST: Manifest[LineService] = Manifest(
     handlers={
         EventPublished: LineService.event_published,
         EventChanged: LineService.event_changed,
+        EventRescheduled: LineService.event_rescheduled,
         EventCancelled: LineService.event_cancelled,
         AccountErased: lambda line, tx, message: line.account_data.on_erased(tx, message),
     },

@@ -20,7 +20,7 @@ from houseful.line.progress import Progress
 from houseful.line.shown_lines import ShownLines
 from houseful.line.tokens import LineTokens
 from houseful.line.visits import Visits
-from houseful.messages import EventCancelled, EventChanged, EventPublished
+from houseful.messages import EventCancelled, EventChanged, EventPublished, EventRescheduled
 from houseful.webapi.asgi import WITHIN
 from houseful.webapi.idempotency import IdempotencyContext, purge_expired
 from houseful.webapi.manifest import Platform
@@ -237,6 +237,15 @@ class LineService:
         if message.on_sale_at is not None:
             changed = lines.moved(changed, message.on_sale_at, message.ends_at)
         if changed != line:
+            tx.put(changed)
+
+    async def event_rescheduled(self, tx: Transaction, message: EventRescheduled) -> None:
+        """The line ends with the event. A message that comes late changes nothing."""
+        line = await tx.get(Line, message.event_id)
+        if line is None:
+            return
+        changed = lines.rescheduled(line, message.reschedule)
+        if changed is not line:
             tx.put(changed)
 
     async def event_cancelled(self, tx: Transaction, message: EventCancelled) -> None:

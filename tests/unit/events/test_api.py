@@ -38,6 +38,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(harness: 
         "areas": [],
         "line": {"mode": "off", "lobby_opens_at": None, "beacon": "none", "commitment": None},
         "gates": {"verified_email": False, "accounts_before": None},
+        "reschedules": [],
         "plan_name": "Small hall",
         "plan_hash": plan_hash(parse_plan(msgspec.json.encode(plan())), ()),
         "seats_total": 6,

@@ -10,7 +10,7 @@ from houseful.kernel.errors import Invalid, NotFound, StateConflict
 from houseful.kernel.roles import Identity
 from houseful.line.domain import audit, draw
 from houseful.line.domain.lines import Entry, Phase, Visit
-from houseful.messages import EventCancelled, EventChanged
+from houseful.messages import EventCancelled, EventChanged, EventRescheduled, Reschedule
 from tests.unit.line.harness import EVENT, ON_SALE, ORGANIZER, START, Departure, Harness, who
 
 SEALED = ON_SALE - 60_000
@@ -297,6 +297,35 @@ async def test_what_becomes_of_the_event_becomes_of_the_line(harness: Harness) -
     with pytest.raises(StateConflict, match="has ended"):
         await harness.join(1)
     await harness.receive(EventCancelled(event_id="evt_without"))
+
+
+async def test_a_line_moves_with_its_event(harness: Harness) -> None:
+    await opened(harness)
+    line = await harness.stored()
+
+    def moved(number: int, by: int) -> EventRescheduled:
+        reschedule = Reschedule(
+            number=number,
+            at=ON_SALE,
+            from_starts_at=line.starts_at,
+            from_ends_at=line.ends_at,
+            from_venue="The Hall",
+            starts_at=line.starts_at + by,
+            ends_at=None,
+            venue="The Hall",
+            message="The singer is ill.",
+            return_until=line.starts_at,
+        )
+        return EventRescheduled(event_id=EVENT, reschedule=reschedule)
+
+    for message in (moved(1, 1000), moved(2, 86_400_000), moved(2, 86_400_000), moved(1, 1000)):
+        await harness.receive(message)
+    await harness.receive(replace(moved(1, 1000), event_id="evt_without"))
+    await harness.until(line.is_over_at)
+    assert (await harness.stored()).phase is Phase.OPEN
+    assert (await harness.stored()).is_over_at == line.starts_at + 86_400_000 + 3 * 3_600_000
+    await harness.until((await harness.stored()).is_over_at)
+    assert (await harness.stored()).phase is Phase.ENDED
 
 
 async def test_a_line_ends_with_its_event(harness: Harness) -> None:

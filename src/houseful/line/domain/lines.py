@@ -10,7 +10,7 @@ from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import StateConflict
 from houseful.kernel.times import end_of
 from houseful.line.domain import draw
-from houseful.messages import Gates
+from houseful.messages import Gates, Reschedule
 
 SEAL_MILLIS = 60_000
 """So long before the on-sale the list of the lobby is closed."""
@@ -59,7 +59,7 @@ class Line(Document, frozen=True, kw_only=True):
     after the draw. `opened_at` is when the draw was made; a line may end before. `length` counts the numbers
     that are given; the first `drawn` are those of the draw.
     `partner_commitment` is the organizer's with the beacon "pair", `partner_secret` what it commits to.
-    `due_at` is when the line has a step to take by itself."""
+    `due_at` is when the line has a step to take by itself. `reschedule` is the number of the latest one."""
 
     collection: ClassVar[str] = "lines"
     indexes = (Index(("due_at",)), Index(("phase",)), Index(("mode", "phase")))
@@ -87,6 +87,7 @@ class Line(Document, frozen=True, kw_only=True):
     gates: Gates | None = None
     late: str = ""
     due_at: Millis | None = None
+    reschedule: int = 0
 
     @property
     def is_over_at(self) -> Millis:
@@ -243,6 +244,16 @@ def due_at(line: Line) -> Millis | None:
 def moved(line: Line, on_sale_at: Millis, ends_at: Millis | None) -> Line:
     """The event's times have changed. A lobby that would open after the seal opens at the seal."""
     after = msgspec.structs.replace(line, on_sale_at=on_sale_at, ends_at=ends_at)
+    return msgspec.structs.replace(after, due_at=due_at(after))
+
+
+def rescheduled(line: Line, reschedule: Reschedule) -> Line:
+    """The event has another date. The very same line where it knows of this or a later one."""
+    if reschedule.number <= line.reschedule:
+        return line
+    after = msgspec.structs.replace(
+        line, starts_at=reschedule.starts_at, ends_at=reschedule.ends_at, reschedule=reschedule.number
+    )
     return msgspec.structs.replace(after, due_at=due_at(after))
 
 
