@@ -6,6 +6,7 @@ from houseful.messages import (
     EventCancelled,
     EventChanged,
     EventPublished,
+    EventRescheduled,
     OrderConfirmed,
     OrderRefunded,
     PaymentReturned,
@@ -18,6 +19,7 @@ from houseful.tickets import (
     emails_api,
     organizer_api,
     presales_api,
+    reschedule_api,
     webhook_api,
 )
 from houseful.tickets.domain.blocks import Block
@@ -41,6 +43,7 @@ from houseful.webapi.manifest import Manifest
 async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed) -> None:
     await tickets.sales_report.on_confirmed(tx, message)
     await tickets.email_outbox.on_confirmed(tx, message)
+    await tickets.rescheduling.on_confirmed(tx, message)
     await tickets.has_left(message.event_id, message.user_id, len(message.seats), message.confirmed_at)
 
 
@@ -77,6 +80,7 @@ MANIFEST = Manifest(
         *api.ENDPOINTS,
         *organizer_api.ENDPOINTS,
         *presales_api.ENDPOINTS,
+        *reschedule_api.ENDPOINTS,
         *desk_api.ENDPOINTS,
         *check_in_api.ENDPOINTS,
         *emails_api.ENDPOINTS,
@@ -86,6 +90,7 @@ MANIFEST = Manifest(
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),
+        EventRescheduled: lambda tickets, tx, message: tickets.rescheduling.on_rescheduled(tx, message),
         EventCancelled: lambda tickets, tx, message: tickets.inventory.on_cancelled(tx, message),
         OrderConfirmed: _confirmed,
         OrderRefunded: _refunded,
@@ -100,6 +105,7 @@ MANIFEST = Manifest(
         Tickets.perform_expedited,
         Tickets.reconcile,
         Tickets.refund_cancelled,
+        Tickets.tell_rescheduled,
         Tickets.send_emails,
         Tickets.erase_accounts,
         Tickets.purge_expired,

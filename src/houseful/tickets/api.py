@@ -21,6 +21,7 @@ from houseful.tickets.availability_views import (
     section_views,
 )
 from houseful.tickets.documents import calendar_entry
+from houseful.tickets.documents.event_time import moved_words
 from houseful.tickets.documents.ticket_pdf import qr_svg, tickets_pdf
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
@@ -300,7 +301,12 @@ async def order_calendar(tickets: Tickets, request: Request, order_id: str) -> R
     if not found:
         raise NotFound("no_tickets", "This order has no tickets, so there is no date to keep for it.")
     date = calendar_entry.calendar_entry(
-        show, its_order.id, found, tickets.email_outbox.sender, tickets.clock.now()
+        show,
+        its_order.id,
+        found,
+        tickets.email_outbox.sender,
+        tickets.clock.now(),
+        moved=moved_words(show, its_order),
     )
     return Response(
         date.content,

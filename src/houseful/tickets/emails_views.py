@@ -5,7 +5,8 @@ from houseful.webapi.responses import View
 
 
 class EmailView(View, frozen=True, kw_only=True):
-    """`kind` is `confirmed`, `refunded`, `part_refunded` or `returned`; `reason` says why it has not gone."""
+    """`kind` is `confirmed`, `refunded`, `part_refunded`, `returned` or `rescheduled`; `reason` says why it
+    has not gone."""
 
     kind: str
     state: EmailState

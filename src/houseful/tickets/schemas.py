@@ -5,6 +5,7 @@ from typing import Literal
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.times import rfc3339
+from houseful.tickets.domain import reschedules
 from houseful.tickets.domain.availability import Occupancy
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.holds import Hold, HoldState
@@ -79,6 +80,19 @@ class PaymentView(View, frozen=True, kw_only=True):
     status: PaymentState
 
 
+class OrderMoveView(View, frozen=True, kw_only=True):
+    """The event was moved after the order, from there to here. Until `return_until` the order may be
+    cancelled with a full refund, whatever the event's rules say. `message` is the organizer's.
+    """
+
+    from_starts_at: str
+    from_venue: str
+    starts_at: str
+    venue: str
+    message: str
+    return_until: str
+
+
 class OrderView(View, frozen=True, kw_only=True):
     """`detail` says in words what happened where the status alone does not; `reason` is why money went
     back or none is taken any more. `seats` and `total_minor` are what the order has now, `refunded_minor` is
@@ -101,6 +115,7 @@ class OrderView(View, frozen=True, kw_only=True):
     detail: str | None
     reason: Reason | None = None
     refunded_minor: int = 0
+    move: OrderMoveView | None = None
 
 
 class TicketSeatView(View, frozen=True, kw_only=True):
@@ -260,6 +275,21 @@ def order_view(order: Order, show: Show, layout: Layout, now: Millis) -> OrderVi
         detail=order.detail,
         reason=order.reason,
         refunded_minor=order.part_refunds_minor,
+        move=_order_move_view(order, show),
+    )
+
+
+def _order_move_view(order: Order, show: Show) -> OrderMoveView | None:
+    move = reschedules.since_ordered(order, show)
+    if move is None:
+        return None
+    return OrderMoveView(
+        from_starts_at=rfc3339(move.from_starts_at),
+        from_venue=move.from_venue,
+        starts_at=rfc3339(move.starts_at),
+        venue=move.venue,
+        message=move.message,
+        return_until=rfc3339(move.return_until),
     )
 
 

@@ -41,6 +41,7 @@ async def test_after_real_sales_everything_holds(sold: Deployment) -> None:
         "C16",
         "C17",
         "C18",
+        "C19",
         "L1",
         "L2",
     ]

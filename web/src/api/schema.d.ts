@@ -524,6 +524,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/reschedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move a published event to another date or place; its buyers are told, and may return their orders
+         * @description Every buyer of a confirmed order gets one email, with the date for the calendar. Holds, orders and tickets
+         *     stay good.
+         */
+        post: operations["events_reschedule_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/{event_id}/plan": {
         parameters: {
             query?: never;
@@ -1076,6 +1097,23 @@ export interface paths {
          *     the presale opens.
          */
         post: operations["tickets_use_access_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/reschedule-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The email that buyers would get if the event moved, and how many of them; nothing is done. */
+        post: operations["tickets_preview_reschedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2083,6 +2121,7 @@ export interface components {
             areas: components["schemas"]["AreaView"][];
             line: components["schemas"]["LineTermsView"];
             gates: components["schemas"]["GatesView"];
+            reschedules: components["schemas"]["RescheduleView"][];
             plan_name: string;
             plan_hash: string;
             seats_total: number;
@@ -2123,6 +2162,22 @@ export interface components {
         GatesView: {
             verified_email: boolean;
             accounts_before: string | null;
+        };
+        /**
+         * RescheduleView
+         * @description The event was moved, from there to here. The oldest has the number 1.
+         */
+        RescheduleView: {
+            number: number;
+            at: string;
+            from_starts_at: string;
+            from_ends_at: string | null;
+            from_venue: string;
+            starts_at: string;
+            ends_at: string | null;
+            venue: string;
+            message: string;
+            return_until: string;
         };
         /** NewEventInput */
         NewEventInput: {
@@ -2219,7 +2274,7 @@ export interface components {
         /**
          * ChangesInput
          * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-         *         max_seats_per_order, max_seats_per_buyer, refundable_until and gates.
+         *         max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`.
          */
         ChangesInput: {
             title?: string;
@@ -2246,6 +2301,21 @@ export interface components {
             areas?: components["schemas"]["AreaInput"][];
             line?: components["schemas"]["LineInput"];
             gates?: components["schemas"]["GatesInput"];
+        };
+        /**
+         * RescheduleInput
+         * @description What is left out stays; an event with `ends_at` stays as long as it is. `message` tells buyers why, in
+         *         the email and on the event's page. Until `return_until`, a day from now or the new start at the earliest,
+         *         they may return their orders with a full refund.
+         */
+        RescheduleInput: {
+            /** Format: date-time */
+            starts_at?: string;
+            ends_at?: string | null;
+            venue?: string;
+            message: string;
+            /** Format: date-time */
+            return_until: string;
         };
         /**
          * Plan
@@ -2577,6 +2647,8 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
             /** @default 0 */
             refunded_minor?: number;
+            /** @default null */
+            move?: components["schemas"]["OrderMoveView"] | null;
         };
         /**
          * OrderState
@@ -2607,6 +2679,19 @@ export interface components {
          * @enum {unknown}
          */
         Reason: "buyer_cancelled" | "buyer_limit" | "event_cancelled" | "off_sale" | "order_cancelled" | "organizer_refunded" | "seats_gone" | "too_late" | "wrong_amount";
+        /**
+         * OrderMoveView
+         * @description The event was moved after the order, from there to here. Until `return_until` the order may be
+         *         cancelled with a full refund, whatever the event's rules say. `message` is the organizer's.
+         */
+        OrderMoveView: {
+            from_starts_at: string;
+            from_venue: string;
+            starts_at: string;
+            venue: string;
+            message: string;
+            return_until: string;
+        };
         /** OrderInput */
         OrderInput: {
             hold_id: string;
@@ -2821,6 +2906,29 @@ export interface components {
             code: string;
         };
         /**
+         * ReschedulePreviewView
+         * @description `orders` is how many confirmed orders there are: the buyer of each gets this email.
+         */
+        ReschedulePreviewView: {
+            orders: number;
+            subject: string;
+            text: string;
+            html: string;
+        };
+        /**
+         * ReschedulePreviewInput
+         * @description As `POST /api/events/{event_id}/reschedule` takes it; what is left out stays.
+         */
+        ReschedulePreviewInput: {
+            /** Format: date-time */
+            starts_at?: string;
+            ends_at?: string | null;
+            venue?: string;
+            message: string;
+            /** Format: date-time */
+            return_until: string;
+        };
+        /**
          * Page[DeskOrderView]
          * @description A list: `next_cursor` asks for the rest.
          */
@@ -2876,7 +2984,8 @@ export interface components {
         };
         /**
          * EmailView
-         * @description `kind` is `confirmed`, `refunded`, `part_refunded` or `returned`; `reason` says why it has not gone.
+         * @description `kind` is `confirmed`, `refunded`, `part_refunded`, `returned` or `rescheduled`; `reason` says why it
+         *         has not gone.
          */
         EmailView: {
             kind: string;
@@ -4503,6 +4612,47 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    events_reschedule_event: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RescheduleInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     events_get_plan: {
         parameters: {
             query?: never;
@@ -5613,6 +5763,42 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_preview_reschedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReschedulePreviewInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReschedulePreviewView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];

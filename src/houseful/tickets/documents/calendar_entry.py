@@ -10,10 +10,17 @@ from houseful.tickets.schemas import TicketView
 
 
 def calendar_entry(
-    show: Show, order_id: str, tickets: list[TicketView], organizer: str, now: Millis
+    show: Show,
+    order_id: str,
+    tickets: list[TicketView],
+    organizer: str,
+    now: Millis,
+    *,
+    moved: str | None = None,
 ) -> CalendarDate:
     """iCalendar (RFC 5545, 5546), in UTC so that every calendar shows the right moment. Tickets that are all
-    taken back cancel the date that was told before; `tickets` has one at least.
+    taken back cancel the date that was told before; `tickets` has one at least. Each reschedule raises the
+    sequence; `moved` says in words from where.
     """
     import icalendar
 
@@ -28,7 +35,8 @@ def calendar_entry(
     entry = icalendar.Event()
     starts_at = datetime.fromtimestamp(show.starts_at / 1000, UTC)
     entry.add("uid", f"{order_id}@houseful")
-    entry.add("sequence", 1 if cancelled else 0)
+    latest = show.latest_reschedule
+    entry.add("sequence", (0 if latest is None else latest.number) + cancelled)
     entry.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     entry.add("organizer", f"mailto:{organizer}")
     entry.add("dtstamp", datetime.fromtimestamp(now / 1000, UTC))
@@ -36,6 +44,8 @@ def calendar_entry(
     entry.add("dtend", datetime.fromtimestamp(show.is_over_at / 1000, UTC))
     entry.add("summary", show.title)
     entry.add("location", show.venue)
-    entry.add("description", "\n".join(ticket.seat.label for ticket in tickets))
+    entry.add(
+        "description", "\n".join([*(ticket.seat.label for ticket in tickets), *([moved] if moved else [])])
+    )
     calendar.add_component(entry)
     return CalendarDate(method=method, content=bytes(calendar.to_ical()))

@@ -3,15 +3,37 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from houseful.kernel.documents import Millis
+from houseful.kernel.times import millis
 from houseful.tickets.domain.shows import Show
+from houseful.tickets.schemas import OrderView
 
 
 def local_time(show: Show) -> str:
+    """When it begins, as `in_words`."""
+    return in_words(show.starts_at, show.timezone)
+
+
+def moved_words(show: Show, order: OrderView) -> str | None:
+    """`Moved from Saturday 12 December 2026, 20:00 (Europe/Berlin)`, and from where, if that was elsewhere.
+    None for who has ordered since.
+    """
+    move = order.move
+    if move is None:
+        return None
+    parts = []
+    if move.from_starts_at != move.starts_at:
+        parts.append(in_words(millis(datetime.fromisoformat(move.from_starts_at)), show.timezone))
+    if move.from_venue != move.venue:
+        parts.append(move.from_venue)
+    return f"Moved from {', '.join(parts)}" if parts else None
+
+
+def in_words(at: Millis, zone: str) -> str:
     """The venue's time with its zone named: `Saturday 12 December 2026, 20:00 (Europe/Berlin)`. In the night
     in which the clocks go back also the offset, as there are two of each time.
     """
-    moment = datetime.fromtimestamp(show.starts_at / 1000, ZoneInfo(show.timezone))
-    zone = show.timezone
+    moment = datetime.fromtimestamp(at / 1000, ZoneInfo(zone))
     if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
         zone = f"{zone}, {_offset(moment)}"
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} ({zone})"

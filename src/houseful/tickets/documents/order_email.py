@@ -4,6 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from houseful.kernel.money import written
+from houseful.messages import Reschedule
 from houseful.tickets.documents import event_time
 from houseful.tickets.documents.poster import poster_style
 from houseful.tickets.domain.emails import shown_name
@@ -35,17 +36,20 @@ def compose(
     *,
     named: bool = True,
     proof: str | None = None,
+    move: Reschedule | None = None,
 ) -> Written:
     """About an order that was confirmed, refunded or returned, or about seats of it that were refunded: then
     its total is theirs. Strangers are not `named`. `proof` is the link
-    that proves the address, where that is still to be done.
+    that proves the address, where that is still to be done. `move` is what a rescheduled event's is about.
     """
-    subject, opening = _words(kind, show, order)
+    subject, opening = _words(kind, show, order) if move is None else _moved_words(show, move)
+    more = [] if move is None else _more_of_move(show, move)
     name = shown_name(order.buyer.name) if named else ""
     greeting = f"Hello {name}" if name else "Hello"
     total, time = written(order.total_minor, order.currency), event_time.local_time(show)
     seats = "\n".join(f"  {place}" for place in places)
-    text = f"{greeting},\n\n{opening}\n\n{show.title}\n{time}\n{show.venue}\n\n{seats}\n\n"
+    text = "".join(f"{paragraph}\n\n" for paragraph in (f"{greeting},", opening, *more))
+    text += f"{show.title}\n{time}\n{show.venue}\n\n{seats}\n\n"
     text += f"Total: {total}\nOrder: {order.id}\n{link}\n"
     if proof is not None:
         text += f"\n{_PROOF}\n{proof}\n"
@@ -57,6 +61,7 @@ def compose(
         time=time,
         greeting=greeting,
         opening=opening[0].upper() + opening[1:],
+        more=more,
         places=places,
         total=total,
         link=link,
@@ -101,6 +106,28 @@ def _words(kind: str, show: Show, order: OrderView) -> tuple[str, str]:
             f"{_why(order, 'your payment could not be taken')}.{money}",
         ),
     }[kind]
+
+
+def _moved_words(show: Show, move: Reschedule) -> tuple[str, str]:
+    """Subject and what happened: from when and where to when and where."""
+    before, after = (event_time.in_words(at, show.timezone) for at in (move.from_starts_at, move.starts_at))
+    if move.from_starts_at == move.starts_at:
+        subject, moved = f"New place: {show.title}", f"from {move.from_venue} to {move.venue}"
+    else:
+        place = f", {move.from_venue}," if move.from_venue != move.venue else ""
+        new_place = f", {move.venue}" if move.from_venue != move.venue else ""
+        subject, moved = f"New date: {show.title}", f"from {before}{place} to {after}{new_place}"
+    return subject, f"the event that you have tickets for was moved {moved}."
+
+
+def _more_of_move(show: Show, move: Reschedule) -> list[str]:
+    until = event_time.in_words(move.return_until, show.timezone)
+    return [
+        f"The organizer says:\n{move.message}",
+        "Your tickets stay valid: their codes are the same. They are attached once more, as they are now. If "
+        f"that does not suit you, you can return the whole order until {until}: cancel it on its page, and "
+        "all that you paid goes back to you.",
+    ]
 
 
 def _why(order: OrderView, otherwise: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import segno
 
 from houseful.kernel.money import written
-from houseful.tickets.documents.event_time import local_time
+from houseful.tickets.documents.event_time import local_time, moved_words
 from houseful.tickets.documents.poster import PosterStyle, draw_art, poster_style
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.schemas import OrderView, TicketView
@@ -134,7 +134,8 @@ def _register_fonts() -> None:
 
 def _draw_page(page: "_Page", show: Show, order: OrderView, ticket: TicketView) -> None:
     """As on the screen: the event's poster, the place in large letters, the code behind a perforation."""
-    _draw_poster(page, show, "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID")
+    label = "TICKET" if ticket.status != "refunded" else "REFUNDED – NOT VALID"
+    _draw_poster(page, show, label, moved_words(show, order))
     page.column(_MARGIN_MM + _INSET_MM, _MARGIN_MM + _POSTER_MM + _INSET_MM, _CARD_MM - 2 * _INSET_MM)
     page.write(ticket.seat.label, _face(ticket.seat.label), (40, 28, 20, 14, 11, 8), 30, whole=20)
     body_mm = page.top_mm + 5
@@ -157,7 +158,7 @@ def _draw_page(page: "_Page", show: Show, order: OrderView, ticket: TicketView) 
     page.write("This code admits one person, once. Keep it to yourself.", _REGULAR, (11,), 6)
 
 
-def _draw_poster(page: "_Page", show: Show, label: str) -> None:
+def _draw_poster(page: "_Page", show: Show, label: str, moved: str | None) -> None:
     style = poster_style(show.id)
     page.poster(style)
     page.column(_MARGIN_MM + _INSET_MM, _MARGIN_MM + _INSET_MM, _CARD_MM - _ART_MM - 2 * _INSET_MM)
@@ -166,6 +167,8 @@ def _draw_poster(page: "_Page", show: Show, label: str) -> None:
     page.write(show.title, _face(show.title), (40, 30, 22, 16, 12), 32, color=style.text, whole=28)
     page.top_mm += 2
     page.write(local_time(show), _BOLD, (11, 9), 11, color=style.text)
+    if moved is not None:
+        page.write(moved, _REGULAR, (9, 8), 8, color=style.text)
 
 
 class _Page:

@@ -18,9 +18,10 @@ from houseful.kernel.documents import Document, Index, Millis
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.refund_reasons import Reason
 
-CONFIRMED, PART_REFUNDED = "confirmed", "part_refunded"
+CONFIRMED, PART_REFUNDED, RESCHEDULED = "confirmed", "part_refunded", "rescheduled"
 KINDS = (CONFIRMED, "refunded", "returned")
-"""Of each an order has one at most; of those about refunds of parts, one a part."""
+"""Of each an order has one at most; of those about refunds of parts one a part, of those about other dates
+one a reschedule."""
 ABOUT_MONEY_BACK = frozenset({"refunded", "returned"})
 EmailState = Literal["due", "delayed", "waiting_for_proof", "refused", "sent"]
 
@@ -33,7 +34,8 @@ _MARKS_OF_LINKS = re.compile(r"[/\\@]+")
 
 
 class QueuedEmail(Document, frozen=True, kw_only=True):
-    """`id` is the email's kind and the order's id, and the part's number, so that each is queued once.
+    """`id` is the email's kind and the order's id, and the number of the part or of the `reschedule`, so that
+    each is queued once.
     `resent` is how often it was sent again after it had gone. `due_at` is None when it is
     gone, given up, or waits for `waits_for`, a recipient, to prove the address. `failed_at` is since when
     something is in its way; those of the first version have none, and no `event_id`.
@@ -52,6 +54,7 @@ class QueuedEmail(Document, frozen=True, kw_only=True):
     waits_for: str | None = None
     part: int = 0
     resent: int = 0
+    reschedule: int = 0
 
     @property
     def message_id(self) -> str:
@@ -79,8 +82,13 @@ class Recipient(Document, frozen=True, kw_only=True):
     proven_at: Millis | None = None
 
 
-def email_id(kind: str, order_id: str, part: int = 0) -> str:
-    return f"{kind}:{order_id}:{part}" if part else f"{kind}:{order_id}"
+def email_id(kind: str, order_id: str, number: int = 0) -> str:
+    return f"{kind}:{order_id}:{number}" if number else f"{kind}:{order_id}"
+
+
+def reschedule_emails(order_id: str, number: int) -> list[str]:
+    """The ids of the emails about the reschedules up to this one."""
+    return [email_id(RESCHEDULED, order_id, one) for one in range(1, number + 1)]
 
 
 def emails_of(order: Order) -> list[str]:
@@ -89,6 +97,7 @@ def emails_of(order: Order) -> list[str]:
     return [
         *(email_id(kind, order.id) for kind in KINDS),
         *(email_id(PART_REFUNDED, order.id, part) for part in parts),
+        *reschedule_emails(order.id, order.told_of),
     ]
 
 
@@ -112,10 +121,12 @@ def recipient_id(email: str) -> str:
 
 def may_go(email: QueuedEmail, order: Order, recipient: Recipient) -> bool:
     """An email about money always goes; it cost its sender some. So does one about an event that was
-    cancelled, which no buyer can bring about. Others go to proven addresses, and the first one to anybody.
+    cancelled or moved, which no buyer can bring about. Others go to proven addresses, and the first one to
+    anybody.
     """
     return (
         costs(order)
+        or email.kind == RESCHEDULED
         or order.reason is Reason.EVENT_CANCELLED
         or recipient.proven_at is not None
         or recipient.first_email == email.id

@@ -78,7 +78,8 @@ class Due(StrEnum):
 class Order(Document, frozen=True, kw_only=True):
     """`seats` and `total_minor` are what the order has now; what went back in part is in `part_refunds`, the
     oldest first. `look_at` is when the reconciler looks at it again: always set while anything is open. `due`
-    is what it will ask for. `reason` is why its money goes back; `detail` has it in words.
+    is what it will ask for. `reason` is why its money goes back; `detail` has it in words. `told_of` is the
+    number of the latest reschedule that its buyer gets an email about.
     """
 
     collection: ClassVar[str] = "orders"
@@ -116,6 +117,7 @@ class Order(Document, frozen=True, kw_only=True):
     reason: Reason | None = None
     looks: int = 0
     part_refunds: tuple[PartRefund, ...] = ()
+    told_of: int = 0
 
     @property
     def ordinals(self) -> list[int]:

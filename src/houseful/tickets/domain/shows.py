@@ -11,7 +11,7 @@ from houseful.kernel.errors import DomainError, NotFound, StateConflict
 from houseful.kernel.gates import check_gates
 from houseful.kernel.roles import Identity
 from houseful.kernel.times import end_of, rfc3339
-from houseful.messages import EventChanged, EventPublished, Gates
+from houseful.messages import EventChanged, EventPublished, Gates, Reschedule
 
 CANCEL_WATCH_MILLIS = 3_600_000
 """For so long after a cancellation orders that were confirmed at that very instant are still looked for."""
@@ -37,7 +37,8 @@ TRANSITIONS: dict[ShowState, frozenset[ShowState]] = {
 
 class Show(Document, frozen=True, kw_only=True):
     """`generated` counts seats that exist; `next_block` is where generation goes on. `look_at` is when work
-    is due, if any is.
+    is due, if any is. `reschedules` has the oldest first; `told_up_to` is the last order that was looked at
+    for the latest one.
     """
 
     collection: ClassVar[str] = "shows"
@@ -66,6 +67,12 @@ class Show(Document, frozen=True, kw_only=True):
     max_seats_per_buyer: int | None = None
     line: LineMode = "off"
     gates: Gates | None = None
+    reschedules: tuple[Reschedule, ...] = ()
+    told_up_to: tuple[Millis, str] | None = None
+
+    @property
+    def latest_reschedule(self) -> Reschedule | None:
+        return self.reschedules[-1] if self.reschedules else None
 
     @property
     def is_over_at(self) -> Millis:

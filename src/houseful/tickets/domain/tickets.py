@@ -16,14 +16,15 @@ class TicketState(StrEnum):
 
 TRANSITIONS: dict[TicketState, frozenset[TicketState]] = {
     TicketState.VALID: frozenset({TicketState.USED, TicketState.REFUNDED}),
-    TicketState.USED: frozenset({TicketState.REFUNDED}),  # only where the whole event is cancelled
+    # refunded where the whole event is cancelled, valid again where it is moved
+    TicketState.USED: frozenset({TicketState.REFUNDED, TicketState.VALID}),
     TicketState.REFUNDED: frozenset(),
 }
 
 
 class Ticket(Document, frozen=True, kw_only=True):
     """`seat_key` is unique among living tickets, the last line of defence: no seat can have two, whatever
-    else goes wrong.
+    else goes wrong. `earlier_scans` admitted before the event was moved to another date.
     """
 
     collection: ClassVar[str] = "tickets"
@@ -42,6 +43,7 @@ class Ticket(Document, frozen=True, kw_only=True):
     used_at: Millis | None = None
     gate: str | None = None
     scan_id: str | None = None
+    earlier_scans: tuple[str, ...] = ()
 
 
 def seat_key(event_id: str, ordinal: int) -> str:
@@ -64,6 +66,14 @@ def transition(ticket: Ticket, state: TicketState, **changes: object) -> Ticket:
     if state not in TRANSITIONS[ticket.state]:
         raise ValueError(f"a ticket that is {ticket.state} can't become {state}")
     return msgspec.structs.replace(ticket, state=state, **changes)
+
+
+def reopened(ticket: Ticket) -> Ticket:
+    """It admits at the new date, whatever the gate has seen of it at the old one."""
+    if ticket.state is not TicketState.USED or ticket.scan_id is None:
+        return ticket
+    earlier = (*ticket.earlier_scans, ticket.scan_id)
+    return transition(ticket, TicketState.VALID, used_at=None, gate=None, scan_id=None, earlier_scans=earlier)
 
 
 def refunded(ticket: Ticket) -> Ticket:

@@ -33,6 +33,7 @@ from houseful.tickets.use_cases.order_search import OrderSearch
 from houseful.tickets.use_cases.ordering import Ordering
 from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE, PaymentReconciliation
 from houseful.tickets.use_cases.presale_codes import PresaleCodes
+from houseful.tickets.use_cases.rescheduling import Rescheduling
 from houseful.tickets.use_cases.sales_report import SalesReport
 from houseful.tickets.use_cases.shop_figures import ShopFiguresTeller
 from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
@@ -93,6 +94,7 @@ class Tickets:
             platform.settings,
         )
         self.erasures = Erasures(store, clock)
+        self.rescheduling = Rescheduling(store, notifications, clock)
         limited = platform.settings.rate_limits == "on"
         self.undelivered_emails = UndeliveredEmails(store, proofs, clock)
         self.order_search = OrderSearch(store, self.inventory, [self.signer.public_key])
@@ -206,6 +208,9 @@ class Tickets:
 
     async def refund_cancelled(self) -> None:
         await self._sweep(self.reconciliation.refund_cancelled)
+
+    async def tell_rescheduled(self) -> None:
+        await self._sweep(self.rescheduling.tell_due)
 
     async def send_emails(self) -> None:
         await self._sweep(self.email_outbox.send_due, many=EMAILS_AT_ONCE)

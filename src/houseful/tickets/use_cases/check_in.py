@@ -6,12 +6,12 @@ from typing import NamedTuple, TypeVar
 from houseful.kernel.errors import Conflict, Duplicate
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.kernel.roles import Identity
-from houseful.tickets.domain import scans, ticket_codes
+from houseful.tickets.domain import reschedules, scans, ticket_codes
 from houseful.tickets.domain.gate_staff import GateStaff, may_scan
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
 from houseful.tickets.domain.shows import Show
-from houseful.tickets.domain.tickets import Ticket
+from houseful.tickets.domain.tickets import Ticket, reopened
 from houseful.tickets.use_cases.inventory import Inventory
 
 T = TypeVar("T")
@@ -119,11 +119,17 @@ class CheckIn:
             earlier = known[by_account]
         if earlier is not None:
             return Scanned(earlier, ticket, own, trusted)
-        scan, after = self._admitted(tx, who, key, request, ticket)
+        scan, after = self._admitted(tx, who, key, request, ticket, own)
         return Scanned(scan, after, own, trusted)
 
     def _admitted(
-        self, tx: Transaction, who: Identity, key: str, request: ScanRequest, ticket: Ticket | None
+        self,
+        tx: Transaction,
+        who: Identity,
+        key: str,
+        request: ScanRequest,
+        ticket: Ticket | None,
+        own: Place | None,
     ) -> tuple[Scan, Ticket | None]:
         now = self._clock.now()
         at, clock = scans.counted_at(request.scanned_at, now)
@@ -131,6 +137,8 @@ class CheckIn:
             ticket, scan_id=key, gate=request.gate, scanned_at=at, event_id=request.event_id
         )
         if after is not None and after is not ticket:
+            if own is not None and reschedules.is_of_another_time(own.show, at):
+                after = reopened(after)
             tx.put(after)
         first = after if verdict is Verdict.ALREADY_USED else None
         scan = Scan(

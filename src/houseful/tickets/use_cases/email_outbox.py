@@ -20,13 +20,15 @@ from houseful.kernel.ports import (
     Workers,
 )
 from houseful.kernel.telemetry import get_logger
-from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned
+from houseful.messages import OrderConfirmed, OrderRefunded, PaymentReturned, Reschedule
 from houseful.settings import Settings
 from houseful.tickets import schemas
-from houseful.tickets.documents import calendar_entry, order_email, ticket_pdf
+from houseful.tickets.documents import calendar_entry, event_time, order_email, ticket_pdf
+from houseful.tickets.domain import reschedules
 from houseful.tickets.domain.emails import (
     CONFIRMED,
     PART_REFUNDED,
+    RESCHEDULED,
     Proofs,
     QueuedEmail,
     Recipient,
@@ -34,6 +36,7 @@ from houseful.tickets.domain.emails import (
     email_id,
     may_go,
     recipient_id,
+    reschedule_emails,
     shown_name,
 )
 from houseful.tickets.domain.erasures import erased_email, is_erased
@@ -144,6 +147,9 @@ class EmailOutbox:
                 if is_erased(order):  # there is nobody to write to any more
                     tx.put(erased_email(email))
                     return None
+                if email.kind == RESCHEDULED and await self._is_overtaken(tx, email, order):
+                    tx.delete(email)
+                    return None
                 id = recipient_id(order.buyer_email)
                 recipient = await tx.get(Recipient, id)
                 if recipient is None:
@@ -158,6 +164,10 @@ class EmailOutbox:
         except (Conflict, Duplicate):
             pass  # somebody else was at it; what is still due comes up again
         return None
+
+    async def _is_overtaken(self, tx: Transaction, email: QueuedEmail, order: Order) -> bool:
+        show = await tx.get(Show, order.event_id)
+        return show is None or reschedules.is_overtaken(email, order, show)
 
     async def _send(self, claimed: _Claimed) -> None:
         now, queued = self._clock.now(), claimed.email
@@ -252,6 +262,7 @@ class EmailOutbox:
         found = [ticket for ticket in found if ticket.ordinal in seats]
         found.sort(key=lambda ticket: seats.index(ticket.ordinal))
         tickets = [schemas.ticket_view(ticket, layout, self._signer) for ticket in found]
+        move = await self._move(queued, order, show) if queued.kind == RESCHEDULED else None
         proven = recipient.proven_at is not None
         named = proven or costs(order)
         words = order_email.compose(
@@ -262,12 +273,20 @@ class EmailOutbox:
             f"{self._base_url}/orders/{order.id}",
             named=named,
             proof=None if proven else f"{self._base_url}/letters/{self._proofs.token(recipient.id)}",
+            move=move,
         )
         date = None
         attachments: tuple[Attachment, ...] = ()
         if tickets and not queued.part:  # of a part the date stays as it was told
-            date = calendar_entry.calendar_entry(show, order.id, tickets, self.sender, self._clock.now())
-        if date is not None and queued.kind == CONFIRMED:
+            date = calendar_entry.calendar_entry(
+                show,
+                order.id,
+                tickets,
+                self.sender,
+                self._clock.now(),
+                moved=event_time.moved_words(show, order_view),
+            )
+        if date is not None and queued.kind in (CONFIRMED, RESCHEDULED):
             pdf = await self._drawn(show, order_view, tickets)
             attachments = (
                 Attachment(filename="tickets.pdf", media_type="application/pdf", content=pdf),
@@ -283,6 +302,12 @@ class EmailOutbox:
             date=date,
             attachments=attachments,
         )
+
+    async def _move(self, queued: QueuedEmail, order: Order, show: Show) -> Reschedule | None:
+        """From the date that the buyer was told of last."""
+        ids = reschedule_emails(order.id, queued.reschedule - 1)
+        earlier = await self._store.get_many(QueuedEmail, ids)
+        return reschedules.since_ordered(order, show, earlier.values())
 
     async def _drawn(self, show: Show, order: schemas.OrderView, tickets: list[schemas.TicketView]) -> bytes:
         """Raises `Unavailable` also where too much is asked of the workers: an email can wait."""

@@ -8,7 +8,7 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import StateConflict, not_found
 from houseful.kernel.ports import Clock, Ids, PaymentGateway, Store, Transaction
 from houseful.tickets import schemas
-from houseful.tickets.domain import blocks, holds, order_notices, orders, refunds
+from houseful.tickets.domain import blocks, holds, order_notices, orders, refunds, reschedules
 from houseful.tickets.domain.blocks import Block, SeatsTaken, block_id
 from houseful.tickets.domain.holds import Hold, HoldQuota, HoldState, quota_id
 from houseful.tickets.domain.layout import Layout
@@ -258,6 +258,7 @@ class Ordering:
         tickets = await tx.find(Ticket, {"order_id": order_id}, limit=_MOST_TICKETS)
         if why is Reason.BUYER_CANCELLED:
             until = show.starts_at if show.refundable_until is None else show.refundable_until
+            until = max(until, reschedules.returnable_until(order, show) or 0)
             refunds.check_cancel(order, until, any(ticket.used_at is not None for ticket in tickets), now)
         changed = orders.cancelled(order, why, now)
         if changed is order:

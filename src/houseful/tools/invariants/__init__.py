@@ -23,6 +23,7 @@ from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
 from houseful.tools.invariants.messages import lost_on_bus, outbox_and_bus
 from houseful.tools.invariants.money import money, payments_in_time
 from houseful.tools.invariants.presales import uses_of_codes
+from houseful.tools.invariants.reschedules import buyers_are_told
 from houseful.tools.invariants.seats import seats_and_plans, seats_tickets_orders
 from houseful.tools.invariants.snapshot import (
     Check,
@@ -73,6 +74,7 @@ CHECKS: tuple[Check, ...] = (
     Check("C16", "whoever paid before the deadline has the seats", payments_in_time),
     Check("C17", "an erased account is gone, and nothing tells whose it was", erased_accounts),
     Check("C18", "an access code is used by no more accounts than it may be", uses_of_codes),
+    Check("C19", "whoever bought before an event was moved is told, once", buyers_are_told),
     Check("L1", "each place in a line has one number, without gaps", numbers_of_lines),
     Check("L2", "nobody has a pass before his number was called", turns_of_lines),
 )

@@ -8,7 +8,7 @@ from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 
 async def admissions(installation: Installation) -> Snapshot:
-    """C10: a ticket admits at most once, and is used if and only if a scan admitted it."""
+    """C10: a ticket admits at most once a date, and is used if and only if a scan admitted it."""
     store = installation.stores.get("tickets")
     if store is None:
         return Snapshot([], "no tickets yet")
@@ -21,7 +21,8 @@ async def admissions(installation: Installation) -> Snapshot:
             admitted[scan.ticket_id or "no ticket"].append(scan.id)
     violations = []
     async for ticket in all_documents(store, Ticket):
-        wrong = _wrong(ticket, admitted.pop(ticket.id, []))
+        scans_of_it = admitted.pop(ticket.id, [])
+        wrong = _wrong(ticket, [id for id in scans_of_it if id not in ticket.earlier_scans])
         if wrong is not None:
             violations.append(Violation("C10", ticket.id, wrong))
     violations += [Violation("C10", id, "was admitted and does not exist") for id in admitted]
