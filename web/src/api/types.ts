@@ -19,6 +19,10 @@ export type SecondFactor = Schemas['SecondFactorView'];
 export type Enrolment = Schemas['EnrolmentView'];
 export type SessionGrant = Schemas['TokensView'];
 export type EventInfo = Schemas['EventView'];
+/** That an event was moved: from when and where to when and where. */
+export type Reschedule = Schemas['RescheduleView'];
+export type RescheduleDraft = Schemas['RescheduleInput'];
+export type ReschedulePreview = Schemas['ReschedulePreviewView'];
 export type EventState = EventInfo['state'];
 export type Area = Schemas['AreaView'];
 export type EventDraft = Omit<Schemas['NewEventInput'], 'plan' | 'currency'> & {

@@ -8,6 +8,7 @@ import { cx } from '@/lib/cx';
 import { useTitle } from '@/lib/useTitle';
 import { count } from '@/lib/words';
 import { ErrorState } from '@/ui/ErrorState';
+import { MovedNotice } from '@/ui/MovedNotice';
 import { Notice } from '@/ui/Notice';
 import { Poster } from '@/ui/Poster';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
@@ -24,6 +25,7 @@ export function EventPage() {
   useTitle(event?.title);
   if (error) return <ErrorState error={error} what="This event" onRetry={() => void refetch()} />;
   if (!event) return <PageSkeleton />;
+  const moved = event.reschedules.at(-1);
   return (
     <article className="flex grow flex-col">
       <Poster eventId={event.id} shape="wide" className="md:min-h-112">
@@ -37,6 +39,7 @@ export function EventPage() {
       </Poster>
       <div className="mx-auto grid w-full max-w-6xl grow content-start gap-x-16 gap-y-10 px-4 py-10 md:grid-cols-[1fr_24rem] md:px-8">
         <div className="grid content-start gap-10">
+          {moved && <MovedNotice move={moved} timezone={event.timezone} />}
           <Facts event={event} />
           <PresaleEntry event={event} />
           {event.line.mode === 'on' && (

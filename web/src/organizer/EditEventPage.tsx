@@ -37,7 +37,7 @@ function Edit() {
       lead={
         event.state === 'draft'
           ? 'A draft: everything can change.'
-          : 'Published: its plan, prices and time stay as they are.'
+          : 'Published: its plan and prices stay as they are. Its page has “Move to another date”.'
       }
     >
       <div className="max-w-3xl">

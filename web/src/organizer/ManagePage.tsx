@@ -21,6 +21,7 @@ import { Generation } from './Generation';
 import { Mistakes } from './Mistakes';
 import { PlanWarnings } from './PlanWarnings';
 import { Presales } from './Presales';
+import { Reschedule } from './Reschedule';
 import { SalesView } from './SalesView';
 import { Undelivered } from './Undelivered';
 
@@ -86,6 +87,9 @@ function Manage() {
               Control room
             </Link>
           )}
+          {isLive && event.state !== 'cancelled' && event.state !== 'ended' && (
+            <Reschedule event={event} />
+          )}
           {event.state === 'draft' && <DeleteDraft event={event} />}
           {isLive && event.state !== 'cancelled' && <CancelEvent event={event} />}
         </div>
@@ -125,7 +129,8 @@ function Publish({ event }: { event: EventInfo }) {
     <section aria-label="Publish" className="grid max-w-xl gap-4">
       <p>
         Publishing creates all {counted(event.seats_total, 'seat')} and shows the event to everyone.
-        Its plan, prices and time cannot change after that.
+        Its plan and prices cannot change after that; its date and place can, and every buyer is
+        told.
       </p>
       {error && (
         <Notice tone="bad" title="Not published">

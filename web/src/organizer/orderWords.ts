@@ -17,4 +17,5 @@ export const emailNames: Partial<Record<string, string>> = {
   refunded: 'Email about the refund',
   part_refunded: 'Email about refunded seats',
   returned: 'Email about the returned payment',
+  rescheduled: 'Email about the new date',
 };

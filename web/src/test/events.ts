@@ -23,6 +23,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     areas: [],
     line: { mode: 'off', lobby_opens_at: null, beacon: 'none', commitment: null },
     gates: { verified_email: false, accounts_before: null },
+    reschedules: [],
     plan_name: 'Hall',
     plan_hash: 'hash',
     seats_total: 25,

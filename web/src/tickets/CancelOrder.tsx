@@ -37,6 +37,7 @@ export function CancelOrder({ order, event }: { order: Order; event: EventInfo }
     }
   };
 
+  const until = possibleUntil(order, event);
   return (
     <>
       <Button kind="secondary" data-testid="cancel-order" onClick={() => setOpen(true)}>
@@ -49,9 +50,9 @@ export function CancelOrder({ order, event }: { order: Order; event: EventInfo }
             {formatMoney(order.total_minor, order.currency)} go back to your card. The seats are
             free for others at once.
           </p>
-          {event.refundable_until && (
+          {until && (
             <p className="text-sm text-soft">
-              Possible until {formatMoment(event.refundable_until, event.timezone)}.
+              Possible until {formatMoment(until, event.timezone)}.
             </p>
           )}
           {error && <Notice tone="bad">{error.message}</Notice>}
@@ -72,4 +73,11 @@ export function CancelOrder({ order, event }: { order: Order; event: EventInfo }
       </Dialog>
     </>
   );
+}
+
+/** The event's rule, or what was promised when the event was moved, whichever is later. Null: until it begins. */
+function possibleUntil(order: Order, { refundable_until: rule }: EventInfo): string | null {
+  const promised = order.move?.return_until;
+  if (rule === null || promised === undefined) return rule;
+  return Date.parse(promised) > Date.parse(rule) ? promised : rule;
 }

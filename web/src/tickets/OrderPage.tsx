@@ -10,6 +10,7 @@ import { useTitle } from '@/lib/useTitle';
 import { placeName } from '@/lib/words';
 import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
+import { MovedNotice } from '@/ui/MovedNotice';
 import { Notice } from '@/ui/Notice';
 import { RequireSession } from '@/ui/RequireSession';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
@@ -82,10 +83,28 @@ function Body({ order, event }: { order: Timed<Order>; event: EventInfo | undefi
         )}
       </header>
       <StatusWords order={order} />
+      {event && <Moved order={order} event={event} />}
       {order.status === 'confirmed' && <EmailNotice orderId={order.id} />}
       {mayHaveTickets(order) && <Tickets order={order} event={event} />}
       <Details order={order} />
     </div>
+  );
+}
+
+function Moved({ order, event }: { order: Timed<Order>; event: EventInfo }) {
+  const { move } = order;
+  if (!move) return null;
+  const mayReturn =
+    order.status === 'confirmed' && Date.parse(order.server_time) < Date.parse(move.return_until);
+  return (
+    <MovedNotice move={move} timezone={event.timezone}>
+      {mayReturn && (
+        <p className="mt-2">
+          Your tickets stay valid. If it does not suit you, you can cancel the whole order until{' '}
+          {formatMoment(move.return_until, event.timezone)}, and all that you paid goes back to you.
+        </p>
+      )}
+    </MovedNotice>
   );
 }
 
