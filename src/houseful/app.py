@@ -20,6 +20,7 @@ from houseful.adapters.http.local_client import LocalClient
 from houseful.adapters.http.payment_gateway import HttpPaymentGateway
 from houseful.adapters.http.proxy import ServiceProxy
 from houseful.adapters.processes.pool import WorkerProcesses
+from houseful.administration import Administration
 from houseful.gateway import (
     AccessLog,
     Gateway,
@@ -39,7 +40,8 @@ from houseful.kernel.ports import Bus, Clock, Coordination, Ids, Mailer, Service
 from houseful.kernel.store_watermarks import WATERMARK_DOCUMENTS
 from houseful.kernel.telemetry import get_logger
 from houseful.manifests import MANIFESTS
-from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Relay
+from houseful.messages import Message
+from houseful.messaging import DELIVERY_DOCUMENTS, Consumer, Handler, Relay
 from houseful.settings import OPTIONAL_SERVICES, SERVICES, Secrets, Settings, SettingsError, load_secrets
 from houseful.store_consistency import ConsistencyMonitor
 from houseful.webapi.asgi import App
@@ -160,6 +162,12 @@ async def running(
         ended = RevokedTokens(calls, coordination, clock)
         verifier = TokenVerifier(calls, clock, ended)
         passes = LinePasses(calls, clock)
+        jobs = BackgroundJobs(clock)
+        management = ManagementEndpoints(
+            [(one.name, one.endpoints) for one in every if one in manifests or one.name in proxies],
+            {f"{name} store": store.ready for name, store in stores.items()},
+            _watched(coordination, consistency, jobs, bus, proxies),
+        )
         services: dict[str, Any] = {}
         apps: dict[str, App] = dict(proxies)
         local: dict[str, ServiceApp] = {}
@@ -171,17 +179,14 @@ async def running(
             apps[name] = local[name] = ServiceApp(
                 name, services[name], manifest.endpoints,
                 store=store, coordination=coordination, clock=clock, verifier=verifier, workers=workers,
+                administration=Administration(
+                    name, store, bus, clock, ids, handlers=_handlers(manifest, services[name]),
+                    histories=manifest.histories, checks=management.outcomes),
             )  # fmt: skip
         calls.bind((local[manifest.name], manifest.routes) for manifest in manifests)
 
         # Services to the way in.
-        jobs = BackgroundJobs(clock)
         offered = {one.name: (apps[one.name], one.routes) for one in every if one.name in apps}
-        management = ManagementEndpoints(
-            [(one.name, one.endpoints) for one in every if one.name in apps],
-            {f"{name} store": store.ready for name, store in stores.items()},
-            _watched(coordination, consistency, jobs, bus, proxies),
-        )
         entry: Gateway | InternalIngress
         renewal: RouteRenewal | None = None
         if GATEWAY in parts:
@@ -373,7 +378,7 @@ async def _start_delivery(app: Running, manifests: Sequence[Manifest[Any]], stac
     stack.push_async_callback(_stop_all, delivery)
     for manifest in manifests:
         name, store, service = manifest.name, app.stores[manifest.name], app.services[manifest.name]
-        handlers = {message: partial(handle, service) for message, handle in manifest.handlers.items()}
+        handlers = _handlers(manifest, service)
         work = {"consumer": Consumer(store, app.bus, app.clock, app.ids, service=name, handlers=handlers).run}
         if app.settings.relay == "on":
             work["relay"] = Relay(store, app.bus, app.coordination, app.clock, app.ids, service=name).run
@@ -382,6 +387,10 @@ async def _start_delivery(app: Running, manifests: Sequence[Manifest[Any]], stac
             delivery.add(asyncio.create_task(app.jobs.supervise(f"{name} {what}", run)))
         for job in manifest.jobs:
             app.start(f"{name} {job.__name__}", partial(job, service))
+
+
+def _handlers(manifest: Manifest[Any], service: Any) -> dict[type[Message], Handler]:
+    return {message: partial(handle, service) for message, handle in manifest.handlers.items()}
 
 
 async def _stop_all(tasks: "set[asyncio.Task[None]]") -> None:

@@ -27,8 +27,18 @@ _GOES = "deleted after 48 hours; what it answered is in the documents that it ma
 _NOBODY = "holds nothing of accounts"
 _SEATS = "seats; of a buyer it has ids of holds and orders"
 
+
+def _audit(service: str) -> dict[str, Held | Other]:
+    part = f"{service}-audit"
+    return {
+        "audit_entries": Held(part, "stays, with the id of who did it"),
+        "audit_actors": Held(part, "its addresses are emptied"),
+    }
+
+
 HELD: dict[str, dict[str, Held | Other]] = {
     "users": {
+        **_audit("users"),
         "users": Held(ACCOUNT, "deleted at once"),
         "admins": Other("ids of admins; an admin's account is not erased"),
         "sessions": Held(ACCOUNT, "deleted"),
@@ -36,14 +46,17 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "account_emails": Held(ACCOUNT, "deleted, the last one when it has gone"),
         "former_addresses": Held(ACCOUNT, "deleted"),
         "second_factors": Held(ACCOUNT, "deleted at once"),
+        "answers": Other(_GOES),
         "erased_accounts": Other("what is left of an erased account: its id"),
     },
     "events": {
+        **_audit("events"),
         "events": Held("events", "stays, with the id of its organizer; it can't be erased before it is over"),
         "plans": Other(_NOBODY),
         "answers": Other(_GOES),
     },
     "tickets": {
+        **_audit("tickets"),
         "plan_parts": Other(_NOBODY),
         "shows": Other("an event as it is sold, with the id of its organizer"),
         "blocks": Other(_SEATS),
@@ -70,6 +83,7 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "answers": Other(_GOES),
     },
     "line": {
+        **_audit("line"),
         "lines": Other("an event's line, with the id of its organizer"),
         "line_entries": Held("line-places", "stays: numbers have no gaps; it names nobody"),
         "line_sealed_parts": Other("the list that a draw is repeated from; it names nobody"),

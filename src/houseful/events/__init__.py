@@ -1,8 +1,9 @@
 """Events: what organizers announce, from the draft to the day. The seats are the ticket service's."""
 
+from houseful import administration
 from houseful.events import account_api, api
 from houseful.events.service import DOCUMENTS, EventsService
-from houseful.messages import AvailabilityChanged, InventoryFailed, InventoryReady
+from houseful.messages import AccountErased, AvailabilityChanged, InventoryFailed, InventoryReady
 from houseful.webapi.manifest import Manifest, Platform
 
 
@@ -14,11 +15,12 @@ MANIFEST = Manifest(
     name="events",
     documents=DOCUMENTS,
     build=_build,
-    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS),
+    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS, *administration.endpoints("events")),
     handlers={
         InventoryReady: EventsService.inventory_ready,
         InventoryFailed: EventsService.inventory_failed,
         AvailabilityChanged: EventsService.availability_changed,
+        AccountErased: EventsService.account_erased,
     },
     jobs=(EventsService.purge_expired,),
 )

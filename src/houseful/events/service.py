@@ -18,12 +18,19 @@ from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, ServiceClient, Store, Transaction, Workers
 from houseful.kernel.roles import Identity, Role
-from houseful.messages import AvailabilityChanged, EventCancelled, InventoryFailed, InventoryReady
+from houseful.messages import (
+    AccountErased,
+    AvailabilityChanged,
+    EventCancelled,
+    InventoryFailed,
+    InventoryReady,
+)
 from houseful.seating.parsing import StandingArea
+from houseful.webapi.audit import AUDIT_DOCUMENTS, AuditLog, Detail, actor_of, erase_actor
 from houseful.webapi.cursors import ByMoment
 from houseful.webapi.idempotency import IdempotencyContext, StoredResponse, purge_expired
 
-DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse)
+DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse, *AUDIT_DOCUMENTS)
 
 T = TypeVar("T")
 
@@ -63,6 +70,7 @@ class EventsService:
         self._ids = ids
         self._workers = workers
         self._client = client
+        self._audit = AuditLog(clock, ids)
         # A stadium's plan costs a second of processor time and tens of megabytes: one at a time.
         self._plan_work = asyncio.Semaphore(1)
         self._plan_reading = asyncio.Lock()
@@ -98,6 +106,7 @@ class EventsService:
         async def work(tx: Transaction) -> T:
             _store_plan(tx, checked)
             tx.insert(event)
+            await self._record(tx, who, "created", event.id)
             made = outcome(event)
             if context is not None:
                 context.store(tx, made)
@@ -114,7 +123,7 @@ class EventsService:
         for _ in range(_MOST_ROUNDS):
             seen = _owned(await self._store.get(Event, event_id), who)
             changed, checked = await self._changed(seen, changes)
-            if changed is seen or await self._replace(seen, changed, checked):
+            if changed is seen or await self._replace(seen, changed, checked, changes, who):
                 return changed
         raise Conflict(f"{event_id} keeps changing")
 
@@ -144,7 +153,9 @@ class EventsService:
                 plans.check_packed, packed, prices, areas, whose=event.organizer_id
             )
 
-    async def _replace(self, seen: Event, changed: Event, checked: CheckedPlan | None) -> bool:
+    async def _replace(
+        self, seen: Event, changed: Event, checked: CheckedPlan | None, changes: Changes, who: Identity
+    ) -> bool:
         """False, and nothing done, if the event is not as it was seen any more."""
 
         async def work(tx: Transaction) -> bool:
@@ -153,6 +164,7 @@ class EventsService:
             if checked is not None:
                 _store_plan(tx, checked)
             tx.put(changed)
+            await self._record(tx, who, "changed", seen.id, fields=_differing(seen, changed, changes))
             if changed.status != "draft":
                 tx.send(domain.changed_message(changed))
             return True
@@ -175,6 +187,7 @@ class EventsService:
             if published is not event:
                 tx.put(published)
                 tx.send(domain.published_message(published))
+                await self._record(tx, who, "published", event_id)
             return published
 
         return await self._store.transact(work)
@@ -187,6 +200,7 @@ class EventsService:
             cancelled = domain.cancelled(event, self._clock.now())
             if cancelled is not event:
                 tx.put(cancelled)
+                await self._record(tx, who, "cancelled", event_id)
                 if cancelled.published_at is not None:
                     tx.send(EventCancelled(event_id=event_id))
             return cancelled
@@ -222,8 +236,14 @@ class EventsService:
             event = _owned(await tx.get(Event, event_id), who)
             domain.check_deletable(event)
             tx.delete(event)
+            await self._record(tx, who, "deleted", event_id)
 
         await self._store.transact(work)
+
+    async def _record(
+        self, tx: Transaction, who: Identity, act: str, event_id: str, **details: Detail
+    ) -> None:
+        await self._audit.record(tx, actor_of(who), f"event.{act}", f"event:{event_id}", **details)
 
     async def purge_expired(self) -> None:
         """A job: forget kept answers after their 48 hours."""
@@ -313,6 +333,9 @@ class EventsService:
         parts = await self._store.get_many(StoredPlan, ids)
         return b"".join(parts[id].data for id in ids)
 
+    async def account_erased(self, tx: Transaction, message: AccountErased) -> None:
+        await erase_actor(tx, message.user_id)
+
     async def inventory_ready(self, tx: Transaction, message: InventoryReady) -> None:
         event = await _known(tx, message.event_id)
         _put_if_new(tx, event, domain.with_inventory(event, message.seats_total, self._clock.now()))
@@ -336,6 +359,13 @@ def _owned(event: Event | None, who: Identity | None) -> Event:
     if event is None or not is_owned(event, who):
         raise not_found("event")
     return event
+
+
+def _differing(before: Event, after: Event, changes: Changes) -> list[str]:
+    """What was said and is another now; a plan is not compared."""
+    return [
+        name for name in changes.given() if name == "plan" or getattr(before, name) != getattr(after, name)
+    ]
 
 
 async def _known(reader: Reader, event_id: str) -> Event:

@@ -86,13 +86,17 @@ class ManagementEndpoints:
             return problem(
                 ProblemError(503, "stopping", "This process is about to end.", headers={"retry-after": "1"})
             )
-        outcomes = await self._outcomes.get()
+        outcomes = await self.outcomes()
         wrong = [name for name, outcome in outcomes.items() if outcome != _READY and name in self._needed]
         shown = outcomes if request.insider else _by_name(outcomes)
         if wrong:
             detail = "; ".join(f"{name}: {shown[name]}" for name in wrong)
             return problem(ProblemError(503, "not_ready", detail, headers={"retry-after": "1"}, checks=shown))
         return Response(msgspec.json.encode({"status": _READY, "checks": shown}), headers=[_NO_STORE])
+
+    async def outcomes(self) -> Mapping[str, str]:
+        """What each check says: `ready`, or what is wrong."""
+        return await self._outcomes.get()
 
     async def _check_all(self) -> dict[str, str]:
         results = await asyncio.gather(*(self._outcome(name) for name in self._checks))

@@ -16,7 +16,7 @@ class Role(StrEnum):
 
 class Identity(msgspec.Struct, frozen=True):
     """A verified access token's holder. `email_verified` was so when the token was made. `account_since` is
-    None in a token of an older version."""
+    None in a token of an older version. `email` is there for staff alone: the audit log says who acted."""
 
     user_id: str
     session_id: str
@@ -25,6 +25,7 @@ class Identity(msgspec.Struct, frozen=True):
     version: int = 0
     email_verified: bool = False
     account_since: Millis | None = None
+    email: str = ""
 
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)

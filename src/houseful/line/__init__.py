@@ -1,6 +1,8 @@
 """The line: who may buy next, where more people want seats than can be served at once."""
 
+from houseful import administration
 from houseful.line import account_api, api
+from houseful.line.control import CONTROL_ACTS
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
 from houseful.line.domain.rehearsals import RehearsedRate
@@ -12,14 +14,25 @@ from houseful.messages import (
     EventPublished,
     EventRescheduled,
 )
+from houseful.webapi.audit import AUDIT_DOCUMENTS
 from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
 MANIFEST: Manifest[LineService] = Manifest(
     name="line",
-    documents=(Line, Entry, SealedPart, Admission, Visit, ControlAct, RehearsedRate, StoredResponse),
+    documents=(
+        Line,
+        Entry,
+        SealedPart,
+        Admission,
+        Visit,
+        ControlAct,
+        RehearsedRate,
+        StoredResponse,
+        *AUDIT_DOCUMENTS,
+    ),
     build=LineService,
-    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS),
+    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS, *administration.endpoints("line", sends=False)),
     handlers={
         EventPublished: LineService.event_published,
         EventChanged: LineService.event_changed,
@@ -34,4 +47,5 @@ MANIFEST: Manifest[LineService] = Manifest(
         LineService.hear_shop,
         LineService.purge_expired,
     ),
+    histories=(CONTROL_ACTS,),
 )

@@ -8,6 +8,7 @@ from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.line.domain import visits
 from houseful.line.domain.lines import ControlAct, Entry, EntryId, Line, Phase, Visit
 from houseful.messages import AccountErased
+from houseful.webapi.audit import erase_actor
 from houseful.webapi.cursors import ByMoment, ByText
 
 _PAGE = 200
@@ -53,6 +54,7 @@ class AccountData:
     async def on_erased(self, tx: Transaction, message: AccountErased) -> None:
         """An erased account leaves the shops that it is in: the next is called. Its places stay, without
         which the numbers would have gaps and the draw could not be repeated."""
+        await erase_actor(tx, message.user_id)
         now: Millis = self._clock.now()
         for phase in (Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT):
             lines = await tx.find(Line, {"phase": phase}, limit=_LINES)

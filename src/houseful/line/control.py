@@ -8,10 +8,12 @@ import msgspec
 from houseful.kernel.errors import StateConflict, invalid, not_found
 from houseful.kernel.ports import Transaction
 from houseful.kernel.roles import Identity, Role
+from houseful.kernel.telemetry import request_id
 from houseful.line.domain import draw, lines
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Line
 from houseful.line.schemas import ControlView, control_view
+from houseful.webapi.audit import AuditEntry, AuditLog, Detail, History, Lookup, actor_of
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.manifest import Platform
 
@@ -19,11 +21,44 @@ _MESSAGE_LENGTH = 500
 _ACTS_SHOWN = 50
 
 
+def _entry(act: ControlAct) -> AuditEntry:
+    details: dict[str, Detail] = {}
+    if act.action == "rate_cap":
+        details["rate_cap"] = None if act.rate_cap is None else f"{act.rate_cap:g}"
+    elif act.action == "message":
+        details["message"] = act.message
+    return AuditEntry(
+        id=act.id,
+        at=act.at,
+        actor_id=act.user_id,
+        role=act.role or Role.ORGANIZER,
+        act=f"line.{act.action}",
+        object=f"event:{act.event_id}",
+        details=details,
+        request_id=act.request_id,
+    )
+
+
+def _of_object(object: str) -> Lookup | None:
+    kind, _, event_id = object.partition(":")
+    return Lookup({"event_id": event_id}) if kind == "event" else None
+
+
+CONTROL_ACTS = History(
+    ControlAct,
+    all=Lookup({}),
+    of_actor=lambda user_id: Lookup({"user_id": user_id}),
+    of_object=_of_object,
+    entry=_entry,
+)
+
+
 class Control:
     def __init__(self, platform: Platform) -> None:
         self._store = platform.store
         self._clock = platform.clock
         self._ids = platform.ids
+        self._audit = AuditLog(platform.clock, platform.ids)
 
     async def figures(self, who: Identity, event_id: str) -> ControlView:
         """Raises `NotFound` unless it is the line of the caller's own event."""
@@ -55,6 +90,8 @@ class Control:
             after = _changed(line, action, rate_cap, message, revealed)
             if after != line:
                 tx.put(after)
+            by = actor_of(who)
+            await self._audit.know(tx, by)
             now = self._clock.now()
             act = ControlAct(
                 id=self._ids.new("act"),
@@ -64,6 +101,8 @@ class Control:
                 action=action,
                 rate_cap=rate_cap,
                 message=message,
+                role=by.role,
+                request_id=request_id.get() or "",
             )
             tx.insert(act)
             view = control_view(after, admission, [act, *acts_before][:_ACTS_SHOWN], now)

@@ -1,6 +1,6 @@
 """Dead-letter operations of one service: `houseful messages parked|dead|replay`. Each is safe to repeat."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -26,10 +26,17 @@ async def list_dead(store: Reader, *, limit: int = 1000) -> list[DeadLetter]:
     return await store.find(DeadLetter, {}, by="at", limit=limit)
 
 
-async def unpark(store: Store, id: str, *, accept_gap: bool = False) -> None:
+async def unpark(
+    store: Store,
+    id: str,
+    *,
+    accept_gap: bool = False,
+    also: Callable[[Transaction, Parked], Awaitable[None]] | None = None,
+) -> None:
     """Make the consumer retry a parked key at once. Raises a refusal where no such key is parked.
 
-    `accept_gap` skips missing messages; only for messages that `replay` can't bring back.
+    `accept_gap` skips missing messages; only for messages that `replay` can't bring back. `also` runs in the
+    transaction that does it.
     """
 
     async def work(tx: Transaction) -> None:
@@ -37,12 +44,20 @@ async def unpark(store: Store, id: str, *, accept_gap: bool = False) -> None:
         if parked is None:
             raise not_found("parked_key")
         tx.put(replace(parked, state="retrying", attempts=0, retry_at=0, accept_gap=accept_gap))
+        if also is not None:
+            await also(tx, parked)
 
     await store.transact(work)
 
 
-async def retry_dead(store: Store, handlers: Mapping[type[Message], Handler], id: str) -> None:
-    """Apply a dead letter out of order and remove it, in one transaction.
+async def retry_dead(
+    store: Store,
+    handlers: Mapping[type[Message], Handler],
+    id: str,
+    *,
+    also: Callable[[Transaction, DeadLetter], Awaitable[None]] | None = None,
+) -> None:
+    """Apply a dead letter out of order and remove it, in one transaction, in which `also` runs too.
 
     Raises a refusal where there is no such letter or this version can't parse it, and the handler's error.
     """
@@ -61,6 +76,8 @@ async def retry_dead(store: Store, handlers: Mapping[type[Message], Handler], id
             with trace(letter.envelope.traceparent):
                 await handlers[type(message)](tx, message)
         tx.delete(letter)
+        if also is not None:
+            await also(tx, letter)
 
     await store.transact(work)
 

@@ -4,6 +4,7 @@ Intents with manual capture, test cards, 3-D Secure, refunds, signed webhooks, d
 Nothing outside this package knows that it is not a real one.
 """
 
+from houseful import administration
 from houseful.payments.api import ENDPOINTS
 from houseful.payments.domain import Intent
 from houseful.payments.service import Payments
@@ -15,7 +16,7 @@ MANIFEST: Manifest[Payments] = Manifest(
     name="payments",
     documents=(Intent, WebhookDelivery, StoredResponse),
     build=Payments,
-    endpoints=ENDPOINTS,
+    endpoints=(*ENDPOINTS, administration.health_endpoint("payments")),
     handlers={},
     jobs=(Payments.send_webhooks, Payments.settle_delayed, Payments.purge_expired),
 )

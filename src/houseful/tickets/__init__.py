@@ -1,5 +1,6 @@
 """Tickets: the inventory of every event, and the path of a seat from free to admitted."""
 
+from houseful import administration
 from houseful.kernel.ports import Transaction
 from houseful.messages import (
     AccountErased,
@@ -22,6 +23,7 @@ from houseful.tickets import (
     reschedule_api,
     webhook_api,
 )
+from houseful.tickets.audit_history import ORDER_ACTS
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.erasures import Erasure
@@ -36,6 +38,7 @@ from houseful.tickets.domain.shows import PlanPart, Show
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.payment_reconciliation import WebhookReceived
+from houseful.webapi.audit import AUDIT_DOCUMENTS
 from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
@@ -74,6 +77,7 @@ MANIFEST = Manifest(
         WebhookReceived,
         Erasure,
         StoredResponse,
+        *AUDIT_DOCUMENTS,
     ),
     build=Tickets,
     endpoints=(
@@ -86,6 +90,7 @@ MANIFEST = Manifest(
         *emails_api.ENDPOINTS,
         *webhook_api.ENDPOINTS,
         *account_api.ENDPOINTS,
+        *administration.endpoints("tickets"),
     ),
     handlers={
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
@@ -110,4 +115,5 @@ MANIFEST = Manifest(
         Tickets.erase_accounts,
         Tickets.purge_expired,
     ),
+    histories=(ORDER_ACTS,),
 )

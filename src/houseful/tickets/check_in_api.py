@@ -17,6 +17,7 @@ from houseful.tickets.domain.shows import Show
 from houseful.tickets.organizer_api import own_show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome
+from houseful.webapi.audit import actor_of
 from houseful.webapi.endpoint import GATE, ORGANIZER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request, decode
@@ -152,13 +153,15 @@ async def add_gate_staff(
 ) -> Page[StaffMemberView]:
     """Name a gate account for one of my events; from then on only named ones may scan for it"""
     show = await own_show(tickets, request, event_id)
-    staff = await tickets.staff.name(show, body.email, request.headers["authorization"])
+    authorization = request.headers["authorization"]
+    staff = await tickets.staff.name(show, body.email, authorization, actor_of(request.user))
     return Page(check_in_views.staff_views(staff))
 
 
 async def remove_gate_staff(tickets: Tickets, request: Request, event_id: str, user_id: str) -> None:
     """Take a gate account off one of my events"""
-    await tickets.staff.remove(await own_show(tickets, request, event_id), user_id)
+    show = await own_show(tickets, request, event_id)
+    await tickets.staff.remove(show, user_id, actor_of(request.user))
 
 
 _STAFF = "/api/events/{event_id}/gate-staff"

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from houseful.kernel import email_addresses
+from houseful.kernel.telemetry import request_id
 from houseful.tickets.api import Email, Name, SeatId
 from houseful.tickets.desk_views import (
     DeskOrderDetailsView,
@@ -133,7 +134,7 @@ async def desk_note(
 
 
 def _by(show: Show, request: Request) -> ActBy:
-    return desk(show, request.user.user_id)
+    return desk(show, request.user, request_id.get() or "")
 
 
 _ORDERS = "/api/events/{event_id}/orders"

@@ -9,6 +9,7 @@ from houseful.tickets import schemas
 from houseful.tickets.api import SeatId, view_messages
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.use_cases import Tickets
+from houseful.webapi.audit import actor_of
 from houseful.webapi.endpoint import ORGANIZER, Endpoint
 from houseful.webapi.requests import Input, Request
 from houseful.webapi.responses import EVENT_STREAM, Stream
@@ -27,7 +28,8 @@ async def own_show(tickets: Tickets, request: Request, event_id: str) -> Show:
 
 async def set_blocked(tickets: Tickets, request: Request, event_id: str, body: BlockedInput) -> None:
     """Take seats off sale, or put them on sale again."""
-    await tickets.set_blocked(await own_show(tickets, request, event_id), body.block, body.unblock)
+    show = await own_show(tickets, request, event_id)
+    await tickets.set_blocked(show, body.block, body.unblock, actor_of(request.user))
 
 
 async def sales(tickets: Tickets, request: Request, event_id: str) -> schemas.SalesView:

@@ -14,6 +14,7 @@ from houseful.tickets.domain.presales import AccessCode, CodeKey, Presale
 from houseful.tickets.organizer_api import own_show
 from houseful.tickets.use_cases import Tickets
 from houseful.tickets.use_cases.presale_codes import Chosen, Generated
+from houseful.webapi.audit import actor_of
 from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
@@ -129,6 +130,7 @@ async def add_presale(
         None if body.closes_at is None else _moment("closes_at", body.closes_at),
         presale_view,
         context,
+        actor_of(request.user),
     )
 
 
@@ -141,7 +143,7 @@ async def change_presale(
         name: _moment(name, value) if isinstance(value, datetime) else value
         for name, value in msgspec.structs.asdict(body).items()
     }
-    return presale_view(await tickets.presales.change(show, presale_id, **said))
+    return presale_view(await tickets.presales.change(show, presale_id, **said, by=actor_of(request.user)))
 
 
 async def add_access_codes(
@@ -162,7 +164,7 @@ async def add_access_codes(
     else:
         wanted = Generated(generate.count, generate.length, generate.max_uses)
     return await tickets.presales.give_out(
-        show, presale_id, wanted, lambda made: CodesMadeView(made=made), context
+        show, presale_id, wanted, lambda made: CodesMadeView(made=made), context, actor_of(request.user)
     )
 
 
@@ -189,7 +191,8 @@ async def revoke_access_code(
     tickets: Tickets, request: Request, event_id: str, presale_id: str, code_id: str
 ) -> None:
     """Revoke an access code, also for those who have used it; seats that they hold they keep"""
-    await tickets.presales.revoke(await own_show(tickets, request, event_id), presale_id, code_id)
+    show = await own_show(tickets, request, event_id)
+    await tickets.presales.revoke(show, presale_id, code_id, actor_of(request.user))
 
 
 # Buyers

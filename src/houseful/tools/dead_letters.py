@@ -1,21 +1,23 @@
 """Dead-letter operations over all services of an installation: list, unpark, retry, replay."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
 from houseful.adapters import factory
+from houseful.administration import Administration
 from houseful.app import opened_store
 from houseful.kernel.clock import SystemClock
 from houseful.kernel.ids import SystemIds
-from houseful.kernel.ports import Store
+from houseful.kernel.ports import Bus, Store
 from houseful.manifests import MANIFESTS
-from houseful.messaging import DeadLetter, Parked, list_dead, list_parked, replay, retry_dead, unpark
+from houseful.messages import Message
+from houseful.messaging import DeadLetter, Handler, Parked, list_dead, list_parked
 from houseful.settings import Settings
 from houseful.tools.offline import open_service_offline
+from houseful.webapi.audit import COMMAND_LINE
 from houseful.webapi.manifest import Manifest
-
-_HOUR_MILLIS = 3_600_000
 
 
 async def all_parked(settings: Settings) -> list[tuple[str, Parked]]:
@@ -40,7 +42,7 @@ async def unpark_key(settings: Settings, service: str, key: str, *, accept_gap: 
     Raises `DomainError` where no such key is parked.
     """
     async with _opened(settings, _manifest(service)) as store:
-        await unpark(store, key, accept_gap=accept_gap)
+        await _administration(service, store).unpark(key, COMMAND_LINE, accept_gap=accept_gap)
 
 
 async def retry_dead_letter(settings: Settings, service: str, id: str) -> None:
@@ -51,7 +53,7 @@ async def retry_dead_letter(settings: Settings, service: str, id: str) -> None:
     manifest = _manifest(service)
     async with open_service_offline(settings, manifest) as built, _opened(settings, manifest) as store:
         handlers = {kind: partial(handle, built) for kind, handle in manifest.handlers.items()}
-        await retry_dead(store, handlers, id)
+        await _administration(service, store, handlers=handlers).retry_dead(id, COMMAND_LINE)
 
 
 async def replay_outbox(
@@ -64,14 +66,23 @@ async def replay_outbox(
     manifest = _manifest(service)
     if manifest not in await _with_stores(settings):
         return 0
-    clock = SystemClock()
-    since = None if since_hours is None else clock.now() - round(since_hours * _HOUR_MILLIS)
     with factory.folder_if_needed(settings):
         async with (
-            _opened(settings, manifest, read_only=True) as store,
-            factory.opened_bus(settings, clock=clock) as bus,
+            _opened(settings, manifest) as store,
+            factory.opened_bus(settings, clock=SystemClock()) as bus,
         ):
-            return await replay(store, bus, service, aggregate=aggregate, since=since)
+            return await _administration(service, store, bus).replay(
+                COMMAND_LINE, lambda count: count, aggregate=aggregate, since_hours=since_hours
+            )
+
+
+def _administration(
+    service: str,
+    store: Store,
+    bus: Bus | None = None,
+    handlers: Mapping[type[Message], Handler] | None = None,
+) -> Administration:
+    return Administration(service, store, bus, SystemClock(), SystemIds(), handlers=handlers or {})
 
 
 def _manifest(service: str) -> Manifest[Any]:

@@ -66,7 +66,12 @@ class AccountEmail(Document, frozen=True, kw_only=True):
     """
 
     collection = "account_emails"
-    indexes = (Index(("due_at",)), Index(("expires_at",)), Index(("user_id", "kind")))
+    indexes = (
+        Index(("due_at",)),
+        Index(("expires_at",)),
+        Index(("user_id", "kind")),
+        Index(("queue", "created_at")),
+    )
 
     kind: Kind
     to_address: str
@@ -79,6 +84,14 @@ class AccountEmail(Document, frozen=True, kw_only=True):
     error: str | None = None
     used_at: Millis | None = None
     wrong_codes: int = 0
+
+    @property
+    def queue(self) -> str | None:
+        """`failed` where something is in its way, `waiting` where it goes by itself, None where it has
+        gone."""
+        if self.error is not None:
+            return "failed"
+        return None if self.due_at is None else "waiting"
 
 
 class Links:

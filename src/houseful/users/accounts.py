@@ -3,10 +3,12 @@
 from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
-from houseful.kernel.errors import not_found
+from houseful.kernel.errors import Forbidden, not_found
 from houseful.kernel.ports import Clock, Ids, Store, Transaction
+from houseful.kernel.roles import Identity
 from houseful.users import domain
 from houseful.users.domain import Admins, FormerAddress, User
+from houseful.webapi import prefix_search
 from houseful.webapi.cursors import cursor_of, text_of
 
 
@@ -29,6 +31,9 @@ class Accounts:
             created_at=self._clock.now(),
         )
 
+    async def by_id(self, user_id: str) -> User | None:
+        return await self._store.get(User, user_id)
+
     async def by_address(self, key: str) -> User | None:
         """The account whose address has this key (`email_addresses.searched`)."""
         for kept in dict.fromkeys((key, email_addresses.first_key(key))):
@@ -47,22 +52,17 @@ class Accounts:
         return former.user_id if former is not None and former.until > self._clock.now() else None
 
     async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
-        """Accounts in the order in which they were made, or those whose address begins with `q`, by address;
-        and the next cursor. Raises `Invalid` for a cursor of another list."""
-        prefix = email_addresses.searched(q)
-        by = "address" if prefix else "id"
-        users = await self._store.find(
-            User,
-            {},
-            by=by,
-            since=prefix or None,
-            until=prefix + chr(0x10FFFF) if prefix else None,
-            after=text_of(cursor),
-            limit=limit + 1,
-        )
+        """Accounts in the order in which they were made, or those with this id, or whose address, name or
+        last name begins with `q`; and the next cursor. Raises `Invalid` for a cursor of another list."""
+        if q.strip():
+            same = await self._store.get(User, q.strip())
+            ways = prefix_search.of_person(q, email="address")
+            return await prefix_search.page(
+                self._store, User, {}, ways, [] if same is None else [same], cursor, limit
+            )
+        users = await self._store.find(User, {}, by="id", after=text_of(cursor), limit=limit + 1)
         shown = users[:limit]
-        more = len(users) > limit
-        return shown, cursor_of(getattr(shown[-1], by), shown[-1].id) if more else None
+        return shown, cursor_of(shown[-1].id, shown[-1].id) if len(users) > limit else None
 
     async def _with_todays_key(self, user: User) -> User:
         """Accounts of the first versions are found by a key that two domains may share."""
@@ -79,6 +79,13 @@ class Accounts:
             return after
 
         return await self._store.transact(work)
+
+
+async def check_admin(tx: Transaction, who: Identity) -> None:
+    """Raises `Forbidden` where who asks is no admin any more, whatever the access token still says."""
+    admins = await tx.get(Admins, Admins.ID)
+    if admins is None or who.user_id not in admins.user_ids:
+        raise Forbidden("forbidden", "You are no admin any more.")
 
 
 async def keep_admins(tx: Transaction, user: User, *, by: str | None) -> None:

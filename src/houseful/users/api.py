@@ -13,11 +13,11 @@ from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
 from houseful.users.service import Users
 from houseful.users.sessions import SignedIn
 from houseful.webapi.asgi import WITHIN
-from houseful.webapi.endpoint import ADMIN, ORGANIZER, USER, Endpoint
+from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.problems import not_authenticated
 from houseful.webapi.proof_of_work import HEADER as WORK
 from houseful.webapi.requests import Input, Request, decode
-from houseful.webapi.responses import Page, Response, View
+from houseful.webapi.responses import Response, View
 from houseful.webapi.revoked_tokens import PATH, Endings
 
 _KEYS_FRESH_SECONDS = 300
@@ -50,16 +50,6 @@ class RefreshInput(Input, frozen=True, kw_only=True):
 class PasswordInput(Input, frozen=True, kw_only=True):
     current_password: TypedPassword
     new_password: NewPassword
-
-
-class RolesInput(Input, frozen=True, kw_only=True):
-    roles: Annotated[list[Role], Meta(max_length=20)]
-
-
-class UsersQuery(Input, frozen=True, kw_only=True):
-    q: Annotated[str, Meta(max_length=email_addresses.MOST)] = ""
-    cursor: Annotated[str, Meta(max_length=1024)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
 class GateAccountQuery(Input, frozen=True, kw_only=True):
@@ -178,21 +168,10 @@ async def me(users: Users, request: Request) -> UserView:
     return user_view(await users.me(request.user))
 
 
-async def list_users(users: Users, query: UsersQuery) -> Page[UserView]:
-    """All users, oldest first, or those whose address begins with `q`."""
-    found, next_cursor = await users.page(q=query.q, cursor=query.cursor, limit=query.limit)
-    return Page([user_view(user) for user in found], next_cursor)
-
-
 async def gate_account(users: Users, query: GateAccountQuery) -> RegisteredView:
     """The gate account with an address, for an organizer who names gate staff."""
     found = await users.gate_account(query.email)
     return RegisteredView(id=found.id, email=found.email, name=found.name)
-
-
-async def set_roles(users: Users, request: Request, user_id: str, body: RolesInput) -> UserView:
-    """Give a user exactly these roles, and buyer; access tokens with the old ones end."""
-    return user_view(await users.set_roles(user_id, body.roles, by=request.user))
 
 
 async def keys(users: Users) -> Annotated[Response, KeysView]:
@@ -257,8 +236,6 @@ ENDPOINTS = (
     Endpoint("POST", "/api/auth/password", change_password, who=USER),
     Endpoint("GET", PATH, ended_tokens, public=False, reads_token=False),
     Endpoint("GET", "/api/me", me, who=USER),
-    Endpoint("GET", "/api/users", list_users, who=ADMIN),
     Endpoint("GET", "/api/users/gate-account", gate_account, who=ORGANIZER),
-    Endpoint("PATCH", "/api/users/{user_id}", set_roles, who=ADMIN),
     Endpoint("GET", "/.well-known/jwks.json", keys, reads_token=False),
 )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from houseful.kernel import email_addresses
+from houseful.kernel import email_addresses, person_keys
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import DomainError, StateConflict, Unauthenticated, invalid
 from houseful.kernel.roles import Role
@@ -38,7 +38,7 @@ class User(Document, frozen=True, kw_only=True):
     """
 
     collection = "users"
-    indexes = (Index(("address",), unique=True),)
+    indexes = (Index(("address",), unique=True), Index(("name_key",)), Index(("last_name_key",)))
 
     email: str
     address: str
@@ -50,6 +50,14 @@ class User(Document, frozen=True, kw_only=True):
     verified_at: Millis | None = None
     links_since: Millis = 0
     created_at: Millis
+
+    @property
+    def name_key(self) -> str:
+        return person_keys.name_key(self.name)
+
+    @property
+    def last_name_key(self) -> str:
+        return person_keys.last_name_key(self.name)
 
 
 class FormerAddress(Document, frozen=True, kw_only=True):

@@ -1,19 +1,26 @@
 """The email outbox of accounts: an email is stored with what brings it about, and sent until it has gone."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
 from houseful.kernel import email_addresses
-from houseful.kernel.errors import Conflict, DomainError, Transient
+from houseful.kernel.errors import Conflict, DomainError, StateConflict, Transient, not_found
 from houseful.kernel.ports import Clock, Email, Ids, Mailer, Store, Transaction
 from houseful.kernel.telemetry import get_logger
 from houseful.users import email_texts
 from houseful.users.account_email import LIFETIME_MILLIS, WITH_LINK, AccountEmail, Kind, Links
 from houseful.users.accounts import Accounts
 from houseful.users.domain import User
+from houseful.webapi.audit import Actor, AuditLog
+from houseful.webapi.cursors import ByMoment
+from houseful.webapi.idempotency import IdempotencyContext
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 EMAILS_AT_ONCE = 10
 _FIRST_PAUSE_MILLIS = 10_000
@@ -45,6 +52,7 @@ class EmailOutbox:
         self._clock = clock
         self._ids = ids
         self._base_url = base_url
+        self._audit = AuditLog(clock, ids)
 
     def queue(self, tx: Transaction, kind: Kind, email: str, *, user_id: str = "") -> None:
         """To this address. Without a `user_id` the account of the address is looked up when it is sent: the
@@ -148,6 +156,36 @@ class EmailOutbox:
                 tx.put(replace(current, **changes))
 
         await self._store.transact(work)
+
+    async def queued(
+        self, queue: Literal["waiting", "failed"], after: ByMoment | None, limit: int
+    ) -> list[AccountEmail]:
+        """Emails that have not gone, the oldest first."""
+        return await self._store.find(
+            AccountEmail, {"queue": queue}, by="created_at", after=after, limit=limit
+        )
+
+    async def send_again(
+        self, id: str, by: Actor, outcome: Callable[[AccountEmail], T], context: IdempotencyContext
+    ) -> T:
+        """Send one now that has not gone. Raises `NotFound`, `StateConflict`."""
+
+        async def work(tx: Transaction) -> T:
+            email = await tx.get(AccountEmail, id)
+            if email is None:
+                raise not_found("email")
+            if email.queue is None:
+                raise StateConflict("email_sent", "This email has gone.")
+            again = replace(email, due_at=self._clock.now(), tries=0, error=None)
+            tx.put(again)
+            await self._audit.record(
+                tx, by, "email.sent_again", f"account:{email.user_id}", email=id, kind=str(email.kind)
+            )
+            told = outcome(again)
+            context.store(tx, told)
+            return told
+
+        return await self._store.transact(work)
 
     async def purge_expired(self) -> int:
         """Delete a batch of those whose links are over; how many."""

@@ -19,6 +19,7 @@ from houseful.users.revocations import Endings
 from houseful.users.second_factor import take_off
 from houseful.users.second_factors import SecondFactors
 from houseful.webapi.account_parts import ERASURE, Obstacles
+from houseful.webapi.audit import erase_actor
 from houseful.webapi.revoked_tokens import Ending
 
 D = TypeVar("D", bound=Document)
@@ -72,6 +73,7 @@ class Erasures:
             if admins is not None and user.id in admins.user_ids:
                 raise _is_admin()  # giving the role puts the user, so that one of the two fails
             await take_off(tx, user.id)
+            await erase_actor(tx, user.id)
             tx.delete(user)
             tx.insert(ErasedAccount(id=user.id, erased_at=now, due_at=now))
             self._outbox.queue(tx, Kind.ACCOUNT_ERASED, user.email, user_id=user.id)

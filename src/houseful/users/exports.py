@@ -18,7 +18,19 @@ from houseful.users.login_attempts import EXPORTS, Attempts
 from houseful.users.second_factor import SecondFactor
 from houseful.webapi.account_parts import EXPORT
 
-PARTS = ("orders", "holds", "gate-staff", "access-codes", "events", "line-places", "line-acts")
+PARTS = (
+    "orders",
+    "holds",
+    "gate-staff",
+    "access-codes",
+    "events",
+    "line-places",
+    "line-acts",
+    "users-audit",
+    "events-audit",
+    "tickets-audit",
+    "line-audit",
+)
 """The lists of the other services, by the last name of their paths."""
 
 _AT_ONCE = 500

@@ -68,8 +68,10 @@ def step_of(secret: str, code: str, now: Millis) -> int | None:
     return None
 
 
-async def take_off(tx: Transaction, user_id: str) -> None:
-    """Whoever has taken an account may have put a factor of his own on it."""
+async def take_off(tx: Transaction, user_id: str) -> bool:
+    """Whoever has taken an account may have put a factor of his own on it. Whether there was one."""
     factor = await tx.get(SecondFactor, user_id)
-    if factor is not None:
-        tx.delete(factor)
+    if factor is None:
+        return False
+    tx.delete(factor)
+    return factor.confirmed_at is not None

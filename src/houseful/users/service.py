@@ -10,7 +10,6 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.errors import (
     DomainError,
     Duplicate,
-    Forbidden,
     Unauthenticated,
     Unavailable,
     not_found,
@@ -22,9 +21,10 @@ from houseful.kernel.telemetry import get_logger
 from houseful.settings import Secrets, Settings
 from houseful.users import domain
 from houseful.users.account_email import Kind, Links
-from houseful.users.accounts import Accounts, keep_admins
+from houseful.users.accounts import Accounts, check_admin, keep_admins
 from houseful.users.address_changes import AddressChanges
-from houseful.users.domain import Admins, Session, User
+from houseful.users.audit_trail import AuditTrail
+from houseful.users.domain import Session, User
 from houseful.users.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.users.erasures import ERASED_AT_ONCE, Erasures
 from houseful.users.exports import Exports
@@ -42,6 +42,8 @@ from houseful.users.second_factors import SecondFactors
 from houseful.users.sessions import Sessions, SignedIn
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 from houseful.users.verification import Verification
+from houseful.webapi.audit import COMMAND_LINE, Actor, AuditLog, actor_of
+from houseful.webapi.idempotency import purge_expired
 from houseful.webapi.manifest import Platform
 from houseful.webapi.proof_of_work import REGISTRATION, ProofOfWork
 from houseful.webapi.revoked_tokens import Ending
@@ -79,6 +81,7 @@ class Users:
         self._ids = ids
         self._settings = settings
         self._session_days = settings.session_days
+        self._audit = AuditLog(clock, ids)
         limited = settings.rate_limits == "on"
         self._attempts = Attempts(coordination, clock, limited=limited)
         self._work = ProofOfWork(secrets.raw("session_key"), coordination, clock, limited=limited)
@@ -87,15 +90,15 @@ class Users:
         refresh = RefreshTokens(secrets.raw("session_key"))
         self._endings = Endings(store, coordination, clock)
         self.sessions = Sessions(store, self._access, refresh, self._endings, self._attempts, clock, ids)
-        self._accounts = Accounts(store, clock, ids)
+        self.accounts = Accounts(store, clock, ids)
         self.cookie = RefreshCookie(settings.base_url)
         links = Links(secrets.raw("session_key"))
         self.email_outbox = EmailOutbox(
-            store, self._accounts, mailer, links, clock, ids, base_url=settings.base_url
+            store, self.accounts, mailer, links, clock, ids, base_url=settings.base_url
         )
         self.password_changes = PasswordChanges(
             store,
-            self._accounts,
+            self.accounts,
             self._passwords,
             self.email_outbox,
             links,
@@ -124,6 +127,7 @@ class Users:
             self._endings,
             clock,
         )
+        self.audit_trail = AuditTrail(client)
         self.exports = Exports(store, client, self._attempts, clock)
         self.verification = Verification(store, self.email_outbox, links, self._attempts, clock)
 
@@ -162,10 +166,10 @@ class Users:
         origin = network(peer)
         await self._work.require(REGISTRATION, found.key, peer=peer, solution=work)
         hash = await self._passwords.hash(password, whose=origin, new_account=True)
-        user = self._accounts.new(found, name, hash)
+        user = self.accounts.new(found, name, hash)
         writes = await self._attempts.allows(address_bucket(found.key), EMAILS_TO_ADDRESS)
-        known = await self._accounts.by_address(found.key)
-        reserved = known is None and await self._accounts.holder(found.key) is not None
+        known = await self.accounts.by_address(found.key)
+        reserved = known is None and await self.accounts.holder(found.key) is not None
 
         async def write(tx: Transaction) -> None:
             is_new = known is None and not reserved
@@ -201,7 +205,7 @@ class Users:
 
         async def verify() -> bool:
             nonlocal user
-            user = await self._accounts.by_address(key)
+            user = await self.accounts.by_address(key)
             return await self._passwords.verify(password, user.password_hash if user else None, whose=origin)
 
         if not await self._attempts.judge(account, origin, verify):
@@ -245,13 +249,9 @@ class Users:
             raise Unauthenticated("token_invalid", "This access token's user does not exist.")
         return user
 
-    async def page(self, *, q: str, cursor: str | None, limit: int) -> tuple[list[User], str | None]:
-        """See `Accounts.page`."""
-        return await self._accounts.page(q=q, cursor=cursor, limit=limit)
-
     async def gate_account(self, email: str) -> User:
         """Raises `NotFound` where no account with the role gate has this address."""
-        user = await self._accounts.by_address(email_addresses.searched(email))
+        user = await self.accounts.by_address(email_addresses.searched(email))
         if user is None or Role.GATE not in user.roles:
             raise not_found("account")
         return user
@@ -264,20 +264,27 @@ class Users:
         roles = list(roles)
 
         async def work(tx: Transaction) -> tuple[User, list[Ending]]:
-            admins = await tx.get(Admins, Admins.ID)
-            if admins is None or by.user_id not in admins.user_ids:
-                raise Forbidden("forbidden", "You are no admin any more.")
+            await check_admin(tx, by)
             user = await tx.get(User, user_id)
             if user is None:
                 raise not_found("user")
             after = domain.with_roles(user, roles)
             tx.put(after)
             await keep_admins(tx, after, by=by.user_id)
+            await self._record_roles(tx, actor_of(by), user, after)
             return after, self._ended_by(tx, user, after)
 
         after, ended = await self._store.transact(work)
         await self._endings.tell(*ended)
         return after
+
+    async def _record_roles(self, tx: Transaction, by: Actor, before: User, after: User) -> None:
+        if before.roles != after.roles:
+            was: list[str] = list(before.roles)
+            now: list[str] = list(after.roles)
+            await self._audit.record(
+                tx, by, "account.roles_changed", f"account:{after.id}", before=was, after=now
+            )
 
     def _ended_by(self, tx: Transaction, before: User, after: User) -> list[Ending]:
         same = before.tokens_version == after.tokens_version
@@ -292,10 +299,10 @@ class Users:
         found, roles = email_addresses.address(email), list(roles)
         password = domain.new_password(password, found.email)
         hash = await self._passwords.hash(password, whose=found.key)
-        new = domain.with_roles(self._accounts.new(found, domain.person(name), hash), roles)
+        new = domain.with_roles(self.accounts.new(found, domain.person(name), hash), roles)
         new = domain.verified(new, self._clock.now())
         for _ in range(_DUPLICATES_AT_MOST):
-            known = await self._accounts.by_address(found.key)
+            known = await self.accounts.by_address(found.key)
             try:
                 if known is None:
                     return await self._add(new)
@@ -309,6 +316,8 @@ class Users:
         async def work(tx: Transaction) -> User:
             tx.insert(new)
             await keep_admins(tx, new, by=None)
+            roles: list[str] = list(new.roles)
+            await self._audit.record(tx, COMMAND_LINE, "account.created", f"account:{new.id}", roles=roles)
             return new
 
         return await self._store.transact(work)
@@ -321,10 +330,18 @@ class Users:
             after = domain.verified(domain.with_roles(user, (*user.roles, *roles)), self._clock.now())
             if not same_password or user.password_version != known.password_version:
                 after = domain.with_password(after, hash, self._clock.now())
-                await take_off(tx, after.id)  # the operator helps who has lost everything
+                had_factor = await take_off(tx, after.id)  # the operator helps who has lost everything
+                await self._audit.record(
+                    tx,
+                    COMMAND_LINE,
+                    "account.password_set",
+                    f"account:{user.id}",
+                    second_factor_removed=had_factor,
+                )
                 self.email_outbox.queue(tx, Kind.PASSWORD_CHANGED, after.email, user_id=after.id)
             tx.put(after)
             await keep_admins(tx, after, by=None)
+            await self._record_roles(tx, COMMAND_LINE, user, after)
             return after, self._ended_by(tx, user, after)
 
         after, ended = await self._store.transact(work)
@@ -343,6 +360,7 @@ class Users:
                 or await self._endings.purge_expired()
                 or await self.email_outbox.purge_expired()
                 or await self.address_changes.purge_expired()
+                or await purge_expired(self._store, self._clock)
             ):
                 pass
             await self._clock.sleep(_FORGET_PAUSE_SECONDS)

@@ -3,16 +3,20 @@
 from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import not_found
 from houseful.kernel.ports import Clock, Ids, Store, Transaction
 from houseful.kernel.roles import Identity
 from houseful.kernel.telemetry import get_logger
 from houseful.users import domain
+from houseful.users.accounts import check_admin
 from houseful.users.domain import Presented, Session, User
 from houseful.users.login_attempts import REFRESHES, Attempts
 from houseful.users.revocations import Endings
 from houseful.users.tokens import AccessTokens, RefreshTokens
+from houseful.webapi.audit import AuditLog, actor_of
 from houseful.webapi.revoked_tokens import Ending
 
 log = get_logger(__name__)
@@ -50,6 +54,7 @@ class Sessions:
         self._attempts = attempts
         self._clock = clock
         self._ids = ids
+        self._audit = AuditLog(clock, ids)
 
     async def refresh(self, token: str) -> SignedIn:
         """The next pair of tokens, with the roles of this moment. Parallel calls with one token get one
@@ -103,11 +108,11 @@ class Sessions:
         if ids:
             await self._endings.tell(*await self._store.transact(work))
 
-    async def of_user(self, who: Identity) -> list[Session]:
+    async def of_user(self, user_id: str) -> list[Session]:
         """Those that go on, the last used first."""
-        user = await self._store.get(User, who.user_id)
+        user = await self._store.get(User, user_id)
         version = user.password_version if user is not None else 0
-        found = [session async for session in self._not_expired(who.user_id)]
+        found = [session async for session in self._not_expired(user_id)]
         going = [one for one in found if domain.goes_on(one, version, self._clock.now())]
         return sorted(going, key=lambda session: session.last_used_at, reverse=True)
 
@@ -127,6 +132,31 @@ class Sessions:
         """All of one's own but the one that asks."""
         now = self._clock.now()
         ids = [one.id async for one in self._not_expired(who.user_id) if one.id != who.session_id]
+
+        async def work(tx: Transaction) -> list[Ending]:
+            return self._end(tx, (await tx.get_many(Session, batch)).values(), now)
+
+        for start in range(0, len(ids), _ENDED_AT_ONCE):
+            batch = ids[start : start + _ENDED_AT_ONCE]
+            await self._endings.tell(*await self._store.transact(work))
+
+    async def end_all(self, user_id: str, by: Identity) -> None:
+        """An admin ends all sessions of an account, in which somebody else may be. Raises `NotFound`,
+        `Forbidden` where who asks is no admin any more."""
+        now = self._clock.now()
+
+        async def first(tx: Transaction) -> Ending:
+            await check_admin(tx, by)
+            user = await tx.get(User, user_id)
+            if user is None:
+                raise not_found("user")
+            after = replace(user, tokens_version=user.tokens_version + 1)
+            tx.put(after)
+            await self._audit.record(tx, actor_of(by), "account.sessions_ended", f"account:{user_id}")
+            return self._endings.of_user(tx, after)
+
+        await self._endings.tell(await self._store.transact(first))
+        ids = [one.id async for one in self._not_expired(user_id)]
 
         async def work(tx: Transaction) -> list[Ending]:
             return self._end(tx, (await tx.get_many(Session, batch)).values(), now)

@@ -23,7 +23,7 @@ class SessionView(View, frozen=True, kw_only=True):
 
 async def list_sessions(users: Users, request: Request) -> Page[SessionView]:
     """The account's sessions that go on, the last used first."""
-    found = await users.sessions.of_user(request.user)
+    found = await users.sessions.of_user(request.user.user_id)
     return Page([_view(session, request.user.session_id) for session in found])
 
 

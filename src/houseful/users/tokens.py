@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import DomainError, Forbidden
+from houseful.kernel.roles import Role
 from houseful.users.domain import Session, User
 from houseful.webapi.auth import AUDIENCE, ISSUER, TOKEN_TYPE
 
@@ -46,7 +47,7 @@ class AccessTokens:
 
     def sign(self, user: User, session: Session, *, id: str, now: Millis) -> str:
         issued = now // 1000
-        claims = {
+        claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "iat": issued,
@@ -59,6 +60,8 @@ class AccessTokens:
             "email_verified": user.verified_at is not None,
             "account_since": user.created_at,
         }
+        if set(user.roles) - {Role.BUYER}:
+            claims["email"] = user.email  # for the audit log; nobody else's address travels
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": TOKEN_TYPE, "kid": self.kid})
 
 

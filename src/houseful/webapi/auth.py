@@ -137,6 +137,7 @@ class TokenVerifier:
                 msgspec.convert(claims.get("ver", 0), int),
                 msgspec.convert(claims.get("email_verified", False), bool),
                 msgspec.convert(claims.get("account_since"), int | None),
+                msgspec.convert(claims.get("email", ""), str),
             )
         except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
             raise _invalid() from error

@@ -41,10 +41,12 @@ class ServiceApp:
         clock: Clock,
         verifier: TokenVerifier,
         workers: Workers,
+        administration: Any = None,
     ) -> None:
         self._name = name
         self._large_bodies = LargeBodies(workers)
         self._service = service
+        self._administration = administration
         self._store = store
         self._coordination = coordination
         self._clock = clock
@@ -142,10 +144,13 @@ class ServiceApp:
                 digest = digest or idempotency.digest(request.raw)
                 return await self._answer_once(endpoint, request, arguments, path, digest)
             arguments["context"] = None
-        response = _rendered(await endpoint.handle(self._service, **arguments), endpoint.status)
+        response = _rendered(await endpoint.handle(self._of(endpoint), **arguments), endpoint.status)
         if isinstance(response, Stream) and request.who is not None:
             response.chunks = self._while_it_holds(response.chunks, request.who)
         return response
+
+    def _of(self, endpoint: Endpoint) -> Any:
+        return self._administration if endpoint.administration else self._service
 
     async def _while_it_holds(self, chunks: AsyncIterator[bytes], who: Identity) -> AsyncIterator[bytes]:
         """A stream ends with the access token that it was asked for with, where that is ended before its
@@ -210,7 +215,7 @@ class ServiceApp:
         or is refused for what the first one did, and only then is the first answer looked for. A handler that
         returns a `Response` has looked itself: it knows from what is there which request has made it."""
         try:
-            outcome = await endpoint.handle(self._service, **arguments, context=context)
+            outcome = await endpoint.handle(self._of(endpoint), **arguments, context=context)
         except DomainError as refusal:
             status = status_of(refusal)
             if status in (401, 403, 429) or status >= 500:

@@ -52,6 +52,8 @@ class Endpoint:
 
     `asks_for_work`: the handler may raise `proof_of_work_required`.
 
+    `administration`: the handler's first parameter is the service's `Administration`, not the service itself.
+
     `replay(service, transaction, context)` is for an idempotent endpoint whose answer can be told from what
     it made, and is not stored besides: the first answer, or None where nothing was made.
     """
@@ -73,6 +75,7 @@ class Endpoint:
     rate: Rate | None = None
     line_pass: bool = False
     asks_for_work: bool = False
+    administration: bool = False
     signature: Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

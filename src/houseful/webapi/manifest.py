@@ -18,6 +18,7 @@ from houseful.kernel.ports import (
 )
 from houseful.messages import Message
 from houseful.settings import Secrets, Settings
+from houseful.webapi.audit import History
 from houseful.webapi.endpoint import Endpoint
 from houseful.webapi.routes import Route
 
@@ -46,6 +47,7 @@ class Manifest(Generic[S]):
 
     `handlers` apply a message inside the transaction that records it as applied. `jobs` run for as long as
     the process does and are cancelled at its end; a job that raises is started again after a pause.
+    `histories` hold acts of staff besides the audit log.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Manifest(Generic[S]):
     endpoints: tuple[Endpoint, ...]
     handlers: Mapping[type[Message], Callable[[S, Transaction, Any], Awaitable[None]]]
     jobs: tuple[Callable[[S], Awaitable[None]], ...]
+    histories: tuple[History, ...] = ()
 
     @property
     def routes(self) -> tuple[Route, ...]:

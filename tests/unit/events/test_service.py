@@ -247,13 +247,13 @@ async def test_an_event_that_never_stands_still_is_given_up(
     event = await harness.create(ALICE, new_event())
     replace = type(harness.service)._replace
 
-    async def after_another(service: Any, seen: Any, changed: Any, checked: Any) -> bool:
+    async def after_another(service: Any, seen: Any, *others: Any) -> bool:
         async def work(tx: Any) -> None:
             current = await tx.get(domain.Event, event.id)
             tx.put(msgspec.structs.replace(current, hold_seconds=current.hold_seconds + 1))
 
         await harness.store.transact(work)
-        return await replace(service, seen, changed, checked)
+        return await replace(service, seen, *others)
 
     monkeypatch.setattr(type(harness.service), "_replace", after_another)
     with pytest.raises(Conflict):

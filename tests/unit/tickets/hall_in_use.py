@@ -10,6 +10,7 @@ from houseful.kernel.errors import DomainError
 from houseful.tickets.domain.availability import AVAILABLE, BLOCKED, HELD, SOLD
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.use_cases.availability import AvailabilityView
+from houseful.webapi.audit import COMMAND_LINE
 from tests.unit.tickets.harness import Harness
 from tests.unit.tickets.test_seatmap import decode_snapshot
 
@@ -100,7 +101,7 @@ class Change:
 
     async def block(self) -> None:
         show = await self.harness.show_of()
-        await self.harness.tickets.inventory.set_blocked(show, self.ids(), self.ids())
+        await self.harness.tickets.inventory.set_blocked(show, self.ids(), self.ids(), COMMAND_LINE)
 
     async def time(self) -> None:
         await self.harness.clock.advance(self.chance.choice([1, 59, 300, 599.9]))

@@ -5,13 +5,14 @@ import pytest
 from houseful.messages import EventCancelled
 from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.use_cases import inventory
+from houseful.webapi.audit import COMMAND_LINE
 from houseful.webapi.problems import status_of
 from tests.unit.tickets.harness import Harness, refusal
 from tests.unit.tickets.stand_ins import Crash
 
 
 async def set_blocked(harness: Harness, block: list[str], unblock: list[str] | None = None) -> None:
-    await harness.tickets.inventory.set_blocked(await harness.show_of(), block, unblock or [])
+    await harness.tickets.inventory.set_blocked(await harness.show_of(), block, unblock or [], COMMAND_LINE)
 
 
 async def blocked(harness: Harness) -> set[int]:

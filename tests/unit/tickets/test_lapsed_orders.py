@@ -14,6 +14,7 @@ from houseful.tickets.domain.blocks import SeatState
 from houseful.tickets.domain.orders import LATE_MILLIS, OrderState, PaymentState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.tickets import Ticket
+from houseful.webapi.audit import COMMAND_LINE
 from tests.unit.tickets.harness import Harness, refusal
 from tests.unit.tickets.stand_ins import Crash
 
@@ -118,7 +119,7 @@ async def test_the_organizer_takes_nobodys_paid_seat_off_sale(harness: Harness) 
     order_id = await just_before_the_deadline(harness, "A-1")
     harness.processor.pay(order_id)
     await harness.clock.advance(1)
-    told = await refusal(harness.tickets.set_blocked(await harness.show_of(), ["A-1"], []))
+    told = await refusal(harness.tickets.set_blocked(await harness.show_of(), ["A-1"], [], COMMAND_LINE))
     assert told.code == "seats_taken"
     await must_be_sold(harness, order_id)
 
@@ -165,7 +166,7 @@ async def test_a_payment_that_is_not_finished_when_the_seat_is_wanted_is_ended(
 async def test_the_organizer_may_take_an_unpaid_seat_off_sale(harness: Harness) -> None:
     order_id = await just_before_the_deadline(harness, "A-1")
     await harness.clock.advance(1)
-    await harness.tickets.set_blocked(await harness.show_of(), ["A-1"], [])
+    await harness.tickets.set_blocked(await harness.show_of(), ["A-1"], [], COMMAND_LINE)
     await must_cost_nothing(harness, order_id)
 
 

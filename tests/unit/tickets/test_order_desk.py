@@ -14,7 +14,7 @@ from houseful.tickets.domain.orders import Due, OrderState, PaymentState
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.webapi.problems import status_of
-from tests.unit.tickets.harness import DAY, Harness, refusal
+from tests.unit.tickets.harness import DAY, Harness, refusal, who
 from tests.unit.tickets.test_ordering import scan
 
 BY = ActBy(Actor.ORGANIZER, "usr_organizer")
@@ -283,7 +283,7 @@ async def test_a_note_is_for_the_desk(harness: Harness) -> None:
     await harness.show()
     order_id = await harness.bought("A-1")
     show, use = await harness.show_of(), harness.use("usr_admin")
-    await harness.tickets.order_desk.note(show, order_id, "Comes late", desk(show, "usr_admin"), use)
+    await harness.tickets.order_desk.note(show, order_id, "Comes late", desk(show, who("usr_admin")), use)
     [act] = await harness.tickets.order_desk.acts(order_id)
     assert (act.act, act.actor, act.user_id, act.text) == ("noted", "admin", "usr_admin", "Comes late")
     assert await send(harness)

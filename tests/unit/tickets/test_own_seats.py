@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from houseful.kernel.errors import DomainError
+from houseful.webapi.audit import COMMAND_LINE
 from houseful.webapi.problems import status_of
 from tests.unit.tickets.harness import Harness, refusal
 
@@ -30,7 +31,7 @@ async def test_ones_own_others_and_closed_ones_are_told_apart(harness: Harness) 
     await harness.show()
     mine, also_mine = await harness.hold("A-1"), await harness.hold("A-2")
     await harness.hold("B-1", user="usr_2")
-    await harness.tickets.inventory.set_blocked(await harness.show_of(), ["C-1"], [])
+    await harness.tickets.inventory.set_blocked(await harness.show_of(), ["C-1"], [], COMMAND_LINE)
     told = await refusal(harness.hold("C-2", "C-1", "B-1", "A-2", "A-1"))
     assert told.extra["taken"] == ["A-1", "A-2", "B-1", "C-1"]
     assert told.extra["yours"] == ["A-1", "A-2"]
@@ -99,6 +100,8 @@ async def test_the_best_seats_are_others_than_ones_own(harness: Harness) -> None
 async def test_an_organizer_is_not_told_of_somebody_faster(harness: Harness) -> None:
     await harness.show()
     await harness.hold("A-1")
-    told = await refusal(harness.tickets.inventory.set_blocked(await harness.show_of(), ["A-1"], []))
+    told = await refusal(
+        harness.tickets.inventory.set_blocked(await harness.show_of(), ["A-1"], [], COMMAND_LINE)
+    )
     assert (told.code, told.extra) == ("seats_taken", {"taken": ["A-1"]})
     assert told.detail == "Held or sold just now: Stalls, row A, seat 1. Nothing was changed."

@@ -13,6 +13,7 @@ from houseful.tickets.domain import presales
 from houseful.tickets.domain.holds import Hold
 from houseful.tickets.domain.presales import AccessCode, Presale, PresaleAccess
 from houseful.tickets.use_cases.presale_codes import Chosen, Generated
+from houseful.webapi.audit import COMMAND_LINE
 from tests.unit.tickets.harness import DAY, HOUR, Harness, refusal, who
 
 CODE = "FRIENDS-24"
@@ -29,12 +30,19 @@ async def window(
     now = harness.clock.now()
     closes_at = None if closes_in is None else now + closes_in
     show = await harness.show_of()
-    return await harness.tickets.presales.add(show, name, now + opens_in, closes_at, lambda made: made, None)
+    return await harness.tickets.presales.add(
+        show, name, now + opens_in, closes_at, lambda made: made, None, COMMAND_LINE
+    )
 
 
 async def codes(harness: Harness, presale: Presale, *wanted: Chosen) -> list[AccessCode]:
     await harness.tickets.presales.give_out(
-        await harness.show_of(), presale.id, wanted or [Chosen(CODE, 2)], lambda made: made, None
+        await harness.show_of(),
+        presale.id,
+        wanted or [Chosen(CODE, 2)],
+        lambda made: made,
+        None,
+        COMMAND_LINE,
     )
     return await harness.tickets.presales.codes(await harness.show_of(), presale.id, None, 100)
 
@@ -166,8 +174,8 @@ async def test_an_unknown_code_and_one_of_another_event_and_a_revoked_one_are_re
     await use(harness, "usr_2")
     other = await refusal(harness.tickets.presales.use(who("usr_1"), "evt_2", CODE))
     unknown = await refusal(use(harness, code="NEVER-GIVEN"))
-    await harness.tickets.presales.revoke(await harness.show_of(), presale.id, code.id)
-    await harness.tickets.presales.revoke(await harness.show_of(), presale.id, code.id)
+    await harness.tickets.presales.revoke(await harness.show_of(), presale.id, code.id, COMMAND_LINE)
+    await harness.tickets.presales.revoke(await harness.show_of(), presale.id, code.id, COMMAND_LINE)
     revoked = await refusal(use(harness))
     assert {(one.code, one.detail) for one in (other, unknown, revoked)} == {
         ("access_code_invalid", unknown.detail)
@@ -228,7 +236,10 @@ async def test_generated_codes_are_derived_and_not_stored(harness: Harness) -> N
     await announced(harness)
     presale = await window(harness)
     show, service = await harness.show_of(), harness.tickets.presales
-    assert await service.give_out(show, presale.id, Generated(50, 10, 1), lambda made: made, None) == 50
+    assert (
+        await service.give_out(show, presale.id, Generated(50, 10, 1), lambda made: made, None, COMMAND_LINE)
+        == 50
+    )
     made = await service.codes(show, presale.id, None, 100)
     shown = [service.key.shown(code) or "" for code in made]
     assert len(set(shown)) == 50
@@ -304,10 +315,12 @@ async def test_a_window_is_changed(harness: Harness) -> None:
     await codes(harness, presale)
     await use(harness)
     show, now = await harness.show_of(), harness.clock.now()
-    changed = await harness.tickets.presales.change(show, presale.id, name="Members", opens_at=now)
+    changed = await harness.tickets.presales.change(
+        show, presale.id, name="Members", opens_at=now, by=COMMAND_LINE
+    )
     assert (changed.name, changed.opens_at, changed.codes) == ("Members", now, 1)
     assert await ends(harness) == "held"
-    await harness.tickets.presales.change(show, presale.id, closes_at=now + 1)
+    await harness.tickets.presales.change(show, presale.id, closes_at=now + 1, by=COMMAND_LINE)
     await harness.clock.advance(1)
     assert await ends(harness, "A-2") == "presale_over"
 

@@ -7,12 +7,13 @@ import pytest
 
 from houseful.messages import AvailabilityChanged
 from houseful.tickets.domain.sales import Sales
+from houseful.webapi.audit import COMMAND_LINE
 from tests.unit.tickets.harness import Harness
 from tests.unit.tickets.stand_ins import Crash
 
 
 async def set_blocked(harness: Harness, block: list[str], unblock: list[str] | None = None) -> None:
-    await harness.tickets.inventory.set_blocked(await harness.show_of(), block, unblock or [])
+    await harness.tickets.inventory.set_blocked(await harness.show_of(), block, unblock or [], COMMAND_LINE)
 
 
 async def told(harness: Harness) -> list[bool]:

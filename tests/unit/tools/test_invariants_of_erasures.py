@@ -5,6 +5,7 @@ from houseful.tickets.domain.erasures import Erasure, erased_order
 from houseful.tickets.domain.order_acts import Act, Actor, OrderAct, erased_act
 from houseful.tickets.domain.orders import Order
 from houseful.users.domain import ErasedAccount, User
+from houseful.webapi.audit import Address, AuditActor, erase_actor
 from tests.support.deployment import Deployment
 from tests.unit.tools.sold_seats import do, found, impatient, sold
 
@@ -64,3 +65,21 @@ async def test_c17_an_erased_account_that_is_there(sold: Deployment) -> None:
     result = await found(sold)
     assert result.pop("C17") == ["is erased, and there is one of its sessions"]
     assert result == {}  # whoever bought something had an account once
+
+
+async def test_c17_an_address_that_the_audit_log_still_has(sold: Deployment) -> None:
+    async def erase(tx: Transaction) -> None:
+        tx.insert(ErasedAccount(id="usr_gone", erased_at=0, due_at=None))
+
+    async def act(tx: Transaction) -> None:
+        tx.insert(AuditActor(id="usr_gone", addresses=(Address(0, "gone@example.org"),)))
+
+    async def empty(tx: Transaction) -> None:
+        await erase_actor(tx, "usr_gone")
+
+    await do(sold, erase, "users")
+    assert await found(sold) == {}
+    await do(sold, act, "events")
+    assert (await found(sold))["C17"] == ["is erased, and the audit log of events has its address"]
+    await do(sold, empty, "events")
+    assert await found(sold) == {}

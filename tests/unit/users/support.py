@@ -13,11 +13,13 @@ from houseful.adapters.http.gateway_client import AsgiClient
 from houseful.adapters.memory.coordination import LocalCoordination
 from houseful.adapters.processes.pool import InlineWorkers
 from houseful.adapters.sqlite.store import SqliteStore
+from houseful.administration import Administration
 from houseful.kernel.clock import ManualClock, SystemClock
 from houseful.kernel.errors import DomainError
 from houseful.kernel.ids import SystemIds
 from houseful.kernel.ports import Email, Reader, ServiceResponse
 from houseful.kernel.roles import Identity, Role
+from houseful.messaging import DELIVERY_DOCUMENTS
 from houseful.settings import Secrets, Settings
 from houseful.users import MANIFEST
 from houseful.users.domain import User
@@ -83,7 +85,7 @@ class Harness:
         self.ids = SystemIds()
         # The store waits between attempts; that is no part of the time that these tests tell.
         self.store = SqliteStore.open(
-            folder / "users.db", MANIFEST.documents, clock=SystemClock(), ids=self.ids
+            folder / "users.db", (*MANIFEST.documents, *DELIVERY_DOCUMENTS), clock=SystemClock(), ids=self.ids
         )
         self.coordination = LocalCoordination(self.clock)
         self.passwords = Passwords(self.ids, hasher=hasher)
@@ -103,8 +105,14 @@ class Harness:
                 clock=self.clock,
                 verifier=self.verifier,
                 workers=InlineWorkers(),
+                administration=Administration(
+                    "users", self.store, None, self.clock, self.ids, handlers={}, checks=self.checks
+                ),
             )
         )
+
+    async def checks(self) -> dict[str, str]:
+        return {"jobs": "ready"}
 
     def what_another_knows(self) -> RevokedTokens:
         """A process that has just begun."""

@@ -267,20 +267,20 @@ async def test_pages(harness: Harness) -> None:
     pages: list[list[str]] = []
     cursor: str | None = None
     while cursor is not None or not pages:
-        users, cursor = await harness.users.page(q="", cursor=cursor, limit=2)
+        users, cursor = await harness.users.accounts.page(q="", cursor=cursor, limit=2)
         pages.append([user.id for user in users])
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [id for page in pages for id in page] == [user.id for user in made]
 
-    first, cursor = await harness.users.page(q="U1", cursor=None, limit=1)
-    rest, end = await harness.users.page(q="U1", cursor=cursor, limit=1)
+    first, cursor = await harness.users.accounts.page(q="U1", cursor=None, limit=1)
+    rest, end = await harness.users.accounts.page(q="U1", cursor=cursor, limit=1)
     assert [user.email for user in first + rest] == ["u10@example.com", "u1@example.com"]
     assert end is None
 
 
 @pytest.mark.parametrize("cursor", ["?", "x", "bnVsbA", "e30", "WyJhIl0", "ü", "A" * 500])
 async def test_a_cursor_of_somebody_else_is_refused(harness: Harness, cursor: str) -> None:
-    assert await refused(harness.users.page(q="", cursor=cursor, limit=2)) == "validation_failed"
+    assert await refused(harness.users.accounts.page(q="", cursor=cursor, limit=2)) == "validation_failed"
 
 
 async def test_an_admin_keeps_the_own_role(harness: Harness) -> None:
@@ -350,7 +350,7 @@ async def test_an_address_is_one_account_however_its_domain_is_spelt(harness: Ha
     for other in BOTH_FORMS:
         assert (await login(harness.users, other)).user.email.lower() == "jörg@münchen.de"
         await harness.users.create_user(other, PASSWORD, "Jörg")
-        [found], _ = await harness.users.page(q=other, cursor=None, limit=10)
+        [found], _ = await harness.users.accounts.page(q=other, cursor=None, limit=10)
         assert found.name == "Jörg"
     assert len(await all_of(harness.store, User)) == 1
 

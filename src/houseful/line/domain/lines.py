@@ -202,10 +202,10 @@ def part_ids(event_id: str, root: bytes, size: int) -> list[str]:
 
 
 class ControlAct(Document, frozen=True, kw_only=True):
-    """What an organizer did with a line, and when."""
+    """What an organizer did with a line, and when. Those of earlier versions have no role and no request."""
 
     collection: ClassVar[str] = "line_control_acts"
-    indexes = (Index(("event_id", "at")), Index(("user_id", "at")))
+    indexes = (Index(("event_id", "at")), Index(("user_id", "at")), Index(("at",)))
 
     event_id: str
     at: Millis
@@ -213,6 +213,8 @@ class ControlAct(Document, frozen=True, kw_only=True):
     action: str
     rate_cap: float | None = None
     message: str | None = None
+    role: str = ""
+    request_id: str = ""
 
 
 def can(line: Line, step: Step) -> bool:

@@ -42,7 +42,12 @@ class QueuedEmail(Document, frozen=True, kw_only=True):
     """
 
     collection = "letters"
-    indexes = (Index(("due_at",)), Index(("waits_for",)), Index(("event_id", "failed_at")))
+    indexes = (
+        Index(("due_at",)),
+        Index(("waits_for",)),
+        Index(("event_id", "failed_at")),
+        Index(("queue", "queued_since")),
+    )
 
     kind: str
     order_id: str
@@ -61,6 +66,18 @@ class QueuedEmail(Document, frozen=True, kw_only=True):
         """Another one each time, since mail programs show emails with the same one once."""
         name = self.id.replace(":", "-")
         return f"{name}-{self.resent}" if self.resent else name
+
+    @property
+    def queue(self) -> str | None:
+        """`failed` where something is in its way, `waiting` where it goes by itself, None where it has
+        gone."""
+        if self.failed_at is not None:
+            return "failed"
+        return None if self.due_at is None else "waiting"
+
+    @property
+    def queued_since(self) -> Millis | None:
+        return self.due_at if self.failed_at is None else self.failed_at
 
     @property
     def state(self) -> EmailState:

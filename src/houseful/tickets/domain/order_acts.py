@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Document, Index, Millis
+from houseful.kernel.roles import Identity
 from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.shows import Show
 
@@ -33,9 +34,16 @@ class Actor(StrEnum):
     SYSTEM = "system"
 
 
+STAFF = frozenset({Actor.ORGANIZER, Actor.ADMIN})
+
+
 class ActBy(NamedTuple):
+    """`email` is the staff's address at this moment, for the audit log."""
+
     actor: Actor
     user_id: str = ""
+    email: str = ""
+    request_id: str = ""
 
 
 BY_SYSTEM = ActBy(Actor.SYSTEM)
@@ -48,11 +56,13 @@ class Buyer(msgspec.Struct, frozen=True, array_like=True):
 
 class OrderAct(Document, frozen=True, kw_only=True):
     """`text` is a note, or the reason of a refund. `before` and `after` are the buyer around a correction; of
-    an email `after` is who it went to, and `email_kind` what it was. `seats` are ordinals.
+    an email `after` is who it went to, and `email_kind` what it was. `seats` are ordinals. Acts of staff are
+    found by `staff_id` and `staff_at`, which others do not have; before the audit log they had no
+    `request_id`.
     """
 
     collection: ClassVar[str] = "order_acts"
-    indexes = (Index(("order_id", "at")),)
+    indexes = (Index(("order_id", "at")), Index(("staff_at",)), Index(("staff_id", "staff_at")))
 
     order_id: str
     at: Millis
@@ -65,15 +75,25 @@ class OrderAct(Document, frozen=True, kw_only=True):
     after: Buyer | None = None
     seats: tuple[int, ...] = ()
     amount_minor: int = 0
+    request_id: str = ""
+
+    @property
+    def staff_at(self) -> Millis | None:
+        return self.at if self.actor in STAFF else None
+
+    @property
+    def staff_id(self) -> str | None:
+        return self.user_id if self.actor in STAFF else None
 
 
 def buyer_of(order: Order) -> Buyer:
     return Buyer(order.buyer_name, order.buyer_email)
 
 
-def desk(show: Show, user_id: str) -> ActBy:
+def desk(show: Show, who: Identity, request_id: str = "") -> ActBy:
     """Who acts at the order desk of this event: its organizer, or else an administrator."""
-    return ActBy(Actor.ORGANIZER if show.organizer_id == user_id else Actor.ADMIN, user_id)
+    actor = Actor.ORGANIZER if show.organizer_id == who.user_id else Actor.ADMIN
+    return ActBy(actor, who.user_id, who.email, request_id)
 
 
 def erased_act(act: OrderAct) -> OrderAct:

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import msgspec
 
+from houseful.kernel import person_keys
 from houseful.kernel.documents import Document, Index, Millis
-from houseful.tickets.domain import buyer_keys
 from houseful.tickets.domain.ordered_seats import OrderedSeat, PartRefund
 from houseful.tickets.domain.refund_reasons import Money, Reason, in_words
 
@@ -144,15 +144,15 @@ class Order(Document, frozen=True, kw_only=True):
 
     @property
     def name_key(self) -> str:
-        return buyer_keys.name_key(self.buyer_name)
+        return person_keys.name_key(self.buyer_name)
 
     @property
     def last_name_key(self) -> str:
-        return buyer_keys.last_name_key(self.buyer_name)
+        return person_keys.last_name_key(self.buyer_name)
 
     @property
     def email_key(self) -> str:
-        return buyer_keys.email_key(self.buyer_email)
+        return person_keys.email_key(self.buyer_email)
 
 
 LATE_MILLIS = 3_600_000

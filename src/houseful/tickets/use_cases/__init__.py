@@ -37,6 +37,7 @@ from houseful.tickets.use_cases.rescheduling import Rescheduling
 from houseful.tickets.use_cases.sales_report import SalesReport
 from houseful.tickets.use_cases.shop_figures import ShopFiguresTeller
 from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
+from houseful.webapi.audit import Actor, AuditLog
 from houseful.webapi.idempotency import IdempotencyContext, purge_expired
 from houseful.webapi.line_passes import LinePasses
 from houseful.webapi.manifest import Platform
@@ -60,7 +61,8 @@ class Tickets:
         notifications = OrderNotifications(platform.coordination)
         self.layouts = LayoutCache(store, platform.client, platform.workers)
         self.availability = Availability(store, platform.coordination, clock, ids)
-        self.inventory = Inventory(store, platform.client, self.layouts, self.availability, clock)
+        audit = AuditLog(clock, ids)
+        self.inventory = Inventory(store, platform.client, self.layouts, self.availability, clock, audit)
         locks = BlockLocks(platform.coordination, ids.new("tickets"))
         passes = LinePasses(platform.client, clock)
         self.holding = Holding(store, self.inventory, self.availability, locks, passes, clock)
@@ -78,7 +80,7 @@ class Tickets:
         self.check_in = CheckIn(store, self.inventory, clock, [self.signer.public_key])
         codes = CodeKey(platform.secrets.raw("ticket_key"))
         self.presales = PresaleCodes(store, locks, codes, clock, ids)
-        self.staff = Staff(store, platform.client, clock)
+        self.staff = Staff(store, platform.client, clock, audit)
         self.sales_report = SalesReport(store, self.inventory, self.availability, clock)
         proofs = Proofs(platform.secrets.raw("ticket_key"))
         self.email_outbox = EmailOutbox(
@@ -139,9 +141,9 @@ class Tickets:
         finally:
             self.shop_figures.held(event_id, started, failed=failed)
 
-    async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
+    async def set_blocked(self, show: Show, block: list[str], unblock: list[str], by: Actor) -> None:
         """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""
-        await self.lapsed_orders.ended_first(lambda: self.inventory.set_blocked(show, block, unblock))
+        await self.lapsed_orders.ended_first(lambda: self.inventory.set_blocked(show, block, unblock, by))
 
     async def release(self, user_id: str, hold_id: str) -> None:
         hold = await self.holding.release(user_id, hold_id)

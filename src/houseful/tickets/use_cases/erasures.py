@@ -16,6 +16,7 @@ from houseful.tickets.domain.order_acts import OrderAct, erased_act
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.shows import Show
 from houseful.webapi.account_parts import Obstacle, listed
+from houseful.webapi.audit import erase_actor
 from houseful.webapi.cursors import ByText
 
 ERASED_AT_ONCE = 10
@@ -65,6 +66,7 @@ class Erasures:
         return found, page[-1].id if len(page) == _PAGE else None
 
     async def on_erased(self, tx: Transaction, message: AccountErased) -> None:
+        await erase_actor(tx, message.user_id)
         tx.insert_or_ignore(
             Erasure(id=message.user_id, erased_at=message.erased_at, due_at=self._clock.now())
         )

@@ -23,6 +23,7 @@ from houseful.tickets.use_cases.layout_cache import LayoutCache, PlanUnusable
 from houseful.tickets.use_cases.open_payments import check_open_payments, lapsed_holds
 from houseful.tickets.use_cases.seats import by_block, ordinals_of
 from houseful.tickets.use_cases.unavailable_seats import named
+from houseful.webapi.audit import Actor, AuditLog
 from houseful.webapi.cached_bodies import CachedBody
 
 log = get_logger(__name__)
@@ -53,12 +54,14 @@ class Inventory:
         layouts: LayoutCache,
         availability: Availability,
         clock: Clock,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._client = client
         self._layouts = layouts
         self._availability = availability
         self._clock = clock
+        self._audit = audit
         self.wake = asyncio.Event()
         self._fixed_of: dict[str, _Fixed] = {}
         self._pauses: dict[str, Backoff] = {}
@@ -271,7 +274,7 @@ class Inventory:
             raise LookupError(f"the show {event_id} is gone")
         return show
 
-    async def set_blocked(self, show: Show, block: list[str], unblock: list[str]) -> None:
+    async def set_blocked(self, show: Show, block: list[str], unblock: list[str], by: Actor) -> None:
         """Take seats off sale and put others on sale again, all or none. Raises `DomainError` with the
         seats that are taken, or while they are still being made; `PaymentsOpen` as a hold does.
         """
@@ -300,6 +303,10 @@ class Inventory:
             await check_open_payments(tx, lapsed_holds(show.id, closing, found, self._clock.now()))
             if more:
                 await sold_out.blocked_more(tx, show, more)
+            if indexes:
+                await self._audit.record(
+                    tx, by, "seats.blocked", f"event:{show.id}", block=block, unblock=unblock
+                )
 
         try:
             await self._store.transact(work)

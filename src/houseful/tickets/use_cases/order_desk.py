@@ -3,18 +3,19 @@ in the transaction that does it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import LimitReached, StateConflict, Unavailable, not_found
 from houseful.kernel.ports import Clock, Coordination, Ids, Store, Transaction
+from houseful.kernel.roles import Identity
 from houseful.tickets.desk_views import DeskOrderView, desk_order_view
 from houseful.tickets.domain import order_notices, refunds
 from houseful.tickets.domain.emails import CONFIRMED, QueuedEmail, due_again, email_id, emails_of
 from houseful.tickets.domain.erasures import is_erased
-from houseful.tickets.domain.order_acts import Act, ActBy, Buyer, OrderAct, buyer_of
+from houseful.tickets.domain.order_acts import Act, ActBy, Actor, Buyer, OrderAct, buyer_of, desk
 from houseful.tickets.domain.orders import Order, OrderState
 from houseful.tickets.domain.refund_reasons import Reason
 from houseful.tickets.domain.shows import Show
@@ -23,12 +24,14 @@ from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from houseful.tickets.use_cases.ordering import Ordering
+from houseful.webapi import audit
 from houseful.webapi.idempotency import IdempotencyContext
 
 _MOST_TICKETS = 1000
 _ACTS_SHOWN = 200
 _EMAILS_PER_HOUR = 60
 
+T = TypeVar("T")
 Work = Callable[[Transaction, Order, Millis], Awaitable[Order]]
 
 
@@ -64,6 +67,7 @@ class OrderDesk:
         self._clock = clock
         self._ids = ids
         self._limited = limited
+        self._audit = audit.AuditLog(clock, ids)
 
     async def order(self, show: Show, order_id: str) -> DeskOrder:
         """Raises `NotFound` for an order of another event."""
@@ -103,7 +107,7 @@ class OrderDesk:
             self._record(tx, order, Act.RESENT, by, now, email_kind=CONFIRMED, after=buyer_of(order))
             return order
 
-        return await self._act(show, order_id, work, context)
+        return await self._act(show, order_id, work, by, context)
 
     async def correct(
         self, show: Show, order_id: str, buyer: Buyer, by: ActBy, context: IdempotencyContext, *, resend: bool
@@ -112,7 +116,8 @@ class OrderDesk:
         go there once more where `resend` is asked for. Again is once. Raises `StateConflict`, `LimitReached`.
         """
         await self._count_email(by)
-        return await self._act(show, order_id, self._correction(show, buyer, by, resend=resend), context)
+        work = self._correction(show, buyer, by, resend=resend)
+        return await self._act(show, order_id, work, by, context)
 
     async def correct_address(self, show: Show, order_id: str, address: str, by: ActBy) -> Order:
         """As `correct` of the address alone, with the tickets."""
@@ -120,6 +125,7 @@ class OrderDesk:
 
         async def work(tx: Transaction) -> Order:
             order = _of_event(await tx.get(Order, order_id), show)
+            await self._know(tx, by)
             buyer = Buyer(order.buyer_name, address)
             return await self._correction(show, buyer, by, resend=True)(tx, order, self._clock.now())
 
@@ -184,7 +190,45 @@ class OrderDesk:
             )
             return changed
 
-        return await self._act(show, order_id, work, context)
+        return await self._act(show, order_id, work, by, context)
+
+    async def send_again(
+        self,
+        id: str,
+        who: Identity,
+        request_id: str,
+        outcome: Callable[[QueuedEmail, Order], T],
+        context: IdempotencyContext,
+    ) -> T:
+        """An email of any event that has not gone, now. Raises `NotFound`, `StateConflict` where it has gone
+        or its address is not proven, `LimitReached`.
+        """
+        await self._count_email(ActBy(Actor.ADMIN, who.user_id))
+
+        async def work(tx: Transaction) -> T:
+            email = await tx.get(QueuedEmail, id)
+            order = None if email is None else await tx.get(Order, email.order_id)
+            if email is None or order is None:
+                raise not_found("email")
+            _check_named(order)
+            if email.queue is None:
+                raise StateConflict("email_sent", "This email has gone.")
+            if email.waits_for is not None:
+                raise StateConflict(
+                    "address_not_proven",
+                    "This email goes when the owner of the address has followed the link in the first one.",
+                )
+            by = desk(await self._inventory.show(order.event_id), who, request_id)
+            await self._know(tx, by)
+            again = due_again(email, order.event_id, self._clock.now())
+            tx.put(again)
+            kind, buyer = email.kind, buyer_of(order)
+            self._record(tx, order, Act.RESENT, by, self._clock.now(), email_kind=kind, after=buyer)
+            told = outcome(again, order)
+            context.store(tx, told)
+            return told
+
+        return await self._store.transact(work)
 
     async def note(
         self, show: Show, order_id: str, text: str, by: ActBy, context: IdempotencyContext
@@ -197,13 +241,16 @@ class OrderDesk:
             self._record(tx, order, Act.NOTED, by, now, text=text)
             return order
 
-        return await self._act(show, order_id, work, context)
+        return await self._act(show, order_id, work, by, context)
 
-    async def _act(self, show: Show, order_id: str, work: Work, context: IdempotencyContext) -> DeskOrderView:
+    async def _act(
+        self, show: Show, order_id: str, work: Work, by: ActBy, context: IdempotencyContext
+    ) -> DeskOrderView:
         layout = await self._inventory.layout(show.id)
 
         async def run(tx: Transaction) -> tuple[Order, Order, DeskOrderView]:
             order = _of_event(await tx.get(Order, order_id), show)
+            await self._know(tx, by)
             changed = await work(tx, order, self._clock.now())
             view = desk_order_view(changed, layout)
             context.store(tx, view)
@@ -255,8 +302,12 @@ class OrderDesk:
                 after=after,
                 seats=seats,
                 amount_minor=amount_minor,
+                request_id=by.request_id,
             )
         )
+
+    async def _know(self, tx: Transaction, by: ActBy) -> None:
+        await self._audit.know(tx, audit.Actor(by.user_id, by.actor, by.email))
 
     async def _count_email(self, by: ActBy) -> None:
         """Raises `LimitReached` where an account has emails sent too often."""

@@ -1,16 +1,14 @@
 """The order desk's search: orders of one event by what a buyer can tell of one.
 
 Whole texts (an order, a ticket, a seat) are looked up. Beginnings of a name or an address are searched in the
-indexes of `buyer_keys`. No search reads more than it has found, but for orders that it has shown already.
+indexes of `person_keys`. No search reads more than it has found, but for orders that it has shown already.
 """
 
 import re
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 from houseful.kernel.ports import Store
-from houseful.tickets.domain import buyer_keys
 from houseful.tickets.domain.blocks import Block, SeatState, block_id
 from houseful.tickets.domain.holds import Hold
 from houseful.tickets.domain.layout import Layout
@@ -21,33 +19,13 @@ from houseful.tickets.domain.ticket_codes import read_code, ticket_id_of
 from houseful.tickets.domain.tickets import Ticket
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.seats import by_block
-from houseful.webapi.cursors import cursor_of, moment_of, refused, text_of
-
-_MOST_READ = 500
-"""In one call: a page may have fewer orders than asked for, and the list goes on."""
+from houseful.webapi import prefix_search
+from houseful.webapi.cursors import cursor_of, moment_of
 
 _ID = re.compile(r"(?:(ord|tkt)_)?([0-9a-f]{12,32})")
 """The beginning of an id, behind its milliseconds: what is shorter begins the ids of many."""
 
-_LAST = "\U0010ffff"
 _MOST_BY_ID = 20
-
-
-class _Prefix(NamedTuple):
-    """Orders with a key that begins so."""
-
-    field: str
-    text: str
-
-    def has(self, order: Order) -> bool:
-        return str(getattr(order, self.field)).startswith(self.text)
-
-
-class _Position(NamedTuple):
-    """Where a list goes on: 0 is what was looked up, then each prefix in its order."""
-
-    way: int
-    after: tuple[str, str] | None
 
 
 class OrderSearch:
@@ -64,39 +42,9 @@ class OrderSearch:
         """
         if not text.strip():
             return await self._newest(show, cursor, limit)
-        ways = _prefixes(text)
         named = await self._named(show, text)
-        way, after = _position(cursor, len(ways))
-        found: list[Order] = []
-        if way == 0:
-            found = [one for one in named if after is None or one.id > after[1]]
-            if len(found) > limit:
-                return found[:limit], cursor_of("0:", found[limit - 1].id)
-            way, after = 1, None
-        read, shown = 0, {order.id for order in named}
-        for number in range(way, len(ways) + 1):
-            prefix = ways[number - 1]
-            while True:
-                batch = await self._store.find(
-                    Order,
-                    {"event_id": show.id},
-                    by=prefix.field,
-                    since=prefix.text,
-                    until=prefix.text + _LAST,
-                    after=after,
-                    limit=limit + 1,
-                )
-                for order in batch:
-                    if len(found) == limit or read == _MOST_READ:
-                        return found, _cursor(number, after)
-                    read += 1
-                    after = (str(getattr(order, prefix.field)), order.id)
-                    if order.id not in shown and not any(one.has(order) for one in ways[: number - 1]):
-                        found.append(order)
-                if len(batch) <= limit:
-                    break
-            after = None
-        return found, None
+        ways = prefix_search.of_person(text, email="email_key")
+        return await prefix_search.page(self._store, Order, {"event_id": show.id}, ways, named, cursor, limit)
 
     async def _newest(self, show: Show, cursor: str | None, limit: int) -> tuple[list[Order], str | None]:
         found = await self._store.find(
@@ -123,7 +71,9 @@ class OrderSearch:
         if match is None or match[1] == "tkt":
             return []
         begin = f"ord_{match[2]}"
-        return await self._store.find(Order, {}, since=begin, until=begin + _LAST, limit=_MOST_BY_ID)
+        return await self._store.find(
+            Order, {}, since=begin, until=begin + prefix_search.LAST, limit=_MOST_BY_ID
+        )
 
     async def _of_ticket(self, text: str) -> set[str]:
         reading = read_code(text, self._keys)
@@ -134,7 +84,7 @@ class OrderSearch:
         if ticket_id is None:
             return set()
         tickets = await self._store.find(
-            Ticket, {}, since=ticket_id, until=ticket_id + _LAST, limit=_MOST_BY_ID
+            Ticket, {}, since=ticket_id, until=ticket_id + prefix_search.LAST, limit=_MOST_BY_ID
         )
         return {ticket.order_id for ticket in tickets}
 
@@ -154,26 +104,3 @@ class OrderSearch:
                     holds.add(claim.by)
         found = await self._store.get_many(Hold, sorted(holds))
         return orders | {hold.order_id for hold in found.values() if hold.order_id is not None}
-
-
-def _prefixes(text: str) -> list[_Prefix]:
-    email, name = buyer_keys.email_key(text.strip()), buyer_keys.name_key(text)
-    found = [_Prefix("email_key", email)]
-    if name and "@" not in text:
-        found += [_Prefix("name_key", name), _Prefix("last_name_key", name)]
-    return found
-
-
-def _cursor(way: int, after: tuple[str, str] | None) -> str:
-    key, id = ("", "") if after is None else after
-    return cursor_of(f"{way}:{key}", id)
-
-
-def _position(cursor: str | None, ways: int) -> _Position:
-    position = text_of(cursor)
-    if position is None:
-        return _Position(0, None)
-    way, colon, key = position[0].partition(":")
-    if not colon or not (way.isascii() and way.isdigit() and len(way) < 3 and int(way) <= ways):
-        raise refused()
-    return _Position(int(way), (key, position[1]) if position[1] else None)

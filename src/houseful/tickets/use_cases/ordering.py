@@ -276,6 +276,7 @@ class Ordering:
                 text=text,
                 seats=tuple(order.ordinals),
                 amount_minor=order.total_minor if was_sold else 0,
+                request_id=by.request_id,
             )
         )
         if was_sold:

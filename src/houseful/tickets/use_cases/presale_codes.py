@@ -24,6 +24,7 @@ from houseful.tickets.domain.presales import (
 from houseful.tickets.domain.shows import Show, ShowState, is_before_sale
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.who_may_hold import entered
+from houseful.webapi.audit import Actor, AuditLog, Detail
 from houseful.webapi.cursors import ByMoment, ByText
 from houseful.webapi.idempotency import IdempotencyContext
 
@@ -55,6 +56,7 @@ class PresaleCodes:
         self.key = key
         self._clock = clock
         self._ids = ids
+        self._audit = AuditLog(clock, ids)
 
     # The organizer
 
@@ -69,6 +71,7 @@ class PresaleCodes:
         closes_at: Millis | None,
         outcome: Callable[[Presale], T],
         context: IdempotencyContext | None,
+        by: Actor,
     ) -> T:
         """Raises `Invalid` for a window that does not open before the general sale, `StateConflict` where
         that has begun."""
@@ -82,6 +85,7 @@ class PresaleCodes:
                 tx.insert(after)
             else:
                 tx.put(after)
+            await self._record(tx, by, "presale.added", show, window)
             made = outcome(window)
             if context is not None:
                 context.store(tx, made)
@@ -102,6 +106,7 @@ class PresaleCodes:
         name: str | UnsetType = UNSET,
         opens_at: Millis | UnsetType = UNSET,
         closes_at: Millis | UnsetType | None = UNSET,
+        by: Actor,
     ) -> Presale:
         said = {"name": name, "opens_at": opens_at, "closes_at": closes_at}
 
@@ -112,6 +117,7 @@ class PresaleCodes:
             if changed != window:
                 presales.check_window(changed, await _show(tx, show.id), self._clock.now())
                 tx.put(presales.with_window(before, changed))
+                await self._record(tx, by, "presale.changed", show, changed, fields=sorted(given))
             return changed
 
         return await self._store.transact(work)
@@ -123,6 +129,7 @@ class PresaleCodes:
         wanted: Sequence[Chosen] | Generated,
         outcome: Callable[[int], T],
         context: IdempotencyContext | None,
+        by: Actor,
     ) -> T:
         """More codes. Raises `Invalid` for a chosen code that can't be one, or that the event has already."""
         if not isinstance(wanted, Generated):
@@ -146,6 +153,7 @@ class PresaleCodes:
             tx.put(presales.with_codes(before, window, len(new)))
             for code in new:
                 tx.insert(code)
+            await self._record(tx, by, "access_codes.given_out", show, window, codes=len(new))
             told = outcome(len(new))
             if context is not None:
                 context.store(tx, told)
@@ -208,7 +216,14 @@ class PresaleCodes:
                 return
             after = (page[-1].position, page[-1].id)
 
-    async def revoke(self, show: Show, presale_id: str, code_id: str) -> None:
+    async def _record(
+        self, tx: Transaction, by: Actor, act: str, show: Show, presale: Presale, **details: Detail
+    ) -> None:
+        await self._audit.record(
+            tx, by, act, f"event:{show.id}", presale=presale.id, name=presale.name, **details
+        )
+
+    async def revoke(self, show: Show, presale_id: str, code_id: str, by: Actor) -> None:
         """For good, for those who have used it too; what they hold they keep. Revoking again is no error."""
 
         async def work(tx: Transaction) -> None:
@@ -217,6 +232,9 @@ class PresaleCodes:
                 raise not_found("access_code")
             if code.revoked_at is None:
                 tx.put(msgspec.structs.replace(code, revoked_at=self._clock.now()))
+                await self._audit.record(
+                    tx, by, "access_code.revoked", f"event:{show.id}", presale=presale_id, code=code.id
+                )
 
         await self._store.transact(work)
 

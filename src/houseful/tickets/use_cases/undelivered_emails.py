@@ -1,5 +1,7 @@
 """Emails that have not arrived: shown to the organizer and the buyer, and proofs of addresses."""
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Millis
@@ -24,6 +26,16 @@ class UndeliveredEmails:
         """Emails about orders of this event that something is in the way of, the oldest first."""
         emails = await self._store.find(
             QueuedEmail, {"event_id": show.id}, by="failed_at", since=0, after=after, limit=limit
+        )
+        orders = await self._store.get_many(Order, [email.order_id for email in emails])
+        return [(email, orders[email.order_id]) for email in emails]
+
+    async def queued(
+        self, queue: Literal["waiting", "failed"], after: tuple[Millis, str] | None, limit: int
+    ) -> list[tuple[QueuedEmail, Order]]:
+        """Emails about orders of all events that have not gone, the longest waiting first."""
+        emails = await self._store.find(
+            QueuedEmail, {"queue": queue}, by="queued_since", since=0, after=after, limit=limit
         )
         orders = await self._store.get_many(Order, [email.order_id for email in emails])
         return [(email, orders[email.order_id]) for email in emails]

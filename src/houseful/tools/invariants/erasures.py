@@ -1,6 +1,9 @@
 """Erased accounts."""
 
+from collections.abc import Sequence
+
 from houseful.kernel.ports import Store
+from houseful.manifests import MANIFESTS
 from houseful.tickets.domain.erasures import Erasure, is_erased
 from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.order_acts import OrderAct, erased_act
@@ -8,24 +11,46 @@ from houseful.tickets.domain.orders import Order
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 from houseful.users.account_email import AccountEmail
 from houseful.users.domain import ErasedAccount, FormerAddress, Session, User
+from houseful.webapi.audit import AUDIT_DOCUMENTS, AuditActor
 
 _PAGE = 1000
+_AUDITED = frozenset(
+    manifest.name for manifest in MANIFESTS if set(AUDIT_DOCUMENTS) <= set(manifest.documents)
+)
 
 
 async def erased_accounts(installation: Installation) -> Snapshot:
     """C17: an erased account is gone, and where its erasure is through, nothing tells whose it was."""
     users, tickets = installation.stores.get("users"), installation.stores.get("tickets")
     violations: list[Violation] = []
+    through: list[str] = []
     count = 0
     if users is not None:
         async for account in all_documents(users, ErasedAccount):
             count += 1
+            through += [account.id] if account.due_at is None else []
             if left := await _left_in_users(users, account):
                 violations.append(Violation("C17", account.id, f"is erased, and there is {', '.join(left)}"))
     if tickets is not None:
         erased = {one.id async for one in all_documents(tickets, Erasure) if one.due_at is None}
         violations += await _left_in_tickets(tickets, erased)
+    for name, store in installation.stores.items():
+        if name in _AUDITED:
+            violations += await _left_in_audit(name, store, through)
     return Snapshot(violations, f"{count:,} erased accounts")
+
+
+async def _left_in_audit(service: str, store: Store, erased: Sequence[str]) -> list[Violation]:
+    """The log knows the account by its id alone."""
+    violations = []
+    for start in range(0, len(erased), _PAGE):
+        actors = await store.get_many(AuditActor, erased[start : start + _PAGE])
+        violations += [
+            Violation("C17", id, f"is erased, and the audit log of {service} has its address")
+            for id, actor in actors.items()
+            if actor.addresses
+        ]
+    return violations
 
 
 async def _left_in_users(users: Store, account: ErasedAccount) -> list[str]:

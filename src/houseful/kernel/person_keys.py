@@ -1,5 +1,5 @@
-"""What an order is searched by: its buyer's name and address, folded, so that a text that was typed is the
-beginning of a key. Keys are stored by indexes; see `Index` before a rule is changed.
+"""What people are searched by: a name and an address, folded, so that a text that was typed is the beginning
+of a key. Keys are stored by indexes; see `Index` before a rule is changed.
 """
 
 from functools import lru_cache
