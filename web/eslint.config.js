@@ -10,6 +10,7 @@ const features = [
   'line',
   'checkout',
   'tickets',
+  'admin',
   'organizer',
   'gate',
   'account',

@@ -79,3 +79,15 @@ export type AccessCode = Schemas['AccessCodeView'];
 export type NewCodes =
   | { codes: Schemas['ChosenCodeInput'][] }
   | { generate: Partial<Schemas['GeneratedCodesInput']> & { count: number } };
+/** What an administrator sees. */
+export type AdminUser = Schemas['UserView'];
+export type AdminUserDetails = Schemas['AccountDetailsView'];
+export type AuditEntry = Schemas['AuditEntryView'];
+export type AuditTrail = Schemas['AuditTrailView'];
+export type Health = Schemas['HealthView'];
+export type ParkedKey = Schemas['ParkedView'];
+export type ParkedDetails = Schemas['ParkedDetailsView'];
+export type StuckMessage = Schemas['StuckMessageView'];
+export type DeadLetter = Schemas['DeadLetterView'];
+export type AccountEmail = Schemas['AccountEmailView'];
+export type QueuedEmail = Schemas['QueuedEmailView'];

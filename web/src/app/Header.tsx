@@ -5,7 +5,7 @@ import { hasRole, useSession } from '@/api/session';
 import { Icon } from '@/ui/Icon';
 
 interface Entry {
-  to: '/' | '/orders' | '/organizer' | '/gate' | '/account';
+  to: '/' | '/orders' | '/organizer' | '/gate' | '/admin' | '/account';
   label: string;
 }
 
@@ -16,6 +16,7 @@ function useEntries(): Entry[] {
   entries.push({ to: '/orders', label: 'My orders' });
   if (hasRole(user, 'organizer', 'admin')) entries.push({ to: '/organizer', label: 'Organize' });
   if (hasRole(user, 'gate', 'organizer', 'admin')) entries.push({ to: '/gate', label: 'Gate' });
+  if (hasRole(user, 'admin')) entries.push({ to: '/admin', label: 'Administration' });
   entries.push({ to: '/account', label: user.name });
   return entries;
 }

@@ -230,6 +230,65 @@ const routes = [
       'GatePage',
     ),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin',
+    validateSearch: (search: Search) => pick(search, 'q'),
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'UsersPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/users/$userId',
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'UserPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/audit',
+    validateSearch: (search: Search) => pick(search, 'actor', 'object', 'act', 'from', 'to'),
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'AuditPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/messages',
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'MessagesPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/messages/$service/$key',
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'ParkedPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/emails',
+    validateSearch: (search: Search) => pick(search, 'state'),
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'EmailsPage',
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/health',
+    component: lazyRouteComponent(
+      load(() => import('@/admin/AdminPages')),
+      'HealthPage',
+    ),
+  }),
 ] as const;
 
 export const router = createRouter({

@@ -1,13 +1,8 @@
-import { useRef, useState, type ReactNode, type SubmitEvent } from 'react';
 import { desk } from '@/api/desk';
-import { Intent } from '@/api/intent';
-import { ApiError } from '@/api/problem';
 import type { DeskOrderDetails } from '@/api/types';
 import { formValue } from '@/lib/form';
-import { Button } from '@/ui/Button';
-import { Dialog } from '@/ui/Dialog';
+import { Act } from '@/ui/Act';
 import { Field, FieldFrame, inputClass } from '@/ui/Field';
-import { Notice } from '@/ui/Notice';
 import { RefundSeats } from './RefundSeats';
 
 interface Props {
@@ -30,6 +25,7 @@ export function DeskActs({ details, onDone }: Props) {
       {isConfirmed && buyer.email !== '' && (
         <Act
           name="Send tickets again"
+          testId="desk-send-tickets-again"
           title="Send the tickets again?"
           submit="Send them"
           onDone={onDone}
@@ -45,6 +41,7 @@ export function DeskActs({ details, onDone }: Props) {
       {buyer.email !== '' && (
         <Act
           name="Correct name or email"
+          testId="desk-correct-name-or-email"
           title="Correct the buyer"
           submit="Save"
           onDone={onDone}
@@ -95,6 +92,7 @@ export function DeskActs({ details, onDone }: Props) {
       {buyer.email !== '' && (
         <Act
           name="Add a note"
+          testId="desk-add-a-note"
           title="Add a note"
           submit="Keep it"
           onDone={onDone}
@@ -125,6 +123,7 @@ export function DeskActs({ details, onDone }: Props) {
       {isConfirmed && (
         <Act
           name="Refund"
+          testId="desk-refund"
           title="Refund seats"
           submit="Refund"
           kind="danger"
@@ -145,80 +144,5 @@ export function DeskActs({ details, onDone }: Props) {
         </Act>
       )}
     </div>
-  );
-}
-
-interface ActProps {
-  name: string;
-  title: string;
-  submit: string;
-  kind?: 'secondary' | 'danger';
-  onDone: () => Promise<void>;
-  send: (data: FormData, key: string) => Promise<unknown>;
-  children: (errors: Record<string, string>) => ReactNode;
-}
-
-/** A button and its dialog. One press is one intent, however often it is tried. */
-function Act({ name, title, submit, kind = 'secondary', onDone, send, children }: ActProps) {
-  const intent = useRef(new Intent());
-  const [open, setOpen] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  const act = async (data: FormData) => {
-    setBusy(true);
-    setError(null);
-    try {
-      await intent.current.run([...data.entries()], (key) => send(data, key));
-      setOpen(false);
-      await onDone();
-    } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
-    } finally {
-      setBusy(false);
-    }
-  };
-  const onSubmit = (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    if (!busy) void act(new FormData(event.currentTarget));
-  };
-  const close = () => {
-    setOpen(false);
-    setError(null);
-  };
-  const testId = name.toLowerCase().replaceAll(' ', '-');
-  return (
-    <>
-      <Button kind={kind} data-testid={`desk-${testId}`} onClick={() => setOpen(true)}>
-        {name}
-      </Button>
-      <Dialog title={title} open={open} onClose={close}>
-        {open && (
-          <form noValidate onSubmit={onSubmit} className="grid gap-4">
-            {children(error?.errors ?? {})}
-            {error && Object.keys(error.errors).length === 0 && (
-              <Notice tone="bad" title="Nothing was changed, as far as we know">
-                {error.status === 0
-                  ? 'The server did not answer. Press again: it is not done twice.'
-                  : error.message}
-              </Notice>
-            )}
-            <div className="flex flex-wrap gap-3">
-              <Button
-                type="submit"
-                kind={kind === 'danger' ? 'danger' : 'primary'}
-                busy={busy && 'Working'}
-                data-testid={`desk-${testId}-confirm`}
-              >
-                {submit}
-              </Button>
-              <Button kind="secondary" onClick={close}>
-                Leave it
-              </Button>
-            </div>
-          </form>
-        )}
-      </Dialog>
-    </>
   );
 }

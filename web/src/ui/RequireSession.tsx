@@ -27,7 +27,9 @@ export function RequireSession({ roles, children }: Props) {
   }
   if (status === 'anonymous') return <ToSignIn />;
   if (roles && !hasRole(user, ...roles)) {
-    const detail = `This part is for ${roles.filter((role) => role !== 'admin').join(' and ')} accounts. Ask an administrator for the role.`;
+    const others = roles.filter((role) => role !== 'admin');
+    const whose = others.length === 0 ? 'administrators' : `${others.join(' and ')} accounts`;
+    const detail = `This part is for ${whose}. Ask an administrator for the role.`;
     return <ErrorState error={new ApiError(403, { detail })} what="This page" />;
   }
   return children;
