@@ -94,6 +94,7 @@ async def test_every_screen_is_clean(
     for role, paths in {
         "organizer": ("/organizer", "/organizer/new", organizer, f"{organizer}/edit"),
         "gate": ("/gate",),
+        "admin": ("/admin", "/admin/audit", "/admin/messages", "/admin/emails", "/admin/health"),
     }.items():
         staff = await visit(front.installation.url, size)
         await staff.context.add_init_script(path=AXE)
