@@ -89,6 +89,8 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "line_sealed_parts": Other("the list that a draw is repeated from; it names nobody"),
         "line_admissions": Other(_NOBODY),
         "line_rehearsed_rates": Other(_NOBODY),
+        "line_records": Other(_NOBODY),
+        "line_histories": Other(_NOBODY),
         "line_visits": Held("line-places", "ended, so that the next is called; it names nobody"),
         "line_control_acts": Held("line-acts", "stays, with the id of who did it"),
         "answers": Other(_GOES),

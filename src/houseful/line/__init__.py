@@ -5,6 +5,7 @@ from houseful.line import account_api, api
 from houseful.line.control import CONTROL_ACTS
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
+from houseful.line.domain.records import LineHistory, LineRecord
 from houseful.line.domain.rehearsals import RehearsedRate
 from houseful.line.service import LineService
 from houseful.messages import (
@@ -28,6 +29,8 @@ MANIFEST: Manifest[LineService] = Manifest(
         Visit,
         ControlAct,
         RehearsedRate,
+        LineRecord,
+        LineHistory,
         StoredResponse,
         *AUDIT_DOCUMENTS,
     ),

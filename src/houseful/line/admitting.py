@@ -1,19 +1,21 @@
 """Admission each second, by one process under a lease, as a document: a restart goes on where it was."""
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
 from prometheus_client import Gauge
 
-from houseful.kernel.documents import Millis
+from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.outage_log import OutageLog
 from houseful.kernel.ports import Transaction
 from houseful.kernel.telemetry import get_logger
-from houseful.line.domain import admission, lines
+from houseful.line.domain import admission, lines, records
 from houseful.line.domain.admission import STALE_MILLIS, Admission, Measurements, Situation
 from houseful.line.domain.lines import Line, Phase, Visit
+from houseful.line.domain.records import Gauges, LineHistory, LineRecord
 from houseful.line.line_outages import LineOutages
 from houseful.line.progress import LEASE_SECONDS, Lease
 from houseful.line.standby import StandBy
@@ -97,6 +99,7 @@ class Admitting:
         inside = await self._store.count(Visit, {"event_id": event_id, "is_inside": True})
         claims = await self._store.count(Visit, {"event_id": event_id})
         measured = self._measured(event_id)
+        told = self._fresh(event_id)
 
         async def work(tx: Transaction) -> tuple[Line, Admission] | None:
             line = await tx.get(Line, event_id)
@@ -116,6 +119,7 @@ class Admitting:
             )
             after = admission.step(before, measured, situation, at)
             tx.put(after)
+            await _record(tx, after, line.length, told, at)
             if line.phase is Phase.OPEN and admission.is_sold_out(measured):
                 tx.put(lines.stepped(line, "sell_out"))
             elif line.phase is Phase.SOLD_OUT and admission.has_seats(measured):
@@ -145,14 +149,11 @@ class Admitting:
 
     def _measured(self, event_id: str) -> Measurements:
         """Of all processes of the shop: the worst of each, and the seats as the last one saw them."""
-        now = self._clock.now()
-        told = self._told.get(event_id, {})
-        for process in [name for name, (at, _) in told.items() if abs(now - at) > STALE_MILLIS]:
-            del told[process]
+        told = self._fresh(event_id)
         if not told:
             return Measurements(fresh=False)
-        figures = [one for _, one in told.values()]
-        _, latest = max(told.values(), key=lambda one: one[0])
+        figures = [one for _, one in told]
+        _, latest = max(told, key=lambda one: one[0])
         return Measurements(
             hold_p95_seconds=max(one.hold_p95_seconds for one in figures),
             unavailable=sum(one.unavailable for one in figures),
@@ -163,3 +164,48 @@ class Admitting:
             seats_left=latest.seats_left,
             seats_held=latest.seats_held,
         )
+
+    def _fresh(self, event_id: str) -> list[tuple[Millis, ShopFigures]]:
+        """What the processes of the shop have told lately, and when."""
+        now = self._clock.now()
+        told = self._told.get(event_id, {})
+        for process in [name for name, (at, _) in told.items() if abs(now - at) > STALE_MILLIS]:
+            del told[process]
+        return list(told.values())
+
+
+async def _record(
+    tx: Transaction,
+    admission: Admission,
+    length: int,
+    told: Sequence[tuple[Millis, ShopFigures]],
+    at: Millis,
+) -> None:
+    """For the control room. Of processes that see the same the latest counts, of ages the worst."""
+    _, latest = max(told, key=lambda one: one[0], default=(0, None))
+    figures = [one for _, one in told]
+    gauges = Gauges(
+        waiting=max(0, length - admission.front),
+        inside=admission.inside,
+        rate=admission.rate,
+        held=None if latest is None else latest.seats_held,
+        sold=None if latest is None else latest.seats_sold,
+        outbox_seconds=max((one.outbox_age_seconds for one in figures), default=None),
+        arrival_seconds=max(
+            (one.arrival_seconds for one in figures if one.arrival_seconds is not None), default=None
+        ),
+    )
+    before = await tx.get(LineRecord, admission.id)
+    counts = [one.count for one in figures if one.count is not None]
+    after, over = records.noted(before or LineRecord(id=admission.id), counts, gauges, at)
+    _keep(tx, before, after)
+    if over is not None:
+        history = await tx.get(LineHistory, admission.id)
+        _keep(tx, history, records.kept(history or LineHistory(id=admission.id), over))
+
+
+def _keep(tx: Transaction, before: Document | None, after: Document) -> None:
+    if before is None:
+        tx.insert(after)
+    else:
+        tx.put(after)

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from houseful.kernel.times import rfc3339
 from houseful.line.domain.audit import Audit
-from houseful.line.schemas import ControlView, LineView, PassView, PlaceView, place_view
+from houseful.line.schemas import ControlHistoryView, ControlView, LineView, PassView, PlaceView, place_view
 from houseful.line.service import LineService
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
 from houseful.webapi.idempotency import REPLAYED, IdempotencyContext
@@ -151,6 +151,11 @@ async def _control_messages(
         figures = await service.control.figures(request.user, event_id)
 
 
+async def get_history(service: LineService, request: Request, event_id: str) -> ControlHistoryView:
+    """The last hour of a line and its shop, ten seconds a point, for its organizer"""
+    return await service.control.history(request.user, event_id)
+
+
 async def control(
     service: LineService,
     request: Request,
@@ -194,6 +199,7 @@ ENDPOINTS = (
     Endpoint("GET", f"{_LINE}/audit", get_audit),
     Endpoint("GET", f"{_LINE}/proof", get_proof, who=USER),
     Endpoint("GET", _CONTROL, get_control, who=ORGANIZER, media_type=EVENT_STREAM),
+    Endpoint("GET", f"{_CONTROL}/history", get_history, who=ORGANIZER),
     Endpoint("POST", _CONTROL, control, who=ORGANIZER, repeatable=True),
     Endpoint("GET", KEYS_PATH, line_keys),
     Endpoint("GET", EVENTS_PATH, events_with_line),

@@ -12,7 +12,13 @@ from houseful.kernel.telemetry import request_id
 from houseful.line.domain import draw, lines
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Line
-from houseful.line.schemas import ControlView, control_view
+from houseful.line.domain.records import LineHistory, LineRecord
+from houseful.line.schemas import (
+    ControlHistoryView,
+    ControlView,
+    control_history_view,
+    control_view,
+)
 from houseful.webapi.audit import AuditEntry, AuditLog, Detail, History, Lookup, actor_of
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.manifest import Platform
@@ -64,7 +70,14 @@ class Control:
         """Raises `NotFound` unless it is the line of the caller's own event."""
         line = owned(await self._store.get(Line, event_id), who)
         admission = await self._store.get(Admission, event_id) or Admission(id=event_id)
-        return control_view(line, admission, await self._acts(event_id), self._clock.now())
+        record = await self._store.get(LineRecord, event_id) or LineRecord(id=event_id)
+        return control_view(line, admission, record, await self._acts(event_id), self._clock.now())
+
+    async def history(self, who: Identity, event_id: str) -> ControlHistoryView:
+        """The last hour. Raises `NotFound` unless it is the line of the caller's own event."""
+        owned(await self._store.get(Line, event_id), who)
+        history = await self._store.get(LineHistory, event_id) or LineHistory(id=event_id)
+        return control_history_view(history, self._clock.now())
 
     async def act(
         self,
@@ -87,6 +100,7 @@ class Control:
         async def work(tx: Transaction) -> ControlView:
             line = owned(await tx.get(Line, event_id), who)
             admission = await tx.get(Admission, event_id) or Admission(id=event_id)
+            record = await tx.get(LineRecord, event_id) or LineRecord(id=event_id)
             after = _changed(line, action, rate_cap, message, revealed)
             if after != line:
                 tx.put(after)
@@ -105,7 +119,7 @@ class Control:
                 request_id=request_id.get() or "",
             )
             tx.insert(act)
-            view = control_view(after, admission, [act, *acts_before][:_ACTS_SHOWN], now)
+            view = control_view(after, admission, record, [act, *acts_before][:_ACTS_SHOWN], now)
             if context is not None:
                 context.store(tx, view)
             return view

@@ -47,6 +47,7 @@ async def _confirmed(tickets: Tickets, tx: Transaction, message: OrderConfirmed)
     await tickets.sales_report.on_confirmed(tx, message)
     await tickets.email_outbox.on_confirmed(tx, message)
     await tickets.rescheduling.on_confirmed(tx, message)
+    tickets.shop_figures.arrived(message.event_id, message.confirmed_at)
     await tickets.has_left(message.event_id, message.user_id, len(message.seats), message.confirmed_at)
 
 

@@ -43,7 +43,7 @@ async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Web
     )
     news: Webhook = decode(Webhook, body)
     intent = news.data.intent
-    await tickets.reconciliation.on_webhook(
+    order = await tickets.reconciliation.on_webhook(
         news.id,
         news.type,
         intent.reference,
@@ -59,6 +59,8 @@ async def webhook(tickets: Tickets, request: Request, body: Annotated[bytes, Web
         ),
         intent.last_error,
     )
+    if order is not None and intent.status == "requires_payment_method" and intent.last_error is not None:
+        tickets.shop_figures.declined(order.event_id, intent.last_error)
 
 
 ENDPOINTS = (Endpoint("POST", "/api/tickets/webhooks/payments", webhook, public=False),)

@@ -136,7 +136,9 @@ class Harness:
         for _ in range(seconds):
             await self.clock.advance(1)
             self.line.admitting.hear(
-                ShopFigures(event_id=EVENT, process="shop_1", **({"seats_left": {"Standard": 1000}} | told))
+                ShopFigures(
+                    event_id=EVENT, **({"process": "shop_1", "seats_left": {"Standard": 1000}} | told)
+                )
             )
             stepped = await self.line.admitting.step(EVENT)
             assert stepped is not None

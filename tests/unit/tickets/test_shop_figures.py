@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from houseful.kernel.errors import StateConflict, Unavailable
+from houseful.tickets.domain.holds import HOLD_LIMIT
 from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases import shop_figures
 from houseful.webapi import shop_signals
@@ -129,3 +130,81 @@ async def test_while_no_line_asks_nothing_is_noted(harness: Harness) -> None:
 def test_figures_of_an_earlier_version_are_read() -> None:
     told = b'{"event_id":"evt_1","process":"shop_1","departures":[["usr_1",2]]}'
     assert msgspec.json.decode(told, type=ShopFigures).departures == (Departure("usr_1", 2),)
+
+
+async def test_holds_refusals_and_failed_payments_are_counted_while_a_line_asks(shop: Harness) -> None:
+    first = (await asked(shop)).count
+    assert first is not None
+    await shop.hold("A-1")
+
+    async def fails() -> HoldView:
+        raise Unavailable("these seats are too busy")
+
+    with pytest.raises(StateConflict):
+        await shop.tickets.hold("usr_1", "evt_1", _refused)
+    with pytest.raises(Unavailable):
+        await shop.tickets.hold("usr_1", "evt_1", fails)
+    with pytest.raises(StateConflict):
+        await shop.tickets.hold("usr_1", "evt_other", _refused)
+    shop.tickets.shop_figures.declined("evt_1", "card_declined")
+    for _ in range(2):  # they only grow
+        told = (await asked(shop)).count
+        assert told is not None
+        assert told.of == first.of
+        assert sum(told.tally.holds) == 3
+        assert told.tally.refused == {"seats_taken": 1, "unavailable": 1}
+        assert told.tally.declined == {"card_declined": 1}
+
+
+async def test_a_hold_that_is_granted_at_the_second_try_was_not_refused(
+    shop: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await shop.hold("A-1")
+    refusals = [StateConflict(HOLD_LIMIT, "Too many seats are held.")]
+
+    async def hold() -> HoldView:
+        if refusals:
+            raise refusals.pop()
+        return view
+
+    async def paid(user_id: str) -> bool:
+        return True
+
+    monkeypatch.setattr(shop.tickets.reconciliation, "ask_for_payments", paid)
+    assert await shop.tickets.hold("usr_1", "evt_1", hold) == view
+    told = (await asked(shop)).count
+    assert told is not None
+    assert told.tally.refused == {}
+
+
+async def test_a_counting_that_nobody_asked_for_begins_anew(shop: Harness) -> None:
+    before = (await asked(shop)).count
+    await _pauses(shop)
+    after = (await asked(shop)).count
+    assert before is not None
+    assert after is not None
+    assert after.of != before.of
+
+
+async def _pauses(shop: Harness) -> None:
+    """The line of this event asks no more, that of another does."""
+    await shop.show("evt_2")
+    await shop.clock.advance(11)
+    await shop.tickets.shop_figures._tell("evt_2")
+
+
+async def test_reasons_are_bounded(shop: Harness) -> None:
+    for number in range(1000):
+        shop.tickets.shop_figures.declined("evt_1", f"code_{number}")
+    told = (await asked(shop)).count
+    assert told is not None
+    assert (len(told.tally.declined), told.tally.declined["other"]) == (31, 970)
+
+
+async def test_a_sale_is_seen_with_the_age_of_its_message(shop: Harness) -> None:
+    assert (await asked(shop)).arrival_seconds is None
+    await shop.bought("A-1", "A-2")
+    await shop.clock.advance(3)
+    await shop.deliver()
+    told = await asked(shop)
+    assert (told.seats_sold, told.arrival_seconds) == (2, 3.0)

@@ -2220,6 +2220,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/control/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last hour of a line and its shop, ten seconds a point, for its organizer */
+        get: operations["line_get_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/.well-known/line-keys.json": {
         parameters: {
             query?: never;
@@ -4313,6 +4330,7 @@ export interface components {
          * ControlView
          * @description `rate` is persons a second, limited by `reason`; `inside` choose, hold or pay, at most `bound` are let
          *         in at once, `expected` were called and have not come yet. `acts` are the latest, newest first.
+         *         `history_until` changes when the history has a point more.
          */
         ControlView: {
             event_id: string;
@@ -4337,13 +4355,43 @@ export interface components {
             seats_left: {
                 [key: string]: number;
             } | null;
-            seats_held: number;
+            seats_held: number | null;
             visit_seconds: number;
             party: number;
             conversion: number;
             measured_at: string | null;
+            shop: components["schemas"]["ShopView"];
+            history_until: string | null;
             acts: components["schemas"]["ControlActView"][];
             server_time: string;
+        };
+        /**
+         * ShopView
+         * @description Of all processes of the shop together; null is not known. `holds`, `hold_p50_seconds` and
+         *         `hold_p95_seconds` are of the last minute; the percentiles are null where there were no holds, too.
+         *         `refusals` are holds that were not granted, by the code of the refusal, `payment_failures` by the card
+         *         processor's reason. `outbox_seconds` is the age of the oldest message that waits to be sent,
+         *         `arrival_seconds` how old the last message of a sale was when it was applied.
+         */
+        ShopView: {
+            holds: number | null;
+            hold_p50_seconds: number | null;
+            hold_p95_seconds: number | null;
+            refusals: components["schemas"]["ReasonView"][] | null;
+            payment_failures: components["schemas"]["ReasonView"][] | null;
+            outbox_seconds: number | null;
+            arrival_seconds: number | null;
+            seats_sold: number | null;
+        };
+        /**
+         * ReasonView
+         * @description `lately` is in the last minute, null where the shop does not tell just now; `total` since the sale
+         *         began.
+         */
+        ReasonView: {
+            reason: string;
+            lately: number | null;
+            total: number;
         };
         /** ControlActView */
         ControlActView: {
@@ -4352,6 +4400,29 @@ export interface components {
             action: string;
             rate_cap: number | null;
             message: string | null;
+        };
+        /**
+         * ControlHistoryView
+         * @description The last hour, a column for each figure; null is not known. A point covers `point_seconds` from its
+         *         `at`, in seconds since 1970; where nothing was measured there is none. `holds`, `refusals` and
+         *         `payment_failures` are counted within the point, `hold_p50_seconds` and `hold_p95_seconds` are of it; the
+         *         others are as they were at its end. `rate` is persons a second.
+         */
+        ControlHistoryView: {
+            point_seconds: number;
+            at: number[];
+            waiting: number[];
+            inside: number[];
+            rate: number[];
+            seats_held: (number | null)[];
+            seats_sold: (number | null)[];
+            holds: (number | null)[];
+            refusals: (number | null)[];
+            payment_failures: (number | null)[];
+            hold_p50_seconds: (number | null)[];
+            hold_p95_seconds: (number | null)[];
+            outbox_seconds: (number | null)[];
+            server_time: string;
         };
         /**
          * ControlInput
@@ -8865,6 +8936,35 @@ export interface operations {
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_get_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlHistoryView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

@@ -145,7 +145,7 @@ function Figures({ figures }: { figures: LineControl }) {
     ['Shop can bear, a minute', perMinute(figures.load_rate)],
     ['Cap, a minute', figures.rate_cap === null ? 'None' : perMinute(figures.rate_cap)],
     ['Seats left', figures.seats_left === null ? 'Not known' : count(sum(figures.seats_left))],
-    ['Seats held', count(figures.seats_held)],
+    ['Seats held', figures.seats_held === null ? 'Not known' : count(figures.seats_held)],
     ['A visit takes', counted(Math.round(figures.visit_seconds), 'second')],
     ['Visitors who buy', `${String(Math.round(figures.conversion * 100))} %`],
   ];

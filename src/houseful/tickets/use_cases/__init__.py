@@ -35,7 +35,7 @@ from houseful.tickets.use_cases.payment_reconciliation import RECONCILED_AT_ONCE
 from houseful.tickets.use_cases.presale_codes import PresaleCodes
 from houseful.tickets.use_cases.rescheduling import Rescheduling
 from houseful.tickets.use_cases.sales_report import SalesReport
-from houseful.tickets.use_cases.shop_figures import ShopFiguresTeller
+from houseful.tickets.use_cases.shop_figures import UNAVAILABLE, ShopFiguresTeller
 from houseful.tickets.use_cases.undelivered_emails import UndeliveredEmails
 from houseful.webapi.audit import Actor, AuditLog
 from houseful.webapi.idempotency import IdempotencyContext, purge_expired
@@ -67,7 +67,7 @@ class Tickets:
         passes = LinePasses(platform.client, clock)
         self.holding = Holding(store, self.inventory, self.availability, locks, passes, clock)
         self.shop_figures = ShopFiguresTeller(
-            store, platform.coordination, self.inventory, self.availability, clock, ids.new("shop")
+            store, platform.coordination, self.inventory, self.availability, clock, ids
         )
         gateway = platform.payment_gateway
         self.ordering = Ordering(
@@ -119,11 +119,16 @@ class Tickets:
         """
 
         try:
-            held = await self._hold_once(event_id, hold)
-        except DomainError as refusal:
-            if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
-                raise
-            held = await self._hold_once(event_id, hold)
+            try:
+                held = await self._hold_once(event_id, hold)
+            except DomainError as refusal:
+                if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
+                    raise
+                held = await self._hold_once(event_id, hold)
+        except (DomainError, Transient) as refusal:
+            reason = refusal.code if isinstance(refusal, DomainError) else UNAVAILABLE
+            self.shop_figures.refused(event_id, reason)
+            raise
         self.shop_figures.stays(event_id, user_id, _moment(held.expires_at))
         return held
 

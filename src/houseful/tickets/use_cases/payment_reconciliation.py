@@ -67,9 +67,9 @@ class PaymentReconciliation:
 
     async def on_webhook(
         self, id: str, type: str, order_id: str, intent: PaymentIntent, error: str | None
-    ) -> None:
-        """Applied once, whatever the gateway repeats. An order that isn't ours is none of our business and no
-        error.
+    ) -> Order | None:
+        """Applied once, whatever the gateway repeats: the order, the first time. An order that isn't ours is
+        none of our business and no error.
         """
 
         async def work(tx: Transaction) -> Order | None:
@@ -84,6 +84,7 @@ class PaymentReconciliation:
         order = await self._store.transact(work)
         if order is not None:
             await self._tell(order)
+        return order
 
     async def apply_payment_status(self, order_id: str, intent: PaymentIntent) -> None:
         order = await self._store.transact(lambda tx: self._learn(tx, order_id, intent, None))

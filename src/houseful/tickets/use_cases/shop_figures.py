@@ -1,12 +1,13 @@
-"""What the shop tells a line that asks: how long holds take, what is free, who has bought or left, and how
-long the holds and unpaid orders of the others run.
+"""What the shop tells a line that asks: how long holds take, what was refused, what is free, who has bought
+or left, and how long the holds and unpaid orders of the others run.
 
 Signals may be lost. Nothing here is stored, and nothing is done but a note of each hold while nobody asks.
 """
 
 import asyncio
 import time
-from collections import deque
+from bisect import bisect_left
+from collections import Counter, deque
 from typing import TypeVar
 
 import msgspec
@@ -14,13 +15,13 @@ from msgspec.structs import replace
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import DomainError, Transient
-from houseful.kernel.ports import Clock, Coordination, Store
+from houseful.kernel.ports import Clock, Coordination, Ids, Store
 from houseful.kernel.telemetry import get_logger
-from houseful.tickets.domain.availability import HELD
+from houseful.tickets.domain.availability import HELD, SOLD
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.webapi import shop_signals
-from houseful.webapi.shop_signals import Departure, ShopFigures, Stay
+from houseful.webapi.shop_signals import HOLD_BOUNDS, Count, Departure, ShopFigures, Stay, Tally
 
 log = get_logger(__name__)
 N = TypeVar("N")
@@ -30,6 +31,34 @@ _LAG_SECONDS = 0.02
 _LATELY_SECONDS = 1.0
 _MOST_HOLDS = 5000
 _MOST_VISITORS = 10_000
+_MOST_REASONS = 30
+
+
+UNAVAILABLE = "unavailable"
+"""The reason of a hold that failed through the shop itself."""
+
+
+class _Counting:
+    """Of an event, while its line asks."""
+
+    def __init__(self, of: str) -> None:
+        self._of = of
+        self._holds = [0] * (len(HOLD_BOUNDS) + 1)
+        self.refused: Counter[str] = Counter()
+        self.declined: Counter[str] = Counter()
+        self.arrival_seconds: float | None = None
+
+    def held(self, seconds: float) -> None:
+        self._holds[bisect_left(HOLD_BOUNDS, seconds)] += 1
+
+    @property
+    def count(self) -> Count:
+        tally = Tally(holds=tuple(self._holds), refused=dict(self.refused), declined=dict(self.declined))
+        return Count(of=self._of, tally=tally)
+
+
+def _count(reasons: Counter[str], reason: str) -> None:
+    reasons[reason if reason in reasons or len(reasons) < _MOST_REASONS else "other"] += 1
 
 
 class _Visitors:
@@ -78,22 +107,45 @@ class ShopFiguresTeller:
         inventory: Inventory,
         availability: Availability,
         clock: Clock,
-        process: str,
+        ids: Ids,
     ) -> None:
         self._store = store
         self._coordination = coordination
         self._inventory = inventory
         self._availability = availability
         self._clock = clock
-        self._process = process
+        self._ids = ids
+        self._process = ids.new("shop")
         self._holds: deque[tuple[float, str, float, bool]] = deque(maxlen=_MOST_HOLDS)
         self._asked_at: dict[str, int] = {}
         self._visitors: dict[str, _Visitors] = {}
+        self._countings: dict[str, _Counting] = {}
 
     def held(self, event_id: str, started: float, *, failed: bool) -> None:
         """A hold that began then (`time.perf_counter`) has ended. A refusal is no failure of the shop."""
         ended = time.perf_counter()
         self._holds.append((ended, event_id, ended - started, failed))
+        counting = self._countings.get(event_id)
+        if counting is not None:
+            counting.held(ended - started)
+
+    def refused(self, event_id: str, reason: str) -> None:
+        """A hold was not granted, for good."""
+        counting = self._countings.get(event_id)
+        if counting is not None:
+            _count(counting.refused, reason)
+
+    def declined(self, event_id: str, reason: str) -> None:
+        """A payment failed."""
+        counting = self._countings.get(event_id)
+        if counting is not None:
+            _count(counting.declined, reason)
+
+    def arrived(self, event_id: str, sent_at: Millis) -> None:
+        """A message of a sale was received."""
+        counting = self._countings.get(event_id)
+        if counting is not None:
+            counting.arrival_seconds = max(0, self._clock.now() - sent_at) / 1000
 
     def is_asked(self, event_id: str) -> bool:
         """Whether a line asks for the figures of this event."""
@@ -122,9 +174,12 @@ class ShopFiguresTeller:
     async def _tell(self, event_id: str) -> None:
         now = self._clock.now()
         self._asked_at[event_id] = now
+        if event_id not in self._countings:
+            self._countings[event_id] = _Counting(self._ids.new("count"))
         for other in [id for id, at in self._asked_at.items() if abs(now - at) > _ASKED_MILLIS]:
             del self._asked_at[other]
             self._visitors.pop(other, None)
+            self._countings.pop(other, None)
         try:
             figures = await self._figures(event_id)
             await self._coordination.publish(shop_signals.TOLD, msgspec.json.encode(figures))
@@ -144,6 +199,7 @@ class ShopFiguresTeller:
         lately = [one for one in self._holds if one[0] >= since]
         seconds = sorted(seconds for _, _, seconds, _ in lately)
         visitors = self._visitors_of(event_id)
+        counting = self._countings.get(event_id)
         return ShopFigures(
             event_id=event_id,
             process=self._process,
@@ -157,6 +213,9 @@ class ShopFiguresTeller:
                 category.name: view.free(category=index) for index, category in enumerate(layout.categories)
             },
             seats_held=view.count(HELD),
+            seats_sold=view.count(SOLD),
+            arrival_seconds=None if counting is None else counting.arrival_seconds,
+            count=None if counting is None else counting.count,
             departures=tuple(visitors.departures.values()),
             stays=tuple(visitors.stays.values()),
         )
