@@ -52,13 +52,16 @@ const shared = {
 };
 
 const framework = {
-  files: ['src/seatmap/map/**'],
+  files: ['src/seatmap/map/**', 'src/lib/hall/!(use*)'],
   rules: {
     'no-restricted-imports': [
       'error',
       {
         patterns: [
-          { regex: '^(react|zustand|@tanstack|@/)', message: 'The map is plain TypeScript.' },
+          {
+            regex: '^(react|zustand|@tanstack|@/(?!lib/hall/[a-z]+$))',
+            message: 'The map is plain TypeScript.',
+          },
         ],
       },
     ],

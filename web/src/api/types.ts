@@ -70,6 +70,8 @@ export type LinePass = Schemas['PassView'];
 export type LineAudit = Schemas['Audit'];
 /** What the organizer sees of it. */
 export type LineControl = Schemas['ControlView'];
+export type LineShop = LineControl['shop'];
+export type LineHistory = Schemas['ControlHistoryView'];
 export type LineAct = Schemas['ControlActView'];
 export type LineOrder = Schemas['ControlInput'];
 export type Presale = Schemas['PresaleView'];

@@ -1,7 +1,8 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { http } from './http';
 import { idempotent, type Intent } from './intent';
-import type { LineControl, LineOrder } from './types';
+import type { LineControl, LineHistory, LineOrder } from './types';
 import { follow } from './stream';
 
 const path = (event: string) => `/events/${encodeURIComponent(event)}/control`;
@@ -30,6 +31,16 @@ export function useLineControl(eventId: string) {
   }, [eventId]);
   return { figures, contact, setFigures };
 }
+
+/** The last hour; asked for anew when the figures say that it has a point more. */
+export const lineHistoryQuery = (eventId: string, until: string | null) =>
+  queryOptions({
+    queryKey: ['line-history', eventId, until],
+    queryFn: async () => (await http.get<LineHistory>(`${path(eventId)}/history`)).data,
+    placeholderData: keepPreviousData,
+    staleTime: 'static',
+    gcTime: 0,
+  });
 
 /** Does something with the line; the same press is never carried out twice. */
 export const actOnLine = (event: string, order: LineOrder, intent: Intent) =>

@@ -200,7 +200,7 @@ const routes = [
     getParentRoute: () => root,
     path: '/organizer/$eventId/control',
     component: lazyRouteComponent(
-      load(() => import('@/organizer/ControlPage')),
+      load(() => import('@/organizer/control/ControlPage')),
       'ControlPage',
     ),
   }),

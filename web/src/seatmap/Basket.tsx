@@ -4,9 +4,9 @@ import { formatMoney } from '@/lib/money';
 import { counted } from '@/lib/words';
 import { Icon } from '@/ui/Icon';
 import { basketLines } from './basket';
-import { priceColor } from './map/theme';
-import type { SeatState } from './map/state';
-import { useMapTheme } from './useTheme';
+import { priceColor } from '@/lib/hall/theme';
+import type { SeatState } from '@/lib/hall/state';
+import { useMapTheme } from '@/lib/hall/useTheme';
 
 interface Props {
   event: EventInfo;

@@ -5,9 +5,9 @@ import { count } from '@/lib/words';
 import { Button } from '@/ui/Button';
 import { Stepper } from '@/ui/Stepper';
 import { mostSeats } from './basket';
-import { priceColor } from './map/theme';
+import { priceColor } from '@/lib/hall/theme';
 import type { SeatMap } from './useSeatMap';
-import { useMapTheme } from './useTheme';
+import { useMapTheme } from '@/lib/hall/useTheme';
 
 interface Props {
   event: EventInfo;

@@ -1,4 +1,4 @@
-import type { Connection } from './map/feed';
+import type { Connection } from '@/lib/hall/feed';
 
 const words: Record<Connection, string> = {
   connecting: 'Connecting',

@@ -7,7 +7,7 @@ import { Icon } from '@/ui/Icon';
 import { nameOf, priceOf, sectionPrices } from './basket';
 import { MapView, type Hover } from './map/view';
 import { exposeHook } from './testHook';
-import { useMapTheme } from './useTheme';
+import { useMapTheme } from '@/lib/hall/useTheme';
 import type { SeatMap } from './useSeatMap';
 
 interface Props {

@@ -16,7 +16,7 @@ import { ErrorState } from '@/ui/ErrorState';
 import { PageSkeleton, Skeleton } from '@/ui/Skeleton';
 import { mostSeats } from './basket';
 import { Legend } from './Legend';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 import type { MapView } from './map/view';
 import { MapCanvas } from './MapCanvas';
 import { Panel } from './Panel';

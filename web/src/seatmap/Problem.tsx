@@ -6,7 +6,7 @@ import { Button } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
 import { mostSeats, nameOf } from './basket';
 import { suggest } from './map/best';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 import type { HoldProblem } from './useHold';
 
 interface Props {

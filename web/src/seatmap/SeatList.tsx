@@ -6,12 +6,12 @@ import { formatMoney } from '@/lib/money';
 import { capitalized, count, rowName, seatName } from '@/lib/words';
 import { Icon } from '@/ui/Icon';
 import { priceOf, sectionPrices } from './basket';
-import { seatLabel, type Run } from './map/geometry';
-import { priceColor } from './map/theme';
+import { seatLabel, type Run } from '@/lib/hall/geometry';
+import { priceColor } from '@/lib/hall/theme';
 import { Standing } from './Standing';
 import type { Picker } from './usePicker';
 import type { SeatMap } from './useSeatMap';
-import { useMapTheme } from './useTheme';
+import { useMapTheme } from '@/lib/hall/useTheme';
 
 interface Props {
   event: EventInfo;

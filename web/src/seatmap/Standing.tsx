@@ -3,7 +3,7 @@ import { formatMoney } from '@/lib/money';
 import { count } from '@/lib/words';
 import { Stepper } from '@/ui/Stepper';
 import { mostSeats, priceOf } from './basket';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 
 interface Props {
   event: EventInfo;

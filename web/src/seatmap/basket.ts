@@ -1,8 +1,8 @@
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { placeName } from '@/lib/words';
-import { seatLabel, type Geometry } from './map/geometry';
-import type { SeatState } from './map/state';
+import { seatLabel, type Geometry } from '@/lib/hall/geometry';
+import type { SeatState } from '@/lib/hall/state';
 
 /** The most seats of one hold. */
 export const mostSeats = (event: EventInfo): number =>

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { dropLost } from './losses';
-import { SeatState } from './map/state';
-import { HELD } from './map/status';
-import { smallHall } from './map/testing';
+import { SeatState } from '@/lib/hall/state';
+import { HELD } from '@/lib/hall/status';
+import { smallHall } from '@/lib/hall/testing';
 
 function hall(selected: number[], taken: number[]) {
   const state = new SeatState(smallHall());

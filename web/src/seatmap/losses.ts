@@ -1,5 +1,5 @@
 import { placesIn } from './map/best';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 
 /**
  * Takes seats that are no longer free out of the selection. A standing place is as good as any other of its area, so it

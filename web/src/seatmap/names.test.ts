@@ -1,8 +1,8 @@
 // @vitest-environment jsdom
 import { expect, it } from 'vitest';
 import { nameOf } from './basket';
-import { decodeGeometry } from './map/geometry';
-import { encodeGeometry, smallHall } from './map/testing';
+import { decodeGeometry } from '@/lib/hall/geometry';
+import { encodeGeometry, smallHall } from '@/lib/hall/testing';
 
 const meta = {
   size: { width: 1, height: 1 },

@@ -1,5 +1,5 @@
 import type { MapView } from './map/view';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 
 /**
  * What browser tests may ask of the map, read-only but for the view: pixels on a canvas cannot be found by a selector.

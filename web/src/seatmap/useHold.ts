@@ -10,8 +10,8 @@ import { useSession } from '@/api/session';
 import type { EventInfo, HoldRequest } from '@/api/types';
 import { soleStandingSection } from './basket';
 import { dropLost } from './losses';
-import { HELD } from './map/status';
-import type { SeatState } from './map/state';
+import { HELD } from '@/lib/hall/status';
+import type { SeatState } from '@/lib/hall/state';
 
 /**
  * taken: ordinals that somebody else has, already out of the selection; none if standing places were swapped. unknown:

@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { pendingQuery } from '@/api/queries';
 import { useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 
 /** Marks the person's own holds of the event on the map: the same list that the banner above it counts. */
 export function useMine(event: EventInfo, state: SeatState): void {

@@ -4,7 +4,7 @@ import { formatMoney } from '@/lib/money';
 import { counted } from '@/lib/words';
 import { mostSeats, nameOf, priceOf } from './basket';
 import { placesIn, suggest } from './map/best';
-import type { SeatState } from './map/state';
+import type { SeatState } from '@/lib/hall/state';
 
 export interface Said {
   text: string;

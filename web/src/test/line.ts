@@ -1,4 +1,4 @@
-import type { Line, LineControl, LineEntry, LinePass } from '@/api/types';
+import type { Line, LineControl, LineHistory, LineEntry, LinePass } from '@/api/types';
 
 const at = (ms: number) => new Date(Date.now() + ms).toISOString();
 
@@ -84,4 +84,22 @@ export const someFigures = (changes: Partial<LineControl> = {}): LineControl => 
   acts: [],
   server_time: at(0),
   ...changes,
+});
+
+/** Of two minutes, ten seconds each, with a gap. */
+export const someHistory = (): LineHistory => ({
+  point_seconds: 10,
+  at: [1_800_000_000, 1_800_000_010, 1_800_000_060],
+  waiting: [60, 55, 40],
+  inside: [3, 5, 8],
+  rate: [2, 2, 2],
+  seats_held: [null, 6, 4],
+  seats_sold: [null, 70, 85],
+  holds: [null, 12, 20],
+  refusals: [null, 2, 5],
+  payment_failures: [null, 0, 1],
+  hold_p50_seconds: [null, 0.003, 0.004],
+  hold_p95_seconds: [null, 0.05, 0.09],
+  outbox_seconds: [null, 0, 0.2],
+  server_time: at(0),
 });

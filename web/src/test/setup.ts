@@ -9,6 +9,10 @@ import { api } from './api';
 // jsdom has no layout, so it can't scroll; the router does on each navigation.
 window.scrollTo = () => undefined;
 
+// jsdom has no media: light, and so it stays.
+window.matchMedia = (media) =>
+  Object.assign(new EventTarget(), { media, matches: false }) as MediaQueryList;
+
 // jsdom knows the element and none of its methods.
 Object.assign(HTMLDialogElement.prototype, {
   showModal(this: HTMLDialogElement) {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { placesIn, suggest } from './best';
-import { SeatState } from './state';
-import { HELD, SOLD } from './status';
-import { smallHall } from './testing';
+import { SeatState } from '@/lib/hall/state';
+import { HELD, SOLD } from '@/lib/hall/status';
+import { smallHall } from '@/lib/hall/testing';
 
 function hall() {
   const geometry = smallHall();

@@ -1,5 +1,5 @@
-import type { Geometry } from './geometry';
-import type { SeatState } from './state';
+import type { Geometry } from '@/lib/hall/geometry';
+import type { SeatState } from '@/lib/hall/state';
 
 export interface Suggestion {
   ordinals: number[];

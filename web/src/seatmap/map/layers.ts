@@ -1,11 +1,11 @@
-import { seatNumber } from './geometry';
-import { inside } from './grid';
-import type { Scene } from './scene';
-import type { SeatState } from './state';
-import { AVAILABLE } from './status';
+import { seatNumber } from '@/lib/hall/geometry';
+import { inside } from '@/lib/hall/grid';
+import type { Scene } from '@/lib/hall/scene';
+import type { SeatState } from '@/lib/hall/state';
+import { AVAILABLE } from '@/lib/hall/status';
 import { press, Stamps } from './stamps';
-import { mix, priceColor, textOn, type Theme } from './theme';
-import type { Viewport } from './viewport';
+import { mix, priceColor, textOn, type Theme } from '@/lib/hall/theme';
+import type { Viewport } from '@/lib/hall/viewport';
 
 /** Everything a frame depends on. Sizes of canvases are in device pixels, `ratio` of them to a CSS pixel. */
 export interface Frame {

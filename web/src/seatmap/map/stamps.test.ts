@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { press, Stamps } from './stamps';
-import { AVAILABLE, BLOCKED, HELD, SOLD } from './status';
+import { AVAILABLE, BLOCKED, HELD, SOLD } from '@/lib/hall/status';
 
 const covered = (pixels: Uint32Array) => pixels.filter((pixel) => pixel !== 0).length;
 

@@ -1,5 +1,5 @@
-import { AVAILABLE, BLOCKED, HELD, SOLD } from './status';
-import { rgb } from './theme';
+import { AVAILABLE, BLOCKED, HELD, SOLD } from '@/lib/hall/status';
+import { rgb } from '@/lib/hall/theme';
 
 export interface Stamp {
   /** Pixels along each side. */

@@ -9,10 +9,10 @@ import {
   showsSeats,
   type Frame,
 } from './layers';
-import type { Scene } from './scene';
-import type { SeatState } from './state';
-import type { Theme } from './theme';
-import { Viewport, type Box } from './viewport';
+import type { Scene } from '@/lib/hall/scene';
+import type { SeatState } from '@/lib/hall/state';
+import type { Theme } from '@/lib/hall/theme';
+import { Viewport, type Box } from '@/lib/hall/viewport';
 
 export interface Hover {
   seat: number;

@@ -14,7 +14,10 @@ import { Notice } from '@/ui/Notice';
 import { RequireSession } from '@/ui/RequireSession';
 import { PageSkeleton } from '@/ui/Skeleton';
 import { ControlActs } from './ControlActs';
-import { SalesView } from './SalesView';
+import { SalesView } from '../SalesView';
+import { Charts } from './Charts';
+import { HeatMap } from './HeatMap';
+import { ShopFigures } from './ShopFigures';
 import { Timeline } from './Timeline';
 
 const route = getRouteApi('/organizer/$eventId/control');
@@ -71,6 +74,13 @@ export function ControlRoom({ eventId }: { eventId: string }) {
       />
       <ControlActs event={event} figures={figures} onDone={setFigures} />
       <Figures figures={figures} />
+      {isDrawn(figures.phase) && (
+        <>
+          <ShopFigures shop={figures.shop} />
+          <Charts event={event} until={figures.history_until} />
+          <HeatMap event={event} />
+        </>
+      )}
       <Timeline acts={figures.acts} me={me} timezone={event.timezone} />
       {isDrawn(figures.phase) && <SalesView event={event} />}
     </div>

@@ -56,52 +56,53 @@ export function encodeDelta(changes: [number, number][]): string {
 }
 
 /** Two rows of ten seats, row B twice as far from the stage, and a standing area of five. */
-export function smallHall(): Geometry {
+export const smallHall = (): Geometry => decodeGeometry(smallHallBytes());
+
+/** The same as it comes from the server. */
+export function smallHallBytes(): ArrayBuffer {
   const seats: [number, number][] = [];
   for (const y of [100, 200]) for (let i = 0; i < 10; i += 1) seats.push([i * 20, y]);
   for (let i = 0; i < 5; i += 1) seats.push([300, 300]);
-  return decodeGeometry(
-    encodeGeometry({
-      seats,
-      meta: {
-        size: { width: 400, height: 400 },
-        focal: { x: 90, y: 0 },
-        categories: [
-          { name: 'Near', color: '#391B65' },
-          { name: 'Far', color: '#184F19' },
-        ],
-        sections: [
-          {
-            id: 's1',
-            name: 'Stalls',
-            kind: 'seats',
-            first: 0,
-            count: 20,
-            category: 0,
-            outline: [
-              [-10, 90],
-              [190, 90],
-              [190, 210],
-              [-10, 210],
-            ],
-          },
-          {
-            id: 's2',
-            name: 'Floor',
-            kind: 'standing',
-            first: 20,
-            count: 5,
-            category: 1,
-            outline: [],
-          },
-        ],
-        runs: [
-          [0, 'A', 0, 10, 0, 1, 1],
-          [0, 'B', 10, 9, 1, 20, -2],
-          [0, 'B', 19, 1, 1, 'X1', 0],
-        ],
-        shapes: [],
-      },
-    }),
-  );
+  return encodeGeometry({
+    seats,
+    meta: {
+      size: { width: 400, height: 400 },
+      focal: { x: 90, y: 0 },
+      categories: [
+        { name: 'Near', color: '#391B65' },
+        { name: 'Far', color: '#184F19' },
+      ],
+      sections: [
+        {
+          id: 's1',
+          name: 'Stalls',
+          kind: 'seats',
+          first: 0,
+          count: 20,
+          category: 0,
+          outline: [
+            [-10, 90],
+            [190, 90],
+            [190, 210],
+            [-10, 210],
+          ],
+        },
+        {
+          id: 's2',
+          name: 'Floor',
+          kind: 'standing',
+          first: 20,
+          count: 5,
+          category: 1,
+          outline: [],
+        },
+      ],
+      runs: [
+        [0, 'A', 0, 10, 0, 1, 1],
+        [0, 'B', 10, 9, 1, 20, -2],
+        [0, 'B', 19, 1, 1, 'X1', 0],
+      ],
+      shapes: [],
+    },
+  });
 }

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { dark, light, type Theme } from './map/theme';
+import { dark, light, type Theme } from './theme';
 
 const query = window.matchMedia('(prefers-color-scheme: dark)');
 

@@ -1,22 +1,29 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse } from 'msw';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import type { LineControl, LineOrder } from '@/api/types';
 import type { EventInfo } from '@/api/types';
 import { answer, refusal, signInAs } from '@/test/api';
 import { anEvent, someSales } from '@/test/events';
-import { someFigures } from '@/test/line';
+import { SOLD } from '@/lib/hall/status';
+import { encodeStatus, smallHallBytes } from '@/lib/hall/testing';
+import { someFigures, someHistory } from '@/test/line';
 import { renderPage } from '@/test/render';
 import { ControlRoom } from './ControlPage';
+
+// jsdom has no canvas.
+vi.mock('./Plot', () => ({ default: () => null }));
 
 let say: (figures: Partial<LineControl>) => void;
 let cut: () => void;
 let orders: LineOrder[];
+let histories: number;
 
 beforeEach(() => {
   signInAs('organizer');
   orders = [];
+  histories = 0;
 });
 
 /** The control room of a line that has these figures, and whose server hears what is ordered. */
@@ -41,6 +48,16 @@ async function room(
   });
   answer('get', '/events/evt_1/sales', () => HttpResponse.json(someSales()));
   answer('get', '/events/evt_1/sales/stream', () => refusal(503, 'overloaded'));
+  answer('get', '/events/evt_1/control/history', () => {
+    histories += 1;
+    return HttpResponse.json(someHistory());
+  });
+  answer('get', '/events/evt_1/geometry', () => HttpResponse.arrayBuffer(smallHallBytes()));
+  answer('get', '/events/evt_1/availability', () => {
+    const status = Array.from({ length: 25 }, (_, seat) => (seat < 10 ? SOLD : 0));
+    return HttpResponse.arrayBuffer(encodeStatus(status, 1n).buffer as ArrayBuffer);
+  });
+  answer('get', '/events/evt_1/availability/stream', () => refusal(503, 'overloaded'));
   answer('post', '/events/evt_1/control', async ({ request }) => {
     const order = (await request.json()) as LineOrder;
     orders.push(order);
@@ -241,4 +258,75 @@ it('tells who did what', async () => {
     expect.stringMatching(/^Capped at 90 a minute.*by you$/),
     expect.stringMatching(/^Paused.*by usr_7$/),
   ]);
+});
+
+const rowsOf = (name: string) =>
+  within(screen.getByRole('table', { name }))
+    .getAllByRole('row')
+    .slice(1)
+    .map((row) => row.textContent);
+
+it('shows how the shop does, and why holds and payments fail', async () => {
+  await room();
+  expect(figure('Holds in the last minute')).toHaveTextContent('40');
+  expect(figure('Half of the holds take at most')).toHaveTextContent('4.0 ms');
+  expect(figure('95 of 100 take at most')).toHaveTextContent('90 ms');
+  expect(figure('Oldest message not sent')).toHaveTextContent('Under a second');
+  expect(rowsOf('Refused holds')).toEqual(['Somebody else had the seats27']);
+  expect(rowsOf('Failed payments')).toEqual(['The card was declined03']);
+});
+
+it('never shows what is not known as nothing', async () => {
+  await room({
+    seats_held: null,
+    shop: {
+      holds: null,
+      hold_p50_seconds: null,
+      hold_p95_seconds: null,
+      refusals: null,
+      payment_failures: [{ reason: 'a_new_one', lately: null, total: 3 }],
+      outbox_seconds: null,
+      arrival_seconds: null,
+      seats_sold: null,
+    },
+  });
+  const names = ['Seats held', 'Holds in the last minute', 'Half of the holds take at most'];
+  for (const name of [...names, 'Oldest message not sent', 'A sale is applied after']) {
+    expect(figure(name)).toHaveTextContent('Not known');
+  }
+  expect(screen.getByText('Refused holds').nextElementSibling).toHaveTextContent('Not known');
+  expect(rowsOf('Failed payments')).toEqual(['a new oneNot known3']);
+  act(() => say({ shop: { ...someFigures().shop, holds: 0, hold_p50_seconds: null } }));
+  await waitFor(() =>
+    expect(figure('Half of the holds take at most')).toHaveTextContent('No holds'),
+  );
+});
+
+it('has the last hour as tables too, and asks for it again when it has a point more', async () => {
+  await room({ history_until: '2027-01-15T08:00:00Z' });
+  const people = await screen.findByRole('figure', { name: 'People' });
+  expect(people).toHaveTextContent('Waiting: 40');
+  await userEvent.click(within(people).getByText('People as a table'));
+  const [, latest, first] = within(people).getAllByRole('row');
+  expect(latest).toHaveTextContent(/09:01 GMT\+1408$/);
+  expect(first).toHaveTextContent(/09:00 GMT\+1555$/);
+  expect(screen.getByRole('figure', { name: 'A hold takes' })).toHaveTextContent(
+    '95 of 100: 90 ms',
+  );
+  act(() => say({ history_until: '2027-01-15T08:00:10Z' }));
+  await waitFor(() => expect(histories).toBe(2));
+  act(() => say({ history_until: '2027-01-15T08:00:10Z', inside: 9 }));
+  await waitFor(() => expect(screen.getByText('9 of 12')).toBeVisible());
+  expect(histories).toBe(2);
+});
+
+it('shows the hall by how much of it is sold', async () => {
+  await room();
+  const map = await screen.findByTestId('heat-map');
+  expect(map).toHaveAccessibleName(/stronger colour where more is sold/);
+  const steps = [...map.querySelectorAll('path')].map((path) => path.dataset['step']);
+  expect(steps.sort()).toEqual(['0', '4']);
+  await userEvent.click(screen.getByText('The hall as a table'));
+  expect(screen.getByRole('row', { name: 'Stalls 10 0 10 50 %' })).toBeVisible();
+  expect(screen.getByRole('row', { name: 'Floor 0 0 5 0 %' })).toBeVisible();
 });
