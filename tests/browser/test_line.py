@@ -56,6 +56,28 @@ async def act(room: Page, name: str, label: str = "", value: str = "") -> None:
     await expect(room.get_by_role("dialog")).to_have_count(0)
 
 
+async def shows_the_shop(room: Page) -> None:
+    """The figures, the last hour once there are two points of it, and the hall; on a phone without a scroll
+    sideways, and in the dark."""
+    await expect(
+        room.get_by_text("Holds in the last minute").locator("xpath=following-sibling::dd")
+    ).not_to_have_text("Not known")
+    await expect(room.get_by_text("No hold was refused.")).to_be_visible()
+    people = room.get_by_role("figure", name="People")
+    await expect(people.locator("canvas")).to_be_attached()
+    await people.get_by_text("People as a table").click()
+    await expect(people.get_by_role("row").nth(1)).to_be_visible()
+    hall = room.get_by_test_id("heat-map")
+    await expect(hall.locator("path:not([data-step='0'])").first).to_be_attached()
+    await room.get_by_text("The hall as a table").click()
+    await expect(room.get_by_role("region", name="The hall, table").get_by_role("row").nth(1)).to_be_visible()
+    assert await room.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    await room.emulate_media(color_scheme="dark")
+    await expect(people.locator("canvas")).to_be_attached()
+    await must_be_clean(room, "the control room in the dark")
+    await room.emulate_media(color_scheme="light")
+
+
 async def test_a_place_is_the_same_on_every_device_and_leads_to_a_seat(shop: Harness, visit: Visit) -> None:
     event, address = with_lobby(shop), shop.address()
     shop.client().register(address, PASSWORD, "Anna Ahrens")
@@ -110,6 +132,7 @@ async def test_a_place_is_the_same_on_every_device_and_leads_to_a_seat(shop: Har
     await pay(desk, "4242424242424242")
     await expect(desk.get_by_text("Your tickets")).to_be_visible()
     await expect(room.get_by_text("2 sold, 0 held right now")).to_be_visible()
+    await shows_the_shop(room)
     await must_be_clean(room, "the control room")
     await picture(room, "line-2-control-room")
     await act(room, "Close the line")
