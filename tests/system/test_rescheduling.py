@@ -2,6 +2,7 @@
 an order goes back that the event's own rules would keep."""
 
 from email import message_from_bytes, policy
+from functools import partial
 from typing import Any
 
 from tests.system.harness import Harness, hall, in_days
@@ -34,7 +35,7 @@ def test_an_event_moves_and_its_buyers_with_it(harness: Harness) -> None:
     assert organizer.call("POST", path, body, key=key).ok(202) == first
 
     for buyer, order in ((going, kept), (returning, back)):
-        letter = buyer.until(lambda order=order: harness.mail(f"rescheduled-{order['id']}-1.eml"))
+        letter = buyer.until(partial(harness.mail, f"rescheduled-{order['id']}-1.eml"))
         email = message_from_bytes(letter, policy=policy.default)
         assert email["subject"] == "New date: An Evening"
         parts = {part.get_content_type(): part for part in email.walk()}
