@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from houseful.kernel.tallies import HOLD_BOUNDS, Count, Tally
 from houseful.line.domain import records
 from houseful.line.domain.records import Gauges, LineHistory, LineRecord, Point
 from houseful.line.schemas import ControlView
-from houseful.webapi.shop_signals import HOLD_BOUNDS, Count, Tally
 from tests.unit.line.harness import EVENT, ON_SALE, ORGANIZER, Harness, who
 from tests.unit.tickets.harness import refusal
 

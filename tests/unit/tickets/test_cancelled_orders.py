@@ -134,7 +134,7 @@ async def test_a_cancellation_that_races_news_of_the_payment(harness: Harness, n
     harness.processor.pay(order_id)
     intent = await harness.processor.intent(harness.processor.of(order_id).id)
     reconciliation = harness.tickets.reconciliation
-    told: dict[str, Callable[[], Awaitable[None]]] = {
+    told: dict[str, Callable[[], Awaitable[object]]] = {
         "webhook": lambda: reconciliation.on_webhook(*harness.processor.news[0]),
         "poll": lambda: reconciliation.apply_payment_status(order_id, intent),
         "reconciler": lambda: reconciliation.look_at(order_id),

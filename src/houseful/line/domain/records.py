@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from houseful.kernel.documents import Document, Millis
-from houseful.webapi.shop_signals import HOLD_BOUNDS, Count, Tally
+from houseful.kernel.tallies import HOLD_BOUNDS, Count, Tally
 
 SLOT_MILLIS = 10_000
 LATELY_SLOTS = 6

@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import DomainError, Transient
 from houseful.kernel.ports import Clock, Coordination, Ids, Store
+from houseful.kernel.tallies import HOLD_BOUNDS, Count, Tally
 from houseful.kernel.telemetry import get_logger
 from houseful.tickets.domain.availability import HELD, SOLD
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.webapi import shop_signals
-from houseful.webapi.shop_signals import HOLD_BOUNDS, Count, Departure, ShopFigures, Stay, Tally
+from houseful.webapi.shop_signals import Departure, ShopFigures, Stay
 
 log = get_logger(__name__)
 N = TypeVar("N")
