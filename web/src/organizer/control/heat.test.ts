@@ -17,6 +17,17 @@ it('has every seat in one cell, and an area in one of its own', () => {
   expect(cells.length).toBeLessThan(25);
 });
 
+it('draws nothing beyond the hall', () => {
+  const scene = new Scene(smallHall());
+  const bounds = { x0: -10, y0: 90, x1: 190, y1: 210 };
+  const cells = cellsOf(Object.assign(scene, { bounds })).filter(
+    ({ seats }) => !seats.includes(20),
+  );
+  const corners = cells.flatMap((cell) => cell.outline);
+  expect(Math.max(...corners.map(([x]) => x))).toBe(190);
+  expect(Math.max(...corners.map(([, y]) => y))).toBe(210);
+});
+
 it('counts what is sold of what is on sale', () => {
   const state = new SeatState(smallHall());
   state.mark([0, 1, 2], SOLD);

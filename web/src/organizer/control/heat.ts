@@ -33,11 +33,13 @@ export function cellsOf({ geometry, bounds, pitch, outlines }: Scene): Cell[] {
     if (!cell) {
       const x = bounds.x0 + column * size;
       const y = bounds.y0 + row * size;
+      const right = Math.min(x + size, bounds.x1);
+      const bottom = Math.min(y + size, bounds.y1);
       const square: [number, number][] = [
         [x, y],
-        [x + size, y],
-        [x + size, y + size],
-        [x, y + size],
+        [right, y],
+        [right, bottom],
+        [x, bottom],
       ];
       cell = { outline: isArea ? (outlines[section] ?? square) : square, seats: [] };
       cells.set(key, cell);
