@@ -2,7 +2,8 @@
 
 from houseful.events.api import EventView, event_view
 from houseful.events.domain import Event
-from houseful.events.service import EventsService, Search
+from houseful.events.searching import Search
+from houseful.events.service import EventsService
 from houseful.webapi.account_parts import (
     ERASURE,
     EXPORT,

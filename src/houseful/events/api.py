@@ -18,7 +18,8 @@ from houseful.events.line_views import LineInput, LineTermsView
 from houseful.events.plans import SentPlan
 from houseful.events.reschedule_views import RescheduleView
 from houseful.events.rescheduling import Move
-from houseful.events.service import EventsService, Search, is_owned
+from houseful.events.searching import Search
+from houseful.events.service import EventsService, is_owned
 from houseful.kernel.documents import Millis
 from houseful.kernel.money import CURRENCIES
 from houseful.kernel.times import millis, rfc3339

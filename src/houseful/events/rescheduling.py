@@ -22,7 +22,7 @@ MOST_RESCHEDULES = 20
 LEAST_RETURN_MILLIS = 86_400_000
 """Buyers have at least so long to decide, or until the new start."""
 
-_MOVED = ("starts_at", "ends_at", "venue")
+MOVED = ("starts_at", "ends_at", "venue")
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +109,7 @@ def _errors(event: Event, moved: Event, zones: Collection[str], now: Millis) -> 
                 "starts_at",
                 f"is too early for {field}, {rfc3339(moment)}. Choose a later start, or change {field} first",
             )
-    if all(getattr(event, field) == getattr(moved, field) for field in _MOVED):
+    if all(getattr(event, field) == getattr(moved, field) for field in MOVED):
         errors["starts_at"] = "is what it is now, and so are ends_at and venue. Say what moves"
     message = domain.text_error(reschedule.message, 1, MESSAGE_LENGTH, domain.NO_TEXT)
     if message is not None:

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET
-from msgspec.structs import replace
 
-from houseful.events import domain, line_service, plans, rescheduling
+from houseful.events import domain, line_service, plans, rescheduling, searching
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.plans import CheckedPlan, StoredPlan
 from houseful.events.rescheduling import Move
+from houseful.events.searching import Search
 from houseful.kernel.documents import Document, Millis
 from houseful.kernel.errors import Conflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, ServiceClient, Store, Transaction, Workers
@@ -35,22 +35,8 @@ DOCUMENTS: tuple[type[Document], ...] = (Event, StoredPlan, StoredResponse, *AUD
 T = TypeVar("T")
 
 _HOUSEKEEPING_SECONDS = 60.0
-_MOST_SCANNED = 2_000
-_SCANNED_AT_ONCE = 500
 _MOST_ROUNDS = 5
 _PLANS_KEPT = 4
-
-
-class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: `since <= starts_at < until`; without `since`, what is not over yet.
-    `organizer_id` asks for all of theirs, newest first."""
-
-    query: str = ""
-    since: Millis | None = None
-    until: Millis | None = None
-    organizer_id: str | None = None
-    after: ByMoment | None = None
-    limit: int = 20
 
 
 class PlanFile(msgspec.Struct, frozen=True):
@@ -223,6 +209,8 @@ class EventsService:
             moved = rescheduling.rescheduled(event, move, _zones(), self._clock.now())
             tx.put(moved)
             tx.send(rescheduling.rescheduled_message(moved))
+            fields = [name for name in rescheduling.MOVED if getattr(event, name) != getattr(moved, name)]
+            await self._record(tx, who, "rescheduled", event_id, fields=fields)
             shown = outcome(moved)
             context.store(tx, shown)
             return shown
@@ -260,50 +248,8 @@ class EventsService:
         return _owned(event, who)
 
     async def search(self, search: Search) -> tuple[list[Event], ByMoment | None]:
-        """Events in order of (starts_at, id), and where the list goes on, None at its end.
-
-        Words are looked for by reading, at most 2,000 events a call (some 30 ms), so that a list may be
-        shorter than its limit, or even empty, and yet go on.
-        """
-        mine = search.organizer_id is not None
-        matches = domain.search(search.query)
-        found: list[Event] = []
-        last = search.after
-        now = self._clock.now()
-        read = 0
-        for part, size in _parts(search, now):
-            while read < _MOST_SCANNED:
-                batch = await self._batch(part, last, size)
-                read += len(batch)
-                for event in batch:
-                    position = (event.created_at if mine else event.starts_at, event.id)
-                    over = search.since is None and not mine and event.is_over_at <= now
-                    if not over and matches(event) and (not mine or _within(event, search)):
-                        if len(found) == search.limit:
-                            return found, last
-                        found.append(event)
-                    last = position
-                if len(batch) < size:
-                    break
-            else:
-                return found, last
-        return found, None
-
-    async def _batch(self, search: Search, after: ByMoment | None, size: int) -> list[Event]:
-        if search.organizer_id is not None:
-            mine = {"organizer_id": search.organizer_id}
-            return await self._store.find(
-                Event, mine, by="created_at", after=after, descending=True, limit=size
-            )
-        return await self._store.find(
-            Event,
-            {"status": "published"},
-            by="starts_at",
-            since=search.since,
-            until=search.until,
-            after=after,
-            limit=size,
-        )
+        """As `searching.search`."""
+        return await searching.search(self._store, search, self._clock.now())
 
     async def plan(self, who: Identity | None, event_id: str, known: Collection[str] = ()) -> PlanFile:
         """The seating plan of an event that the caller may see; without content if it is a known one.
@@ -383,24 +329,6 @@ def _put_if_new(tx: Transaction, before: Event, after: Event) -> None:
 def _store_plan(tx: Transaction, checked: CheckedPlan) -> None:
     for id, data in zip(plans.part_ids(checked.hall), checked.parts, strict=True):
         tx.insert_or_ignore(StoredPlan(id=id, data=data))
-
-
-def _parts(search: Search, now: Millis) -> list[tuple[Search, int]]:
-    """What is to be read, and how much at once. Of what has begun most is over, and read in vain."""
-    size = _SCANNED_AT_ONCE if search.query.strip() else search.limit + 1
-    if search.organizer_id is not None or search.since is not None:
-        return [(search, size)]
-    begun = replace(search, since=now - domain.LONGEST_MILLIS, until=_earlier(now, search.until))
-    return [(begun, _SCANNED_AT_ONCE), (replace(search, since=now), size)]
-
-
-def _earlier(one: Millis, other: Millis | None) -> Millis:
-    return one if other is None else min(one, other)
-
-
-def _within(event: Event, search: Search) -> bool:
-    since, until = search.since, search.until
-    return (since is None or event.starts_at >= since) and (until is None or event.starts_at < until)
 
 
 @cache

@@ -7,6 +7,7 @@ import pytest
 
 from houseful.kernel.times import rfc3339
 from houseful.messages import EventCancelled, EventChanged, EventPublished, EventRescheduled
+from houseful.webapi.audit import AuditEntry
 from tests.unit.events.support import ALICE, BOB, BUYER, DAY, START, Harness
 
 KEY = {"idempotency-key": "key-1"}
@@ -63,6 +64,20 @@ async def test_an_event_moves_and_the_others_are_told(harness: Harness) -> None:
     assert public["reschedules"] == shown["reschedules"]
     status, found = await harness.ask("GET", "/api/events")
     assert [one["starts_at"] for one in found["items"]] == [rfc3339(NEW)]
+
+
+async def test_a_move_is_in_the_audit_log(harness: Harness) -> None:
+    id = await on_sale(harness)
+    await asked(harness, id, venue="Town Hall")
+    await asked(harness, id, venue="Town Hall")
+    [entry] = await harness.store.find(
+        AuditEntry, {"object": f"event:{id}"}, by="at", descending=True, limit=1
+    )
+    assert (entry.act, entry.role, entry.details) == (
+        "event.rescheduled",
+        "organizer",
+        {"fields": ["starts_at", "venue"]},
+    )
 
 
 async def test_the_same_request_moves_once(harness: Harness) -> None:

@@ -9,7 +9,7 @@ import pytest
 from houseful.events import domain, plans
 from houseful.events.domain import Changes, NewEvent
 from houseful.events.plans import StoredPlan
-from houseful.events.service import Search
+from houseful.events.searching import Search
 from houseful.kernel.errors import Conflict, DomainError, StateConflict, Unavailable
 from houseful.messages import (
     AvailabilityChanged,
@@ -323,7 +323,7 @@ async def test_pages_hold_each_event_once_though_others_come_and_go(harness: Har
 async def test_a_search_for_words_reads_on_until_it_has_enough(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("houseful.events.service._MOST_SCANNED", 1000)
+    monkeypatch.setattr("houseful.events.searching._MOST_SCANNED", 1000)
     event = await harness.document((await harness.on_sale(title="Needle"))["id"])
 
     async def work(tx: Any) -> None:

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import {
   admin,
-  deadLettersQuery,
+  deadMessagesQuery,
   parkedKeyQuery,
   parkedQuery,
   receivers,
@@ -58,7 +58,7 @@ export function Messages() {
 
 function Stuck({ service, onDone }: { service: string; onDone: () => Promise<unknown> }) {
   const parked = useInfiniteQuery(parkedQuery(service));
-  const dead = useInfiniteQuery(deadLettersQuery(service));
+  const dead = useInfiniteQuery(deadMessagesQuery(service));
   return (
     <section aria-labelledby={`stuck-${service}`} className="grid gap-4">
       <h2 id={`stuck-${service}`} className="display text-3xl">

@@ -106,7 +106,7 @@ export const parkedKeyQuery = (service: string, key: string) =>
     queryFn: () => admin.parkedKey(service, key),
   });
 
-export const deadLettersQuery = (service: string) =>
+export const deadMessagesQuery = (service: string) =>
   paged(['dead', service], (cursor) => admin.deadLetters(service, cursor));
 
 export const accountEmailsQuery = (state: QueueState) =>
