@@ -1,7 +1,7 @@
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { Button } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
+import { MoreButton } from '@/ui/MoreButton';
 import { Skeleton } from '@/ui/Skeleton';
 
 interface Props<T> {
@@ -42,17 +42,9 @@ export function PagedList<T>({ query, what, nothing, testId, idOf, children }: P
           </li>
         ))}
       </ul>
-      {query.hasNextPage && (
-        <Button
-          kind="secondary"
-          className="justify-self-center"
-          busy={query.isFetchingNextPage && 'Loading'}
-          data-testid={`more-${testId}`}
-          onClick={() => void query.fetchNextPage()}
-        >
-          More
-        </Button>
-      )}
+      <MoreButton query={query} testId={`more-${testId}`}>
+        More
+      </MoreButton>
       {query.error && (
         <p role="alert" className="text-sm text-bad">
           {what} could not be loaded any further. Try again in a moment.

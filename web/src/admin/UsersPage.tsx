@@ -1,18 +1,14 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { Search } from 'lucide';
-import type { SubmitEvent } from 'react';
 import { admin, userQuery, usersQuery } from '@/api/admin';
 import type { AdminUserDetails, Role } from '@/api/types';
 import { useSession } from '@/api/session';
-import { formValue } from '@/lib/form';
 import { formatMoment, localTimeZone } from '@/lib/time';
 import { counted, listed } from '@/lib/words';
 import { Act } from '@/ui/Act';
-import { Button, buttonClass } from '@/ui/Button';
+import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
-import { inputClass } from '@/ui/Field';
-import { Icon } from '@/ui/Icon';
+import { SearchBar } from '@/ui/SearchBar';
 import { Skeleton } from '@/ui/Skeleton';
 import { AdminFrame } from './AdminFrame';
 import { PagedList } from './PagedList';
@@ -32,40 +28,16 @@ export function UsersPage() {
 
 export function Users({ query, onSearch }: { query: string; onSearch: (text: string) => void }) {
   const found = useInfiniteQuery(usersQuery(query));
-  const submit = (submitted: SubmitEvent<HTMLFormElement>) => {
-    submitted.preventDefault();
-    onSearch(formValue(new FormData(submitted.currentTarget), 'q'));
-  };
   return (
     <>
-      <form role="search" onSubmit={submit} className="grid max-w-2xl gap-1.5">
-        <div className="flex flex-wrap gap-2">
-          <div className="relative min-w-40 grow basis-0">
-            <Icon
-              of={Search}
-              className="pointer-events-none absolute top-3.5 left-3 size-4 text-soft"
-            />
-            <input
-              key={query}
-              type="search"
-              name="q"
-              defaultValue={query}
-              maxLength={254}
-              autoComplete="off"
-              aria-label="Search users"
-              aria-describedby="users-hint"
-              data-testid="users-search"
-              className={`${inputClass} pl-9`}
-            />
-          </div>
-          <Button type="submit" kind="secondary">
-            Search
-          </Button>
-        </div>
-        <p id="users-hint" className="text-sm text-soft">
-          By the beginning of a name or an email, or by the account’s id.
-        </p>
-      </form>
+      <SearchBar
+        query={query}
+        onSearch={onSearch}
+        label="Search users"
+        hint="By the beginning of a name or an email, or by the account’s id."
+        maxLength={254}
+        testId="users-search"
+      />
       <PagedList
         query={found}
         what="The users"

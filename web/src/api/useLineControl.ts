@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { http } from './http';
-import { idempotent, type Intent } from './intent';
+import { idempotent } from './intent';
 import type { LineControl, LineHistory, LineOrder } from './types';
 import { follow } from './stream';
 
@@ -43,8 +43,5 @@ export const lineHistoryQuery = (eventId: string, until: string | null) =>
   });
 
 /** Does something with the line; the same press is never carried out twice. */
-export const actOnLine = (event: string, order: LineOrder, intent: Intent) =>
-  intent.run(
-    order,
-    async (key) => (await http.post<LineControl>(path(event), order, idempotent(key))).data,
-  );
+export const actOnLine = async (event: string, order: LineOrder, key: string) =>
+  (await http.post<LineControl>(path(event), order, idempotent(key))).data;

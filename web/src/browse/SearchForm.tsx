@@ -1,9 +1,7 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Search } from 'lucide';
 import { useState, type SubmitEvent } from 'react';
-import { Button } from '@/ui/Button';
-import { Field, inputClass } from '@/ui/Field';
-import { Icon } from '@/ui/Icon';
+import { Field } from '@/ui/Field';
+import { SearchField } from '@/ui/SearchBar';
 
 interface Values {
   q?: string | undefined;
@@ -26,26 +24,12 @@ export function SearchForm({ values }: { values: Values }) {
   };
   return (
     <form role="search" onSubmit={submit} className="grid w-full gap-3 md:max-w-md">
-      <div className="flex flex-wrap gap-2">
-        <div className="relative min-w-40 grow basis-0">
-          <Icon
-            of={Search}
-            className="pointer-events-none absolute top-3.5 left-3 size-4 text-soft"
-          />
-          <input
-            type="search"
-            name="q"
-            defaultValue={values.q}
-            aria-label="Search events or venues"
-            placeholder="Event or venue"
-            data-testid="search"
-            className={`${inputClass} pl-9`}
-          />
-        </div>
-        <Button type="submit" kind="secondary">
-          Search
-        </Button>
-      </div>
+      <SearchField
+        defaultValue={values.q}
+        aria-label="Search events or venues"
+        placeholder="Event or venue"
+        data-testid="search"
+      />
       {dates ? (
         <div className="grid grid-cols-2 gap-3">
           <Field label="From" type="date" name="from" defaultValue={values.from} />

@@ -1,20 +1,17 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { Search } from 'lucide';
-import type { SubmitEvent } from 'react';
 import { deskOrdersQuery } from '@/api/desk';
 import { eventQuery } from '@/api/queries';
 import type { DeskOrder } from '@/api/types';
-import { formValue } from '@/lib/form';
 import { formatMoney } from '@/lib/money';
 import { formatMoment, localTimeZone } from '@/lib/time';
 import { counted, listed } from '@/lib/words';
-import { Button, buttonClass } from '@/ui/Button';
+import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
-import { inputClass } from '@/ui/Field';
-import { Icon } from '@/ui/Icon';
+import { MoreButton } from '@/ui/MoreButton';
 import { Page } from '@/ui/Page';
 import { RequireSession } from '@/ui/RequireSession';
+import { SearchBar } from '@/ui/SearchBar';
 import { Skeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
 
@@ -47,10 +44,6 @@ interface Props {
 
 export function Desk({ eventId, query, onSearch }: Props) {
   const { data: event } = useQuery(eventQuery(eventId));
-  const submit = (submitted: SubmitEvent<HTMLFormElement>) => {
-    submitted.preventDefault();
-    onSearch(formValue(new FormData(submitted.currentTarget), 'q'));
-  };
   return (
     <Page
       title="Orders"
@@ -64,34 +57,14 @@ export function Desk({ eventId, query, onSearch }: Props) {
         </Link>
       }
     >
-      <form role="search" onSubmit={submit} className="grid max-w-2xl gap-1.5">
-        <div className="flex flex-wrap gap-2">
-          <div className="relative min-w-40 grow basis-0">
-            <Icon
-              of={Search}
-              className="pointer-events-none absolute top-3.5 left-3 size-4 text-soft"
-            />
-            <input
-              key={query}
-              type="search"
-              name="q"
-              defaultValue={query}
-              maxLength={2000}
-              autoComplete="off"
-              aria-label="Search orders"
-              aria-describedby="desk-hint"
-              data-testid="desk-search"
-              className={`${inputClass} pl-9`}
-            />
-          </div>
-          <Button type="submit" kind="secondary">
-            Search
-          </Button>
-        </div>
-        <p id="desk-hint" className="text-sm text-soft">
-          By name, email, order, ticket code or seat, such as K 17.
-        </p>
-      </form>
+      <SearchBar
+        query={query}
+        onSearch={onSearch}
+        label="Search orders"
+        hint="By name, email, order, ticket code or seat, such as K 17."
+        maxLength={2000}
+        testId="desk-search"
+      />
       <Orders eventId={eventId} query={query} timezone={event?.timezone ?? localTimeZone} />
     </Page>
   );
@@ -120,17 +93,9 @@ function Orders({
           </li>
         ))}
       </ul>
-      {query.hasNextPage && (
-        <Button
-          kind="secondary"
-          className="justify-self-center"
-          busy={query.isFetchingNextPage && 'Loading'}
-          data-testid="more-orders"
-          onClick={() => void query.fetchNextPage()}
-        >
-          More orders
-        </Button>
-      )}
+      <MoreButton query={query} testId="more-orders">
+        More orders
+      </MoreButton>
     </section>
   );
 }

@@ -3,8 +3,9 @@ import { Link } from '@tanstack/react-router';
 import { eventsQuery } from '@/api/queries';
 import { formatMoment } from '@/lib/time';
 import { counted } from '@/lib/words';
-import { Button, buttonClass } from '@/ui/Button';
+import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
+import { MoreButton } from '@/ui/MoreButton';
 import { Page } from '@/ui/Page';
 import { PosterArt } from '@/ui/PosterArt';
 import { RequireSession } from '@/ui/RequireSession';
@@ -71,16 +72,7 @@ function List() {
           </li>
         ))}
       </ul>
-      {query.hasNextPage && (
-        <Button
-          kind="secondary"
-          className="justify-self-center"
-          busy={query.isFetchingNextPage && 'Loading'}
-          onClick={() => void query.fetchNextPage()}
-        >
-          More
-        </Button>
-      )}
+      <MoreButton query={query}>More</MoreButton>
     </>
   );
 }

@@ -5,8 +5,9 @@ import type { Order } from '@/api/types';
 import { formatMoney } from '@/lib/money';
 import { formatDay, localTimeZone } from '@/lib/time';
 import { counted } from '@/lib/words';
-import { Button, buttonClass } from '@/ui/Button';
+import { buttonClass } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
+import { MoreButton } from '@/ui/MoreButton';
 import { Page } from '@/ui/Page';
 import { PosterArt } from '@/ui/PosterArt';
 import { RequireSession } from '@/ui/RequireSession';
@@ -52,16 +53,7 @@ function Orders() {
           </li>
         ))}
       </ul>
-      {query.hasNextPage && (
-        <Button
-          kind="secondary"
-          className="justify-self-center"
-          busy={query.isFetchingNextPage && 'Loading'}
-          onClick={() => void query.fetchNextPage()}
-        >
-          Older orders
-        </Button>
-      )}
+      <MoreButton query={query}>Older orders</MoreButton>
     </>
   );
 }

@@ -10,9 +10,9 @@ interface Props {
   testId: string;
   title: string;
   submit: string;
-  kind?: 'secondary' | 'danger';
+  kind?: 'primary' | 'secondary' | 'danger' | undefined;
   /** Something was done: what is shown is old. */
-  onDone: () => Promise<unknown>;
+  onDone?: () => Promise<unknown>;
   send: (data: FormData, key: string) => Promise<unknown>;
   children: (errors: Record<string, string>) => ReactNode;
 }
@@ -38,7 +38,7 @@ export function Act({
     try {
       await intent.current.run([...data.entries()], (key) => send(data, key));
       setOpen(false);
-      await onDone();
+      await onDone?.();
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       setError(problem);

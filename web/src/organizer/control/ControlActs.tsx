@@ -1,14 +1,10 @@
-import { useId, useRef, useState, type ReactNode, type SubmitEvent } from 'react';
-import { Intent } from '@/api/intent';
+import type { ReactNode } from 'react';
 import type { LineControl, LineOrder } from '@/api/types';
-import { ApiError } from '@/api/problem';
 import type { EventInfo } from '@/api/types';
 import { actOnLine } from '@/api/useLineControl';
 import { formValue } from '@/lib/form';
-import { Button } from '@/ui/Button';
-import { Dialog } from '@/ui/Dialog';
+import { Act } from '@/ui/Act';
 import { Field } from '@/ui/Field';
-import { Notice } from '@/ui/Notice';
 
 interface Props {
   event: EventInfo;
@@ -27,18 +23,18 @@ export function ControlActs({ event, figures, onDone }: Props) {
   return (
     <div className="flex flex-wrap gap-3" role="group" aria-label="Actions">
       {phase === 'paused' ? (
-        <Act {...shared} name="Resume" kind="primary" order={() => ({ action: 'resume' })}>
+        <LineAct {...shared} name="Resume" kind="primary" order={() => ({ action: 'resume' })}>
           The line is called again from where it stopped.
-        </Act>
+        </LineAct>
       ) : (
         (phase === 'open' || phase === 'sold_out') && (
-          <Act {...shared} name="Pause" kind="primary" order={() => ({ action: 'pause' })}>
+          <LineAct {...shared} name="Pause" kind="primary" order={() => ({ action: 'pause' })}>
             Nobody else is called. Who is inside goes on, and every number stays.
-          </Act>
+          </LineAct>
         )
       )}
       {phase === 'sealed' && event.line.beacon === 'pair' && (
-        <Act
+        <LineAct
           {...shared}
           name="Reveal your secret"
           kind="primary"
@@ -55,7 +51,7 @@ export function ControlActs({ event, figures, onDone }: Props) {
           )}
         />
       )}
-      <Act
+      <LineAct
         {...shared}
         name="Cap the rate"
         order={(data) => {
@@ -76,7 +72,7 @@ export function ControlActs({ event, figures, onDone }: Props) {
           />
         )}
       />
-      <Act
+      <LineAct
         {...shared}
         name="Write a message"
         order={(data) => ({ action: 'message', message: formValue(data, 'message') })}
@@ -91,9 +87,9 @@ export function ControlActs({ event, figures, onDone }: Props) {
           />
         )}
       />
-      <Act {...shared} name="Close the line" kind="danger" order={() => ({ action: 'close' })}>
+      <LineAct {...shared} name="Close the line" kind="danger" order={() => ({ action: 'close' })}>
         Nobody is called any more, and nobody can join. This cannot be undone.
-      </Act>
+      </LineAct>
     </div>
   );
 }
@@ -102,72 +98,28 @@ interface ActProps {
   eventId: string;
   onDone: (figures: LineControl) => void;
   name: string;
-  kind?: 'primary' | 'secondary' | 'danger';
+  kind?: 'primary' | 'secondary' | 'danger' | undefined;
   order: (data: FormData) => LineOrder;
   field?: (errors: Record<string, string>) => ReactNode;
   children?: ReactNode;
 }
 
-function Act({ eventId, onDone, name, kind = 'secondary', order, field, children }: ActProps) {
-  const [open, setOpen] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  const intent = useRef(new Intent());
-  const form = useId();
-  const act = async (wanted: LineOrder) => {
-    setBusy(true);
-    setError(null);
-    try {
-      onDone(await actOnLine(eventId, wanted, intent.current));
-      setOpen(false);
-    } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
-    } finally {
-      setBusy(false);
-    }
-  };
-  const submit = (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    if (!busy) void act(order(new FormData(event.currentTarget)));
-  };
-  const close = () => {
-    setOpen(false);
-    setError(null);
-  };
+function LineAct({ eventId, onDone, name, kind, order, field, children }: ActProps) {
   return (
-    <>
-      <Button kind={kind} onClick={() => setOpen(true)}>
-        {name}
-      </Button>
-      <Dialog title={`${name}?`} open={open} onClose={close}>
-        {open && (
-          <form id={form} onSubmit={submit} className="grid gap-4">
-            {children && <p>{children}</p>}
-            {field?.(error?.errors ?? {})}
-            {error && (
-              <Notice tone="bad" title="Nothing was changed, as far as we know">
-                {error.status === 0
-                  ? 'The server did not answer. Press again: it is not done twice.'
-                  : error.message}
-              </Notice>
-            )}
-            <div className="flex flex-wrap gap-3">
-              <Button
-                type="submit"
-                kind={kind}
-                busy={busy && 'Working'}
-                data-testid="control-confirm"
-              >
-                {`Yes, ${name.toLowerCase()}`}
-              </Button>
-              <Button kind="secondary" onClick={close}>
-                Leave it
-              </Button>
-            </div>
-          </form>
-        )}
-      </Dialog>
-    </>
+    <Act
+      name={name}
+      testId="control"
+      title={`${name}?`}
+      submit={`Yes, ${name.toLowerCase()}`}
+      kind={kind}
+      send={async (data, key) => onDone(await actOnLine(eventId, order(data), key))}
+    >
+      {(errors) => (
+        <>
+          {children && <p>{children}</p>}
+          {field?.(errors)}
+        </>
+      )}
+    </Act>
   );
 }
