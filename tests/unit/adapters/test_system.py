@@ -109,3 +109,21 @@ def test_a_seed_makes_the_same_ids() -> None:
     first, second, other = (SeededIds(seed, ManualClock()) for seed in (7, 7, 8))
     assert [first.new("evt"), first.secret()] == [second.new("evt"), second.secret()]
     assert first.new("evt") != other.new("evt")
+
+
+async def test_a_manual_clock_in_steps_wakes_a_sleeper_once_a_step_and_never_early() -> None:
+    clock = ManualClock(step_seconds=10)
+    woken: list[float] = []
+
+    async def look() -> None:
+        while True:
+            await clock.sleep(1)
+            woken.append(clock.monotonic())
+
+    looking = asyncio.create_task(look())
+    await clock.advance(0.5)
+    assert woken == []
+    await clock.advance(24.5)
+    assert woken == [11, 22, 25]
+    assert clock.monotonic() == 25
+    looking.cancel()
