@@ -37,9 +37,26 @@ CLOSE = ((b"connection", b"close"),)
 """For responses of a process that drains: clients reconnect to another process."""
 
 
+_HARMLESS = frozenset(
+    {
+        b"accept",
+        b"accept-language",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"user-agent",
+    }
+)
+"""What most requests have besides: they need no closer look."""
+
+
 def names_somebody(header: bytes) -> bool:
     """Whether a header claims an identity, or sets what only the gateway may set. `header` is in lower
     case."""
+    if header in _HARMLESS:
+        return False
     return header in IDENTITY_HEADERS or header.startswith(IDENTITY_PREFIXES)
 
 

@@ -91,7 +91,7 @@ class ResponseMiddleware:
         if self.before_refusal is not None and (400 <= self.status < 500 or self.status == _BUSY):
             await self.before_refusal()
         headers: list[tuple[bytes, bytes]] = list(message["headers"])
-        if self._no_store and not any(name == b"cache-control" for name, _ in headers):
+        if self._no_store and b"cache-control" not in dict(headers):
             headers.append((b"cache-control", b"no-store"))
         compress = self.compressible and _worth_compressing(headers)
         headers.append((b"x-request-id", self.request_id.encode()))

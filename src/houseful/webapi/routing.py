@@ -2,11 +2,15 @@
 routes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_PATHS_KEPT = 256
+"""In a rush most requests have one of a few paths."""
 
 
 @dataclass
@@ -23,7 +27,8 @@ class RouteTable(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
-        self._without_parameters: dict[str, _Node[T]] = {}
+        self.find = lru_cache(_PATHS_KEPT)(self._find)
+        """The targets by method and the path's parameters; None where no route has this path."""
 
     def add(self, method: str, path: str, target: T) -> None:
         """Raises `ValueError` if the route is there already."""
@@ -43,14 +48,9 @@ class RouteTable(Generic[T]):
             raise ValueError(f"two routes for {method} {path}")
         node.names = tuple(names)
         node.methods[method] = target
-        if not names:
-            self._without_parameters[path] = node
+        self.find.cache_clear()
 
-    def find(self, path: str) -> tuple[dict[str, T], dict[str, str]] | None:
-        """The targets by method and the path's parameters; None where no route has this path."""
-        exact = self._without_parameters.get(path)
-        if exact is not None:
-            return exact.methods, {}
+    def _find(self, path: str) -> tuple[Mapping[str, T], Mapping[str, str]] | None:
         values: list[str] = []
         node = self._descend(self._root, path.split("/"), 1, values)
         if node is None:

@@ -150,20 +150,10 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
 
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > HEAD_BYTES or len(self.headers) >= HEAD_FIELDS:
-            raise _HeadTooLarge
-
     def on_headers_complete(self) -> None:
+        self._head_bytes = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        if self._head_bytes > HEAD_BYTES or len(self.headers) > HEAD_FIELDS:
+            raise _HeadTooLarge
         self._in_head = False
         if self._answers.is_closing():
             return  # the last answer said "connection: close"
@@ -196,7 +186,7 @@ class _Protocol(HttpToolsProtocol):
         if self._refused or self.parser is None:
             return
         if was_in_head and self._in_head and not self.transport.is_closing():
-            # The parser keeps an unfinished line to itself: what arrives for it is counted here.
+            # What arrives for a head that is not whole, in whatever the parser has kept it.
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self.send_400_response("")
@@ -210,7 +200,7 @@ class _Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         too_large = self._head_bytes > HEAD_BYTES or (
-            self.headers is not None and len(self.headers) >= HEAD_FIELDS
+            self.headers is not None and len(self.headers) > HEAD_FIELDS
         )
         refusal = (
             ProblemError(431, "head_too_large", "The request's address or headers are too large.")

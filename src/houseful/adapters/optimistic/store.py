@@ -5,7 +5,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from houseful.adapters.optimistic.group_commit import GroupCommit
 from houseful.adapters.optimistic.spans import StoreSpans
@@ -28,6 +28,9 @@ def jitter(ids: Ids) -> float:
 
 class OptimisticStore(ABC, Generic[C, W, M]):
     """Belongs to the event loop in which it is used."""
+
+    gathers: ClassVar[bool] = False
+    """Whether a transaction begins after the other callers of this turn of the loop have come as far."""
 
     def __init__(
         self,
@@ -68,6 +71,8 @@ class OptimisticStore(ABC, Generic[C, W, M]):
         return self._group_commit
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        if self.gathers:
+            await asyncio.sleep(0)
         with self.spans.transaction() as span:
             for attempt in range(ATTEMPTS):
                 if span is not None:

@@ -293,7 +293,7 @@ class OptimisticTransaction(ABC, Generic[C, W, M]):
     def _hand_over(self, absent: Sequence[tuple[C, str]]) -> WriteSet[C, W, M] | None:
         """None where there is nothing to write. Raises `Conflict` where it is certain already."""
         depends_on = [writes for writes in self._depends_on if not writes.settled or writes.failed]
-        if any(writes.failed for writes in depends_on):
+        if depends_on and any(writes.failed for writes in depends_on):
             raise verdicts.built_on_failure()
         writes: WriteSet[C, W, M] = WriteSet((), (), depends_on, absent)
         changes = self._changes(writes)

@@ -2,6 +2,9 @@
 
 Reads by id run on the event loop, where a read takes less time than a switch to another thread. Long searches
 run in a thread of their own. Decoded documents stay cached until another process writes.
+
+The reads of one turn of the event loop share a transaction: the file is locked and unlocked once for all of
+them. The transaction ends before the writer writes, and before a commit is acknowledged.
 """
 
 import asyncio
@@ -35,7 +38,14 @@ class SqliteReads:
         self._searcher = connect(path, apsw.SQLITE_OPEN_READONLY, tuning)
         self._search_thread = ThreadPoolExecutor(1, thread_name_prefix=f"search {path.name}")
         self._short_search_limit = tuning.short_search_limit
+        self._reading: apsw.Connection | None = None
+        """The connection in which the reads of this turn of the loop have begun a transaction."""
         self._closed = False
+
+    def use_writer(self, writer: Writer) -> None:
+        """Cache documents, and read through the writer's connection while it is idle."""
+        self.writer = writer
+        writer.end_reads = self._end_transaction
 
     def get(self, table: Table, id: str) -> Versioned | None:
         cached = self.writer is not None and self.writer.cache_is_current
@@ -70,6 +80,7 @@ class SqliteReads:
 
     async def close(self) -> None:
         self._closed = True
+        self._end_transaction()
         await asyncio.get_running_loop().run_in_executor(None, self._search_thread.shutdown)
         self.reader.close()
         self._searcher.close()
@@ -79,8 +90,21 @@ class SqliteReads:
 
         Its page cache is warm; another connection reads from the log all pages committed since its last read.
         """
-        idle = None if self.writer is None else self.writer.idle_connection
-        return self.reader if idle is None else idle
+        if self._reading is None:
+            idle = None if self.writer is None else self.writer.idle_connection
+            connection = self.reader if idle is None else idle
+            try:
+                connection.execute("BEGIN")
+            except READ_ERRORS as error:
+                raise unreadable(error) from error
+            self._reading = connection
+            asyncio.get_running_loop().call_soon(self._end_transaction)
+        return self._reading
+
+    def _end_transaction(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is not None and reading.in_transaction:
+            reading.execute("COMMIT")
 
     async def _aside(self, read: Callable[[apsw.Connection], T]) -> T:
         """Run a read off the event loop, one at a time, on a separate connection."""

@@ -1,7 +1,8 @@
 """The group commit on SQLite: one connection for all writes into the file.
 
-The writer applies each write set in its own savepoint, in the order of the hand-over, and commits a batch
-together: one disk sync for all.
+The writer applies write sets in the order of the hand-over, and commits a batch together: one disk sync for
+all. A write set that fails after it has written, which is rare, rolls the batch back. The writer then applies
+the batch again with a savepoint for each write set. A savepoint copies each page that changes after it.
 
 Statements run on the event loop and take a few microseconds each. A thread would contend with the loop for
 the interpreter at every statement, which costs more than the statements. The thread does blocking work:
@@ -36,6 +37,10 @@ SqliteOverlay = Overlay[Table, Statement, Statement]
 log = get_logger(__name__)
 
 
+class _WrittenInPart(Exception):
+    """A write set without a savepoint failed after it had written."""
+
+
 class Writer(GroupCommit[Table, Statement, Statement]):
     """The group commit. Everything but the work of the thread belongs to one event loop."""
 
@@ -53,10 +58,14 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._execute: Callable[..., Any] = connection.cursor().execute
         self._tables = tables
         self._tuning = tuning
+        self.end_reads: Callable[[], None] = lambda: None
+        """Ends a transaction that only reads, before the connection changes hands and before a commit is
+        acknowledged."""
         self._data_version: int | None = None
         self._has_checked = False
         self._has_lock = False
         self._running = False
+        self._uses_savepoints = False
         connection.set_busy_timeout(0)  # the loop never waits; the thread does
         self._thread = WriteThread(connection, name, tuning)
 
@@ -66,7 +75,8 @@ class Writer(GroupCommit[Table, Statement, Statement]):
 
     @property
     def idle_connection(self) -> apsw.Connection | None:
-        """The connection, while the loop has it and nothing is uncommitted."""
+        """The connection, while the loop has it and nothing is uncommitted. Whoever begins to read in it ends
+        that in `end_reads`."""
         if self._thread.has_connection or self._closed or self._connection.in_transaction:
             return None
         return self._connection
@@ -78,6 +88,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._closed = True
         while self.pending:
             await (self._waiting[-1] if self._waiting else self._batch[-1]).wait()
+        self.end_reads()
         await self._thread.stop()
 
     # The cache
@@ -142,6 +153,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
 
     def _begin(self) -> None:
         """Begin at once where no other process writes. Otherwise the thread waits."""
+        self.end_reads()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except apsw.BusyError:
@@ -152,8 +164,9 @@ class Writer(GroupCommit[Table, Statement, Statement]):
             self._begun(None)
 
     def _begun(self, error: Exception | None) -> None:
-        size = min(len(self._waiting), self._tuning.batch_limit)
-        self._batch = [self._waiting.popleft() for _ in range(size)]
+        if not self._uses_savepoints:
+            size = min(len(self._waiting), self._tuning.batch_limit)
+            self._batch = [self._waiting.popleft() for _ in range(size)]
         try:
             if error is not None:
                 raise error
@@ -161,14 +174,26 @@ class Writer(GroupCommit[Table, Statement, Statement]):
             self._has_lock = True
             for writes in self._batch:
                 self._apply(writes)
+        except _WrittenInPart:
+            self._begin_again()
         except Exception as trouble:
             self._end(trouble)
         else:
             self._thread.commit(self._end)
 
+    def _begin_again(self) -> None:
+        """Apply the batch once more, each write set in a savepoint."""
+        self._has_lock = False
+        self._uses_savepoints = True
+        self._roll_back()
+        for writes in self._batch:
+            writes.error = None
+        self._begin()
+
     def _end(self, error: Exception | None) -> None:
         """Settle the batch after its commit or failure."""
-        self._has_lock = False
+        self._has_lock = self._uses_savepoints = False
+        self.end_reads()
         if error is None:
             self.trouble = None
             for writes in self._batch:
@@ -207,16 +232,19 @@ class Writer(GroupCommit[Table, Statement, Statement]):
     # A write set
 
     def _apply(self, writes: SqliteWrites) -> None:
-        """Apply a write set in a savepoint.
+        """Apply a write set.
 
-        Raises errors of the engine, which end the batch. Any other error is the verdict of the write set.
+        Raises errors of the engine, which end the batch, and `_WrittenInPart`. Any other error is the
+        verdict of the write set.
         """
         for earlier in writes.depends_on:
             if earlier.error is not None:
                 writes.error = verdicts.built_on_failure()
                 return
         execute, changes = self._execute, self._connection.changes
-        execute("SAVEPOINT one")
+        has_written = False
+        if self._uses_savepoints:
+            execute("SAVEPOINT one")
         try:
             for table, id in writes.absent:
                 if execute(table.exists, (id,)).get is not None:
@@ -226,13 +254,18 @@ class Writer(GroupCommit[Table, Statement, Statement]):
                     execute(sql, bindings)
                     if must_change and changes() != 1:
                         raise verdicts.changed()
+                    has_written = True
             writes.changed = changes()
         except ENGINE_ERRORS:
             raise
         except Exception as error:
-            execute("ROLLBACK TO one")
+            if self._uses_savepoints:
+                execute("ROLLBACK TO one")
+            elif has_written:
+                raise _WrittenInPart from error
             writes.error = self._verdict(writes, error)
-        execute("RELEASE one")
+        if self._uses_savepoints:
+            execute("RELEASE one")
 
     def _verdict(self, writes: SqliteWrites, error: Exception) -> Exception:
         """A duplicate counts only if all reads of the transaction still hold; otherwise it is a conflict."""

@@ -5,7 +5,7 @@ A seat without a claim is available. A held seat whose time has passed is availa
 that every reader and writer applies, never a job that somebody has to run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -88,9 +88,11 @@ def state_at(claim: Claim | None, now: Millis) -> SeatState:
     return claim.state
 
 
-def lapsed_holds(block: Block, ordinals: Iterable[int], now: Millis) -> list[str]:
+def lapsed_holds(block: Block, ordinals: Iterable[int], now: Millis) -> Sequence[str]:
     """The holds whose time has passed and whose claims are still on these seats."""
     first, claims = block.first, block.claims
+    if not claims:
+        return ()
     return [
         claim.by
         for ordinal in ordinals

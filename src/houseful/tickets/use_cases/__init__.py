@@ -117,34 +117,36 @@ class Tickets:
         has authorised counts, whether its webhook has arrived or not. Seats of lapsed orders are held after
         their payments were ended.
         """
-
-        try:
-            try:
-                held = await self._hold_once(event_id, hold)
-            except DomainError as refusal:
-                if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
-                    raise
-                held = await self._hold_once(event_id, hold)
-        except (DomainError, Transient) as refusal:
-            reason = refusal.code if isinstance(refusal, DomainError) else UNAVAILABLE
-            self.shop_figures.refused(event_id, reason)
-            raise
-        self.shop_figures.stays(event_id, user_id, _moment(held.expires_at))
-        return held
-
-    async def _hold_once(self, event_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
         started, failed = time.perf_counter(), False
         try:
             try:
-                return await hold()
+                held = await hold()
             except PaymentsOpen as error:
                 await self.lapsed_orders.end(error.order_ids)
-                return await self.lapsed_orders.ended_first(hold)
-        except Transient:
-            failed = True
+                held = await self._hold_again(user_id, hold)
+            except DomainError as refusal:
+                if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
+                    raise
+                held = await self.lapsed_orders.ended_first(hold)
+        except (DomainError, Transient) as refusal:
+            failed = isinstance(refusal, Transient)
+            reason = refusal.code if isinstance(refusal, DomainError) else UNAVAILABLE
+            self.shop_figures.refused(event_id, reason)
             raise
         finally:
             self.shop_figures.held(event_id, started, failed=failed)
+        if self.shop_figures.is_asked(event_id):
+            self.shop_figures.stays(event_id, user_id, _moment(held.expires_at))
+        return held
+
+    async def _hold_again(self, user_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
+        """Once payments of lapsed orders were ended."""
+        try:
+            return await self.lapsed_orders.ended_first(hold)
+        except DomainError as refusal:
+            if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
+                raise
+            return await self.lapsed_orders.ended_first(hold)
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str], by: Actor) -> None:
         """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""
