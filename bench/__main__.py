@@ -7,6 +7,7 @@ from bench import (
     beside_sale,
     best,
     crowd,
+    demands,
     generation,
     holds,
     hops,
@@ -15,6 +16,7 @@ from bench import (
     paper,
     reads,
     sale,
+    scale,
     steps,
     tracing,
 )
@@ -33,6 +35,8 @@ BENCHMARKS = {
     "tracing": tracing.main,
     "line": line.main,
     "sale": sale.main,
+    "demands": demands.main,
+    "scale": scale.main,
 }
 
 

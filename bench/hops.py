@@ -153,6 +153,11 @@ class Installation:
         pids = self.engines.pids if self.engines is not None else {}
         return {"ours": self.own_cpu()} | {name: cpu_seconds(pid) for name, pid in pids.items()}
 
+    @property
+    def pids(self) -> dict[tuple[str, ...], int]:
+        """The processes by the parts that they run."""
+        return {parts: process.pid for parts, process in zip(self._ports, self._processes, strict=True)}
+
     def own_cpu(self) -> float:
         """Seconds so far of the processes that answer; those that they start for other work are not in it."""
         return sum(cpu_seconds(process.pid) for process in self._processes)

@@ -90,7 +90,7 @@ async def _measure(
     installation: Installation, clients: int, seconds: float, hold_seconds: int
 ) -> tuple[Sale, float]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        buyers = _Buyers(session, installation)
+        buyers = SaleBuyers(session, installation)
         await buyers.wait_for_services()
         await buyers.publish(SEATS, hold_seconds=hold_seconds)
         await buyers.sign_in()
@@ -102,7 +102,9 @@ async def _measure(
         return sale, installation.own_cpu() - before
 
 
-class _Buyers(Buyers):
+class SaleBuyers(Buyers):
+    """Who buys, pays, and looks until the order is confirmed."""
+
     async def buy(self, sale: Sale, until: float) -> None:
         while time.monotonic() < until:
             try:

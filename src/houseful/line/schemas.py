@@ -13,11 +13,11 @@ from houseful.line.domain.lines import ControlAct, Line, Phase, Place
 from houseful.line.domain.records import LineHistory, LineRecord
 from houseful.webapi.responses import View
 
-_POLLS = ((0, 3), (200, 10), (2_000, 30), (10_000, 90), (50_000, 180))
+POLLS = ((0, 3), (200, 10), (2_000, 30), (10_000, 90), (50_000, 180))
 """How often to ask, by how many are in front: 100,000 who do so ask 1,200 times a second together."""
 _NUMBERS_A_SECOND = 1000
 """All who are drawn want their number at once, and are told to ask in turn."""
-_FASTEST_LOBBY_POLL, _SLOWEST_LOBBY_POLL = 10, 20
+FASTEST_LOBBY_POLL, SLOWEST_LOBBY_POLL = 10, 20
 """Seconds. Whoever notices the draw ten seconds late loses nothing: numbers are given."""
 
 
@@ -212,9 +212,9 @@ def line_view(line: Line, admission: Admission, now: Millis) -> LineView:
 def polls(line: Line, now: Millis) -> list[tuple[int, int]]:
     """Before the draw nobody has somebody in front: all ask the less often, the longer nothing changes."""
     if line.is_drawn:
-        return list(_POLLS)
+        return list(POLLS)
     seconds = ((lines.due_at(line) or now) - now) // 10_000
-    return [(0, min(max(seconds, _FASTEST_LOBBY_POLL), _SLOWEST_LOBBY_POLL))]
+    return [(0, min(max(seconds, FASTEST_LOBBY_POLL), SLOWEST_LOBBY_POLL))]
 
 
 def control_act_view(act: ControlAct) -> ControlActView:
