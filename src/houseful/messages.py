@@ -230,6 +230,21 @@ class AccountErased(Message, frozen=True, kw_only=True):
     erased_at: int
 
 
+class TurnNear(Message, frozen=True, kw_only=True):
+    """Somebody who stands in a line, and wanted to be told, is called in a few minutes. Sent by line; users
+    writes an email to the account. `title` is the event's."""
+
+    sender = "line"
+    about = "place"
+    key_field = "place_id"
+
+    place_id: str
+    event_id: str
+    user_id: str
+    title: str
+    told_at: int
+
+
 class EventCancelled(Message, frozen=True, kw_only=True):
     """The show will not be. Sent by events; tickets stops sales and refunds every order, line ends."""
 
@@ -254,5 +269,6 @@ MESSAGES: dict[str, type[Message]] = {
         PaymentReturned,
         EventCancelled,
         AccountErased,
+        TurnNear,
     )
 }

@@ -5,6 +5,7 @@ from houseful.line import account_api, api
 from houseful.line.control import CONTROL_ACTS
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import ControlAct, Entry, Line, SealedPart, Visit
+from houseful.line.domain.notices import TurnNotice
 from houseful.line.domain.records import LineHistory, LineRecord
 from houseful.line.domain.rehearsals import RehearsedRate
 from houseful.line.service import LineService
@@ -27,6 +28,7 @@ MANIFEST: Manifest[LineService] = Manifest(
         SealedPart,
         Admission,
         Visit,
+        TurnNotice,
         ControlAct,
         RehearsedRate,
         LineRecord,
@@ -35,7 +37,7 @@ MANIFEST: Manifest[LineService] = Manifest(
         *AUDIT_DOCUMENTS,
     ),
     build=LineService,
-    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS, *administration.endpoints("line", sends=False)),
+    endpoints=(*api.ENDPOINTS, *account_api.ENDPOINTS, *administration.endpoints("line")),
     handlers={
         EventPublished: LineService.event_published,
         EventChanged: LineService.event_changed,
@@ -47,6 +49,7 @@ MANIFEST: Manifest[LineService] = Manifest(
         LineService.take_steps,
         LineService.number_newcomers,
         LineService.admit,
+        LineService.tell_turns,
         LineService.hear_shop,
         LineService.purge_expired,
     ),

@@ -23,6 +23,7 @@ class LinePlaceExportView(View, frozen=True, kw_only=True):
     called_at: str | None
     left_at: str | None
     seats: int
+    email_wanted: bool
 
 
 class LineActExportView(View, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ def _place_view(held: HeldPlace) -> LinePlaceExportView:
         called_at=None if visit is None else rfc3339(visit.since),
         left_at=None if visit is None else _written(visit.ended_at),
         seats=0 if visit is None else visit.seats,
+        email_wanted=held.notice is not None,
     )
 
 

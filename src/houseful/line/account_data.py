@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.ports import Clock, Store, Transaction
+from houseful.line import notices
 from houseful.line.domain import visits
 from houseful.line.domain.lines import ControlAct, Entry, EntryId, Line, Phase, Visit
+from houseful.line.domain.notices import TurnNotice
 from houseful.messages import AccountErased
 from houseful.webapi.audit import erase_actor
 from houseful.webapi.cursors import ByMoment, ByText
@@ -16,11 +18,12 @@ _LINES = 1000
 
 
 class HeldPlace(NamedTuple):
-    """An account's entry in a line, and its visit once it was called and came."""
+    """An account's entry in a line, its visit once it was called and came, and its wish for an email."""
 
     line: Line
     entry: Entry
     visit: Visit | None
+    notice: TurnNotice | None
 
 
 class AccountData:
@@ -37,8 +40,9 @@ class AccountData:
         ids = {line.id: self._entry_id(line.id, user_id) for line in page}
         entries = await self._store.get_many(Entry, list(ids.values()))
         visited = await self._store.get_many(Visit, list(entries))
+        wished = await self._store.get_many(TurnNotice, list(entries))
         held = [
-            HeldPlace(line, entries[ids[line.id]], visited.get(ids[line.id]))
+            HeldPlace(line, entries[ids[line.id]], visited.get(ids[line.id]), wished.get(ids[line.id]))
             for line in page
             if ids[line.id] in entries
         ]
@@ -55,6 +59,7 @@ class AccountData:
         """An erased account leaves the shops that it is in: the next is called. Its places stay, without
         which the numbers would have gaps and the draw could not be repeated."""
         await erase_actor(tx, message.user_id)
+        await notices.forget(tx, message.user_id)
         now: Millis = self._clock.now()
         for phase in (Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT):
             lines = await tx.find(Line, {"phase": phase}, limit=_LINES)

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from houseful.kernel.times import rfc3339
 from houseful.line.domain.audit import Audit
+from houseful.line.domain.lines import Place
 from houseful.line.schemas import ControlHistoryView, ControlView, LineView, PassView, PlaceView, place_view
 from houseful.line.service import LineService
 from houseful.webapi.endpoint import ORGANIZER, USER, Endpoint
@@ -69,14 +70,32 @@ async def join(
     headers = [("cache-control", "no-store")]
     if joined == "repeated":
         headers += REPLAYED
-    return Response(
-        msgspec.json.encode(place_view(place)), 200 if joined == "again" else 201, headers=headers
-    )
+    if joined == "new":
+        return Response(msgspec.json.encode(place_view(place, email_wanted=False)), 201, headers=headers)
+    view = await _shown(service, place, request.user.user_id)
+    return Response(msgspec.json.encode(view), 200 if joined == "again" else 201, headers=headers)
 
 
 async def get_place(service: LineService, request: Request, event_id: str) -> PlaceView:
     """My place in the line of an event"""
-    return place_view(await service.place(request.user.user_id, event_id))
+    return await _shown(service, await service.place(request.user.user_id, event_id), request.user.user_id)
+
+
+async def _shown(service: LineService, place: Place, user_id: str) -> PlaceView:
+    return place_view(place, email_wanted=await service.notices.is_wanted(place.line.id, user_id))
+
+
+async def want_email(service: LineService, request: Request, event_id: str) -> None:
+    """Have an email sent when my turn is near
+
+    It goes once, to the confirmed address of the account, some five minutes before at the pace of the line.
+    """
+    await service.notices.want(request.user, event_id)
+
+
+async def decline_email(service: LineService, request: Request, event_id: str) -> None:
+    """Have no email sent when my turn is near"""
+    await service.notices.decline(event_id, request.user.user_id)
 
 
 async def get_line(service: LineService, request: Request, event_id: str) -> Annotated[Response, LineView]:
@@ -194,6 +213,8 @@ ENDPOINTS = (
     Endpoint("GET", _LINE, get_line),
     Endpoint("GET", f"{_LINE}/stream", watch_line, media_type=EVENT_STREAM),
     Endpoint("GET", f"{_LINE}/me", get_place, who=USER),
+    Endpoint("PUT", f"{_LINE}/me/email", want_email, who=USER),
+    Endpoint("DELETE", f"{_LINE}/me/email", decline_email, who=USER),
     Endpoint("POST", f"{_LINE}/pass", claim_pass, who=USER),
     Endpoint("DELETE", f"{_LINE}/pass", give_back_pass, who=USER),
     Endpoint("GET", f"{_LINE}/audit", get_audit),

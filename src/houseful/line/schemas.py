@@ -25,7 +25,7 @@ class PlaceView(View, frozen=True, kw_only=True):
     """`phase` is lobby for a place in the draw only: from the moment the lobby begins to close it is sealed.
     `in_draw` is false for a place that comes after the draw, and null while that is not decided; it is then
     known with the seal. `number` is null until it is drawn. `receipt` is a signed proof of (event, entrant,
-    joined_at)."""
+    joined_at). `email_wanted` until the email that the turn is near has gone."""
 
     event_id: str
     entrant: str
@@ -34,6 +34,7 @@ class PlaceView(View, frozen=True, kw_only=True):
     in_draw: bool | None
     number: int | None
     receipt: str
+    email_wanted: bool
 
 
 class LineView(View, frozen=True, kw_only=True):
@@ -164,7 +165,7 @@ class ControlView(View, frozen=True, kw_only=True):
     server_time: str
 
 
-def place_view(place: Place) -> PlaceView:
+def place_view(place: Place, *, email_wanted: bool) -> PlaceView:
     return PlaceView(
         event_id=place.line.id,
         entrant=place.entry.entrant.hex(),
@@ -173,6 +174,7 @@ def place_view(place: Place) -> PlaceView:
         in_draw=place.in_draw,
         number=place.number,
         receipt=place.receipt,
+        email_wanted=email_wanted,
     )
 
 

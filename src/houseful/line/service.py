@@ -16,6 +16,7 @@ from houseful.line.domain import audit, draw, lines
 from houseful.line.domain.admission import Admission
 from houseful.line.domain.lines import Entry, Line, Phase, Place
 from houseful.line.draws import Draws
+from houseful.line.notices import Notices
 from houseful.line.progress import Progress
 from houseful.line.shown_lines import ShownLines
 from houseful.line.tokens import LineTokens
@@ -51,6 +52,7 @@ class LineService:
         self.visits = Visits(platform.store, platform.clock, self.entry_id)
         self.admitting = Admitting(platform, self.visits)
         self.control = Control(platform)
+        self.notices = Notices(platform, self.draws, self.entry_id)
         self.account_data = AccountData(platform.store, platform.clock, self.entry_id)
         self.shown = ShownLines(platform)
 
@@ -212,6 +214,7 @@ class LineService:
         line = Line(
             id=message.event_id,
             organizer_id=message.organizer_id,
+            title=message.title,
             mode=terms.mode,
             lobby_opens_at=terms.lobby_opens_at or on_sale_at,
             on_sale_at=on_sale_at,
@@ -233,7 +236,7 @@ class LineService:
         line = await tx.get(Line, message.event_id)
         if line is None:
             return
-        changed = msgspec.structs.replace(line, gates=message.gates)
+        changed = msgspec.structs.replace(line, gates=message.gates, title=message.title)
         if message.on_sale_at is not None:
             changed = lines.moved(changed, message.on_sale_at, message.ends_at)
         if changed != line:
@@ -266,10 +269,14 @@ class LineService:
     async def admit(self) -> None:
         await self.admitting.run()
 
+    async def tell_turns(self) -> None:
+        """Emails to who wants one when the turn is near."""
+        await self.notices.run()
+
     async def purge_expired(self) -> None:
-        """Forget stored responses after their 48 hours."""
+        """Forget stored responses after their 48 hours, and who wanted an email from a line that is over."""
         while True:
-            while await purge_expired(self._store, self._clock):
+            while await purge_expired(self._store, self._clock) or await self.notices.purge():
                 pass
             await self._clock.sleep(_HOUSEKEEPING_SECONDS)
 

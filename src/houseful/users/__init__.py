@@ -2,6 +2,7 @@
 services."""
 
 from houseful import administration
+from houseful.messages import TurnNear
 from houseful.users import account_api, admin_api, api, own_data_api, second_factor_api, sessions_api
 from houseful.users.account_email import AccountEmail
 from houseful.users.domain import Admins, ErasedAccount, FormerAddress, Session, User
@@ -12,7 +13,7 @@ from houseful.webapi.audit import AUDIT_DOCUMENTS
 from houseful.webapi.idempotency import StoredResponse
 from houseful.webapi.manifest import Manifest
 
-MANIFEST = Manifest(
+MANIFEST: Manifest[Users] = Manifest(
     name="users",
     documents=(
         User,
@@ -34,8 +35,8 @@ MANIFEST = Manifest(
         *second_factor_api.ENDPOINTS,
         *own_data_api.ENDPOINTS,
         *admin_api.ENDPOINTS,
-        *administration.endpoints("users", receives=False),
+        *administration.endpoints("users"),
     ),
-    handlers={},
+    handlers={TurnNear: lambda users, tx, message: users.email_outbox.turn_near(tx, message)},
     jobs=(Users.send_emails, Users.erase_accounts, Users.purge_expired),
 )

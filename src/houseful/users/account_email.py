@@ -38,6 +38,7 @@ class Kind(StrEnum):
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
     ACCOUNT_ERASED = "account_erased"
+    TURN_NEAR = "turn_near"
 
 
 LIFETIME_MILLIS = {
@@ -51,6 +52,7 @@ LIFETIME_MILLIS = {
     Kind.SECOND_FACTOR_ON: 2 * _DAY_MILLIS,
     Kind.SECOND_FACTOR_OFF: 2 * _DAY_MILLIS,
     Kind.ACCOUNT_ERASED: 2 * _DAY_MILLIS,
+    Kind.TURN_NEAR: _HOUR_MILLIS,
 }
 """How long a link is good, and for how long an email that can't be delivered is tried again."""
 
@@ -63,6 +65,7 @@ CODE_MILLIS = _HOUR_MILLIS
 class AccountEmail(Document, frozen=True, kw_only=True):
     """`due_at` is None when it has gone or was given up. `address` is the recipient's in the form that is
     compared. An email to an address of which nobody has said yet whether it has an account has no `user_id`.
+    `event_id` and `title` are those of an event that it is about.
     """
 
     collection = "account_emails"
@@ -84,6 +87,8 @@ class AccountEmail(Document, frozen=True, kw_only=True):
     error: str | None = None
     used_at: Millis | None = None
     wrong_codes: int = 0
+    event_id: str = ""
+    title: str = ""
 
     @property
     def queue(self) -> str | None:

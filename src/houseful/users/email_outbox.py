@@ -10,6 +10,7 @@ from houseful.kernel import email_addresses
 from houseful.kernel.errors import Conflict, DomainError, StateConflict, Transient, not_found
 from houseful.kernel.ports import Clock, Email, Ids, Mailer, Store, Transaction
 from houseful.kernel.telemetry import get_logger
+from houseful.messages import TurnNear
 from houseful.users import email_texts
 from houseful.users.account_email import LIFETIME_MILLIS, WITH_LINK, AccountEmail, Kind, Links
 from houseful.users.accounts import Accounts
@@ -54,7 +55,16 @@ class EmailOutbox:
         self._base_url = base_url
         self._audit = AuditLog(clock, ids)
 
-    def queue(self, tx: Transaction, kind: Kind, email: str, *, user_id: str = "") -> None:
+    def queue(
+        self,
+        tx: Transaction,
+        kind: Kind,
+        email: str,
+        *,
+        user_id: str = "",
+        event_id: str = "",
+        title: str = "",
+    ) -> None:
         """To this address. Without a `user_id` the account of the address is looked up when it is sent: the
         email goes to the address as the account has it, and where there is no account nothing is sent."""
         now = self._clock.now()
@@ -68,8 +78,18 @@ class EmailOutbox:
                 created_at=now,
                 expires_at=now + LIFETIME_MILLIS[kind],
                 due_at=now,
+                event_id=event_id,
+                title=title,
             )
         )
+
+    async def turn_near(self, tx: Transaction, message: TurnNear) -> None:
+        """An email to who stands in a line. A message that comes too late tells nothing that is true."""
+        user = await tx.get(User, message.user_id)
+        too_late = self._clock.now() >= message.told_at + LIFETIME_MILLIS[Kind.TURN_NEAR]
+        if user is not None and user.verified_at is not None and not too_late:
+            event = {"event_id": message.event_id, "title": message.title}
+            self.queue(tx, Kind.TURN_NEAR, user.email, user_id=user.id, **event)
 
     async def send_due(self) -> int:
         """Send what is due; how many were."""
@@ -129,6 +149,8 @@ class EmailOutbox:
             self._base_url,
             token=self._links.token(kind, email.id) if kind in WITH_LINK else "",
             code=self._links.code(email.id) if email.kind is Kind.VERIFY else "",
+            title=email.title,
+            event_id=email.event_id,
         )
         return Email(
             id=email.id,

@@ -5,6 +5,7 @@ No email has a name in it: anybody can type anybody's address, and any name.
 
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from houseful.users.account_email import Kind
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:  # it takes a while to import, and a start does not need it
 
 class Words(NamedTuple):
     """`path` is the page of the web app that the link opens; a token follows behind a `#`, which no server
-    sees. Without an `action` there is no link."""
+    sees. Without an `action` there is no link. `opening` and `path` may name the event, as `{title}` and
+    `{event_id}`."""
 
     subject: str
     opening: str
@@ -103,11 +105,25 @@ WORDS = {
         closing="If this was not you, somebody knew your password: write to the box office, and change it "
         "wherever else you use it.",
     ),
+    Kind.TURN_NEAR: Words(
+        "It is nearly your turn",
+        "You stand in the line for “{title}”, and your number is called within a few minutes.",
+        "Open the line",
+        "/events/{event_id}/line",
+        "Sign in with the account that you joined with. If you come late you still come in, but seats may be "
+        "gone by then. You get this email because you asked for it in the line.",
+    ),
 }
 
 
-def compose(kind: Kind, base_url: str, *, token: str = "", code: str = "") -> Written:
+def compose(
+    kind: Kind, base_url: str, *, token: str = "", code: str = "", title: str = "", event_id: str = ""
+) -> Written:
     words = WORDS[kind]
+    if event_id:
+        words = words._replace(
+            opening=words.opening.format(title=title), path=words.path.format(event_id=quote(event_id))
+        )
     link = f"{base_url}{words.path}" + (f"#{token}" if token else "") if words.action else ""
     parts = ["Hello,", words.opening]
     if link:

@@ -29,11 +29,11 @@ async def sealer(harness: Harness) -> AsyncIterator[Harness]:
 
 async def joined(harness: Harness) -> PlaceView:
     place, _ = await harness.line.join(who("usr_last"), EVENT)
-    return place_view(place)
+    return place_view(place, email_wanted=False)
 
 
 async def shown(harness: Harness) -> PlaceView:
-    return place_view(await harness.line.place("usr_last", EVENT))
+    return place_view(await harness.line.place("usr_last", EVENT), email_wanted=False)
 
 
 async def at_the_on_sale(harness: Harness) -> PlaceView:

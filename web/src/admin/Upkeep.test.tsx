@@ -18,8 +18,7 @@ beforeEach(() => {
 it('tells how each service does', async () => {
   answer('get', '/health/:service', ({ params }) => {
     if (params['service'] === 'line') return refusal(404, 'no_such_path');
-    if (params['service'] === 'payments')
-      return refusal(403, 'forbidden', { detail: 'Not today.' });
+    if (params['service'] === 'events') return refusal(403, 'forbidden', { detail: 'Not today.' });
     if (params['service'] === 'tickets') {
       const checks = { bus: 'Connection refused' };
       const outbox = { outbox_waiting: 1200, outbox_oldest_seconds: 90 };
@@ -33,11 +32,11 @@ it('tells how each service does', async () => {
   expect(tickets).toHaveTextContent('1,200, the oldest for 2 minutes');
   expect(tickets).toHaveTextContent('1 parked key and 2 dead letters');
   expect(tickets.querySelectorAll('[data-good="false"]').length).toBe(3);
-  const users = await screen.findByTestId('health-users');
-  expect(users.querySelectorAll('[data-good="false"]').length).toBe(0);
-  expect(users).not.toHaveTextContent('got stuck');
+  const payments = await screen.findByTestId('health-payments');
+  expect(payments).not.toHaveTextContent('got stuck');
+  expect(payments.querySelectorAll('[data-good="false"]').length).toBe(0);
   expect(await screen.findByText('This installation has no such service.')).toBeVisible();
-  expect(await screen.findByTestId('health-payments-down')).toHaveTextContent('Not today.');
+  expect(await screen.findByTestId('health-events-down')).toHaveTextContent('Not today.');
 });
 
 it('lists what got stuck', async () => {

@@ -11,9 +11,9 @@ const parkedPath = (service: string, key: string) => `${messagesPath(service)}/p
 export const services = ['users', 'events', 'tickets', 'line', 'payments'] as const;
 export type Service = (typeof services)[number];
 /** Those that receive messages, and can have some that got stuck. */
-export const receivers = ['events', 'tickets', 'line'] as const;
+export const receivers = ['users', 'events', 'tickets', 'line'] as const;
 /** Those that send some, and can send them again. */
-export const senders = ['users', 'events', 'tickets'] as const;
+export const senders = ['users', 'events', 'tickets', 'line'] as const;
 
 export interface AuditFilter {
   actor?: string | undefined;

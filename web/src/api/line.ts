@@ -76,6 +76,10 @@ export const joinLine = (event: string) =>
     }),
   );
 
+/** Whether an email is to tell that the turn is near. Said twice it is the same. */
+export const wantEmail = (event: string, wanted: boolean) =>
+  wanted ? http.put(`${path(event)}/me/email`) : http.delete(`${path(event)}/me/email`);
+
 /** The right to hold seats of an event, for one account and some minutes. */
 export interface Pass {
   pass: string;

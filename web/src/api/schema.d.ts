@@ -570,6 +570,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/messages/users/parked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Aggregates whose messages wait, because one could not be applied or is missing */
+        get: operations["users_parked_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/users/parked/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An aggregate whose messages wait, with the first of them */
+        get: operations["users_parked_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/users/parked/{key}/unpark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try the messages of an aggregate again, now */
+        post: operations["users_unpark_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/users/dead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that were not understood, the oldest first */
+        get: operations["users_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/users/dead/{letter_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Apply a message that this version understands */
+        post: operations["users_retry_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/messages/users/replay": {
         parameters: {
             query?: never;
@@ -2150,6 +2235,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/line/me/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Have an email sent when my turn is near
+         * @description It goes once, to the confirmed address of the account, some five minutes before at the pace of the line.
+         */
+        put: operations["line_want_email"];
+        post?: never;
+        /** Have no email sent when my turn is near */
+        delete: operations["line_decline_email"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/{event_id}/line/pass": {
         parameters: {
             query?: never;
@@ -2435,6 +2541,23 @@ export interface paths {
         put?: never;
         /** Apply a message that this version understands */
         post: operations["line_retry_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/line/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a service's messages once more; who has applied one skips it */
+        post: operations["line_replay_messages"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2815,6 +2938,87 @@ export interface components {
             items: components["schemas"]["AuditEntryView"][];
             /** @default null */
             next_cursor?: string | null;
+        };
+        /**
+         * Page[ParkedView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        ParkedPage: {
+            items: components["schemas"]["ParkedView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * ParkedView
+         * @description An aggregate whose messages wait for the first of them.
+         */
+        ParkedView: {
+            id: string;
+            state: string;
+            reason: string;
+            since: string;
+            attempts: number;
+            messages: number;
+            retry_at: string | null;
+        };
+        /**
+         * ParkedDetailsView
+         * @description `queued` are the first of its messages, in their order.
+         */
+        ParkedDetailsView: {
+            key: components["schemas"]["ParkedView"];
+            queued: components["schemas"]["StuckMessageView"][];
+        };
+        /**
+         * StuckMessageView
+         * @description `payload` is its text, as far as 20,000 characters.
+         */
+        StuckMessageView: {
+            seq: number;
+            type: string;
+            payload: string;
+            topic: string;
+            partition: number;
+            offset: number;
+        };
+        /** TriedView */
+        TriedView: {
+            id: string;
+        };
+        /**
+         * UnparkInput
+         * @description `accept_gap` goes on behind messages that will never come.
+         */
+        UnparkInput: {
+            reason: string;
+            /** @default false */
+            accept_gap?: boolean;
+        };
+        /**
+         * Page[DeadLetterView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        DeadLetterPage: {
+            items: components["schemas"]["DeadLetterView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * DeadLetterView
+         * @description `message` is null where not even its headers can be read.
+         */
+        DeadLetterView: {
+            id: string;
+            error: string;
+            at: string;
+            topic: string;
+            partition: number;
+            offset: number;
+            message: components["schemas"]["StuckMessageView"] | null;
+        };
+        /** RetryInput */
+        RetryInput: {
+            reason: string;
         };
         /** ReplayedView */
         ReplayedView: {
@@ -3232,87 +3436,6 @@ export interface components {
         Obstacle: {
             code: string;
             detail: string;
-        };
-        /**
-         * Page[ParkedView]
-         * @description A list: `next_cursor` asks for the rest.
-         */
-        ParkedPage: {
-            items: components["schemas"]["ParkedView"][];
-            /** @default null */
-            next_cursor?: string | null;
-        };
-        /**
-         * ParkedView
-         * @description An aggregate whose messages wait for the first of them.
-         */
-        ParkedView: {
-            id: string;
-            state: string;
-            reason: string;
-            since: string;
-            attempts: number;
-            messages: number;
-            retry_at: string | null;
-        };
-        /**
-         * ParkedDetailsView
-         * @description `queued` are the first of its messages, in their order.
-         */
-        ParkedDetailsView: {
-            key: components["schemas"]["ParkedView"];
-            queued: components["schemas"]["StuckMessageView"][];
-        };
-        /**
-         * StuckMessageView
-         * @description `payload` is its text, as far as 20,000 characters.
-         */
-        StuckMessageView: {
-            seq: number;
-            type: string;
-            payload: string;
-            topic: string;
-            partition: number;
-            offset: number;
-        };
-        /** TriedView */
-        TriedView: {
-            id: string;
-        };
-        /**
-         * UnparkInput
-         * @description `accept_gap` goes on behind messages that will never come.
-         */
-        UnparkInput: {
-            reason: string;
-            /** @default false */
-            accept_gap?: boolean;
-        };
-        /**
-         * Page[DeadLetterView]
-         * @description A list: `next_cursor` asks for the rest.
-         */
-        DeadLetterPage: {
-            items: components["schemas"]["DeadLetterView"][];
-            /** @default null */
-            next_cursor?: string | null;
-        };
-        /**
-         * DeadLetterView
-         * @description `message` is null where not even its headers can be read.
-         */
-        DeadLetterView: {
-            id: string;
-            error: string;
-            at: string;
-            topic: string;
-            partition: number;
-            offset: number;
-            message: components["schemas"]["StuckMessageView"] | null;
-        };
-        /** RetryInput */
-        RetryInput: {
-            reason: string;
         };
         /** InventoryView */
         InventoryView: {
@@ -4214,7 +4337,7 @@ export interface components {
          * @description `phase` is lobby for a place in the draw only: from the moment the lobby begins to close it is sealed.
          *         `in_draw` is false for a place that comes after the draw, and null while that is not decided; it is then
          *         known with the seal. `number` is null until it is drawn. `receipt` is a signed proof of (event, entrant,
-         *         joined_at).
+         *         joined_at). `email_wanted` until the email that the turn is near has gone.
          */
         PlaceView: {
             event_id: string;
@@ -4224,6 +4347,7 @@ export interface components {
             in_draw: boolean | null;
             number: number | null;
             receipt: string;
+            email_wanted: boolean;
         };
         /**
          * Phase
@@ -4485,6 +4609,7 @@ export interface components {
             called_at: string | null;
             left_at: string | null;
             seats: number;
+            email_wanted: boolean;
         };
         /**
          * Page[LineActExportView]
@@ -5546,6 +5671,175 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_parked_keys: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParkedPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_parked_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParkedDetailsView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_unpark_key: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnparkInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_dead_letters: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_retry_dead_letter: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
@@ -8761,6 +9055,58 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    line_want_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_decline_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     line_claim_pass: {
         parameters: {
             query?: never;
@@ -9319,6 +9665,44 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    line_replay_messages: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayedView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];

@@ -77,10 +77,10 @@ export function LineOf({ eventId, joinAtOnce = false, fromSeats = false }: Props
         <div className="grid gap-8">
           {standsBy ? (
             <StandsBy eventId={eventId} />
-          ) : number === null ? (
+          ) : !entry.data || number === null ? (
             <Lobby {...shown} entry={entry.data} entryError={entry.error} joinAtOnce={joinAtOnce} />
           ) : (
-            <Place {...shown} number={number} />
+            <Place {...shown} entry={entry.data} number={number} />
           )}
         </div>
         <div className="grid gap-10">

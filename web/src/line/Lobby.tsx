@@ -8,6 +8,7 @@ import { count } from '@/lib/words';
 import { Button } from '@/ui/Button';
 import { Countdown } from '@/ui/Countdown';
 import { Notice } from '@/ui/Notice';
+import { EmailMe } from './EmailMe';
 import { Join } from './Join';
 
 interface Props {
@@ -122,6 +123,7 @@ function Joined({ event, line, entry }: { event: EventInfo; line: TimedLine; ent
         </Button>
         <p className="text-sm text-soft">Joined {formatMoment(entry.joined_at, event.timezone)}</p>
       </div>
+      {!isOver && <EmailMe eventId={event.id} entry={entry} />}
     </section>
   );
 }

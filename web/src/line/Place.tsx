@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { TimedLine } from '@/api/line';
 import { eventQuery } from '@/api/queries';
-import type { EventInfo } from '@/api/types';
+import type { EventInfo, LineEntry } from '@/api/types';
 import { distanceOf, inFront, isTurn } from '@/api/useLine';
 import { useNow } from '@/lib/useNow';
 import { count, counted } from '@/lib/words';
@@ -11,16 +11,18 @@ import { buttonClass } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
 import { Progress } from '@/ui/Progress';
 import { Bell, useBell } from './Bell';
+import { EmailMe } from './EmailMe';
 import { estimated, estimateWords, nextEstimate, type Estimate } from './estimate';
 
 interface Props {
   event: EventInfo;
   line: TimedLine;
+  entry: LineEntry;
   number: number;
 }
 
 /** Somebody's place in the line, from the draw until it is over. */
-export function Place({ event, line, number }: Props) {
+export function Place({ event, line, entry, number }: Props) {
   const bell = useBell(isTurn(line, number));
   return (
     <section aria-label="Your place" className="grid gap-6">
@@ -36,7 +38,7 @@ export function Place({ event, line, number }: Props) {
       <p role="status" data-testid="line-phase" data-phase={line.phase} className="sr-only">
         {spoken(line, number)}
       </p>
-      <State event={event} line={line} number={number} bell={bell} />
+      <State event={event} line={line} entry={entry} number={number} bell={bell} />
     </section>
   );
 }
@@ -118,7 +120,7 @@ function Turn({ event, line }: { event: EventInfo; line: TimedLine }) {
   );
 }
 
-function Waiting({ line, number, bell }: Props & { bell: BellState }) {
+function Waiting({ event, line, entry, number, bell }: Props & { bell: BellState }) {
   const distance = distanceOf(line, number);
   const before = inFront(line, number);
   return (
@@ -144,6 +146,7 @@ function Waiting({ line, number, bell }: Props & { bell: BellState }) {
         open, its title says how many are in front of you.
       </p>
       <Bell {...bell} />
+      <EmailMe eventId={event.id} entry={entry} />
     </>
   );
 }

@@ -6,7 +6,7 @@ import type { Role, User } from '@/api/types';
 /** The API as the pages see it, answered in this process. A test says which calls it expects. */
 export const api = setupServer();
 
-type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** From here on, until the end of the test, `path` (below `/api`) answers so. */
 export function answer(method: Method, path: string, resolver: HttpResponseResolver): void {

@@ -39,6 +39,7 @@ export const anEntry = (changes: Partial<LineEntry> = {}): LineEntry => ({
   in_draw: true,
   number: null,
   receipt: 'header.receipt.signature',
+  email_wanted: false,
   ...changes,
 });
 

@@ -59,12 +59,14 @@ class Line(Document, frozen=True, kw_only=True):
     after the draw. `opened_at` is when the draw was made; a line may end before. `length` counts the numbers
     that are given; the first `drawn` are those of the draw.
     `partner_commitment` is the organizer's with the beacon "pair", `partner_secret` what it commits to.
-    `due_at` is when the line has a step to take by itself. `reschedule` is the number of the latest one."""
+    `due_at` is when the line has a step to take by itself. `reschedule` is the number of the latest one. The
+    lines of earlier versions have no `title`."""
 
     collection: ClassVar[str] = "lines"
     indexes = (Index(("due_at",)), Index(("phase",)), Index(("mode", "phase")))
 
     organizer_id: str
+    title: str = ""
     mode: Literal["on", "auto"] = "on"
     phase: Phase = Phase.CLOSED
     lobby_opens_at: Millis
