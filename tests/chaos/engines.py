@@ -47,6 +47,8 @@ THINK_SECONDS = 0.25
 """Between two requests of a buyer there is at most so much."""
 HOLD_SECONDS = 4
 LOOK_SECONDS = 0.1
+STORES_SECONDS = 1.0
+"""Between two looks into stores, which are opened for each: that takes a third of a second of a core."""
 
 
 class Crowd:
@@ -219,6 +221,7 @@ class Run:
         drained = self._wait(
             f"{fault.name}: what was sent meanwhile to arrive",
             lambda: asyncio.run(self._nothing_waits_since(mended_at)) and self._is_on_sale(published),
+            look_seconds=STORES_SECONDS,
         )
         after_fault = self._wait(f"{fault.name}: business as usual", lambda: self._as_usual(began))
         after_mending = self._wait(f"{fault.name}: business as usual", lambda: self._as_usual(mended))
@@ -233,14 +236,16 @@ class Run:
             trouble=[self._since(what, began) for what in (PUT_OFF, CUT, REFUSED)],
         )
 
-    def _wait(self, what: str, look: Callable[[], float | bool | None]) -> float | None:
+    def _wait(
+        self, what: str, look: Callable[[], float | bool | None], *, look_seconds: float = LOOK_SECONDS
+    ) -> float | None:
         """For something true: when that was, as `look` says it or else now. None, and a fault, if in vain."""
         deadline = time.monotonic() + self._patience_seconds
         while not (found := look()):
             if time.monotonic() > deadline:
                 self._book.fault(f"waited in vain for {what}")
                 return None
-            time.sleep(LOOK_SECONDS)
+            time.sleep(look_seconds)
         return time.monotonic() if found is True else found
 
     def _since(self, what: str, moment: float) -> int:

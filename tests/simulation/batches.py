@@ -29,20 +29,25 @@ class Told:
     trace: str
 
 
-def run(seeds: range, folder: Path, jobs: int, without: str) -> Iterator[Told]:
-    """In order."""
+def run(seeds: range, folder: Path, jobs: int, without: str, *, stop: bool) -> Iterator[Told]:
+    """In order. With `stop` a batch ends at its first seed that shows a fault."""
     batches = [list(seeds[start : start + SEEDS]) for start in range(0, len(seeds), SEEDS)]
     with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
-        for told in pool.imap(partial(_batch, folder=folder, without=without), batches):
+        for told in pool.imap(partial(_batch, folder=folder, without=without, stop=stop), batches):
             yield from told
 
 
-def _batch(seeds: list[int], folder: Path, without: str) -> list[Told]:
+def _batch(seeds: list[int], folder: Path, without: str, *, stop: bool) -> list[Told]:
     gc.disable()
     sys.unraisablehook = lambda _: None  # what was killed can't clean up, and need not
     replace_parts()
     controls.take_out(without)
-    return [_one(seed, folder / f"{os.getpid()}-{seed}") for seed in seeds]
+    told = []
+    for seed in seeds:
+        told.append(_one(seed, folder / f"{os.getpid()}-{seed}"))
+        if stop and told[-1].faults:
+            break
+    return told
 
 
 def _one(seed: int, folder: Path) -> Told:
