@@ -125,6 +125,7 @@ def print_summary(lanes: Sequence[Lane]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles again what it imports
     chosen = [argument for argument in arguments if argument != LONG]
     left_out = "" if LONG in arguments else " and not long"
     with tempfile.TemporaryDirectory(dir=scratch.folder()) as name, SharedEngines() as engines:

@@ -44,12 +44,4 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Separate processes come last, since they take their time, and of those the ones that are shared by many
-    tests, since they stay to the end."""
-
-    def place(item: pytest.Item) -> int:
-        if item.get_closest_marker("split") is None:
-            return 0
-        return 2 if "topology" in getattr(item, "fixturenames", ()) else 1
-
-    items.sort(key=place)
+    items.sort(key=lanes.place)

@@ -1,7 +1,6 @@
-"""Platforms of separate processes for tests that move their clock and cut their connections, started once."""
+"""Platforms of separate processes for tests that move their clock and cut their connections, each started once."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +10,8 @@ from houseful.settings import Settings
 from tests.system.serving import ThreadedFaultProxy
 from tests.system.split import Split
 
-MOST_AT_ONCE = 2
-"""Environments. Each takes about 600 MB."""
+AS_FORGETFUL = frozenset({"forgetful", "stuck"})
+"""A Redis that is emptied all the time, which a process can't tell from one that keeps what it should let go."""
 
 
 class Environment:
@@ -61,22 +60,22 @@ def _empty_for_ever(server: valkey.RedisServer, over: threading.Event) -> None:
 
 
 class Environments:
-    """By their settings. Those that were not used for the longest time make room."""
+    """One at a time, by its settings: it ends when another one is wanted. Tests are sorted by what they want."""
 
     def __init__(self, folder: Path, engines: Mapping[str, str]) -> None:
         self._folder = folder
         self._engines = engines
-        self._environments: OrderedDict[tuple[object, ...], Environment] = OrderedDict()
+        self._open: tuple[tuple[object, ...], Environment] | None = None
         self._count = 0
 
     def get(self, *, coordination: str | None = None, **settings: object) -> Environment:
+        if coordination in AS_FORGETFUL:
+            coordination = "forgetful"
         key = (coordination, *sorted(_unusual(settings).items()))
-        if key not in self._environments:
-            while len(self._environments) >= MOST_AT_ONCE:
-                self._environments.popitem(last=False)[1].close()
-            self._environments[key] = self.new(coordination, **settings)
-        self._environments.move_to_end(key)
-        return self._environments[key]
+        if self._open is None or self._open[0] != key:
+            self.close()
+            self._open = key, self.new(coordination, **settings)
+        return self._open[1]
 
     def new(self, coordination: str | None = None, **settings: object) -> Environment:
         """For one test alone, which closes it."""
@@ -87,8 +86,9 @@ class Environments:
         )
 
     def close(self) -> None:
-        while self._environments:
-            self._environments.popitem()[1].close()
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
 
 
 def _unusual(settings: Mapping[str, object]) -> dict[str, object]:

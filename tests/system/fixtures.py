@@ -111,7 +111,12 @@ def open_installation(
 def harness(
     topology: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Harness]:
-    installation = _installation(topology, request, tmp_path_factory.mktemp("harness") / "data", SETTINGS)
+    if topology == SPLIT:
+        environments: Environments = request.getfixturevalue("environments")
+        installation: OwnInstallation = OfProcesses(environments.get(**SETTINGS))
+    else:
+        data = tmp_path_factory.mktemp("harness") / "data"
+        installation = _installation(topology, request, data, SETTINGS)
     harness = Harness(installation)
     yield harness
     harness.close()

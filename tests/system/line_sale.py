@@ -4,10 +4,14 @@ from typing import Any
 
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
+from houseful.line.domain.lines import Line
 from tests.support.deployment import Deployment, Reply
 from tests.system.clocks import MovableClock
 
 MINUTE = 60_000
+BEGINS = {"lobby": "lobby_opens_at", "sealed": "seals_at", "open": "on_sale_at"}
+"""The moments of a line at which phases begin."""
+NEARLY_SECONDS = 5.0
 
 
 class Sale:
@@ -43,11 +47,21 @@ class Sale:
         return dict(answer.json) if answer.status == 200 else {"phase": None, "admitted_up_to": 0}
 
     async def phase(self, phase: str, *, advance_seconds: float = 0) -> dict[str, Any]:
+        """Until the line is in this phase. With `advance_seconds` time passes, and quickly until shortly before
+        the phase begins."""
+        if advance_seconds and phase in BEGINS:
+            line = await self.deployment.until(self._stored)
+            left = (getattr(line, BEGINS[phase]) - self.clock.now()) / 1000 - NEARLY_SECONDS
+            await self.clock.advance(max(0.0, left))
+
         async def look() -> dict[str, Any] | None:
             line = await self.line()
             return line if line["phase"] == phase else None
 
         return await self.deployment.until(look, advance_seconds=advance_seconds)
+
+    async def _stored(self) -> Line | None:
+        return await self.deployment.app.stores["line"].get(Line, self.event_id)
 
     async def join(self, name: str) -> dict[str, Any]:
         token = await self.token(name)

@@ -140,13 +140,19 @@ class Copy:
         """Whether it would send a request there, by what it last said of that. None if it said nothing: then
         it would.
         """
-        last = None
-        for line in self.says(other.url):
-            if line["message"] == "instance takes requests":
-                last = True
-            elif line["message"] == "instance gets no more requests":
-                last = False
-        return last
+        return self._reliance().get(other.url)
+
+    def avoided(self) -> set[str]:
+        """The addresses to which it would send no request, by what it last said."""
+        return {url for url, relied in self._reliance().items() if not relied}
+
+    def _reliance(self) -> dict[str, bool]:
+        said = {"instance takes requests": True, "instance gets no more requests": False}
+        return {
+            line["instance"]: said[line["message"]]
+            for line in self.says('"message":"instance ')
+            if line["message"] in said
+        }
 
 
 class Split:
@@ -219,6 +225,17 @@ class Split:
         for copy in self._first:
             if copy.running:
                 until_without(partial(copy.complaint, without))
+        for copy in self._first:
+            if copy.running:
+                until_without(partial(self._avoidance, copy))
+
+    def _avoidance(self, copy: Copy) -> str | None:
+        """What it says at `/readyz` may be a second old. A gateway address that is no copy's is a proxy's."""
+        there = {one.url for one in self.copies if one.running} | (
+            {self.environment["HOUSEFUL_GATEWAY_URL"]} - {one.url for one in self.copies}
+        )
+        avoided = copy.avoided() & there
+        return f"{copy.name} sends requests to {', '.join(sorted(avoided))}" if avoided else None
 
     def stop(self) -> dict[str, int]:
         """In order, all at once; exit codes by the names of the copies."""

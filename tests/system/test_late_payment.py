@@ -192,6 +192,7 @@ async def test_one_of_two_seats_gone_is_all_gone(sale: Sale) -> None:
 
 
 @pytest.mark.long_when_split
+@pytest.mark.environment("slow bank")
 async def test_the_bank_is_slower_than_the_deadline(start: StartSale) -> None:
     """Its answer decides, not our clock, until somebody else wants the seats: then the payment is ended."""
     async with start(payments_delay_seconds=AFTER_THE_DEADLINE + 30.0) as sale:

@@ -145,6 +145,7 @@ async def crowd(open_deployment: OpenDeployment) -> AsyncIterator[Crowd]:
         yield Crowd(deployment)
 
 
+@pytest.mark.environment("forgetful")
 async def test_each_entry_has_one_number_for_ever(
     crowd: Crowd, topology: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

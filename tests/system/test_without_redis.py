@@ -11,7 +11,12 @@ from tests.system.deployments import Down, OpenDeployment, SystemDeployment
 from tests.system.support import must_be_sound, organizer_of, token_of
 
 
-@pytest.fixture(params=["down", "forgetful"])
+DOWN, FORGETFUL = (
+    pytest.param(what, marks=pytest.mark.environment(f"{what}, limited")) for what in ("down", "forgetful")
+)
+
+
+@pytest.fixture(params=[DOWN, FORGETFUL])
 def coordination(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -63,6 +68,7 @@ async def test_one_key_a_hundred_times_is_one_hold(deployment: SystemDeployment)
     assert len((await deployment.call("GET", "/api/holds", token=buyer)).ok()["items"]) == 1
 
 
+@pytest.mark.environment("forgetful")
 async def test_an_answer_is_had_again_before_its_key_is_let_go(open_deployment: OpenDeployment) -> None:
     """By a process that died after it had done the work, say."""
     async with open_deployment(coordination="stuck") as deployment:
@@ -94,7 +100,7 @@ async def test_the_best_seats_are_given_to_one_each(deployment: SystemDeployment
     assert len(given) == len(set(given)) >= 24
 
 
-@pytest.mark.parametrize("coordination", ["forgetful"], indirect=True)
+@pytest.mark.parametrize("coordination", [FORGETFUL], indirect=True)
 async def test_who_watches_an_order_sees_it_change_without_a_signal(deployment: SystemDeployment) -> None:
     event_id, buyer = await deployment.event(organizer_of(deployment)), token_of(deployment, "bea")
     order = await deployment.order(buyer, (await deployment.hold(buyer, event_id))["hold_id"])

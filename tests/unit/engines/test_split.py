@@ -95,7 +95,8 @@ def loaded(file: Path) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name.startswith("HOUSEFUL_")}
 
 
-def test_a_platform_from_its_start_to_its_end(folder: Path) -> None:
+def test_a_platform_from_its_start_to_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOUSEFUL_DRAIN_SECONDS", "0")  # nobody has requests under way
     port = free_port()
     split = Split(folder, port)
     try:
