@@ -196,7 +196,8 @@ class Progress:
     # The sequencer
 
     async def run_sequencer(self) -> None:
-        """The job: number who came after the seal. Which lines are sealed is looked up once a second."""
+        """The job: number who came after the seal. Which lines are sealed is looked up once a second, and as
+        long as none is, nothing else is done."""
         sealed: list[str] = []
         look_at = 0.0
         while True:
@@ -208,7 +209,9 @@ class Progress:
                     async with self._outages.apart(line_id):
                         while await self.number(line_id) == _NUMBERED_AT_ONCE:
                             pass
-            await self._clock.sleep(SEQUENCER_SECONDS)
+            else:
+                sealed = []
+            await self._clock.sleep(SEQUENCER_SECONDS if sealed else _SEALED_SECONDS)
 
     async def number(self, event_id: str) -> int:
         """Give the next numbers, in order of (joined_at, entrant); how many. Of two processes that do it at
