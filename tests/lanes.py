@@ -1,4 +1,4 @@
-"""Which lane a test runs in, and after which others: marks that are given at collection, by what a test starts.
+"""Which lane a test runs in, and after which others: given at collection, by what a test starts.
 
 `waits` is for tests of engines and of separate processes on engines: they wait more than they compute. The
 simulation is among them, so that lanes take about the same time. `platforms` is for those of them that share

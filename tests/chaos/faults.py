@@ -118,9 +118,8 @@ def services(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
 
 
 def parts(engines: Engines, split: Split, seconds: float) -> Iterator[Fault]:
-    """One process of each part killed and started again, and one replaced."""
+    """One process of each part killed and started again."""
     yield from _killed(split.running(part)[0] for part in PARTS)
-    yield from _rolled(split, split.running("tickets")[-1:])
 
 
 def _killed(copies: Iterable[Copy]) -> Iterator[Fault]:

@@ -34,7 +34,7 @@ def test_the_engines_and_each_part_break_while_it_sells(engines: Engines, tmp_pa
     """That each part is replaced, `tests/system/test_split.py` sees."""
     verdict = run(engines, tmp_path, faults=FAULTS, at_once=True, seed=20261122, seconds=3, think_seconds=1.5)
     assert verdict.sound, told(verdict, tmp_path)
-    assert len(verdict.shown) == 11
+    assert len(verdict.shown) == 10
     for what in ("holds", "orders", "payments", "confirmations", "admissions", "refreshed sessions"):
         assert verdict.counts.get(what, 0) > 0, f"no {what}: that proves nothing"
     signs = ("requests told to come again", "requests without an answer", "connections refused")

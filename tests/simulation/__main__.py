@@ -28,8 +28,8 @@ def main() -> int:
     seconds = 0.0
     seeds = range(options.first, options.first + options.seeds)
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
-        told = batches.run(seeds, Path(folder), options.jobs, options.without, stop=options.stop)
-        for outcome in told:
+        outcomes = batches.run(seeds, Path(folder), options.jobs, options.without, stop=options.stop)
+        for outcome in outcomes:
             counts.update(outcome.counts)
             lives, seconds = lives + outcome.lives, seconds + outcome.seconds
             if options.trace:

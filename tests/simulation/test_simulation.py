@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(3 * 3600)
 
-SEEDS = 100
+SEEDS = 200
 LONG_SEEDS = 10_000
 CONTROL_SEEDS = 100
 """So many seeds may be needed before a missing guard shows, from the first that is tried on."""

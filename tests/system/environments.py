@@ -1,4 +1,4 @@
-"""Platforms of separate processes for tests that move their clock and cut their connections, each started once."""
+"""Platforms of separate processes for tests that move their clock and cut their connections."""
 
 import threading
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tests.system.serving import ThreadedFaultProxy
 from tests.system.split import Split
 
 AS_FORGETFUL = frozenset({"forgetful", "stuck"})
-"""A Redis that is emptied all the time, which a process can't tell from one that keeps what it should let go."""
+"""A Redis that is emptied all the time: so tests of what it keeps too long see the same on processes."""
 
 
 class Environment:
@@ -60,7 +60,7 @@ def _empty_for_ever(server: valkey.RedisServer, over: threading.Event) -> None:
 
 
 class Environments:
-    """One at a time, by its settings: it ends when another one is wanted. Tests are sorted by what they want."""
+    """One at a time, by its settings: it ends when another is wanted. Tests are sorted by what they want."""
 
     def __init__(self, folder: Path, engines: Mapping[str, str]) -> None:
         self._folder = folder

@@ -47,8 +47,8 @@ class Sale:
         return dict(answer.json) if answer.status == 200 else {"phase": None, "admitted_up_to": 0}
 
     async def phase(self, phase: str, *, advance_seconds: float = 0) -> dict[str, Any]:
-        """Until the line is in this phase. With `advance_seconds` time passes, and quickly until shortly before
-        the phase begins."""
+        """Until the line is in this phase. With `advance_seconds` time passes, and quickly until a little
+        before the phase begins."""
         if advance_seconds and phase in BEGINS:
             line = await self.deployment.until(self._stored)
             left = (getattr(line, BEGINS[phase]) - self.clock.now()) / 1000 - NEARLY_SECONDS

@@ -25,7 +25,7 @@ LONG_EXAMPLES = 100
 
 
 EVERY_PHASE = "examples,coverage,fuzzing,stateful"
-"""What covers each operation's schema, what is random, and what follows links from one operation to the next."""
+"""What covers each operation's schema, what is random, and what follows links between operations."""
 
 
 def asked(

@@ -33,7 +33,7 @@ from tests.system.support import token_of
 pytestmark = [in_processes, pytest.mark.usefixtures("topology")]
 
 BUYERS = 3
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.4
 """Between two rounds of one of the crowd, which is not to see how fast it can go."""
 SEATS = 600
 

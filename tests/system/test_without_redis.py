@@ -10,7 +10,6 @@ from houseful.tickets.use_cases.order_notifications import OrderNotifications
 from tests.system.deployments import Down, OpenDeployment, SystemDeployment
 from tests.system.support import must_be_sound, organizer_of, token_of
 
-
 DOWN, FORGETFUL = (
     pytest.param(what, marks=pytest.mark.environment(f"{what}, limited")) for what in ("down", "forgetful")
 )
