@@ -20,7 +20,9 @@ from tests.system.support import (
     token_of,
 )
 
-both = pytest.mark.parametrize("sweepers", ["on", "off"])
+both = pytest.mark.parametrize(
+    "sweepers", ["on", pytest.param("off", marks=pytest.mark.environment("without sweepers"))]
+)
 
 
 # Time runs out
