@@ -51,7 +51,7 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EventPublished(Message, frozen=True, kw_only=True):
-    """An organizer put an event's plan beyond change. Sent by events; tickets generates the inventory and
+    """An organizer put an event up for sale. Sent by events; tickets generates the inventory and
     fetches the plan (too large for a message) through the gateway by its hash; line makes the event's line.
     """
 
@@ -125,6 +125,23 @@ class EventRescheduled(Message, frozen=True, kw_only=True):
     reschedule: Reschedule
 
 
+class AmendmentRequested(Message, frozen=True, kw_only=True):
+    """An organizer wants another plan for a published event; the first amendment of an event has the `number`
+    1. `layout_version` will name the hall with it, `prices` are those of its categories. Sent by events;
+    tickets changes the inventory, or refuses."""
+
+    sender = "events"
+    about = "event"
+    key_field = "event_id"
+
+    event_id: str
+    number: int
+    plan_hash: str
+    layout_version: str
+    seats_total: int
+    prices: Mapping[str, int]
+
+
 class InventoryReady(Message, frozen=True, kw_only=True):
     """Every seat of the plan exists and can be sold. Sent by tickets; events puts the event on sale."""
 
@@ -147,6 +164,32 @@ class InventoryFailed(Message, frozen=True, kw_only=True):
 
     event_id: str
     detail: str
+
+
+class AmendmentApplied(Message, frozen=True, kw_only=True):
+    """The inventory is that of the amended plan. Sent by tickets; events shows the plan and its prices."""
+
+    sender = "tickets"
+    about = "inventory"
+    key_field = "event_id"
+
+    event_id: str
+    number: int
+
+
+class AmendmentRefused(Message, frozen=True, kw_only=True):
+    """The inventory stays as it is, for the reason in `detail`: where somebody has seats that the plan
+    changes, `seats` says of each of them, up to 1,000, what to do. Sent by tickets; events tells the
+    organizer."""
+
+    sender = "tickets"
+    about = "inventory"
+    key_field = "event_id"
+
+    event_id: str
+    number: int
+    detail: str
+    seats: tuple[str, ...] = ()
 
 
 class AvailabilityChanged(Message, frozen=True, kw_only=True):
@@ -261,8 +304,11 @@ MESSAGES: dict[str, type[Message]] = {
         EventPublished,
         EventChanged,
         EventRescheduled,
+        AmendmentRequested,
         InventoryReady,
         InventoryFailed,
+        AmendmentApplied,
+        AmendmentRefused,
         AvailabilityChanged,
         OrderConfirmed,
         OrderRefunded,

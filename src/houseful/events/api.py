@@ -28,14 +28,13 @@ from houseful.seating.parsing import (
     MAX_CATEGORIES,
     MAX_STANDING_AREAS,
     NAME_LENGTH,
-    Plan,
     StandingArea,
 )
 from houseful.webapi.cursors import cursor_of, moment_of
 from houseful.webapi.endpoint import ORGANIZER, PLAN_BYTES, Endpoint
 from houseful.webapi.idempotency import IdempotencyContext
 from houseful.webapi.requests import Input, Request
-from houseful.webapi.responses import Page, Response, View
+from houseful.webapi.responses import Page, View
 from houseful.webapi.routes import Rate
 
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": domain.TITLE_LENGTH})]
@@ -97,7 +96,8 @@ class NewEventInput(Input, frozen=True, kw_only=True):
 
 class ChangesInput(Input, frozen=True, kw_only=True):
     """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-    max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`."""
+    max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`;
+    to change its plan, `POST …/amendment`."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
@@ -144,6 +144,8 @@ class EventView(View, frozen=True, kw_only=True):
     `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
     and for others they are left out.
 
+    `layout_version` changes with the seats of a published event, and with nothing else.
+
     `max_seats_per_buyer` counts over all orders of an account, what it holds included; null is no limit.
 
     `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
@@ -173,6 +175,7 @@ class EventView(View, frozen=True, kw_only=True):
     reschedules: list[RescheduleView]
     plan_name: str
     plan_hash: str
+    layout_version: str
     seats_total: int
     price_from_minor: int
     price_to_minor: int
@@ -240,7 +243,7 @@ async def change_event(service: EventsService, request: Request, event_id: str, 
 
 
 async def publish_event(service: EventsService, request: Request, event_id: str) -> EventView:
-    """Publish an event: its plan is fixed and its inventory is made"""
+    """Publish an event: everybody sees it, and its inventory is made"""
     return event_view(service, await service.publish(request.user, event_id))
 
 
@@ -285,18 +288,6 @@ async def list_events(service: EventsService, request: Request, query: EventsQue
     return Page([event_view(service, event) for event in found], None if more is None else cursor_of(*more))
 
 
-async def get_plan(service: EventsService, request: Request, event_id: str) -> Annotated[Response, Plan]:
-    """The seating plan of an event, as pretix seating-plan JSON"""
-    known = [
-        tag.strip().removeprefix("W/").strip('"')
-        for tag in request.headers.get("if-none-match", "").split(",")
-    ]
-    plan = await service.plan(request.who, event_id, known)
-    caching = "public, max-age=86400" if plan.final else "private, no-cache"
-    headers = [("etag", f'"{plan.plan_hash}"'), ("cache-control", caching)]
-    return Response(plan.content, 200 if plan.content else 304, headers=headers)
-
-
 def event_view(service: EventsService, event: Event) -> EventView:
     lowest, highest = event.price_range_minor
     now = service.now()
@@ -328,6 +319,7 @@ def event_view(service: EventsService, event: Event) -> EventView:
         reschedules=[reschedule_views.view(one) for one in event.reschedules],
         plan_name=event.hall.plan_name,
         plan_hash=event.hall.plan_hash,
+        layout_version=event.layout_version or event.hall.plan_hash,
         seats_total=event.hall.seats_total,
         price_from_minor=lowest,
         price_to_minor=highest,
@@ -392,5 +384,4 @@ ENDPOINTS = (
         who=ORGANIZER,
         idempotent=True,
     ),
-    Endpoint("GET", "/api/events/{event_id}/plan", get_plan),
 )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from houseful.events import line_terms
-from houseful.events.plans import Hall, SentPlan
+from houseful.events.plans import Amendment, Hall, SentPlan
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
@@ -69,7 +69,8 @@ class IllegalStep(Exception):
 
 
 class Event(Document, frozen=True, kw_only=True):
-    """A show. `published_at` is None as long as nobody but its organizer may see it."""
+    """A show. `published_at` is None as long as nobody but its organizer may see it. `amendment` is the
+    latest, `layout_version` that of the latest that was applied."""
 
     collection = "events"
     indexes = (Index(("status", "starts_at")), Index(("organizer_id", "created_at")))
@@ -99,6 +100,8 @@ class Event(Document, frozen=True, kw_only=True):
     line: LineTerms = LineTerms()
     gates: Gates = Gates()
     reschedules: tuple[Reschedule, ...] = ()
+    amendment: Amendment | None = None
+    layout_version: str | None = None
 
     @property
     def is_over_at(self) -> Millis:

@@ -3,11 +3,13 @@
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
 from houseful.kernel.documents import Document
 from houseful.kernel.pieces import Pieces
+from houseful.seating.amended_prices import amended_prices
 from houseful.seating.parsing import (
     Plan,
     PlanError,
@@ -42,6 +44,20 @@ class Hall(msgspec.Struct, frozen=True, kw_only=True):
     seats_total: int
     categories: tuple[PlanCategory, ...]
     warnings: dict[str, str] = {}
+
+
+class Amendment(msgspec.Struct, frozen=True, kw_only=True):
+    """Another plan for a published event, with its prices; the first one of an event has the `number` 1.
+    `taken` says of each seat that is in the way what to do."""
+
+    number: int
+    at: int
+    state: Literal["pending", "applied", "refused"] = "pending"
+    hall: Hall
+    prices: Mapping[str, int]
+    layout_version: str
+    detail: str = ""
+    taken: tuple[str, ...] = ()
 
 
 class StoredPlan(Document, frozen=True, kw_only=True):
@@ -112,6 +128,18 @@ def check_hall(plan: Plan, prices: Mapping[str, int], areas: Sequence[StandingAr
         warnings=plan_warnings(plan),
     )
     return CheckedPlan(hall, parts, {})
+
+
+def check_amended(
+    sent: SentPlan, before: Mapping[str, int], given: Mapping[str, int], areas: Sequence[StandingArea]
+) -> tuple[CheckedPlan, dict[str, int]]:
+    """The same for a plan in another's place, and its prices: those `before` where others are not given."""
+    try:
+        plan = parse_plan(sent.raw)
+    except PlanError as error:
+        return CheckedPlan(_NO_HALL, (), error.errors), {}
+    prices = amended_prices(plan, before, given)
+    return check_hall(plan, prices, areas), prices
 
 
 def check_packed(packed: bytes, prices: Mapping[str, int], areas: Sequence[StandingArea]) -> CheckedPlan:

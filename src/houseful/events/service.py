@@ -9,17 +9,19 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET
 
-from houseful.events import domain, line_service, plans, rescheduling, searching
+from houseful.events import amending, domain, line_service, plans, rescheduling, searching
 from houseful.events.domain import Changes, Event, NewEvent
-from houseful.events.plans import CheckedPlan, StoredPlan
+from houseful.events.plans import CheckedPlan, Hall, SentPlan, StoredPlan
 from houseful.events.rescheduling import Move
 from houseful.events.searching import Search
 from houseful.kernel.documents import Document, Millis
-from houseful.kernel.errors import Conflict, not_found
+from houseful.kernel.errors import Conflict, StateConflict, not_found
 from houseful.kernel.ports import Clock, Ids, Reader, ServiceClient, Store, Transaction, Workers
 from houseful.kernel.roles import Identity, Role
 from houseful.messages import (
     AccountErased,
+    AmendmentApplied,
+    AmendmentRefused,
     AvailabilityChanged,
     EventCancelled,
     InventoryFailed,
@@ -40,10 +42,11 @@ _PLANS_KEPT = 4
 
 
 class PlanFile(msgspec.Struct, frozen=True):
-    """A seating plan's JSON. `final` once it can't change any more."""
+    """A seating plan's JSON. `final` where it was asked for by its hash: that never changes."""
 
     plan_hash: str
     content: bytes
+    public: bool
     final: bool
 
 
@@ -134,7 +137,7 @@ class EventsService:
             if changes.plan is not UNSET:
                 whose = event.organizer_id
                 return await self._workers.run(plans.check_plan, changes.plan, prices, areas, whose=whose)
-            packed = await self._packed(event)
+            packed = await self._packed(event.hall)
             return await self._workers.run(
                 plans.check_packed, packed, prices, areas, whose=event.organizer_id
             )
@@ -217,6 +220,41 @@ class EventsService:
 
         return await self._store.transact(work)
 
+    async def amend(
+        self,
+        who: Identity,
+        event_id: str,
+        plan: SentPlan,
+        prices: Mapping[str, int],
+        outcome: Callable[[Event], T],
+        context: IdempotencyContext,
+    ) -> T:
+        """Another plan; the ticket service applies or refuses it. Raises `NotFound`, `Invalid` with every
+        error of the plan, and as `amending.amended`."""
+        await self._store.transact(context.check)
+        seen = _owned(await self._store.get(Event, event_id), who)
+        amending.check_amendable(seen, self._clock.now())
+        async with self._plan_work:
+            checked, all_prices = await self._workers.run(
+                plans.check_amended, plan, seen.prices, prices, seen.areas, whose=who.user_id
+            )
+        domain.refuse(checked.errors)
+
+        async def work(tx: Transaction) -> T:
+            event = _owned(await tx.get(Event, event_id), who)
+            if (event.prices, event.areas) != (seen.prices, seen.areas):
+                raise StateConflict("busy", "The event was changed at this very moment. Try again.")
+            changed = amending.amended(event, checked.hall, all_prices, self._clock.now())
+            _store_plan(tx, checked)
+            tx.put(changed)
+            tx.send(amending.requested_message(changed))
+            await self._record(tx, who, "amended", event_id)
+            shown = outcome(changed)
+            context.store(tx, shown)
+            return shown
+
+        return await self._store.transact(work)
+
     async def delete(self, who: Identity, event_id: str) -> None:
         """A draft, for good. Raises `NotFound`, `StateConflict` for what was ever published."""
 
@@ -247,35 +285,47 @@ class EventsService:
             return event
         return _owned(event, who)
 
+    async def own_event(self, who: Identity, event_id: str) -> Event:
+        """Raises `NotFound` unless it is the caller's own."""
+        return _owned(await self._store.get(Event, event_id), who)
+
     async def search(self, search: Search) -> tuple[list[Event], ByMoment | None]:
         """As `searching.search`."""
         return await searching.search(self._store, search, self._clock.now())
 
-    async def plan(self, who: Identity | None, event_id: str, known: Collection[str] = ()) -> PlanFile:
-        """The seating plan of an event that the caller may see; without content if it is a known one.
+    async def plan(
+        self, who: Identity | None, event_id: str, known: Collection[str] = (), version: str | None = None
+    ) -> PlanFile:
+        """The seating plan of an event that the caller may see; without content if it is a known one. Of an
+        event whose plan is amended just now, `version` may name the plan to be.
 
         The last plan asked for is kept in memory, since on the day everybody asks for the same one.
         """
         event = await self.event(who, event_id)
-        plan_hash, final = event.hall.plan_hash, event.published_at is not None
+        hall = event.hall
+        if event.amendment is not None and version == event.amendment.hall.plan_hash:
+            hall = event.amendment.hall
+        plan_hash = hall.plan_hash
+        public = event.published_at is not None
+        final = public and version == plan_hash
         if plan_hash in known:
-            return PlanFile(plan_hash, b"", final)
+            return PlanFile(plan_hash, b"", public, final)
         content = self._plans_read.get(plan_hash)
         if content is None:
             async with self._plan_reading:
-                content = self._plans_read.get(plan_hash) or await self._read_plan(event)
-        return PlanFile(plan_hash, content, final)
+                content = self._plans_read.get(plan_hash) or await self._read_plan(event, hall)
+        return PlanFile(plan_hash, content, public, final)
 
-    async def _read_plan(self, event: Event) -> bytes:
-        packed = await self._packed(event)
+    async def _read_plan(self, event: Event, hall: Hall) -> bytes:
+        packed = await self._packed(hall)
         content = await self._workers.run(plans.plan_json, packed, whose="plans")
-        self._plans_read[event.hall.plan_hash] = content
+        self._plans_read[hall.plan_hash] = content
         if len(self._plans_read) > _PLANS_KEPT:
             del self._plans_read[next(iter(self._plans_read))]
         return content
 
-    async def _packed(self, event: Event) -> bytes:
-        ids = plans.part_ids(event.hall)
+    async def _packed(self, hall: Hall) -> bytes:
+        ids = plans.part_ids(hall)
         parts = await self._store.get_many(StoredPlan, ids)
         return b"".join(parts[id].data for id in ids)
 
@@ -289,6 +339,14 @@ class EventsService:
     async def inventory_failed(self, tx: Transaction, message: InventoryFailed) -> None:
         event = await _known(tx, message.event_id)
         _put_if_new(tx, event, domain.without_inventory(event, message.detail, self._clock.now()))
+
+    async def amendment_applied(self, tx: Transaction, message: AmendmentApplied) -> None:
+        event = await _known(tx, message.event_id)
+        _put_if_new(tx, event, amending.applied(event, message, self._clock.now()))
+
+    async def amendment_refused(self, tx: Transaction, message: AmendmentRefused) -> None:
+        event = await _known(tx, message.event_id)
+        _put_if_new(tx, event, amending.refused(event, message, self._clock.now()))
 
     async def availability_changed(self, tx: Transaction, message: AvailabilityChanged) -> None:
         event = await _known(tx, message.event_id)

@@ -4,6 +4,7 @@ from houseful import administration
 from houseful.kernel.ports import Transaction
 from houseful.messages import (
     AccountErased,
+    AmendmentRequested,
     EventCancelled,
     EventChanged,
     EventPublished,
@@ -14,6 +15,7 @@ from houseful.messages import (
 )
 from houseful.tickets import (
     account_api,
+    amendment_api,
     api,
     check_in_api,
     desk_api,
@@ -24,6 +26,7 @@ from houseful.tickets import (
     webhook_api,
 )
 from houseful.tickets.audit_history import ORDER_ACTS
+from houseful.tickets.domain.amendments import Amendment
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.erasures import Erasure
@@ -62,6 +65,7 @@ MANIFEST = Manifest(
         PlanPart,
         Show,
         Block,
+        Amendment,
         Hold,
         HoldQuota,
         Order,
@@ -86,6 +90,7 @@ MANIFEST = Manifest(
         *organizer_api.ENDPOINTS,
         *presales_api.ENDPOINTS,
         *reschedule_api.ENDPOINTS,
+        *amendment_api.ENDPOINTS,
         *desk_api.ENDPOINTS,
         *check_in_api.ENDPOINTS,
         *emails_api.ENDPOINTS,
@@ -97,6 +102,7 @@ MANIFEST = Manifest(
         EventPublished: lambda tickets, tx, message: tickets.inventory.on_published(tx, message),
         EventChanged: lambda tickets, tx, message: tickets.inventory.on_changed(tx, message),
         EventRescheduled: lambda tickets, tx, message: tickets.rescheduling.on_rescheduled(tx, message),
+        AmendmentRequested: lambda tickets, tx, message: tickets.amending.on_requested(tx, message),
         EventCancelled: lambda tickets, tx, message: tickets.inventory.on_cancelled(tx, message),
         OrderConfirmed: _confirmed,
         OrderRefunded: _refunded,
@@ -105,6 +111,8 @@ MANIFEST = Manifest(
     },
     jobs=(
         Tickets.generate_inventories,
+        Tickets.amend_plans,
+        Tickets.follow_layouts,
         Tickets.publish_availability,
         Tickets.follow_availability,
         Tickets.tell_lines,

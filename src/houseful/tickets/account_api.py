@@ -56,7 +56,7 @@ async def exported_orders(tickets: Tickets, request: Request, query: PartQuery) 
                 history=history_views(
                     order,
                     await tickets.order_desk.acts(order.id),
-                    await tickets.inventory.layout(order.event_id),
+                    await tickets.inventory.layout(order.event_id, [one.ordinal for one in order.all_seats]),
                 ),
             )
         )

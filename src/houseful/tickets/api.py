@@ -40,6 +40,7 @@ SeatId = Annotated[str, Meta(min_length=1, max_length=150)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]
 Email = Annotated[str, Meta(max_length=email_addresses.MOST)]
 
+LAYOUT_VERSION = "x-layout-version"
 _MOST_DRAWN = 1000
 """Tickets of one buyer that are drawn, or wait for it: a browser that saves a whole order at once."""
 
@@ -73,7 +74,9 @@ class CategoryQuery(Input, frozen=True, kw_only=True):
     category: str | None = None
 
 
-class GeometryQuery(Input, frozen=True, kw_only=True):
+class LayoutQuery(Input, frozen=True, kw_only=True):
+    """`v` is the event's `layout_version`."""
+
     v: str | None = None
 
 
@@ -98,7 +101,10 @@ async def inventory(tickets: Tickets, request: Request, event_id: str) -> schema
 
 async def _hall(tickets: Tickets, event_id: str) -> tuple[Show, AvailabilityView]:
     show, layout = await tickets.inventory.hall(event_id)
-    return show, await tickets.availability.view(show.id, layout)
+    view = await tickets.availability.view(show.id, layout)
+    if view.layout.version != layout.version:  # the plan was amended meanwhile, and the prices with it
+        show = await tickets.inventory.show(event_id)
+    return show, view
 
 
 async def categories(
@@ -144,10 +150,10 @@ async def _kept(request: Request, kept: CachedBody, cache: str = "no-cache") -> 
     )
 
 
-async def hall_geometry(tickets: Tickets, request: Request, event_id: str, query: GeometryQuery) -> Response:
+async def hall_geometry(tickets: Tickets, request: Request, event_id: str, query: LayoutQuery) -> Response:
     """The seat map's geometry; docs/seat-map.md describes its bytes."""
-    plan_hash, kept = await tickets.inventory.geometry(event_id)
-    is_named = query.v == plan_hash
+    version, kept = await tickets.inventory.geometry(event_id, query.v)
+    is_named = query.v == version
     return await _kept(
         request, kept, "public, max-age=31536000, immutable" if is_named else "public, max-age=60"
     )
@@ -157,21 +163,29 @@ async def availability(tickets: Tickets, request: Request, event_id: str) -> Res
     """The status of every seat, 2 bits each; docs/seat-map.md describes the bytes."""
     _, hall = await _hall(tickets, event_id)
     etag = f'"{hall.version}"'
-    headers = [("cache-control", "public, max-age=1"), ("etag", etag)]
+    headers = [("cache-control", "public, max-age=1"), ("etag", etag), (LAYOUT_VERSION, hall.layout.version)]
     if is_known(etag, request.headers.get("if-none-match")):
         return Response(b"", 304, "application/octet-stream", headers)
     return Response(hall.snapshot(), 200, "application/octet-stream", headers)
 
 
-async def watch_availability(tickets: Tickets, request: Request, event_id: str) -> Stream:
-    """Changes of seats as they happen: a snapshot, then deltas."""
-    show, layout = await tickets.inventory.hall(event_id)
-    updates = tickets.availability.watch(show.id, layout, request.headers.get("last-event-id"))
-    return Stream(_seatview_messages(updates))
+async def watch_availability(tickets: Tickets, request: Request, event_id: str, query: LayoutQuery) -> Stream:
+    """Changes of seats as they happen: a snapshot, then deltas.
+
+    Where the layout is not `v` any more, `layout` says first which it is.
+    """
+    _, hall = await _hall(tickets, event_id)
+    updates = tickets.availability.watch(event_id, hall.layout, request.headers.get("last-event-id"))
+    version = hall.layout.version
+    return Stream(_seatview_messages(None if query.v in (None, version) else version, updates))
 
 
-async def _seatview_messages(updates: AsyncGenerator[SeatsUpdate, None]) -> AsyncIterator[bytes]:
+async def _seatview_messages(
+    version: str | None, updates: AsyncGenerator[SeatsUpdate, None]
+) -> AsyncIterator[bytes]:
     async with aclosing(updates):
+        if version is not None:
+            yield server_sent("layout", msgspec.json.encode({"version": version}))
         async for update in updates:
             yield _seat_message(update)
 

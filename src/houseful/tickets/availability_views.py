@@ -50,7 +50,7 @@ def section_views(show: Show, hall: AvailabilityView, category: int | None) -> l
     return [
         _section_view(show, hall, section, category)
         for section in hall.layout.sections
-        if category is None or category in section.categories
+        if hall.total(section=section.index, category=category)
     ]
 
 
@@ -88,4 +88,5 @@ def seat_views(hall: AvailabilityView, section: Section) -> list[SeatView]:
             status=_STATUS[statuses[ordinal]],
         )
         for ordinal in range(section.first, section.first + section.count)
+        if ordinal not in layout.removed
     ]

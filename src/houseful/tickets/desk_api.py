@@ -62,7 +62,7 @@ async def desk_orders(
     """Orders of one of my events, newest first, or those that a text finds."""
     show = await own_show(tickets, request, event_id)
     found, cursor = await tickets.order_search.page(show, query.q, query.cursor, query.limit)
-    layout = await tickets.inventory.layout(show.id)
+    layout = await tickets.inventory.layout_of(show)
     return Page([desk_order_view(order, layout) for order in found], cursor)
 
 
@@ -72,7 +72,7 @@ async def desk_order(
     """An order of one of my events, with its seats, emails and history."""
     show = await own_show(tickets, request, event_id)
     order, its_tickets, emails, acts = await tickets.order_desk.order(show, order_id)
-    layout = await tickets.inventory.layout(show.id)
+    layout = await tickets.inventory.layout_of(show)
     return DeskOrderDetailsView(
         order=desk_order_view(order, layout),
         seats=seat_views(order, its_tickets, layout),

@@ -41,6 +41,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(harness: 
         "reschedules": [],
         "plan_name": "Small hall",
         "plan_hash": plan_hash(parse_plan(msgspec.json.encode(plan())), ()),
+        "layout_version": plan_hash(parse_plan(msgspec.json.encode(plan())), ()),
         "seats_total": 6,
         "price_from_minor": 4_500,
         "price_to_minor": 12_000,

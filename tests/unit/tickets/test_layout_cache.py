@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from houseful.kernel.errors import Unavailable
-from houseful.seating.parsing import Plan
-from houseful.tickets.domain.layout import Layout, compile_layout
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.packed_layouts import stored_layout, unpack_layout
 from houseful.tickets.domain.shows import PlanPart
 from houseful.tickets.use_cases import layout_cache
 from tests.unit.tickets.harness import Harness
@@ -17,11 +17,11 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the plans that were compiled."""
     names: list[str] = []
 
-    def counting(plan: Plan, areas: object) -> Layout:
-        names.append(plan.name)
-        return compile_layout(plan)
+    def counting(packed: bytes) -> Layout:
+        names.append(stored_layout(packed).plan.name)
+        return unpack_layout(packed)
 
-    monkeypatch.setattr(layout_cache, "compile_layout", counting)
+    monkeypatch.setattr(layout_cache, "unpack_layout", counting)
     return names
 
 

@@ -42,6 +42,7 @@ async def test_after_real_sales_everything_holds(sold: Deployment) -> None:
         "C17",
         "C18",
         "C19",
+        "C20",
         "L1",
         "L2",
     ]

@@ -10,6 +10,7 @@ const acts: Record<string, string> = {
   'event.changed': 'Event changed',
   'event.published': 'Event published',
   'event.cancelled': 'Event cancelled',
+  'event.amended': 'Plan of an event changed',
   'event.rescheduled': 'Event moved to another date or place',
   'event.deleted': 'Draft deleted',
   'seats.blocked': 'Seats blocked or opened',

@@ -721,7 +721,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Publish an event: its plan is fixed and its inventory is made */
+        /** Publish an event: everybody sees it, and its inventory is made */
         post: operations["events_publish_event"];
         delete?: never;
         options?: never;
@@ -774,10 +774,34 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The seating plan of an event, as pretix seating-plan JSON */
+        /**
+         * The seating plan of an event, as pretix seating-plan JSON
+         * @description With `v`, the event's `plan_hash`, it may be cached.
+         */
         get: operations["events_get_plan"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/amendment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of the latest change of an event's plan */
+        get: operations["events_latest_amendment"];
+        put?: never;
+        /**
+         * Change the plan of a published event; nobody who holds or has bought a seat loses it
+         * @description It is answered before it is done: `GET` the same tells what became of it.
+         */
+        post: operations["events_amend_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1080,7 +1104,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Changes of seats as they happen: a snapshot, then deltas. */
+        /**
+         * Changes of seats as they happen: a snapshot, then deltas.
+         * @description Where the layout is not `v` any more, `layout` says first which it is.
+         */
         get: operations["tickets_watch_availability"];
         put?: never;
         post?: never;
@@ -1489,6 +1516,23 @@ export interface paths {
         put?: never;
         /** The email that buyers would get if the event moved, and how many of them; nothing is done. */
         post: operations["tickets_preview_reschedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/amendment-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What another plan would change of a published event, and who is in the way; nothing is done. */
+        post: operations["tickets_preview_amendment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3053,6 +3097,8 @@ export interface components {
          *         `plan_warnings` tell the organizer, by place in the plan, which seats buyers can't tell apart; in lists
          *         and for others they are left out.
          *
+         *         `layout_version` changes with the seats of a published event, and with nothing else.
+         *
          *         `max_seats_per_buyer` counts over all orders of an account, what it holds included; null is no limit.
          *
          *         `state` holds at `server_time`: count down to `on_sale_at` from there, and not from the device's clock.
@@ -3085,6 +3131,7 @@ export interface components {
             reschedules: components["schemas"]["RescheduleView"][];
             plan_name: string;
             plan_hash: string;
+            layout_version: string;
             seats_total: number;
             price_from_minor: number;
             price_to_minor: number;
@@ -3235,7 +3282,8 @@ export interface components {
         /**
          * ChangesInput
          * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-         *         max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`.
+         *         max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`;
+         *         to change its plan, `POST …/amendment`.
          */
         ChangesInput: {
             title?: string;
@@ -3424,6 +3472,44 @@ export interface components {
             size?: number | null;
             /** @default null */
             position?: components["schemas"]["Position"] | null;
+        };
+        /**
+         * LatestAmendmentView
+         * @description null where the event has the plan that it was published with.
+         */
+        LatestAmendmentView: {
+            amendment: components["schemas"]["AmendmentView"] | null;
+        };
+        /**
+         * AmendmentView
+         * @description `state` is pending until the seats are those of the plan, or it is refused: `detail` says why then, and
+         *         `taken` of each seat that is in the way what to do.
+         */
+        AmendmentView: {
+            number: number;
+            at: string;
+            /** @enum {unknown} */
+            state: "applied" | "pending" | "refused";
+            seats_total: number;
+            detail: string;
+            taken: string[];
+        };
+        /**
+         * AmendmentInput
+         * @description `plan` in the place of the one that the event has: seats are the same by their `seat_guid`. Seats that
+         *         somebody holds or has bought stay as they are. `prices` has those of new categories, and of
+         *         others that are to change for what is unsold.
+         */
+        AmendmentInput: {
+            /** @description pretix seating-plan JSON */
+            plan: Record<string, never>;
+            /**
+             * @description minor units by the plan's category
+             * @default {}
+             */
+            prices?: {
+                [key: string]: number;
+            };
         };
         /** Obstacles */
         Obstacles: {
@@ -3888,6 +3974,58 @@ export interface components {
             message: string;
             /** Format: date-time */
             return_until: string;
+        };
+        /**
+         * AmendmentPreviewView
+         * @description How many seats the plan adds, moves, renames, gives another category and removes; a seat may count more
+         *         than once. `changes` has the first 500 of them, `taken` every seat for which the plan would be refused.
+         */
+        AmendmentPreviewView: {
+            seats_total: number;
+            added: number;
+            moved: number;
+            renamed: number;
+            category: number;
+            removed: number;
+            changes: components["schemas"]["SeatChangeView"][];
+            taken: components["schemas"]["TakenSeatView"][];
+        };
+        /**
+         * SeatChangeView
+         * @description `from_place` is null for a seat that is added, `to_place` for one that is removed.
+         */
+        SeatChangeView: {
+            seat_id: string;
+            kinds: ("added" | "category" | "moved" | "removed" | "renamed")[];
+            from_place: string | null;
+            to_place: string | null;
+        };
+        /**
+         * TakenSeatView
+         * @description A seat that the plan changes and that is held or sold; `what_to_do` is a sentence for the organizer.
+         */
+        TakenSeatView: {
+            seat_id: string;
+            place: string;
+            kinds: ("added" | "category" | "moved" | "removed" | "renamed")[];
+            state: components["schemas"]["SeatState"];
+            order_id: string | null;
+            what_to_do: string;
+        };
+        /**
+         * AmendmentPreviewInput
+         * @description As `POST /api/events/{event_id}/amendment` takes it.
+         */
+        AmendmentPreviewInput: {
+            /** @description pretix seating-plan JSON */
+            plan: Record<string, never>;
+            /**
+             * @description minor units by the plan's category
+             * @default {}
+             */
+            prices?: {
+                [key: string]: number;
+            };
         };
         /**
          * Page[DeskOrderView]
@@ -6146,7 +6284,9 @@ export interface operations {
     };
     events_get_plan: {
         parameters: {
-            query?: never;
+            query?: {
+                v?: string | null;
+            };
             header?: never;
             path: {
                 event_id: string;
@@ -6167,6 +6307,77 @@ export interface operations {
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    events_latest_amendment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatestAmendmentView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    events_amend_event: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; the same one when the request is repeated. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AmendmentInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description `true` where this is the first answer once more. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatestAmendmentView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -6693,7 +6904,9 @@ export interface operations {
     };
     tickets_watch_availability: {
         parameters: {
-            query?: never;
+            query?: {
+                v?: string | null;
+            };
             header?: never;
             path: {
                 event_id: string;
@@ -6714,6 +6927,7 @@ export interface operations {
             401: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -7578,6 +7792,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReschedulePreviewView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_preview_amendment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AmendmentPreviewInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AmendmentPreviewView"];
                 };
             };
             400: components["responses"]["Problem"];

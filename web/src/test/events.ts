@@ -26,6 +26,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     reschedules: [],
     plan_name: 'Hall',
     plan_hash: 'hash',
+    layout_version: 'hash',
     seats_total: 25,
     price_from_minor: 3000,
     price_to_minor: 5000,

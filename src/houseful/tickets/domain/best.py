@@ -308,7 +308,7 @@ def _lines(layout: Layout) -> Iterator[RowSpec]:
     parts them, the seats' places tell."""
     line: RowSpec | None = None
     for row in layout.rows:
-        if layout.sections[row.section_index].kind == "standing":
+        if layout.sections[row.section_index].kind == "standing" or row.first_ordinal in layout.removed:
             continue
         if line is not None and _is_one_line(line, row):
             line = replace(line, count=line.count + row.count)
@@ -325,7 +325,8 @@ def _is_one_line(one: RowSpec, next_one: RowSpec) -> bool:
         (one.section_index, one.name, one.label),
         (next_one.section_index, next_one.name, next_one.label),
     )
-    return name == other and bool(one.name or one.label)
+    follows = one.first_ordinal + one.count == next_one.first_ordinal
+    return name == other and follows and bool(one.name or one.label)
 
 
 def _stretches(layout: Layout, row: RowSpec) -> list[tuple[int, int]]:

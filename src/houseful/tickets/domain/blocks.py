@@ -33,7 +33,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
 
 class Block(Document, frozen=True, kw_only=True):
     """`claims` maps a position in the block (0 … count - 1) to its claim; the seat's ordinal is `first +
-    position`.
+    position`. `generation` is that of the amendment that changed its seats last.
     """
 
     collection: ClassVar[str] = "blocks"
@@ -43,11 +43,12 @@ class Block(Document, frozen=True, kw_only=True):
     first: int
     count: int
     claims: Mapping[int, Claim] = {}
+    generation: int = 0
 
     @property
     def blocked(self) -> int:
         """How many of its seats the organizer has taken off sale."""
-        return sum(claim.state is SeatState.BLOCKED for claim in self.claims.values())
+        return sum(claim in (BLOCKED, FROZEN_BLOCKED) for claim in self.claims.values())
 
 
 class SeatsTaken(Exception):
@@ -65,13 +66,19 @@ class SeatsTaken(Exception):
     @property
     def blocked(self) -> bool:
         """Whether it is the organizer alone who stands in the way."""
-        return all(claim == BLOCKED for claim in self.claims.values())
+        return all(claim is not None and claim.state is SeatState.BLOCKED for claim in self.claims.values())
 
 
 # An attribute of an enumeration is looked up slowly, and this is the hottest code there is.
 _AVAILABLE, _HELD, _SOLD = SeatState.AVAILABLE, SeatState.HELD, SeatState.SOLD
 
 BLOCKED = Claim(SeatState.BLOCKED)
+FROZEN = Claim(SeatState.BLOCKED, "amending")
+"""Nobody's, and nobody gets it while an amendment of the plan changes it."""
+FROZEN_BLOCKED = Claim(SeatState.BLOCKED, "amending-blocked")
+"""The same for a seat that the organizer had blocked."""
+REMOVED = Claim(SeatState.BLOCKED, "removed")
+"""An amendment has taken the seat out of the plan."""
 
 
 def block_id(event_id: str, index: int) -> str:
@@ -174,9 +181,13 @@ def release(block: Block, ordinals: Iterable[int], by: str) -> Block:
 
 
 def close(block: Block, ordinals: Iterable[int], now: Millis) -> Block:
-    """Take seats off sale. Raises `SeatsTaken` for those that are held or sold."""
+    """Take seats off sale. Raises `SeatsTaken` for those that are held, sold, or being amended."""
     positions = _positions(block, ordinals)
-    taken = [p for p in positions if state_at(block.claims.get(p), now) in (_HELD, _SOLD)]
+    taken = [
+        p
+        for p in positions
+        if (claim := block.claims.get(p)) != BLOCKED and state_at(claim, now) is not _AVAILABLE
+    ]
     if taken:
         raise _taken(block, taken)
     return _with(block, dict.fromkeys(positions, BLOCKED))
@@ -186,6 +197,37 @@ def reopen(block: Block, ordinals: Iterable[int]) -> Block:
     """Put blocked seats on sale again; others stay as they are."""
     blocked = [p for p in _positions(block, ordinals) if block.claims.get(p) == BLOCKED]
     return _with(block, dict.fromkeys(blocked))
+
+
+def taken_now(block: Block, ordinals: Iterable[int], now: Millis) -> dict[int, Claim]:
+    """The claims of those that are held or sold, by ordinal."""
+    return {
+        block.first + position: claim
+        for position in _positions(block, ordinals)
+        if (claim := block.claims.get(position)) is not None and state_at(claim, now) in (_HELD, _SOLD)
+    }
+
+
+def freeze(block: Block, ordinals: Iterable[int], now: Millis) -> Block:
+    """Keep seats from everybody while their places change. Raises `SeatsTaken` for those that are held or
+    sold."""
+    positions = _positions(block, ordinals)
+    if taken := taken_now(block, ordinals, now):
+        raise SeatsTaken(taken)
+    blocked = (BLOCKED, FROZEN_BLOCKED)
+    return _with(block, {p: FROZEN_BLOCKED if block.claims.get(p) in blocked else FROZEN for p in positions})
+
+
+def thaw(block: Block, ordinals: Iterable[int]) -> Block:
+    """Give frozen seats back as they were; others stay as they are."""
+    before = {p: claim for p in _positions(block, ordinals) if (claim := block.claims.get(p)) is not None}
+    frozen = {p: claim for p, claim in before.items() if claim in (FROZEN, FROZEN_BLOCKED)}
+    return _with(block, {p: BLOCKED if claim == FROZEN_BLOCKED else None for p, claim in frozen.items()})
+
+
+def remove(block: Block, ordinals: Iterable[int]) -> Block:
+    """Take frozen seats out of the plan."""
+    return _with(block, dict.fromkeys(_positions(block, ordinals), REMOVED))
 
 
 def _is_held_by(claim: Claim | None, hold_id: str) -> bool:

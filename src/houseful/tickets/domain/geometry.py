@@ -3,6 +3,7 @@
 import struct
 import sys
 from array import array
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,7 +11,12 @@ from houseful.tickets.domain.layout import Layout
 
 
 def geometry(layout: Layout) -> bytes:
-    """Immutable for a plan."""
+    """Immutable for a layout. Removed seats are in no run, and a section that has no others is left out."""
+    left = [
+        section
+        for section in layout.sections
+        if not layout.removed.issuperset(range(section.first, section.first + section.count))
+    ]
     metadata = msgspec.json.encode(
         {
             "size": {"width": layout.width, "height": layout.height},
@@ -26,9 +32,9 @@ def geometry(layout: Layout) -> bytes:
                     "category": section.category,
                     "outline": section.outline,
                 }
-                for section in layout.sections
+                for section in left
             ],
-            "runs": _runs(layout),
+            "runs": _runs(layout, {section.index: i for i, section in enumerate(left)}),
             "shapes": layout.shapes,
         }
     )
@@ -41,7 +47,7 @@ _Plain = tuple[int, str, int, int, int, int | str, int]
 _Labelled = tuple[int, str, int, int, int, int | str, int, str, str]
 
 
-def _runs(layout: Layout) -> list[_Plain | _Labelled]:
+def _runs(layout: Layout, section_of: Mapping[int, int]) -> list[_Plain | _Labelled]:
     """(section, row name, first ordinal, count, category, first number, step): every row cut where the
     category or the seats' label changes or the numbers stop going up or down by one or two; a number that is
     no plain integer stands alone. Where the plan has labels, the row's and the seats' follow."""
@@ -51,6 +57,8 @@ def _runs(layout: Layout) -> list[_Plain | _Labelled]:
     categories = layout.category_index
     own = layout.seat_labels
     for row in layout.rows:
+        if row.first_ordinal in layout.removed:
+            continue
         start, row_end = row.first_ordinal, row.first_ordinal + row.count
         while start < row_end:
             value, category, end, step = values[start], categories[start], start + 1, 0
@@ -67,7 +75,7 @@ def _runs(layout: Layout) -> list[_Plain | _Labelled]:
                 ):
                     end += 1
             name = layout.numbers[start] if value is None else value
-            run = (row.section_index, row.name, start, end - start, category, name, step)
+            run = (section_of[row.section_index], row.name, start, end - start, category, name, step)
             seat_label = layout.label_pattern(start)
             runs.append((*run, row.label, seat_label) if row.label or seat_label else run)
             start = end

@@ -96,6 +96,9 @@ class Layout:
 
     `x`, `y` are in plan units, moved so that nothing lies left of or above (0, 0); `width` and `height` hold
     all of it. `focal` is the point that the audience looks at.
+
+    `seats_total` counts ordinals, those of `removed` seats too. `generation` counts the amendments of the
+    plan, and `version` names the layout among all; empty until a cache gives it.
     """
 
     def __init__(self, categories: tuple[CategorySpec, ...]) -> None:
@@ -114,12 +117,32 @@ class Layout:
         self.seat_ids: tuple[str, ...] = ()
         self.numbers: tuple[str, ...] = ()
         self.seat_labels: dict[int, str] = {}  # of the few seats that have one of their own
+        self.removed: frozenset[int] = frozenset()
+        self.generation = 0
+        self.version = ""
         self.width = 0
         self.height = 0
         self.focal: Point = (0, 0)
         self._ordinals: dict[str, int] = {}
         self._section_index: dict[str, int] = {}
         self._cache: dict[str, Any] = {}
+
+    def finish(self, scene: drawing.Scene, outlines: Sequence[Sequence[Point]]) -> None:
+        """Compute what follows from the rest. `outlines` are those of the sections."""
+        self.seats_total = len(self.seat_ids)
+        self.width, self.height = scene.extent(outlines)
+        self.focal = scene.focal()
+        self._ordinals = {
+            seat_id: ordinal for ordinal, seat_id in enumerate(self.seat_ids) if ordinal not in self.removed
+        }
+        self._section_index = {section.id: section.index for section in self.sections}
+        assert len(self._ordinals) + len(self.removed) == self.seats_total == len(self.x)
+        assert self.seats_total == len(self.block_index) == len(self.row_index)
+
+    @property
+    def seats_left(self) -> int:
+        """How many seats there are without those that were removed."""
+        return self.seats_total - len(self.removed)
 
     def ordinal_of(self, seat_id: str) -> int | None:
         """None if the hall has no such seat."""
@@ -191,7 +214,7 @@ def compile_layout(plan: Plan, areas: Sequence[StandingArea] = ()) -> Layout:
     """Compiles a plan that `parse_plan` and `check_prices` have accepted. Deterministic: the ordinals,
     section ids and blocks of the same plan and areas are always the same."""
     scene = drawing.Scene(plan)
-    layout = Layout(_categories(plan))
+    layout = Layout(plan_categories(plan))
     build = _Build(layout, {category.name: i for i, category in enumerate(plan.categories)})
     for i, zone in enumerate(plan.zones):
         if not any(row.seats for row in zone.rows):
@@ -215,7 +238,7 @@ def compile_layout(plan: Plan, areas: Sequence[StandingArea] = ()) -> Layout:
     return build.finish(shapes, scene)
 
 
-def _categories(plan: Plan) -> tuple[CategorySpec, ...]:
+def plan_categories(plan: Plan) -> tuple[CategorySpec, ...]:
     return tuple(
         CategorySpec(category.name, category.color or _COLORS[i % len(_COLORS)])
         for i, category in enumerate(plan.categories)
@@ -251,7 +274,7 @@ class _Build:
 
     def free_id(self, names: Sequence[str], fits: Callable[[str], bool] = lambda _id: True) -> str:
         """A section id made from the first name that has letters or digits; a suffix makes it unique."""
-        slug = next((s for s in map(_slug, names) if s), "section")
+        slug = section_slug(names)
         candidate, suffix = slug, 1
         while candidate in self._ids or not fits(candidate):
             suffix += 1
@@ -301,7 +324,7 @@ class _Build:
         layout.x.extend([point[0] for point in points])
         layout.y.extend([point[1] for point in points])
         layout.row_index.extend([row.index] * count)
-        for start, size in _split(count, even=even):
+        for start, size in split_row(count, even=even):
             layout.block_index.extend([len(self.blocks)] * size)
             self.blocks.append(
                 BlockSpec(len(self.blocks), row.section_index, row.name, row.first_ordinal + start, size)
@@ -344,16 +367,11 @@ class _Build:
         )
         layout.seat_ids, layout.numbers, layout.shapes = tuple(self.seat_ids), tuple(self.numbers), shapes
         layout.seat_labels = self.seat_labels
-        layout.seats_total = len(self.seat_ids)
-        layout.width, layout.height = scene.extent([section.outline for section in self.sections])
-        layout.focal = scene.focal()
-        layout._ordinals = {seat_id: ordinal for ordinal, seat_id in enumerate(self.seat_ids)}
-        layout._section_index = {section.id: section.index for section in self.sections}
-        assert len(layout._ordinals) == layout.seats_total == len(layout.x) == len(layout.block_index)
+        layout.finish(scene, [section.outline for section in self.sections])
         return layout
 
 
-def _split(count: int, *, even: bool) -> list[tuple[int, int]]:
+def split_row(count: int, *, even: bool) -> list[tuple[int, int]]:
     """(start, size) of the blocks of a row: as few as possible, of about the same size if `even`, else filled
     up."""
     parts = -(-count // MAX_BLOCK_SEATS)
@@ -362,6 +380,11 @@ def _split(count: int, *, even: bool) -> list[tuple[int, int]]:
     else:
         edges = [min(count, MAX_BLOCK_SEATS * i) for i in range(parts + 1)]
     return [(start, end - start) for start, end in pairwise(edges)]
+
+
+def section_slug(names: Sequence[str]) -> str:
+    """Of the first name that has letters or digits."""
+    return next((slug for slug in map(_slug, names) if slug), "section")
 
 
 def _slug(name: str) -> str:

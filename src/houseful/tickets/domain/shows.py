@@ -37,8 +37,9 @@ TRANSITIONS: dict[ShowState, frozenset[ShowState]] = {
 
 class Show(Document, frozen=True, kw_only=True):
     """`generated` counts seats that exist; `next_block` is where generation goes on. `look_at` is when work
-    is due, if any is. `reschedules` has the oldest first; `told_up_to` is the last order that was looked at
-    for the latest one.
+    is due, if any is. `plan_hash` is that of the plan as it was published, or the version of the layout of an
+    amended one, of which `removed_total` ordinals have no seat any more. `reschedules` has the oldest first;
+    `told_up_to` is the last order that was looked at for the latest one.
     """
 
     collection: ClassVar[str] = "shows"
@@ -69,6 +70,7 @@ class Show(Document, frozen=True, kw_only=True):
     gates: Gates | None = None
     reschedules: tuple[Reschedule, ...] = ()
     told_up_to: tuple[Millis, str] | None = None
+    removed_total: int = 0
 
     @property
     def latest_reschedule(self) -> Reschedule | None:

@@ -16,6 +16,7 @@ from houseful.tickets.domain.presales import CodeKey
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.schemas import HoldView, OrderView
+from houseful.tickets.use_cases.amending import Amending
 from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.check_in import CheckIn
@@ -96,6 +97,9 @@ class Tickets:
             platform.settings,
         )
         self.erasures = Erasures(store, clock)
+        self.amending = Amending(
+            store, self.layouts, self.availability, self.lapsed_orders, platform.workers, clock
+        )
         self.rescheduling = Rescheduling(store, notifications, clock)
         limited = platform.settings.rate_limits == "on"
         self.undelivered_emails = UndeliveredEmails(store, proofs, clock)
@@ -184,11 +188,22 @@ class Tickets:
 
     async def generate_inventories(self) -> None:
         """Make inventories, at once when an event was published, and whatever was left unfinished."""
+        await self._work_when_woken(self.inventory.generate_due, self.inventory.wake)
+
+    async def amend_plans(self) -> None:
+        """Change inventories, at once when a plan was amended, and whatever was left unfinished."""
+        await self._work_when_woken(self.amending.amend_due, self.amending.wake)
+
+    async def follow_layouts(self) -> None:
+        """Show halls as they were amended, here or by other processes."""
+        await self.inventory.follow_layouts()
+
+    async def _work_when_woken(self, work: Callable[[], Awaitable[None]], wake: asyncio.Event) -> None:
         while True:
-            self.inventory.wake.clear()
-            await self.inventory.generate_due()
+            wake.clear()
+            await work()
             sleeping = asyncio.ensure_future(self.clock.sleep(self.platform.settings.sweep_seconds))
-            waking = asyncio.ensure_future(self.inventory.wake.wait())
+            waking = asyncio.ensure_future(wake.wait())
             try:
                 await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
             finally:

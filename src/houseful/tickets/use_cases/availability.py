@@ -55,6 +55,7 @@ def _totals(layout: Layout) -> Counter[Place]:
         (row.section_index, layout.category_of(ordinal))
         for row in layout.rows
         for ordinal in range(row.first_ordinal, row.first_ordinal + row.count)
+        if ordinal not in layout.removed
     )
 
 
@@ -73,6 +74,8 @@ class AvailabilityView:
         self.event_id = event_id
         self.layout = layout
         self.statuses = bytearray([AVAILABLE]) * layout.seats_total
+        for ordinal in layout.removed:
+            self.statuses[ordinal] = BLOCKED
         self.dirty: set[int] = set(range(len(layout.blocks)))
         self.watchers: set[asyncio.Queue[SeatsUpdate | None]] = set()
         self.used_at = now
@@ -201,6 +204,14 @@ class AvailabilityView:
             self._snapshot = (self.version, encode_snapshot(bytes(self.statuses), self.version))
         return self._snapshot[1]
 
+    def end_watching(self) -> None:
+        """Send all watchers away to come again."""
+        for queue in self.watchers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)
+        self.watchers.clear()
+
     def send_changes(self) -> None:
         """What changed since the last time goes to every watcher; one that does not keep up is sent away to
         come again.
@@ -233,8 +244,12 @@ class Availability:
         self._refreshing: dict[str, asyncio.Lock] = {}
 
     async def view(self, event_id: str, layout: Layout) -> AvailabilityView:
-        """The picture of an event, with everything in it that this process has changed."""
+        """The picture of an event, with everything in it that this process has changed. Its `layout` is this
+        one or one of a later amendment."""
         view = self._views.get(event_id)
+        if view is not None and view.layout.generation < layout.generation:
+            view.end_watching()
+            view = None
         if view is None:
             # A picture that is made again counts from 0 again: with the old nonce, an old version would seem
             # to be this one.
@@ -263,8 +278,8 @@ class Availability:
     def mark_dirty(self, event_id: str, indexes: Iterable[int]) -> None:
         """These blocks may be other than they are shown: somebody else's word of it comes late or never."""
         view = self._views.get(event_id)
-        if view is not None:
-            view.dirty.update(indexes)
+        if view is not None:  # blocks that an amendment has added are another picture's
+            view.dirty.update(index for index in indexes if index < len(view.layout.blocks))
 
     async def _refresh(self, view: AvailabilityView) -> None:
         view.expire(self._clock.now())
@@ -291,6 +306,16 @@ class Availability:
             view.apply(block, now)
         if len(indexes) == _PAGE:
             await asyncio.sleep(0)  # a whole stadium is read in pages, with others in between
+
+    async def renew(self, event_id: str, layout: Layout) -> None:
+        """Replace the picture of an event whose plan was amended, if there is one."""
+        view = self._views.get(event_id)
+        if view is not None and view.layout.generation < layout.generation:
+            await self.view(event_id, layout)
+
+    def shown(self) -> list[str]:
+        """The events that there is a picture of."""
+        return list(self._views)
 
     async def run(self) -> None:
         """The job: every quarter of a second, what changed goes out to the watchers and to the other

@@ -85,7 +85,9 @@ class CheckIn:
         shows = await self._store.get_many(Show, events)
         staff = await self._store.get_many(GateStaff, events)
         return {
-            id: Place(show, await self._inventory.layout(id) if id in of_tickets else None, staff.get(id))
+            id: Place(
+                show, await self._inventory.layout_of(show) if id in of_tickets else None, staff.get(id)
+            )
             for id, show in shows.items()
         }
 

@@ -8,7 +8,6 @@ from houseful.kernel.errors import (
     Conflict,
     DomainError,
     Duplicate,
-    Invalid,
     StateConflict,
     Unavailable,
     not_found,
@@ -26,7 +25,7 @@ from houseful.tickets.use_cases.availability import Availability
 from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.inventory import Inventory
 from houseful.tickets.use_cases.open_payments import check_open_payments, lapsed_holds
-from houseful.tickets.use_cases.seats import by_block, each_block, ordinals_of
+from houseful.tickets.use_cases.seats import best_of, by_block, each_block, has_place, has_seats, ordinals_of
 from houseful.tickets.use_cases.who_may_hold import NotCalled
 from houseful.webapi.idempotency import AlreadyAnswered, IdempotencyContext
 from houseful.webapi.line_passes import LinePasses, line_required
@@ -37,11 +36,19 @@ _LOCK_WAIT_SECONDS = 0.5
 _BEST_LOOKS = 100
 _POLITE_LOOKS = 20
 _FIRST_QUOTA_TRIES = 3
+_AMENDED_TRIES = 5
 _ORDERS_LOOKED_AT = 100
 
 
 class _Busy(Exception):
     """Another process is at these blocks."""
+
+
+class _Amended(Exception):
+    """The seats are others in the plan by now, or cost something else: `layout` is the hall with them."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
 
 
 class Holding:
@@ -69,16 +76,22 @@ class Holding:
         context: IdempotencyContext,
         line_pass: str | None = None,
     ) -> schemas.HoldView:
-        layout = await self._inventory.layout(event_id)
-        ordinals = ordinals_of(layout, seat_ids, "seats")
+        layout = await self._inventory.layout_that(event_id, lambda one: has_seats(one, seat_ids))
         not_called: NotCalled | None = None
         if not self._inventory.has_no_line(event_id):
             not_called = await self._why_not_called(line_pass, event_id, who.user_id)
-        try:
-            return await self._hold(who, event_id, layout, ordinals, context, "seats", not_called=not_called)
-        except SeatsTaken as error:
-            self._availability.mark_dirty(event_id, by_block(layout, error.ordinals))
-            raise await unavailable_seats.refused(self._store, who.user_id, layout, error) from error
+        for _ in range(_AMENDED_TRIES):
+            ordinals = ordinals_of(layout, seat_ids, "seats")
+            try:
+                return await self._hold(
+                    who, event_id, layout, ordinals, context, "seats", not_called=not_called
+                )
+            except _Amended as amended:
+                layout = amended.layout
+            except SeatsTaken as error:
+                self._availability.mark_dirty(event_id, by_block(layout, error.ordinals))
+                raise await unavailable_seats.refused(self._store, who.user_id, layout, error) from error
+        raise Unavailable("the plan of this event keeps changing")
 
     async def hold_best(
         self,
@@ -94,14 +107,15 @@ class Holding:
         process is at first given room where it is selling; of what it has taken, whoever loses it learns for
         all.
         """
-        layout = await self._inventory.layout(event_id)
+        layout = await self._inventory.layout_that(event_id, lambda one: has_place(one, category, section_id))
         not_called: NotCalled | None = None
         if not self._inventory.has_no_line(event_id):
             not_called = await self._why_not_called(line_pass, event_id, who.user_id)
         await who_may_hold.admitted(self._store, event_id, who, self._clock.now(), not_called)
-        category_index, section_index = _wanted(layout, category, section_id)
         for look in range(_BEST_LOOKS):
             view = await self._availability.view(event_id, layout)
+            layout = view.layout
+            category_index, section_index = best_of(layout, category, section_id)
             chosen = view.offer(quantity, category=category_index, section=section_index)
             if chosen is None:
                 free = view.free(category=category_index, section=section_index)
@@ -124,6 +138,8 @@ class Holding:
                 )
             except _Busy:
                 busy = True
+            except _Amended as amended:
+                layout = amended.layout
             except SeatsTaken:
                 self._availability.mark_dirty(event_id, by_block(layout, chosen))
             finally:
@@ -177,6 +193,10 @@ class Holding:
             show, presale_id = await who_may_hold.admitted(tx, event_id, who, now, not_called)
             if len(ordinals) > show.max_seats_per_order:
                 raise holds.too_many(show.max_seats_per_order, field)
+            found = await tx.get_many(Block, block_ids)
+            amended = await self._inventory.layout_of_blocks(event_id, layout, found.values())
+            if amended is not layout:
+                raise _Amended(amended)
             until = now + show.hold_seconds * 1000
             hold = Hold(
                 id=hold_id,
@@ -191,7 +211,6 @@ class Holding:
                 first_until=until,
                 presale_id=presale_id,
             )
-            found = await tx.get_many(Block, block_ids)
             quota = await tx.get(HoldQuota, quota_id(event_id, user_id))
             try:
                 changes = each_block(
@@ -234,7 +253,7 @@ class Holding:
         if hold is None:
             return None
         context.check_request(hold.request)
-        layout = await self._inventory.layout(hold.event_id)
+        layout = await self._inventory.layout(hold.event_id, hold.seats)
         return schemas.hold_view(holds.as_made(hold), layout, hold.made_at)
 
     async def count(self, tx: Transaction, hold: Hold, now: Millis) -> None:
@@ -280,7 +299,7 @@ class Holding:
         hold = await self._store.get(Hold, hold_id)
         if hold is None or hold.user_id != user_id:
             raise not_found("hold")
-        layout = await self._inventory.layout(hold.event_id)
+        layout = await self._inventory.layout(hold.event_id, hold.seats)
         return schemas.hold_view(hold, layout, self._clock.now())
 
     async def running_holds(self, user_id: str) -> list[schemas.HoldView]:
@@ -292,7 +311,7 @@ class Holding:
         shown: list[schemas.HoldView] = []
         for hold in found.values():
             if hold.state is HoldState.ACTIVE and hold.until > now:
-                layout = await self._inventory.layout(hold.event_id)
+                layout = await self._inventory.layout(hold.event_id, hold.seats)
                 shown.append(schemas.hold_view(hold, layout, now))
         return shown
 
@@ -320,7 +339,7 @@ class Holding:
         """Give back the seats that are still claimed `by` this hold, or by the order that bought them, and
         the buyer's quota of them.
         """
-        layout = await self._inventory.layout(event_id)
+        layout = await self._inventory.layout(event_id, ordinals)
         wanted = by_block(layout, list(ordinals))
         found = await tx.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
         for index, its in wanted.items():
@@ -338,7 +357,7 @@ class Holding:
         self, tx: Transaction, event_id: str, ordinals: Sequence[int], hold_id: str, until: Millis
     ) -> None:
         """What this hold still has of these seats stays its own until then."""
-        layout = await self._inventory.layout(event_id)
+        layout = await self._inventory.layout(event_id, ordinals)
         wanted = by_block(layout, list(ordinals))
         found = await tx.get_many(Block, [block_id(event_id, index) for index in sorted(wanted)])
         for index, its in wanted.items():
@@ -349,7 +368,7 @@ class Holding:
 
     async def tell(self, event_id: str, ordinals: Sequence[int]) -> None:
         """Whoever shows these seats looks at them again."""
-        layout = await self._inventory.layout(event_id)
+        layout = await self._inventory.layout(event_id, ordinals)
         self._availability.touch(event_id, by_block(layout, list(ordinals)))
 
 
@@ -377,16 +396,3 @@ def _not_enough(quantity: int, available: int) -> DomainError:
         else "There are no free seats left here.",
         available=available,
     )
-
-
-def _wanted(layout: Layout, category: str | None, section_id: str | None) -> tuple[int | None, int | None]:
-    errors: dict[str, str] = {}
-    category_index = None if category is None else layout.category_named(category)
-    if category is not None and category_index is None:
-        errors["best_available.category"] = "is no category of this event"
-    section = None if section_id is None else layout.section_by_id(section_id)
-    if section_id is not None and section is None:
-        errors["best_available.section"] = "is no section of this event"
-    if errors:
-        raise Invalid("validation_failed", "Some fields need a correction.", errors=errors)
-    return category_index, None if section is None else section.index

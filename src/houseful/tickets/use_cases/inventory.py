@@ -1,7 +1,9 @@
 """Inventory: from a published event to every seat of it, whatever dies on the way."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -32,13 +34,16 @@ CHUNK_BLOCKS = 200
 _PAGE = 1000
 _PLANS_KNOWN = 10_000
 _LONGEST_PAUSE_SECONDS = 60.0
+_KNOWN_SECONDS = 2.0
+_FOLLOW_SECONDS = 1.0
 
 
-class _Fixed(NamedTuple):
-    """What of an event never changes."""
+class _Known(NamedTuple):
+    """What of an event changes with an amendment of its plan alone, as of a moment."""
 
     plan_hash: str
     line: LineMode
+    at: float
 
 
 class _Announced(msgspec.Struct):
@@ -63,7 +68,7 @@ class Inventory:
         self._clock = clock
         self._audit = audit
         self.wake = asyncio.Event()
-        self._fixed_of: dict[str, _Fixed] = {}
+        self._known_of: dict[str, _Known] = {}
         self._pauses: dict[str, Backoff] = {}
 
     async def show(self, event_id: str) -> Show:
@@ -94,39 +99,69 @@ class Inventory:
             raise not_found("event")
         return show
 
-    async def layout(self, event_id: str) -> Layout:
-        """An event's hall. Raises `NotFound` for no such event, `StateConflict` while its plan is not here
-        yet.
-
-        Which plan an event has never changes, so it is asked for once.
+    async def layout(self, event_id: str, ordinals: Sequence[int] = ()) -> Layout:
+        """An event's hall, as it is or as it was a moment ago, with these seats. Raises `NotFound` for no
+        such event, `StateConflict` while its plan is not here yet.
         """
+        return await self.layout_that(event_id, lambda one: max(ordinals, default=-1) < one.seats_total)
+
+    async def layout_that(self, event_id: str, fits: Callable[[Layout], bool]) -> Layout:
+        """As `layout`; where it does not fit, the newest there is: an amendment may have added what is
+        missing."""
+        layout = await self._layout((await self._known(event_id)).plan_hash)
+        return layout if fits(layout) else await self._newest(event_id)
+
+    async def _newest(self, event_id: str) -> Layout:
+        return await self._layout((await self._known(event_id, anew=True)).plan_hash)
+
+    async def layout_of(self, show: Show) -> Layout:
+        """The hall of a show that was just read. Raises `StateConflict` as `layout`."""
+        return await self._layout(show.plan_hash)
+
+    async def layout_of_blocks(self, event_id: str, layout: Layout, found: Iterable[Block]) -> Layout:
+        """This layout, unless an amendment has changed seats of these blocks since: then the new one."""
+        if all(block.generation <= layout.generation for block in found):
+            return layout
+        return await self._newest(event_id)
+
+    async def _layout(self, plan_hash: str) -> Layout:
         try:
-            return await self._layouts.layout((await self._fixed(event_id)).plan_hash)
+            return await self._layouts.layout(plan_hash)
         except LookupError:
             raise shows.not_ready() from None
 
     def has_no_line(self, event_id: str) -> bool:
         """What most events have, where this process knows it already."""
-        fixed = self._fixed_of.get(event_id)
-        return fixed is not None and fixed.line == "off"
+        known = self._known_of.get(event_id)
+        return known is not None and known.line == "off"
 
     async def line_of(self, event_id: str) -> LineMode:
         """Whether an event has a line, which never changes either. Raises `NotFound`."""
-        return (await self._fixed(event_id)).line
+        return (await self._known(event_id)).line
 
-    async def _fixed(self, event_id: str) -> _Fixed:
-        fixed = self._fixed_of.get(event_id)
-        if fixed is None:
+    async def _known(self, event_id: str, *, anew: bool = False) -> _Known:
+        known, now = self._known_of.get(event_id), self._clock.monotonic()
+        if known is None or anew or now - known.at > _KNOWN_SECONDS:
             show = await self.show(event_id)
-            fixed = _Fixed(show.plan_hash, show.line)
-            if len(self._fixed_of) >= _PLANS_KNOWN:
-                self._fixed_of.clear()
-            self._fixed_of[event_id] = fixed
-        return fixed
+            known = _Known(show.plan_hash, show.line, now)
+            if len(self._known_of) >= _PLANS_KNOWN:
+                self._known_of.clear()
+            self._known_of[event_id] = known
+        return known
 
-    async def geometry(self, event_id: str) -> tuple[str, CachedBody]:
-        """Which plan an event has, and its seat map. Raises like `layout`."""
-        plan_hash = (await self._fixed(event_id)).plan_hash
+    async def follow_layouts(self) -> None:
+        """A job: pictures of halls whose plans were amended are made anew, also where nobody asks."""
+        while True:
+            await self._clock.sleep(_FOLLOW_SECONDS)
+            for event_id in self._availability.shown():
+                with contextlib.suppress(Transient, DomainError):  # the next round tries again
+                    await self._availability.renew(event_id, await self.layout(event_id))
+
+    async def geometry(self, event_id: str, version: str | None) -> tuple[str, CachedBody]:
+        """Which layout an event has, and its seat map. Raises like `layout`."""
+        plan_hash = (await self._known(event_id)).plan_hash
+        if version not in (None, plan_hash):  # another process may know of a later one
+            plan_hash = (await self._known(event_id, anew=True)).plan_hash
         try:
             return plan_hash, await self._layouts.geometry(plan_hash)
         except LookupError:
@@ -134,7 +169,8 @@ class Inventory:
 
     async def hall(self, event_id: str) -> tuple[Show, Layout]:
         """The show too; raises like `layout`."""
-        return await self.show(event_id), await self.layout(event_id)
+        show = await self.show(event_id)
+        return show, await self.layout_of(show)
 
     async def on_published(self, tx: Transaction, message: EventPublished) -> None:
         tx.insert_or_ignore(shows.published(message, self._clock.now()))
@@ -278,7 +314,7 @@ class Inventory:
         """Take seats off sale and put others on sale again, all or none. Raises `DomainError` with the
         seats that are taken, or while they are still being made; `PaymentsOpen` as a hold does.
         """
-        layout = await self.layout(show.id)
+        layout = await self.layout_of(show)
         closing = by_block(layout, ordinals_of(layout, block, "block"))
         opening = by_block(layout, ordinals_of(layout, unblock, "unblock"))
         indexes = sorted({*closing, *opening})

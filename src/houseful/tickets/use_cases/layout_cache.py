@@ -8,9 +8,10 @@ import msgspec
 
 from houseful.kernel.errors import Unavailable
 from houseful.kernel.ports import ServiceClient, Store, Transaction, Workers
-from houseful.seating.parsing import PlanError, StandingArea, pack, parse_plan, plan_hash, unpack
+from houseful.seating.parsing import PlanError, StandingArea, pack, parse_plan, plan_hash
 from houseful.tickets.domain.geometry import geometry
-from houseful.tickets.domain.layout import Layout, compile_layout
+from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.packed_layouts import unpack_layout
 from houseful.tickets.domain.shows import PlanPart
 from houseful.webapi.cached_bodies import CachedBodies, CachedBody
 
@@ -42,7 +43,8 @@ class LayoutCache:
         self._geometries: OrderedDict[str, asyncio.Future[CachedBody]] = OrderedDict()
 
     async def layout(self, plan_hash: str) -> Layout:
-        """Raises `LookupError` where the plan has not been fetched yet."""
+        """Raises `LookupError` where the plan has not been fetched yet. The layout of an amended plan has a
+        version in the hash's place."""
         waiting = self._layouts.get(plan_hash)
         if waiting is None or _has_failed(waiting):
             waiting = self._layouts[plan_hash] = asyncio.ensure_future(self._load(plan_hash))
@@ -54,13 +56,28 @@ class LayoutCache:
         return await asyncio.shield(waiting)
 
     async def _load(self, plan_hash: str) -> Layout:
+        layout = await asyncio.to_thread(unpack_layout, await self.packed(plan_hash))
+        layout.version = plan_hash
+        return layout
+
+    async def packed(self, plan_hash: str) -> bytes:
+        """The plan as it is stored. Raises as `layout`."""
         first = await self._store.get(PlanPart, f"{plan_hash}:0")
         if first is None:
             raise LookupError(f"the plan {plan_hash} is not here")
         ids = [f"{plan_hash}:{number}" for number in range(first.parts)]
         parts = await self._store.get_many(PlanPart, ids)
-        packed = b"".join(parts[id].piece for id in ids)
-        return await asyncio.to_thread(lambda: compile_layout(*unpack(packed)))
+        return b"".join(parts[id].piece for id in ids)
+
+    async def keep(self, plan_hash: str, packed: bytes) -> None:
+        """Store a plan, unless it is stored."""
+        pieces = [packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES)]
+
+        async def work(tx: Transaction) -> None:
+            for number, piece in enumerate(pieces):
+                tx.insert_or_ignore(PlanPart(id=f"{plan_hash}:{number}", parts=len(pieces), piece=piece))
+
+        await self._store.transact(work)
 
     async def geometry(self, plan_hash: str) -> CachedBody:
         """The seat map's bytes in every coding. Raises as `layout`."""
@@ -86,17 +103,14 @@ class LayoutCache:
         try:
             return await self.layout(wanted_hash)
         except LookupError:
-            event = await self._get(f"/api/events/{event_id}")
-            raw = await self._get(f"/api/events/{event_id}/plan")
-        packed = await self._workers.run(_checked, raw, event, wanted_hash, whose="halls")
-        pieces = [packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES)]
-
-        async def work(tx: Transaction) -> None:
-            for number, piece in enumerate(pieces):
-                tx.insert_or_ignore(PlanPart(id=f"{wanted_hash}:{number}", parts=len(pieces), piece=piece))
-
-        await self._store.transact(work)
+            await self.keep(wanted_hash, await self.fetch_packed(event_id, wanted_hash))
         return await self.layout(wanted_hash)
+
+    async def fetch_packed(self, event_id: str, wanted_hash: str) -> bytes:
+        """A plan of the event, from the events service. Raises as `fetch`."""
+        event = await self._get(f"/api/events/{event_id}")
+        raw = await self._get(f"/api/events/{event_id}/plan?v={wanted_hash}")
+        return await self._workers.run(_checked, raw, event, wanted_hash, whose="halls")
 
     async def _get(self, path: str) -> bytes:
         answer = await self._client.request("GET", path)

@@ -246,7 +246,7 @@ class OrderDesk:
     async def _act(
         self, show: Show, order_id: str, work: Work, by: ActBy, context: IdempotencyContext
     ) -> DeskOrderView:
-        layout = await self._inventory.layout(show.id)
+        layout = await self._inventory.layout_of(show)
 
         async def run(tx: Transaction) -> tuple[Order, Order, DeskOrderView]:
             order = _of_event(await tx.get(Order, order_id), show)

@@ -60,7 +60,7 @@ class OrderSearch:
 
     async def _named(self, show: Show, text: str) -> list[Order]:
         """The orders of which this is an id, a ticket or a seat, by their ids."""
-        layout = await self._inventory.layout(show.id)
+        layout = await self._inventory.layout_of(show)
         ids = await self._of_ticket(text) | await self._of_seats(show, layout, text)
         found = dict(await self._store.get_many(Order, sorted(ids)))
         found |= {order.id: order for order in await self._by_id(text)}

@@ -104,7 +104,7 @@ class Ordering:
         if hold.until <= now:
             raise hold_expired()
         show = check_on_sale(await tx.get(Show, hold.event_id), now, in_presale=hold.presale_id is not None)
-        order = self._new_order(hold, show, await self._inventory.layout(show.id), name, email, context, now)
+        order = self._new_order(hold, show, await self._inventory.layout_of(show), name, email, context, now)
         hold = holds.transition(hold, HoldState.ORDERED, order_id=order.id, until=order.expires_at)
         await self._extend(tx, hold)
         await self._holding.count(tx, hold, now)
@@ -152,7 +152,7 @@ class Ordering:
         )
 
     async def _extend(self, tx: Transaction, hold: Hold) -> None:
-        layout = await self._inventory.layout(hold.event_id)
+        layout = await self._inventory.layout(hold.event_id, hold.seats)
         wanted = by_block(layout, list(hold.seats))
         found = await tx.get_many(Block, [block_id(hold.event_id, index) for index in sorted(wanted)])
         try:
@@ -170,7 +170,7 @@ class Ordering:
         """The seats become the order's, one living ticket each. Raises `SeatsTaken`, and then nothing of it
         was put.
         """
-        layout = await self._inventory.layout(order.event_id)
+        layout = await self._inventory.layout(order.event_id, order.ordinals)
         wanted = by_block(layout, order.ordinals)
         found = await tx.get_many(Block, [block_id(order.event_id, index) for index in sorted(wanted)])
         changes = each_block(

@@ -62,7 +62,7 @@ class SalesReport:
         admitted = await self._store.count(Ticket, {"event_id": show.id, "state": TicketState.USED})
         occupancy = Occupancy()
         if show.generated == show.seats_total:  # else there may be no hall yet, or never
-            view = await self._availability.view(show.id, await self._inventory.layout(show.id))
+            view = await self._availability.view(show.id, await self._inventory.layout_of(show))
             occupancy = view.occupancy()
         minutes = sales.last_minutes(figures, self._clock.now(), _MINUTES)
         return schemas.sales_view(show, figures, occupancy, admitted, minutes)
@@ -85,7 +85,8 @@ class SalesReport:
                 Order, {"event_id": show.id}, by="created_at", after=after, limit=_PAGE
             )
             if page:
-                layout = await self._inventory.layout(show.id)
+                seats = [ordinal for order in page for ordinal in order.ordinals]
+                layout = await self._inventory.layout(show.id, seats)
                 yield b"".join(orders_csv.row(order, layout) for order in page)
             if len(page) < _PAGE:
                 return

@@ -20,6 +20,16 @@ def ordinals_of(layout: Layout, seat_ids: Sequence[str], field: str) -> list[int
     return ordinals
 
 
+def has_seats(layout: Layout, seat_ids: Sequence[str]) -> bool:
+    return all(layout.ordinal_of(id) is not None for id in seat_ids)
+
+
+def has_place(layout: Layout, category: str | None, section_id: str | None) -> bool:
+    return (category is None or layout.category_named(category) is not None) and (
+        section_id is None or layout.section_by_id(section_id) is not None
+    )
+
+
 def by_block(layout: Layout, ordinals: Sequence[int]) -> dict[int, list[int]]:
     grouped: dict[int, list[int]] = {}
     for ordinal in ordinals:
@@ -44,3 +54,17 @@ def each_block(
     if taken:
         raise SeatsTaken(taken)
     return changed
+
+
+def best_of(layout: Layout, category: str | None, section_id: str | None) -> tuple[int | None, int | None]:
+    """The indexes of the category and section that the best seats are wanted of. Raises `Invalid`."""
+    errors: dict[str, str] = {}
+    category_index = None if category is None else layout.category_named(category)
+    if category is not None and category_index is None:
+        errors["best_available.category"] = "is no category of this event"
+    section = None if section_id is None else layout.section_by_id(section_id)
+    if section_id is not None and section is None:
+        errors["best_available.section"] = "is no section of this event"
+    if errors:
+        raise Invalid("validation_failed", "Some fields need a correction.", errors=errors)
+    return category_index, None if section is None else section.index

@@ -194,6 +194,7 @@ class ShopFiguresTeller:
         lag = max(0.0, time.perf_counter() - started - _LAG_SECONDS)
         show, layout = await self._inventory.hall(event_id)
         view = await self._availability.view(show.id, layout)
+        categories = view.layout.categories
         oldest = (await self._store.outbox.stats()).oldest_unpublished_at
         # Every line that asks is told the same: all lines share what this process can bear.
         since = time.perf_counter() - _LATELY_SECONDS
@@ -211,7 +212,7 @@ class ShopFiguresTeller:
             lag_seconds=lag,
             outbox_age_seconds=0.0 if oldest is None else max(0, self._clock.now() - oldest) / 1000,
             seats_left={
-                category.name: view.free(category=index) for index, category in enumerate(layout.categories)
+                category.name: view.free(category=index) for index, category in enumerate(categories)
             },
             seats_held=view.count(HELD),
             seats_sold=view.count(SOLD),

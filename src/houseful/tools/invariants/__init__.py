@@ -17,6 +17,7 @@ from houseful.kernel.ports import BusInspection, Store
 from houseful.manifests import MANIFESTS
 from houseful.settings import Settings
 from houseful.tools.invariants.admissions import admissions
+from houseful.tools.invariants.amendments import amended_plans
 from houseful.tools.invariants.deadlines import LATE_MILLIS, deadlines
 from houseful.tools.invariants.erasures import erased_accounts
 from houseful.tools.invariants.lines import numbers_of_lines, turns_of_lines
@@ -75,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     Check("C17", "an erased account is gone, and nothing tells whose it was", erased_accounts),
     Check("C18", "an access code is used by no more accounts than it may be", uses_of_codes),
     Check("C19", "whoever bought before an event was moved is told, once", buyers_are_told),
+    Check("C20", "whoever has a seat has it still in a plan that was amended", amended_plans),
     Check("L1", "each place in a line has one number, without gaps", numbers_of_lines),
     Check("L2", "nobody has a pass before his number was called", turns_of_lines),
 )
