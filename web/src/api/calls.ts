@@ -49,24 +49,26 @@ export const events = {
         anonymous: true,
       })
     ).data.items,
-  geometry: async (event: string, planHash: string, signal: AbortSignal) =>
+  geometry: async (event: string, layout: string, signal: AbortSignal) =>
     (
       await http.get<ArrayBuffer>(`/events/${id(event)}/geometry`, {
-        params: { v: planHash },
+        params: { v: layout },
         responseType: 'arraybuffer',
         anonymous: true,
         timeout: LARGE_TIMEOUT_MS,
         signal,
       })
     ).data,
-  availability: async (event: string, signal?: AbortSignal) =>
-    (
-      await http.get<ArrayBuffer>(`/events/${id(event)}/availability`, {
-        responseType: 'arraybuffer',
-        anonymous: true,
-        ...(signal ? { signal } : {}),
-      })
-    ).data,
+  /** The status of every seat, and of which layout. */
+  availability: async (event: string, signal: AbortSignal) => {
+    const answer = await http.get<ArrayBuffer>(`/events/${id(event)}/availability`, {
+      responseType: 'arraybuffer',
+      anonymous: true,
+      signal,
+    });
+    const layout: unknown = answer.headers['x-layout-version'];
+    return { bytes: answer.data, layout: typeof layout === 'string' ? layout : undefined };
+  },
   sales: async (event: string) => (await http.get<T.Sales>(`/events/${id(event)}/sales`)).data,
   undelivered: async (event: string) =>
     (await http.get<T.Page<T.UndeliveredEmail>>(`/events/${id(event)}/undelivered-letters`)).data,
@@ -75,7 +77,8 @@ export const events = {
   },
 };
 
-export const availabilityStreamPath = (event: string) => `/events/${id(event)}/availability/stream`;
+export const availabilityStreamPath = (event: string, layout: string) =>
+  `/events/${id(event)}/availability/stream?v=${encodeURIComponent(layout)}`;
 export const salesStreamPath = (event: string) => `/events/${id(event)}/sales/stream`;
 
 export const holds = {

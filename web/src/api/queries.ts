@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
 import { deadline } from '@/lib/time';
+import { amendments } from './amendments';
 import * as calls from './calls';
 import { ApiError } from './problem';
 import type { Hold, Order } from './types';
@@ -64,18 +65,18 @@ export const categoriesQuery = (event: string) =>
 export const sectionsQuery = (event: string) =>
   queryOptions({ queryKey: ['sections', event], queryFn: () => calls.events.sections(event) });
 
-/** Names of seats never change; their status comes from the live map instead. */
-export const seatsQuery = (event: string, section: string) =>
+/** Names of seats change with the layout alone; their status comes from the live map instead. */
+export const seatsQuery = (event: string, layout: string, section: string) =>
   queryOptions({
-    queryKey: ['seats', event, section],
+    queryKey: ['seats', event, layout, section],
     queryFn: () => calls.events.seats(event, section),
     staleTime: Infinity,
   });
 
-export const geometryQuery = (event: string, planHash: string) =>
+export const geometryQuery = (event: string, layout: string) =>
   queryOptions({
-    queryKey: ['geometry', event, planHash],
-    queryFn: ({ signal }) => calls.events.geometry(event, planHash, signal),
+    queryKey: ['geometry', event, layout],
+    queryFn: ({ signal }) => calls.events.geometry(event, layout, signal),
     staleTime: Infinity,
   });
 
@@ -137,6 +138,14 @@ export const undeliveredQuery = (event: string) =>
     queryKey: ['undelivered', event],
     queryFn: () => calls.events.undelivered(event),
     refetchInterval: 30_000,
+  });
+
+/** What became of the latest change of the plan; asked for again while it is under way. */
+export const amendmentQuery = (event: string) =>
+  queryOptions({
+    queryKey: ['amendment', event],
+    queryFn: () => amendments.latest(event),
+    refetchInterval: ({ state }) => (state.data?.state === 'pending' ? 700 : false),
   });
 
 export const fileQuery = (path: string) =>

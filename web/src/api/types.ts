@@ -57,6 +57,9 @@ export type OrderEmail = Schemas['EmailView'];
 export type UndeliveredEmail = Schemas['UndeliveredView'];
 /** What the order desk sees of an order. */
 export type DeskOrder = Schemas['DeskOrderView'];
+export type Amendment = Schemas['AmendmentView'];
+export type AmendmentDraft = { plan: unknown; prices: Record<string, number> };
+export type AmendmentPreview = Schemas['AmendmentPreviewView'];
 export type DeskOrderDetails = Schemas['DeskOrderDetailsView'];
 export type DeskSeat = Schemas['DeskSeatView'];
 export type HistoryEntry = Schemas['HistoryView'];

@@ -14,6 +14,7 @@ import { Notice } from '@/ui/Notice';
 import { RequireSession } from '@/ui/RequireSession';
 import { PageSkeleton } from '@/ui/Skeleton';
 import { StateLabel } from '@/ui/StateLabel';
+import { AmendmentState, AmendPlan } from './AmendPlan';
 import { CancelEvent } from './CancelEvent';
 import { DeleteDraft } from './DeleteDraft';
 import { GateStaff } from './GateStaff';
@@ -88,12 +89,16 @@ function Manage() {
             </Link>
           )}
           {isLive && event.state !== 'cancelled' && event.state !== 'ended' && (
-            <Reschedule event={event} />
+            <>
+              <Reschedule event={event} />
+              <AmendPlan event={event} />
+            </>
           )}
           {event.state === 'draft' && <DeleteDraft event={event} />}
           {isLive && event.state !== 'cancelled' && <CancelEvent event={event} />}
         </div>
       </header>
+      {isLive && <AmendmentState event={event} />}
       <PlanWarnings warnings={event.plan_warnings} />
       {event.state === 'draft' && <Publish event={event} />}
       {event.state === 'publishing' && <Generation event={event} />}
@@ -129,8 +134,8 @@ function Publish({ event }: { event: EventInfo }) {
     <section aria-label="Publish" className="grid max-w-xl gap-4">
       <p>
         Publishing creates all {counted(event.seats_total, 'seat')} and shows the event to everyone.
-        Its plan and prices cannot change after that; its date and place can, and every buyer is
-        told.
+        After that nobody who has a seat loses it: the plan changes for unsold seats alone, and a new
+        date or place is told to every buyer.
       </p>
       {error && (
         <Notice tone="bad" title="Not published">

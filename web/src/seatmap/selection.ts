@@ -1,18 +1,18 @@
 import { recall, remember } from '@/lib/tabMemory';
 
-interface PlanOfEvent {
+interface SomeEvent {
   id: string;
-  plan_hash: string;
 }
 
-const key = (event: PlanOfEvent) => `houseful.selection.${event.id}.${event.plan_hash}`;
+/** A seat's ordinal stays its own, whatever becomes of the plan. */
+const key = (event: SomeEvent) => `houseful.selection.${event.id}`;
 
 /** The chosen seats outlive a reload and the way to the sign-in page, in this tab only. */
-export function rememberSelection(event: PlanOfEvent, ordinals: Iterable<number>): void {
+export function rememberSelection(event: SomeEvent, ordinals: Iterable<number>): void {
   remember(key(event), [...ordinals]);
 }
 
-export function recallSelection(event: PlanOfEvent): number[] {
+export function recallSelection(event: SomeEvent): number[] {
   const stored = recall(key(event));
   return Array.isArray(stored)
     ? stored.filter((item): item is number => Number.isInteger(item))

@@ -38,7 +38,7 @@ export function useHold(event: EventInfo, state: SeatState) {
   const open = useRef<Attempt | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<HoldProblem | null>(null);
-  const eventId = event.id;
+  const { id: eventId, layout_version: layout } = event;
 
   const goOn = useCallback(
     async (holdId: string) => {
@@ -106,7 +106,7 @@ export function useHold(event: EventInfo, state: SeatState) {
           const section = state.geometry.sections[index];
           if (!section) return;
           const seats = await client.query({
-            ...seatsQuery(eventId, section.id),
+            ...seatsQuery(eventId, layout, section.id),
             staleTime: 'static',
             retry: false,
           });
@@ -115,7 +115,7 @@ export function useHold(event: EventInfo, state: SeatState) {
       );
       return names;
     },
-    [client, eventId, state],
+    [client, eventId, layout, state],
   );
 
   const place = useCallback(async () => {

@@ -11,15 +11,15 @@ export function useSeatMap(event: EventInfo) {
 
   const map = useMemo((): SeatMap | null => {
     if (!hall) return null;
-    const { count } = hall.scene.geometry;
-    hall.state.select(recallSelection(event).filter((ordinal) => ordinal < count));
+    const { count, gone } = hall.scene.geometry;
+    hall.state.select(recallSelection(event).filter((seat) => seat < count && !gone[seat]));
     return hall;
-  }, [hall, event.id, event.plan_hash]);
+  }, [hall, event.id]);
 
   useEffect(() => {
     if (!map) return undefined;
     return map.state.subscribe(() => rememberSelection(event, map.state.selected));
-  }, [map, event.id, event.plan_hash]);
+  }, [map, event.id]);
 
   return { map, ...rest };
 }

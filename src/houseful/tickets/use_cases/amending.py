@@ -122,7 +122,7 @@ class Amending:
             try:
                 await self._amend(one)
             except (PlanUnusable, PlanError) as error:
-                await self._refuse(one, f"The plan can't be used: {error}", ())
+                await self._refuse(one, f"The plan can't be used: {error}")
             except Transient as error:
                 log.warning("an amendment waits", extra={"event_id": one.id, "error": str(error)})
                 await self._look_later(one)
@@ -133,13 +133,6 @@ class Amending:
     async def _amend(self, amendment: Amendment) -> None:
         work = await self._work(amendment)
         log.info("amends a plan", extra={"event_id": amendment.id, "number": amendment.number})
-        if amendment.stage is Stage.FREEZING and amendment.next_block == 0:
-            taken = amendments.taken_seats(
-                work.difference, await self._taken(amendment.id, work.blocks.touched)
-            )
-            if taken:
-                await self._refuse(amendment, amendments.refusal(taken), _named(taken))
-                return
         steps: dict[Stage, Callable[[Amendment, _Work], Awaitable[Amendment]]] = {
             Stage.FREEZING: self._freeze,
             Stage.ADDING: self._add,
@@ -280,15 +273,13 @@ class Amending:
         self._availability.touch(seen.id, [index for index, _ in page])
         return changed
 
-    async def _refuse(self, seen: Amendment, detail: str, seats: tuple[str, ...]) -> None:
+    async def _refuse(self, seen: Amendment, detail: str) -> None:
         """Before anything was frozen."""
 
         async def change(tx: Transaction) -> None:
             current = await self._expect(tx, seen)
             if current == seen and current.stage is Stage.FREEZING and current.next_block == 0:
-                refused = amendments.transition(
-                    current, Stage.REFUSED, detail=detail, seats=seats, look_at=None
-                )
+                refused = amendments.transition(current, Stage.REFUSED, detail=detail, look_at=None)
                 tx.put(refused)
                 tx.send(_refused(refused))
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Feed, type FeedListener } from './feed';
+import { Feed, type FeedListener, type FeedParts, type StatusOfLayout } from './feed';
 import { SeatState } from './state';
 import { HELD } from './status';
 import { encodeDelta, encodeStatus, smallHall } from './testing';
@@ -11,21 +11,29 @@ let feed: Feed;
 let listener: FeedListener;
 let said: string[];
 let state: SeatState;
-const fetchSnapshot = vi.fn(() => Promise.resolve(snapshot().buffer as ArrayBuffer));
+const polled = (): StatusOfLayout => ({
+  bytes: snapshot().buffer as ArrayBuffer,
+  layout: 'now',
+});
+const fetchSnapshot = vi.fn(() => Promise.resolve(polled()));
+const onLayout = vi.fn();
 
 beforeEach(() => {
   vi.useFakeTimers();
   fetchSnapshot.mockClear();
+  onLayout.mockClear();
   said = [];
   state = new SeatState(smallHall());
-  feed = new Feed(state, {
+  const parts: FeedParts = {
     follow: (given) => {
       listener = given;
       return new Promise(() => undefined);
     },
     fetchSnapshot,
+    onLayout,
     onConnection: (connection) => said.push(connection),
-  });
+  };
+  feed = new Feed(state, parts, 'now');
   feed.start();
 });
 
@@ -86,4 +94,21 @@ it('lets go of the connection while the page is hidden', () => {
   vi.spyOn(document, 'hidden', 'get').mockReturnValue(false);
   document.dispatchEvent(new Event('visibilitychange'));
   expect(listener).not.toBe(before);
+});
+
+it('says that the plan is another, and applies nothing of it', () => {
+  expect(() => listener.onMessage({ event: 'layout', data: '{"version":"later"}' })).toThrow(
+    RangeError,
+  );
+  expect(onLayout).toHaveBeenCalledTimes(1);
+});
+
+it('says so where a polled snapshot is of another plan, though it has as many seats', async () => {
+  listener.onCut();
+  const taken = encodeStatus(new Array<number>(25).fill(HELD), 2n).buffer as ArrayBuffer;
+  fetchSnapshot.mockResolvedValueOnce({ bytes: taken, layout: 'later' });
+  await vi.advanceTimersByTimeAsync(4000);
+  expect(onLayout).toHaveBeenCalledTimes(1);
+  expect(said.at(-1)).toBe('lost');
+  expect(state.status[3]).not.toBe(HELD);
 });

@@ -6,10 +6,18 @@ export interface FeedListener {
   onCut: () => void;
 }
 
+export interface StatusOfLayout {
+  bytes: ArrayBuffer;
+  /** Undefined where the server is of an older version. */
+  layout: string | undefined;
+}
+
 export interface FeedParts {
   /** Keeps a connection open until the signal aborts, and says when it is not. */
   follow: (listener: FeedListener, signal: AbortSignal) => Promise<void>;
-  fetchSnapshot: (signal: AbortSignal) => Promise<ArrayBuffer>;
+  fetchSnapshot: (signal: AbortSignal) => Promise<StatusOfLayout>;
+  /** The seats that come now are those of another layout than this feed's. */
+  onLayout: () => void;
   onConnection: (connection: Connection) => void;
 }
 
@@ -32,6 +40,7 @@ export class Feed {
   constructor(
     private readonly state: SeatState,
     private readonly parts: FeedParts,
+    private readonly layout: string,
   ) {}
 
   start(): void {
@@ -72,7 +81,10 @@ export class Feed {
 
   /** Throws for what cannot be applied: this copy is then wrong, and only the snapshot of a new connection mends it. */
   private receive({ event, data }: { event?: string | undefined; data: string }): void {
-    if (event === 'snapshot') {
+    if (event === 'layout') {
+      this.parts.onLayout();
+      throw new RangeError('The seats are those of another plan.');
+    } else if (event === 'snapshot') {
       this.state.load(decodeStatusText(data));
       this.becomeLive();
     } else if (event === 'delta') {
@@ -110,8 +122,12 @@ export class Feed {
   private async poll(): Promise<void> {
     const { signal } = this.stopped;
     try {
-      const bytes = await this.parts.fetchSnapshot(signal);
+      const { bytes, layout } = await this.parts.fetchSnapshot(signal);
       if (this.streaming || signal.aborted) return;
+      if (layout !== undefined && layout !== this.layout) {
+        this.parts.onLayout();
+        throw new RangeError('The seats are those of another plan.');
+      }
       this.state.loadBytes(bytes);
       if (this.poller !== undefined) this.parts.onConnection('polling');
     } catch {

@@ -66,3 +66,25 @@ describe('the geometry', () => {
     expect(grid.nearest(300, 300, 10)).toBe(-1);
   });
 });
+
+describe('an amended plan', () => {
+  it('knows the seats that were removed: those in no run of a section with seats', () => {
+    const sections = [
+      { id: 's', name: 'S', kind: 'seats', first: 0, count: 4, category: 0, outline: [] },
+      { id: 'f', name: 'F', kind: 'standing', first: 4, count: 2, category: 0, outline: [] },
+    ];
+    const runs = [
+      [0, 'A', 0, 1, 0, 1, 1],
+      [0, 'A', 2, 2, 0, 3, 1],
+    ];
+    const categories = [{ name: 'A', color: '#000000' }];
+    const size = { width: 100, height: 100 };
+    const plan = { size, focal: { x: 0, y: 0 }, categories, sections, runs, shapes: [] };
+    const seats: [number, number][] = [0, 1, 2, 3, 4, 5].map((seat) => [seat * 20, 0]);
+    const geometry = decodeGeometry(encodeGeometry({ seats, meta: plan }));
+    expect([...geometry.gone]).toEqual([0, 1, 0, 0, 0, 0]);
+    const drawn: number[] = [];
+    new Scene(geometry).grid.visit(0, 0, 100, 100, (seat) => drawn.push(seat));
+    expect(drawn.sort()).toEqual([0, 2, 3]);
+  });
+});

@@ -64,6 +64,8 @@ export interface Geometry {
   category: Uint8Array;
   /** Index into `runs` of every seat. */
   run: Uint32Array;
+  /** 1 where a seat was removed from the plan: it is not drawn, and nobody gets it. */
+  gone: Uint8Array;
 }
 
 const HEADER_BYTES = 12;
@@ -85,14 +87,17 @@ export function decodeGeometry(buffer: ArrayBuffer): Geometry {
   const run = new Uint32Array(count);
   const section = new Uint16Array(count);
   const category = new Uint8Array(count);
+  const gone = new Uint8Array(count).fill(1);
   // Sections first: a standing area's places may have no run.
   meta.sections.forEach((item, index) => {
     section.fill(index, item.first, item.first + item.count);
     category.fill(item.category, item.first, item.first + item.count);
+    if (item.kind === 'standing') gone.fill(0, item.first, item.first + item.count);
   });
   runs.forEach((item, index) => {
     run.fill(index, item.first, item.first + item.count);
     category.fill(item.category, item.first, item.first + item.count);
+    gone.fill(0, item.first, item.first + item.count);
   });
 
   return {
@@ -106,6 +111,7 @@ export function decodeGeometry(buffer: ArrayBuffer): Geometry {
     run,
     section,
     category,
+    gone,
     x: decodeDeltas(view, coordinates, count),
     y: decodeDeltas(view, coordinates + 2 * count, count),
   };
@@ -183,6 +189,7 @@ export function seatPitch(geometry: Geometry): number {
   const { x, y, run, count } = geometry;
   const stride = Math.max(1, Math.floor(count / SAMPLE));
   for (let i = 1; i < count; i += stride) {
+    if (geometry.gone[i] || geometry.gone[i - 1]) continue;
     const standing = geometry.sections[geometry.section[i] ?? -1]?.kind === 'standing';
     if (standing || run[i] !== run[i - 1]) continue;
     const distance = Math.hypot((x[i] ?? 0) - (x[i - 1] ?? 0), (y[i] ?? 0) - (y[i - 1] ?? 0));

@@ -18,15 +18,16 @@ export class Grid {
     let right = -Infinity;
     let bottom = -Infinity;
     for (let i = 0; i < x.length; i += 1) {
+      if (!include(i)) continue;
       left = Math.min(left, x[i] ?? 0);
       right = Math.max(right, x[i] ?? 0);
       top = Math.min(top, y[i] ?? 0);
       bottom = Math.max(bottom, y[i] ?? 0);
     }
-    this.left = x.length > 0 ? left : 0;
-    this.top = x.length > 0 ? top : 0;
-    this.columns = x.length > 0 ? Math.floor((right - left) / cell) + 1 : 1;
-    this.rows = x.length > 0 ? Math.floor((bottom - top) / cell) + 1 : 1;
+    this.left = left < Infinity ? left : 0;
+    this.top = top < Infinity ? top : 0;
+    this.columns = left < Infinity ? Math.floor((right - left) / cell) + 1 : 1;
+    this.rows = top < Infinity ? Math.floor((bottom - top) / cell) + 1 : 1;
     this.starts = new Uint32Array(this.columns * this.rows + 1);
 
     const cells = new Uint32Array(x.length);

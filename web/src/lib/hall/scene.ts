@@ -20,7 +20,7 @@ export class Scene {
       geometry.y,
       this.pitch * 4,
       // Places without a seat are bought by number, not by pointing at them.
-      (index) => !standing[geometry.section[index] ?? 0],
+      (index) => !standing[geometry.section[index] ?? 0] && !geometry.gone[index],
     );
     this.boxes = geometry.sections.map((section, index) => this.boxOf(index, section.outline));
     this.outlines = geometry.sections.map((section, index) =>
@@ -51,6 +51,7 @@ export class Scene {
     const section = geometry.sections[index];
     if (section && outline.length < 3) {
       for (let i = section.first; i < section.first + section.count; i += 1) {
+        if (geometry.gone[i]) continue;
         add((geometry.x[i] ?? 0) - this.pitch, (geometry.y[i] ?? 0) - this.pitch);
         add((geometry.x[i] ?? 0) + this.pitch, (geometry.y[i] ?? 0) + this.pitch);
       }

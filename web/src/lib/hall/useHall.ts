@@ -1,10 +1,10 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import * as calls from '@/api/calls';
-import { geometryQuery } from '@/api/queries';
+import { eventQuery, geometryQuery } from '@/api/queries';
 import { follow } from '@/api/stream';
 import type { EventInfo } from '@/api/types';
-import { Feed, type Connection } from './feed';
+import { Feed, type Connection, type FeedParts } from './feed';
 import { decodeGeometry } from './geometry';
 import { Scene } from './scene';
 import { SeatState } from './state';
@@ -14,9 +14,14 @@ export interface Hall {
   state: SeatState;
 }
 
-/** The event's hall, decoded once, and kept current for as long as the component is there. */
+/**
+ * The event's hall, decoded once, and kept current for as long as the component is there. Where its plan was amended,
+ * the event is fetched again, and with its new layout the hall is decoded anew.
+ */
 export function useHall(event: EventInfo) {
-  const geometry = useQuery(geometryQuery(event.id, event.plan_hash));
+  const client = useQueryClient();
+  const layout = event.layout_version;
+  const geometry = useQuery(geometryQuery(event.id, layout));
   const [connection, setConnection] = useState<Connection>('connecting');
 
   const hall = useMemo((): Hall | null => {
@@ -27,15 +32,17 @@ export function useHall(event: EventInfo) {
 
   useEffect(() => {
     if (!hall) return undefined;
-    const feed = new Feed(hall.state, {
-      follow: (listener, signal) =>
-        follow(calls.availabilityStreamPath(event.id), listener, signal, { anonymous: true }),
+    const path = calls.availabilityStreamPath(event.id, layout);
+    const parts: FeedParts = {
+      follow: (listener, signal) => follow(path, listener, signal, { anonymous: true }),
       fetchSnapshot: (signal) => calls.events.availability(event.id, signal),
+      onLayout: () => void client.invalidateQueries(eventQuery(event.id)),
       onConnection: setConnection,
-    });
+    };
+    const feed = new Feed(hall.state, parts, layout);
     feed.start();
     return () => feed.stop();
-  }, [hall, event.id]);
+  }, [hall, event.id, layout, client]);
 
   return { hall, connection, error: geometry.error, refetch: geometry.refetch };
 }

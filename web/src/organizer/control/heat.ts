@@ -24,6 +24,7 @@ export function cellsOf({ geometry, bounds, pitch, outlines }: Scene): Cell[] {
   const size = Math.max(pitch * 3, Math.sqrt((width * height) / CELLS), 1);
   const cells = new Map<string, Cell>();
   for (let seat = 0; seat < geometry.count; seat += 1) {
+    if (geometry.gone[seat]) continue;
     const section = geometry.section[seat] ?? 0;
     const isArea = geometry.sections[section]?.kind === 'standing';
     const column = Math.floor(((geometry.x[seat] ?? 0) - bounds.x0) / size);
