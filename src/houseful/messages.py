@@ -80,7 +80,8 @@ class EventPublished(Message, frozen=True, kw_only=True):
 
 
 class EventChanged(Message, frozen=True, kw_only=True):
-    """What may still change after publishing, all of it. Sent by events; received by tickets and line."""
+    """What may still change after publishing, all of it; prices, and the number of seats, where they have
+    changed. Sent by events; received by tickets and line."""
 
     sender = "events"
     about = "event"
@@ -94,6 +95,8 @@ class EventChanged(Message, frozen=True, kw_only=True):
     ends_at: int | None = None
     max_seats_per_buyer: int | None = None
     gates: Gates | None = None
+    prices: Mapping[str, int] | None = None
+    seats_total: int | None = None
 
 
 class Reschedule(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,3 +102,25 @@ async def test_a_plan_is_changed_and_an_open_map_follows(
     await map_.get_by_test_id("seat-option").last.click()
     await expect(map_.get_by_text("€90", exact=True).first).to_be_visible()
     await picture(map_, f"amend-map-{size['width']}")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["390", "desktop"])
+async def test_prices_of_a_published_event_are_changed(
+    front: Harness, visit: Visit, size: dict[str, int]
+) -> None:
+    event = front.event(plan=hall(rows=2, seats=6))
+    visitor = await visit(front.installation.url, size)
+    await visitor.context.add_init_script(path=Path(AXE))
+    page = await visitor.tab()
+    await visitor.sign_in(page, "organizer@example.org", PASSWORD)
+    await page.goto(f"{visitor.url}/organizer/{event['id']}/edit")
+    await page.locator("[data-category=Premium]").fill("80")
+    await expect(page.get_by_text("What is held or ordered keeps the price")).to_be_visible()
+    await nothing_is_outside(page)
+    await must_be_clean(page, "prices of a published event")
+    await picture(page, f"prices-{size['width']}")
+    await page.get_by_test_id("save-event").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("amend")).to_be_visible()
+    await page.goto(f"{visitor.url}/events/{event['id']}")
+    await expect(page.get_by_text("€80").first).to_be_visible()

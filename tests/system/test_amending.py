@@ -152,3 +152,25 @@ def signed_in(installation: OwnInstallation) -> Client:
 async def all_is_well(installation: OwnInstallation) -> None:
     async with installation.stop() as deployment:
         assert await findings(deployment) == []
+
+
+def test_prices_change_for_what_is_held_from_then_on(harness: Harness) -> None:
+    event = harness.event(plan=hall(rows=2, seats=6))
+    event_id, first, second = event["id"], harness.buyer(), harness.buyer()
+    held = first.hold(event_id, seats=["A-1"]).ok(201)
+    dearer = {**event["prices"], "Premium": 8000}
+    changed = harness.organizer.call("PATCH", f"/api/events/{event_id}", {"prices": dearer}).ok()
+    assert (changed["prices"], changed["price_to_minor"]) == (dearer, 8000)
+
+    def shown() -> list[int]:
+        return [one["price_minor"] for one in second.items(f"/api/events/{event_id}/categories")]
+
+    second.until_equal(shown, [8000, 3000])
+    assert second.buy(event_id, seats=["A-2"])["total_minor"] == 8000
+    order = first.order(held["hold_id"]).ok(201)
+    assert order["total_minor"] == 5000
+    first.pay(order).ok()
+    first.order_that_is(order["id"], "confirmed")
+    sales = harness.organizer.get(f"/api/events/{event_id}/sales")
+    assert sales["total"] == 12
+    must_pass_the_check(harness.installation)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from houseful.events import domain
 from houseful.events.domain import Event, IllegalStep
 from houseful.events.plans import Amendment, Hall
 from houseful.kernel.documents import Millis
@@ -30,10 +31,7 @@ def check_amendable(event: Event, now: Millis) -> None:
         raise StateConflict("event_ended", "The event is over; its plan can't be changed any more.")
     latest = event.amendment
     if latest is not None and latest.state == "pending":
-        raise StateConflict(
-            "amendment_pending",
-            "Another change of this event's plan is under way. Try again in a moment.",
-        )
+        raise domain.amendment_pending()
     if latest is not None and latest.number >= MOST_AMENDMENTS:
         raise StateConflict(
             "too_many_amendments", f"The plan of an event can be changed {MOST_AMENDMENTS} times."

@@ -96,8 +96,9 @@ class NewEventInput(Input, frozen=True, kw_only=True):
 
 class ChangesInput(Input, frozen=True, kw_only=True):
     """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-    max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`;
-    to change its plan, `POST …/amendment`."""
+    max_seats_per_order, max_seats_per_buyer, refundable_until, gates, and prices: what is held or ordered
+    keeps the price that it was made with. To move it, `POST …/reschedule`; to change its plan, `POST
+    …/amendment`."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET

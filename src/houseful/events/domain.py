@@ -1,7 +1,7 @@
 """What an event is and may become. Times are milliseconds since 1970, money is in minor units."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -12,12 +12,9 @@ from houseful.events.plans import Amendment, Hall, SentPlan
 from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
-from houseful.kernel.search_text import finder
 from houseful.kernel.times import end_of
 from houseful.messages import EventChanged, EventPublished, Gates, LineTerms, Reschedule
-from houseful.seating.parsing import (
-    StandingArea,
-)
+from houseful.seating.parsing import StandingArea
 
 TITLE_LENGTH = 200
 VENUE_LENGTH = 200
@@ -40,6 +37,7 @@ CHANGEABLE_ONCE_PUBLISHED = frozenset(
         "max_seats_per_buyer",
         "refundable_until",
         "gates",
+        "prices",
     }
 )
 
@@ -187,6 +185,8 @@ def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
                 f"The event is published; {', '.join(fixed)} can't be changed any more.",
                 errors={name: _fixed_error(name) for name in fixed},
             )
+        if "prices" in said and event.amendment is not None and event.amendment.state == "pending":
+            raise amendment_pending()
     said.pop("plan", None)
     result = msgspec.structs.replace(event, hall=hall, **_tidied(said))
     return event if result == event else msgspec.structs.replace(result, updated_at=now)
@@ -194,7 +194,15 @@ def changed(event: Event, changes: Changes, hall: Hall, now: Millis) -> Event:
 
 def _fixed_error(name: str) -> str:
     error = "can't be changed once the event is published"
+    if name == "plan":
+        return f"{error}; amend it instead"
     return f"{error}; reschedule the event instead" if name in MOVED_ONCE_PUBLISHED else error
+
+
+def amendment_pending() -> StateConflict:
+    return StateConflict(
+        "amendment_pending", "Another change of this event's plan is under way. Try again in a moment."
+    )
 
 
 def check_deletable(event: Event) -> None:
@@ -365,7 +373,7 @@ def published_message(event: Event) -> EventPublished:
     )
 
 
-def changed_message(event: Event) -> EventChanged:
+def changed_message(before: Event, event: Event) -> EventChanged:
     return EventChanged(
         event_id=event.id,
         title=event.title,
@@ -375,18 +383,11 @@ def changed_message(event: Event) -> EventChanged:
         ends_at=event.ends_at,
         max_seats_per_buyer=event.max_seats_per_buyer,
         gates=_gates_asked(event),
+        prices=event.prices if event.prices != before.prices else None,
+        seats_total=event.hall.seats_total if event.hall.seats_total != before.hall.seats_total else None,
     )
 
 
 def _gates_asked(event: Event) -> Gates | None:
     """None where everybody may buy: nothing is checked then."""
     return None if event.gates == Gates() else event.gates
-
-
-# Looking for events.
-
-
-def search(query: str) -> Callable[[Event], bool]:
-    """Whether each word of the query begins a word of the event's title or venue."""
-    finds = finder(query)
-    return lambda event: finds(f"{event.title} {event.venue}")

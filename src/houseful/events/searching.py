@@ -1,5 +1,7 @@
 """The search of events."""
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec.structs import replace
 
@@ -7,6 +9,7 @@ from houseful.events import domain
 from houseful.events.domain import Event
 from houseful.kernel.documents import Millis
 from houseful.kernel.ports import Reader
+from houseful.kernel.search_text import finder
 from houseful.webapi.cursors import ByMoment
 
 _MOST_SCANNED = 2_000
@@ -32,7 +35,7 @@ async def search(reader: Reader, search: Search, now: Millis) -> tuple[list[Even
     shorter than its limit, or even empty, and yet go on.
     """
     mine = search.organizer_id is not None
-    matches = domain.search(search.query)
+    matches = matching(search.query)
     found: list[Event] = []
     last = search.after
     read = 0
@@ -86,3 +89,9 @@ def _earlier(one: Millis, other: Millis | None) -> Millis:
 def _within(event: Event, search: Search) -> bool:
     since, until = search.since, search.until
     return (since is None or event.starts_at >= since) and (until is None or event.starts_at < until)
+
+
+def matching(query: str) -> Callable[[Event], bool]:
+    """Whether each word of the query begins a word of the event's title or venue."""
+    finds = finder(query)
+    return lambda event: finds(f"{event.title} {event.venue}")

@@ -155,7 +155,7 @@ class EventsService:
             tx.put(changed)
             await self._record(tx, who, "changed", seen.id, fields=_differing(seen, changed, changes))
             if changed.status != "draft":
-                tx.send(domain.changed_message(changed))
+                tx.send(domain.changed_message(seen, changed))
             return True
 
         return await self._store.transact(work)
@@ -342,7 +342,10 @@ class EventsService:
 
     async def amendment_applied(self, tx: Transaction, message: AmendmentApplied) -> None:
         event = await _known(tx, message.event_id)
-        _put_if_new(tx, event, amending.applied(event, message, self._clock.now()))
+        amended = amending.applied(event, message, self._clock.now())
+        if amended is not event:
+            tx.put(amended)
+            tx.send(domain.changed_message(event, amended))
 
     async def amendment_refused(self, tx: Transaction, message: AmendmentRefused) -> None:
         event = await _known(tx, message.event_id)

@@ -236,7 +236,13 @@ class LineService:
         line = await tx.get(Line, message.event_id)
         if line is None:
             return
-        changed = msgspec.structs.replace(line, gates=message.gates, title=message.title)
+        changed = msgspec.structs.replace(
+            line,
+            gates=message.gates,
+            title=message.title,
+            prices=line.prices if message.prices is None else message.prices,
+            seats_total=line.seats_total if message.seats_total is None else message.seats_total,
+        )
         if message.on_sale_at is not None:
             changed = lines.moved(changed, message.on_sale_at, message.ends_at)
         if changed != line:

@@ -104,6 +104,7 @@ async def _hall(tickets: Tickets, event_id: str) -> tuple[Show, AvailabilityView
     view = await tickets.availability.view(show.id, layout)
     if view.layout.version != layout.version:  # the plan was amended meanwhile, and the prices with it
         show = await tickets.inventory.show(event_id)
+    view.priced(show.prices)
     return show, view
 
 

@@ -6,7 +6,13 @@ import msgspec
 import pytest
 
 from houseful.kernel.times import rfc3339
-from houseful.messages import AmendmentApplied, AmendmentRefused, AmendmentRequested, EventPublished
+from houseful.messages import (
+    AmendmentApplied,
+    AmendmentRefused,
+    AmendmentRequested,
+    EventChanged,
+    EventPublished,
+)
 from houseful.webapi.audit import AuditEntry
 from tests.unit.events.support import ALICE, BOB, BUYER, START, Harness, plan
 
@@ -162,3 +168,42 @@ async def test_it_goes_out_after_the_publishing(harness: Harness) -> None:
     rows = [row for row in await harness.sent() if row.aggregateid == id]
     assert [row.type for row in rows] == [EventPublished.type(), AmendmentRequested.type()]
     assert [row.seq for row in rows] == [1, 2]
+
+
+async def changes(harness: Harness) -> list[EventChanged]:
+    return [
+        msgspec.json.decode(row.payload, type=EventChanged)
+        for row in await harness.sent()
+        if row.type == EventChanged.type()
+    ]
+
+
+async def test_prices_of_a_published_event_change_and_are_told_where_they_did(harness: Harness) -> None:
+    event = await harness.on_sale()
+    path = f"/api/events/{event['id']}"
+    dearer = {**event["prices"], "Stalls": 15_000}
+    status, shown = await harness.ask("PATCH", path, {"prices": dearer}, ALICE)
+    assert (status, shown["prices"], shown["price_to_minor"]) == (200, dearer, 15_000)
+    await harness.ask("PATCH", path, {"title": "Aida"}, ALICE)
+    assert [(one.prices, one.seats_total) for one in await changes(harness)] == [(dearer, None), (None, None)]
+    status, problem = await harness.ask("PATCH", path, {"prices": {"Stalls": 1}}, ALICE)
+    assert (status, list(problem["errors"])) == (422, ["prices[Balcony]"])
+
+
+async def test_what_an_amendment_changes_is_told_to_the_others_once_it_is_applied(harness: Harness) -> None:
+    id = (await harness.on_sale())["id"]
+    await asked(harness, id, plan(3), prices={"Stalls": 1})
+    assert await changes(harness) == []
+    for _ in range(2):
+        await harness.deliver(AmendmentApplied(event_id=id, number=1))
+    [told] = await changes(harness)
+    assert (told.seats_total, told.prices) == (9, {"Stalls": 1, "Balcony": 4500})
+
+
+async def test_prices_wait_for_an_amendment_and_the_rest_does_not(harness: Harness) -> None:
+    event = await harness.on_sale()
+    path = f"/api/events/{event['id']}"
+    await asked(harness, event["id"], plan(3))
+    status, problem = await harness.ask("PATCH", path, {"prices": {"Stalls": 1, "Balcony": 1}}, ALICE)
+    assert (status, problem["code"]) == (409, "amendment_pending")
+    assert (await harness.ask("PATCH", path, {"title": "Aida"}, ALICE))[0] == 200

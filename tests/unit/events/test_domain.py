@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseful.events import domain, plans
+from houseful.events import domain, plans, searching
 from houseful.events.domain import Changes, Event, NewEvent, State, Status, Step
 from houseful.kernel.errors import DomainError
 from houseful.kernel.times import USUAL_LENGTH_MILLIS
@@ -259,10 +259,10 @@ def test_a_large_plan_is_kept_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_search_finds_beginnings_of_words(query: str, found: bool) -> None:
-    assert domain.search(query)(made()) is found
+    assert searching.matching(query)(made()) is found
 
 
 @given(st.text(max_size=50))
 def test_an_event_is_found_by_its_own_title(title: str) -> None:
     has_word = any(character.isalnum() for character in title)
-    assert domain.search(title)(made(title=title)) or not has_word
+    assert searching.matching(title)(made(title=title)) or not has_word

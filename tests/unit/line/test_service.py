@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -275,6 +276,19 @@ async def test_a_proof_leads_to_the_root(harness: Harness) -> None:
         assert draw.is_included(place.entry.entrant, index, size, path, root)
     with pytest.raises(StateConflict, match="after the lobby"):
         await harness.line.proof("usr_late", EVENT)
+
+
+async def test_a_line_knows_what_seats_cost_and_how_many_there_are_now(harness: Harness) -> None:
+    await harness.opened_lobby()
+    before = await harness.stored()
+    changed = EventChanged(
+        event_id=EVENT, title="A show", on_sale_at=None, max_seats_per_order=8, refundable_until=None
+    )
+    await harness.receive(changed)
+    assert (await harness.stored()).prices == before.prices
+    await harness.receive(msgspec.structs.replace(changed, prices={"Stalls": 1}, seats_total=7))
+    line = await harness.stored()
+    assert (line.prices, line.seats_total) == ({"Stalls": 1}, 7)
 
 
 async def test_what_becomes_of_the_event_becomes_of_the_line(harness: Harness) -> None:

@@ -3282,8 +3282,9 @@ export interface components {
         /**
          * ChangesInput
          * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-         *         max_seats_per_order, max_seats_per_buyer, refundable_until and gates. To move it, `POST …/reschedule`;
-         *         to change its plan, `POST …/amendment`.
+         *         max_seats_per_order, max_seats_per_buyer, refundable_until, gates, and prices: what is held or ordered
+         *         keeps the price that it was made with. To move it, `POST …/reschedule`; to change its plan, `POST
+         *         …/amendment`.
          */
         ChangesInput: {
             title?: string;

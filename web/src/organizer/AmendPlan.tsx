@@ -112,6 +112,7 @@ function Steps({ event, onClose }: { event: EventInfo; onClose: () => void }) {
           currency={event.currency}
           prices={prices}
           errors={mistakes}
+          onSale
           onChange={setPrices}
         />
       )}

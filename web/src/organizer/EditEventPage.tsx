@@ -37,7 +37,7 @@ function Edit() {
       lead={
         event.state === 'draft'
           ? 'A draft: everything can change.'
-          : 'Published: its plan and prices stay as they are. Its page has “Move to another date”.'
+          : 'Published: nobody who has a seat loses it, or pays more. Its page has “Move to another date” and “Change the plan”.'
       }
     >
       <div className="max-w-3xl">

@@ -197,3 +197,16 @@ it('keeps who may buy, to the second', async () => {
   await save();
   expect(onSave).toHaveBeenCalledExactlyOnceWith({ description: 'More' });
 });
+
+it('changes the prices of a published event, and says whom they concern', async () => {
+  const event = anEvent({ prices: { Stalls: 4500, Box: 9000 }, currency: 'EUR' });
+  const onSave = form(event);
+  expect(screen.getByText(/What is held or ordered keeps the price/)).toBeVisible();
+  const price = screen.getByLabelText(/^Box/);
+  await userEvent.clear(price);
+  await save();
+  expect(price).toHaveAccessibleDescription(/An amount/);
+  await userEvent.type(price, '95.50');
+  await save();
+  expect(onSave).toHaveBeenCalledExactlyOnceWith({ prices: { Stalls: 4500, Box: 9550 } });
+});

@@ -55,7 +55,10 @@ export function EventForm({ event: latest, submitLabel, onSave }: Props) {
     : Object.keys(event?.prices ?? {}).map((name) => ({ name, seats: null }));
 
   const read = (data: FormData, found: Errors): Partial<EventDraft> => {
-    if (event && !isOpen) return readOpenFields(data, event.timezone, event, found);
+    if (event && !isOpen) {
+      const kept = readOpenFields(data, event.timezone, event, found);
+      return { ...kept, prices: readPrices(prices, categories, currency, found) };
+    }
     if (!event && !plan) found['plan'] = 'Choose the seating plan.';
     return {
       ...readAllFields(data, event, found),
@@ -126,6 +129,16 @@ export function EventForm({ event: latest, submitLabel, onSave }: Props) {
             </>
           )}
         </>
+      )}
+      {!isOpen && (
+        <PricesField
+          categories={categories}
+          currency={currency}
+          prices={prices}
+          errors={errors}
+          onSale
+          onChange={setPrices}
+        />
       )}
       {error && (
         <Notice tone="bad" title="Not saved" testId="event-form-error">

@@ -134,8 +134,8 @@ function Publish({ event }: { event: EventInfo }) {
     <section aria-label="Publish" className="grid max-w-xl gap-4">
       <p>
         Publishing creates all {counted(event.seats_total, 'seat')} and shows the event to everyone.
-        After that nobody who has a seat loses it: the plan changes for unsold seats alone, and a new
-        date or place is told to every buyer.
+        After that nobody who has a seat loses it: the plan changes for unsold seats alone, and a
+        new date or place is told to every buyer.
       </p>
       {error && (
         <Notice tone="bad" title="Not published">

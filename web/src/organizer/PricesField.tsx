@@ -8,14 +8,26 @@ interface Props {
   currency: string;
   prices: Record<string, string>;
   errors: Errors;
+  /** Seats are on sale already. */
+  onSale?: boolean;
   onChange: (prices: Record<string, string>) => void;
 }
 
-export function PricesField({ categories, currency, prices, errors, onChange }: Props) {
+export function PricesField({
+  categories,
+  currency,
+  prices,
+  errors,
+  onSale = false,
+  onChange,
+}: Props) {
   return (
     <section aria-label="Prices" className="grid gap-3">
       <h2 className="display text-3xl">Prices</h2>
-      <p className="text-sm text-soft">What a buyer pays, all fees included.</p>
+      <p className="text-sm text-soft">
+        What a buyer pays, all fees included.
+        {onSale && ' What is held or ordered keeps the price that it was made with.'}
+      </p>
       <div className="grid gap-5 sm:grid-cols-2">
         {categories.map(({ name, seats }) => (
           <Field

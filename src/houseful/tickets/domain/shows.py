@@ -108,6 +108,7 @@ def changed(show: Show, message: EventChanged) -> Show:
         ends_at=message.ends_at,
         max_seats_per_buyer=message.max_seats_per_buyer,
         gates=message.gates,
+        prices=show.prices if message.prices is None else message.prices,
     )
 
 

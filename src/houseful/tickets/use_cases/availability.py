@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -88,6 +88,7 @@ class AvailabilityView:
         self._free = Counter(self.totals)
         self._snapshot: tuple[int, bytes] | None = None
         self._answers: dict[tuple[str, ...], CachedBody] = {}
+        self._prices: Mapping[str, int] | None = None
         self._answered_version = self.version
         self._offers: Offers | None = None
         self._closed = asyncio.Event()
@@ -111,6 +112,12 @@ class AvailabilityView:
             return sum(n for (_, c), n in counts.items() if category in (None, c))
         among = self.layout.sections[section].categories if category is None else (category,)
         return sum(counts[section, one] for one in among)
+
+    def priced(self, prices: Mapping[str, int]) -> None:
+        """From now on seats cost this: answers with other prices are written anew."""
+        if prices != self._prices:
+            self._prices = prices
+            self._answers.clear()
 
     def kept(self, key: tuple[str, ...], make: Callable[[], object]) -> CachedBody:
         """An answer about the seats as they are: written once, until one of them changes."""
