@@ -77,6 +77,7 @@ class EventPublished(Message, frozen=True, kw_only=True):
     line: LineTerms | None = None
     max_seats_per_buyer: int | None = None
     gates: Gates | None = None
+    doors_at: int | None = None
 
 
 class EventChanged(Message, frozen=True, kw_only=True):
@@ -97,9 +98,10 @@ class EventChanged(Message, frozen=True, kw_only=True):
     gates: Gates | None = None
     prices: Mapping[str, int] | None = None
     seats_total: int | None = None
+    doors_at: int | None = None
 
 
-class Reschedule(msgspec.Struct, frozen=True, kw_only=True):
+class Reschedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A published event moved to another date, or to another place, for a reason that `message` tells. The
     first one of an event has the `number` 1. Who had bought before may return the order until `return_until`.
     """
@@ -114,6 +116,7 @@ class Reschedule(msgspec.Struct, frozen=True, kw_only=True):
     venue: str
     message: str
     return_until: int
+    doors_at: int | None = None
 
 
 class EventRescheduled(Message, frozen=True, kw_only=True):

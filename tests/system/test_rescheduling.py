@@ -5,13 +5,18 @@ from email import message_from_bytes, policy
 from functools import partial
 from typing import Any
 
-from tests.system.harness import Harness, hall, in_days
+from tests.system.harness import Harness, hall, in_days, moment
 from tests.system.installations import must_pass_the_check
 from tests.system.outside_client import new_key
 
 
 def test_an_event_moves_and_its_buyers_with_it(harness: Harness) -> None:
-    event = harness.event(plan=hall(rows=2, seats=6), refundable_until=in_days(-1))
+    event = harness.event(
+        plan=hall(rows=2, seats=6),
+        refundable_until=in_days(-1),
+        starts_at=in_days(30),
+        doors_at=in_days(29.9),
+    )
     event_id, organizer = event["id"], harness.organizer
     going, returning = harness.buyer(), harness.buyer()
     kept = going.buy(event_id, seats=["A-1", "A-2"])
@@ -47,10 +52,13 @@ def test_an_event_moves_and_its_buyers_with_it(harness: Harness) -> None:
         assert "SEQUENCE:1" in str(parts["text/calendar"].get_content())
 
     shown = going.get(f"/api/orders/{kept['id']}")
+    shown_event = going.get(f"/api/events/{event_id}")
     assert shown["move"]["from_starts_at"] == event["starts_at"]
     assert shown["move"]["starts_at"] == going.get(f"/api/events/{event_id}")["starts_at"]
     calendar = going.call("GET", f"/api/orders/{kept['id']}/event.ics").content
     assert b"SEQUENCE:1" in calendar
+    assert b"Doors " in calendar
+    assert moment(shown_event["doors_at"]) < moment(shown_event["starts_at"])
     assert b"Moved from" in calendar
 
     returning.cancel(back["id"]).ok()

@@ -80,6 +80,7 @@ class NewEventInput(Input, frozen=True, kw_only=True):
     venue: Venue
     starts_at: Moment
     ends_at: Moment | None = None
+    doors_at: Moment | None = None
     timezone: Timezone
     currency: Currency
     on_sale_at: Moment | None = None
@@ -95,16 +96,17 @@ class NewEventInput(Input, frozen=True, kw_only=True):
 
 
 class ChangesInput(Input, frozen=True, kw_only=True):
-    """Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-    max_seats_per_order, max_seats_per_buyer, refundable_until, gates, and prices: what is held or ordered
-    keeps the price that it was made with. To move it, `POST …/reschedule`; to change its plan, `POST
-    …/amendment`."""
+    """Only what is given changes. Once published: title, description, ends_at, doors_at,
+    on_sale_at, max_seats_per_order, max_seats_per_buyer, refundable_until, gates, and prices: what is held or
+    ordered keeps the price that it was made with. To move it, `POST …/reschedule`; to change its plan,
+    `POST …/amendment`."""
 
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
     venue: Venue | UnsetType = UNSET
     starts_at: Moment | UnsetType = UNSET
     ends_at: Moment | UnsetType | None = UNSET
+    doors_at: Moment | UnsetType | None = UNSET
     timezone: Timezone | UnsetType = UNSET
     currency: Currency | UnsetType = UNSET
     on_sale_at: Moment | UnsetType | None = UNSET
@@ -158,6 +160,7 @@ class EventView(View, frozen=True, kw_only=True):
     venue: str
     starts_at: str
     ends_at: str | None
+    doors_at: str | None
     is_over_at: str
     timezone: str
     currency: str
@@ -194,6 +197,7 @@ def _new_event(body: NewEventInput) -> NewEvent:
         venue=body.venue,
         starts_at=millis(body.starts_at),
         ends_at=_moment(body.ends_at),
+        doors_at=_moment(body.doors_at),
         timezone=body.timezone,
         currency=body.currency,
         on_sale_at=_moment(body.on_sale_at),
@@ -213,7 +217,7 @@ def _changes(body: ChangesInput) -> Changes:
     said: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
     }
-    for name in said.keys() & {"starts_at", "ends_at", "on_sale_at", "refundable_until"}:
+    for name in said.keys() & {"starts_at", "ends_at", "doors_at", "on_sale_at", "refundable_until"}:
         said[name] = _moment(said[name])
     if "areas" in said:
         said["areas"] = _areas(said["areas"])
@@ -299,6 +303,7 @@ def event_view(service: EventsService, event: Event) -> EventView:
         venue=event.venue,
         starts_at=rfc3339(event.starts_at),
         ends_at=_written(event.ends_at),
+        doors_at=_written(event.doors_at),
         is_over_at=rfc3339(event.is_over_at),
         timezone=event.timezone,
         currency=event.currency,

@@ -13,7 +13,7 @@ from houseful.kernel.documents import Document, Index, Millis
 from houseful.kernel.errors import Invalid, StateConflict
 from houseful.kernel.money import CURRENCIES, UNKNOWN
 from houseful.kernel.times import end_of
-from houseful.messages import EventChanged, EventPublished, Gates, LineTerms, Reschedule
+from houseful.messages import Gates, LineTerms, Reschedule
 from houseful.seating.parsing import StandingArea
 
 TITLE_LENGTH = 200
@@ -26,12 +26,14 @@ EARLIEST: Millis = 946_684_800_000  # 2000-01-01
 LATEST: Millis = 7_258_118_400_000  # 2200-01-01
 LONGEST_MILLIS = 31 * 86_400_000
 """Whoever looks for what is still running looks back so far."""
+EARLIEST_DOORS_MILLIS = 86_400_000
 MOVED_ONCE_PUBLISHED = frozenset({"starts_at", "venue"})
 CHANGEABLE_ONCE_PUBLISHED = frozenset(
     {
         "title",
         "description",
         "ends_at",
+        "doors_at",
         "on_sale_at",
         "max_seats_per_order",
         "max_seats_per_buyer",
@@ -100,6 +102,7 @@ class Event(Document, frozen=True, kw_only=True):
     reschedules: tuple[Reschedule, ...] = ()
     amendment: Amendment | None = None
     layout_version: str | None = None
+    doors_at: Millis | None = None
 
     @property
     def is_over_at(self) -> Millis:
@@ -120,6 +123,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     venue: str
     starts_at: Millis
     ends_at: Millis | None = None
+    doors_at: Millis | None = None
     timezone: str
     currency: str
     on_sale_at: Millis | None = None
@@ -142,6 +146,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     venue: str | UnsetType = UNSET
     starts_at: Millis | UnsetType = UNSET
     ends_at: Millis | UnsetType | None = UNSET
+    doors_at: Millis | UnsetType | None = UNSET
     timezone: str | UnsetType = UNSET
     currency: str | UnsetType = UNSET
     on_sale_at: Millis | UnsetType | None = UNSET
@@ -244,6 +249,7 @@ def errors_of(event: Event, zones: Collection[str]) -> dict[str, str]:
         else _number_error(event.max_seats_per_buyer, SEATS_PER_BUYER),
         "starts_at": _moment_error(event.starts_at),
         "ends_at": _moment_error(event.ends_at) or _length_error(event),
+        "doors_at": _moment_error(event.doors_at) or _doors_error(event),
         "on_sale_at": _moment_error(event.on_sale_at),
         "refundable_until": _moment_error(event.refundable_until),
         "gates.accounts_before": _moment_error(event.gates.accounts_before),
@@ -283,6 +289,12 @@ def _length_error(event: Event) -> str | None:
     if event.ends_at <= event.starts_at:
         return "has to be after starts_at"
     return f"is more than {LONGEST_MILLIS // 86_400_000} days after starts_at; make an event of each part"
+
+
+def _doors_error(event: Event) -> str | None:
+    if event.doors_at is None or 0 <= event.starts_at - event.doors_at <= EARLIEST_DOORS_MILLIS:
+        return None
+    return "has to be at starts_at or before it, by at most a day"
 
 
 def _moment_error(moment: Millis | None) -> str | None:
@@ -348,46 +360,3 @@ def _stepped(event: Event, step: Step, now: Millis, **values: Any) -> Event:
     if event.status == "cancelled" or (status == event.status and step != "inventory_failed"):
         return event
     return msgspec.structs.replace(event, status=status, updated_at=now, **values)
-
-
-def published_message(event: Event) -> EventPublished:
-    return EventPublished(
-        event_id=event.id,
-        organizer_id=event.organizer_id,
-        title=event.title,
-        venue=event.venue,
-        starts_at=event.starts_at,
-        timezone=event.timezone,
-        currency=event.currency,
-        on_sale_at=event.on_sale_at,
-        hold_seconds=event.hold_seconds,
-        max_seats_per_order=event.max_seats_per_order,
-        refundable_until=event.refundable_until,
-        plan_hash=event.hall.plan_hash,
-        seats_total=event.hall.seats_total,
-        prices=event.prices,
-        ends_at=event.ends_at,
-        max_seats_per_buyer=event.max_seats_per_buyer,
-        line=line_terms.complete(event.line, event.on_sale_at) if event.line.mode != "off" else None,
-        gates=_gates_asked(event),
-    )
-
-
-def changed_message(before: Event, event: Event) -> EventChanged:
-    return EventChanged(
-        event_id=event.id,
-        title=event.title,
-        on_sale_at=event.on_sale_at,
-        max_seats_per_order=event.max_seats_per_order,
-        refundable_until=event.refundable_until,
-        ends_at=event.ends_at,
-        max_seats_per_buyer=event.max_seats_per_buyer,
-        gates=_gates_asked(event),
-        prices=event.prices if event.prices != before.prices else None,
-        seats_total=event.hall.seats_total if event.hall.seats_total != before.hall.seats_total else None,
-    )
-
-
-def _gates_asked(event: Event) -> Gates | None:
-    """None where everybody may buy: nothing is checked then."""
-    return None if event.gates == Gates() else event.gates

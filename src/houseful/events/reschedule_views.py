@@ -17,12 +17,14 @@ _Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class RescheduleInput(Input, frozen=True, kw_only=True):
-    """What is left out stays; an event with `ends_at` stays as long as it is. `message` tells buyers why, in
+    """What is left out stays; an event with `ends_at` stays as long as it is, and doors open as
+    long before the start. `message` tells buyers why, in
     the email and on the event's page. Until `return_until`, a day from now or the new start at the earliest,
     they may return their orders with a full refund."""
 
     starts_at: _Moment | UnsetType = UNSET
     ends_at: _Moment | UnsetType | None = UNSET
+    doors_at: _Moment | UnsetType | None = UNSET
     venue: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": VENUE_LENGTH})] | UnsetType = (
         UNSET
     )
@@ -40,6 +42,7 @@ class RescheduleView(View, frozen=True, kw_only=True):
     from_venue: str
     starts_at: str
     ends_at: str | None
+    doors_at: str | None
     venue: str
     message: str
     return_until: str
@@ -49,6 +52,7 @@ def move(body: RescheduleInput) -> Move:
     return Move(
         starts_at=UNSET if body.starts_at is UNSET else millis(body.starts_at),
         ends_at=_changed(body.ends_at),
+        doors_at=_changed(body.doors_at),
         venue=body.venue,
         message=body.message,
         return_until=millis(body.return_until),
@@ -64,6 +68,7 @@ def view(reschedule: Reschedule) -> RescheduleView:
         from_venue=reschedule.from_venue,
         starts_at=rfc3339(reschedule.starts_at),
         ends_at=_written(reschedule.ends_at),
+        doors_at=_written(reschedule.doors_at),
         venue=reschedule.venue,
         message=reschedule.message,
         return_until=rfc3339(reschedule.return_until),

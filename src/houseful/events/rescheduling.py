@@ -27,10 +27,11 @@ MOVED = ("starts_at", "ends_at", "venue")
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
     """Where an organizer wants the event; what is UNSET stays. Without `ends_at` the event keeps its
-    length."""
+    length, without `doors_at` its doors open as long before the start."""
 
     starts_at: Millis | UnsetType = UNSET
     ends_at: Millis | UnsetType | None = UNSET
+    doors_at: Millis | UnsetType | None = UNSET
     venue: str | UnsetType = UNSET
     message: str
     return_until: Millis
@@ -44,6 +45,7 @@ def rescheduled(event: Event, move: Move, zones: Collection[str], now: Millis) -
         event,
         starts_at=reschedule.starts_at,
         ends_at=reschedule.ends_at,
+        doors_at=reschedule.doors_at,
         venue=reschedule.venue,
         reschedules=(*event.reschedules, reschedule),
         updated_at=now,
@@ -82,6 +84,10 @@ def _reschedule(event: Event, move: Move, now: Millis) -> Reschedule:
         ends_at = move.ends_at
     else:
         ends_at = None if event.ends_at is None else event.ends_at + starts_at - event.starts_at
+    if move.doors_at is not UNSET:
+        doors_at = move.doors_at
+    else:
+        doors_at = None if event.doors_at is None else event.doors_at + starts_at - event.starts_at
     return Reschedule(
         number=len(event.reschedules) + 1,
         at=now,
@@ -90,6 +96,7 @@ def _reschedule(event: Event, move: Move, now: Millis) -> Reschedule:
         from_venue=event.venue,
         starts_at=starts_at,
         ends_at=ends_at,
+        doors_at=doors_at,
         venue=event.venue if move.venue is UNSET else move.venue.strip(),
         message=move.message.replace("\r\n", "\n").strip(),
         return_until=move.return_until,

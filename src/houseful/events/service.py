@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET
 
-from houseful.events import amending, domain, line_service, plans, rescheduling, searching
+from houseful.events import amending, announcements, domain, line_service, plans, rescheduling, searching
 from houseful.events.domain import Changes, Event, NewEvent
 from houseful.events.plans import CheckedPlan, Hall, SentPlan, StoredPlan
 from houseful.events.rescheduling import Move
@@ -155,7 +155,7 @@ class EventsService:
             tx.put(changed)
             await self._record(tx, who, "changed", seen.id, fields=_differing(seen, changed, changes))
             if changed.status != "draft":
-                tx.send(domain.changed_message(seen, changed))
+                tx.send(announcements.changed(seen, changed))
             return True
 
         return await self._store.transact(work)
@@ -175,7 +175,7 @@ class EventsService:
             published = domain.published(event, self._clock.now())
             if published is not event:
                 tx.put(published)
-                tx.send(domain.published_message(published))
+                tx.send(announcements.published(published))
                 await self._record(tx, who, "published", event_id)
             return published
 
@@ -345,7 +345,7 @@ class EventsService:
         amended = amending.applied(event, message, self._clock.now())
         if amended is not event:
             tx.put(amended)
-            tx.send(domain.changed_message(event, amended))
+            tx.send(announcements.changed(event, amended))
 
     async def amendment_refused(self, tx: Transaction, message: AmendmentRefused) -> None:
         event = await _known(tx, message.event_id)

@@ -28,6 +28,7 @@ class ReschedulePreviewInput(Input, frozen=True, kw_only=True):
 
     starts_at: _Moment | UnsetType = UNSET
     ends_at: _Moment | UnsetType | None = UNSET
+    doors_at: _Moment | UnsetType | None = UNSET
     venue: Annotated[str, Meta(min_length=1, max_length=_MOST_VENUE)] | UnsetType = UNSET
     message: Annotated[str, Meta(max_length=_MOST_MESSAGE)]
     return_until: _Moment

@@ -22,6 +22,7 @@ async def test_a_new_event_is_a_draft_with_every_field_of_the_contract(harness: 
         "description": "Opera in three acts",
         "venue": "Zürich Opera House",
         "starts_at": "2027-03-01T19:30:00.000Z",
+        "doors_at": None,
         "ends_at": None,
         "is_over_at": "2027-03-01T22:30:00.000Z",
         "timezone": "Europe/Zurich",

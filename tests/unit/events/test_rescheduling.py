@@ -201,3 +201,34 @@ async def test_what_comes_after_is_told_after(harness: Harness) -> None:
     await harness.service.cancel(ALICE, id)
     types = [EventPublished, EventRescheduled, EventChanged, EventCancelled]
     assert await harness.sent_types() == [one.__name__ for one in types]
+
+
+async def test_doors_move_with_the_start_and_can_be_said_anew(harness: Harness) -> None:
+    id = await on_sale(harness, doors_at=rfc3339(OLD - 3_600_000))
+    _, shown = await asked(harness, id)
+    assert shown["doors_at"] == shown["reschedules"][0]["doors_at"] == rfc3339(NEW - 3_600_000)
+    _, shown = await asked(harness, id, "key-2", starts_at=rfc3339(NEW + DAY), doors_at=rfc3339(NEW + DAY))
+    assert shown["doors_at"] == rfc3339(NEW + DAY)
+    _, shown = await asked(harness, id, "key-3", starts_at=..., venue="Town Hall", doors_at=None)
+    assert shown["doors_at"] is None
+    messages = [
+        msgspec.json.decode(row.payload, type=EventRescheduled).reschedule
+        for row in await harness.sent()
+        if row.type == EventRescheduled.type()
+    ]
+    assert [one.doors_at for one in messages] == [NEW - 3_600_000, NEW + DAY, None]
+    status, problem = await asked(harness, id, "key-4", venue="Arena", doors_at=rfc3339(NEW + 9 * DAY))
+    assert (status, list(problem["errors"])) == (422, ["doors_at"])
+
+
+async def test_doors_change_after_publishing_and_are_told(harness: Harness) -> None:
+    id = await on_sale(harness, doors_at=rfc3339(OLD - 3_600_000))
+    path = f"/api/events/{id}"
+    status, shown = await harness.ask("PATCH", path, {"doors_at": rfc3339(OLD - 60_000)}, ALICE)
+    assert (status, shown["doors_at"]) == (200, rfc3339(OLD - 60_000))
+    for wrong in (OLD + 1000, OLD - DAY - 1000):
+        status, problem = await harness.ask("PATCH", path, {"doors_at": rfc3339(wrong)}, ALICE)
+        assert (status, list(problem["errors"])) == (422, ["doors_at"])
+    published, changed = await harness.sent()
+    assert msgspec.json.decode(published.payload, type=EventPublished).doors_at == OLD - 3_600_000
+    assert msgspec.json.decode(changed.payload, type=EventChanged).doors_at == OLD - 60_000

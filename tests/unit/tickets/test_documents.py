@@ -25,6 +25,7 @@ from houseful.tickets.domain.ticket_codes import CodeSigner
 from houseful.tickets.domain.tickets import TicketState
 
 _QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+HOUR = 3_600_000
 STARTS = 1_797_102_000_000  # 2026-12-12T19:00:00Z
 CODE = CodeSigner(b"s" * 32).code(
     "tkt_0198c2d1e0007abc8def0123456789ab", "evt_0198c2d1e0007abc8def0123456789ab"
@@ -326,6 +327,31 @@ def test_places_are_named_as_people_do() -> None:
 )
 def test_the_venues_own_time_is_told_with_its_zone(zone: str, told: str) -> None:
     assert event_time.local_time(show(timezone=zone)) == told
+
+
+@pytest.mark.parametrize(
+    ("doors", "ends", "told"),
+    [
+        (None, None, None),
+        (STARTS - HOUR, None, "Doors 19:00"),
+        (STARTS - HOUR, STARTS + 2 * HOUR, "Doors 19:00, ends 22:00"),
+        (None, STARTS + 5 * HOUR, "Ends Sunday 13 December, 01:00"),
+    ],
+)
+def test_doors_and_end_are_on_the_ticket_and_in_the_calendar(
+    doors: int | None, ends: int | None, told: str | None
+) -> None:
+    the_show = show(doors_at=doors, ends_at=ends)
+    assert event_time.doors_and_end(the_show) == told
+    [page] = pages(the_show, ticket())
+    date = calendar_entry.calendar_entry(the_show, "ord_1", [ticket()], "tickets@example.org", STARTS)
+    [entry] = icalendar.Calendar.from_ical(date.content).walk("VEVENT")
+    if told is None:
+        assert "Doors" not in text(page)
+        assert "\n" not in str(entry["description"])
+    else:
+        assert told in text(page)
+        assert told in str(entry["description"])
 
 
 def test_a_calendar_takes_the_date() -> None:

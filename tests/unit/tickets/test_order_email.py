@@ -10,7 +10,7 @@ import pytest
 from houseful.tickets.documents import event_time, order_email
 from houseful.tickets.documents.poster import PALETTES, poster_style
 from houseful.tickets.domain.refund_reasons import Reason, clause
-from tests.unit.tickets.test_documents import order, show, ticket
+from tests.unit.tickets.test_documents import STARTS, order, show, ticket
 
 LINK = "https://tickets.example.org/orders/ord_77"
 
@@ -56,6 +56,13 @@ def test_emails_say_what_happened_and_why(kind: str, subject: str, reason: Reaso
     ):
         assert part in shown
     assert f'href="{LINK}"' in words.html
+
+
+def test_an_email_says_when_doors_open_and_when_it_ends() -> None:
+    the_show = show(doors_at=STARTS - 3_600_000, ends_at=STARTS + 7_200_000)
+    words = order_email.compose("confirmed", the_show, order(ticket()), ["A"], LINK)
+    assert "(Europe/Berlin)\nDoors 19:00, ends 22:00\nOpera House" in words.text
+    assert "Doors 19:00, ends 22:00" in words.html
 
 
 def test_an_email_of_another_kind_is_a_bug() -> None:

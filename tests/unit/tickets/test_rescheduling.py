@@ -374,3 +374,10 @@ async def test_trouble_with_one_event_does_not_keep_others_from_being_told(
     monkeypatch.setattr(rescheduling.Rescheduling, "_tell_page", with_trouble)
     await tell(harness)
     assert await told(harness) == [f"{order_id}:1"]
+
+
+async def test_doors_move_with_the_event(harness: Harness) -> None:
+    await harness.show(doors_at=harness.clock.now() + 30 * DAY - HOUR)
+    start = (await harness.show_of()).starts_at
+    await move(harness, doors_at=start + 7 * DAY - 2 * HOUR)
+    assert (await harness.show_of()).doors_at == start + 7 * DAY - 2 * HOUR

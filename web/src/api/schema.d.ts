@@ -3110,6 +3110,7 @@ export interface components {
             venue: string;
             starts_at: string;
             ends_at: string | null;
+            doors_at: string | null;
             is_over_at: string;
             timezone: string;
             currency: string;
@@ -3183,6 +3184,7 @@ export interface components {
             from_venue: string;
             starts_at: string;
             ends_at: string | null;
+            doors_at: string | null;
             venue: string;
             message: string;
             return_until: string;
@@ -3197,6 +3199,8 @@ export interface components {
             starts_at: string;
             /** @default null */
             ends_at?: string | null;
+            /** @default null */
+            doors_at?: string | null;
             /** @description IANA name, such as Europe/Berlin */
             timezone: string;
             /** @enum {string} */
@@ -3281,10 +3285,10 @@ export interface components {
         };
         /**
          * ChangesInput
-         * @description Only what is given changes. Once published: title, description, ends_at, on_sale_at,
-         *         max_seats_per_order, max_seats_per_buyer, refundable_until, gates, and prices: what is held or ordered
-         *         keeps the price that it was made with. To move it, `POST …/reschedule`; to change its plan, `POST
-         *         …/amendment`.
+         * @description Only what is given changes. Once published: title, description, ends_at, doors_at,
+         *         on_sale_at, max_seats_per_order, max_seats_per_buyer, refundable_until, gates, and prices: what is held or
+         *         ordered keeps the price that it was made with. To move it, `POST …/reschedule`; to change its plan,
+         *         `POST …/amendment`.
          */
         ChangesInput: {
             title?: string;
@@ -3293,6 +3297,7 @@ export interface components {
             /** Format: date-time */
             starts_at?: string;
             ends_at?: string | null;
+            doors_at?: string | null;
             /** @description IANA name, such as Europe/Berlin */
             timezone?: string;
             /** @enum {string} */
@@ -3314,7 +3319,8 @@ export interface components {
         };
         /**
          * RescheduleInput
-         * @description What is left out stays; an event with `ends_at` stays as long as it is. `message` tells buyers why, in
+         * @description What is left out stays; an event with `ends_at` stays as long as it is, and doors open as
+         *         long before the start. `message` tells buyers why, in
          *         the email and on the event's page. Until `return_until`, a day from now or the new start at the earliest,
          *         they may return their orders with a full refund.
          */
@@ -3322,6 +3328,7 @@ export interface components {
             /** Format: date-time */
             starts_at?: string;
             ends_at?: string | null;
+            doors_at?: string | null;
             venue?: string;
             message: string;
             /** Format: date-time */
@@ -3971,6 +3978,7 @@ export interface components {
             /** Format: date-time */
             starts_at?: string;
             ends_at?: string | null;
+            doors_at?: string | null;
             venue?: string;
             message: string;
             /** Format: date-time */

@@ -3,7 +3,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { categoriesQuery, eventQuery } from '@/api/queries';
 import type { EventInfo } from '@/api/types';
 import { formatMoney } from '@/lib/money';
-import { formatClock, formatDay, formatMoment, isKnownZone } from '@/lib/time';
+import { clockBeside, formatClock, formatDay, formatMoment, isKnownZone } from '@/lib/time';
 import { cx } from '@/lib/cx';
 import { useTitle } from '@/lib/useTitle';
 import { count } from '@/lib/words';
@@ -65,6 +65,8 @@ function Facts({ event }: { event: EventInfo }) {
       'Starts',
       `${formatDay(event.starts_at, event.timezone)}, ${formatClock(event.starts_at, event.timezone)}`,
     ],
+    ['Doors', event.doors_at && clockBeside(event.doors_at, event.starts_at, event.timezone)],
+    ['Ends', event.ends_at && clockBeside(event.ends_at, event.starts_at, event.timezone)],
     [
       'Time zone',
       isKnownZone(event.timezone)

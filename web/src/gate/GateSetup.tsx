@@ -3,7 +3,7 @@ import { useEffect, useState, type SubmitEvent } from 'react';
 import { eventsQuery } from '@/api/queries';
 import { hasRole, useSession } from '@/api/session';
 import type { EventInfo } from '@/api/types';
-import { formatMoment } from '@/lib/time';
+import { clockBeside, formatMoment } from '@/lib/time';
 import { Button } from '@/ui/Button';
 import { ErrorState } from '@/ui/ErrorState';
 import { Field } from '@/ui/Field';
@@ -106,6 +106,8 @@ function EventChoices({
       <span className="min-w-0 font-semibold wrap-anywhere">{event.title}</span>
       <span className="text-sm text-soft">
         {formatMoment(event.starts_at, event.timezone)} · {event.venue}
+        {event.doors_at &&
+          ` · Doors ${clockBeside(event.doors_at, event.starts_at, event.timezone)}`}
       </span>
     </label>
   ));

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ownEnglish } from './locale';
 import {
+  clockBeside,
   dayParts,
   deadline,
   formatClock,
@@ -86,4 +87,11 @@ describe('a zone that the browser lacks', () => {
 it('takes the first name of an English that is one', () => {
   expect(ownEnglish(['de-DE', 'en-US@posix', 'en-AU'])).toBe('en-AU');
   expect(ownEnglish(['de-DE'])).toBe('en-GB');
+});
+
+it('tells the clock alone on the day of the other moment, by the clocks of the venue', () => {
+  const start = '2030-03-01T19:00:00Z';
+  expect(clockBeside('2030-03-01T18:00:00Z', start, 'UTC')).not.toMatch(/Mar/);
+  expect(clockBeside('2030-03-02T01:00:00Z', start, 'UTC')).toMatch(/Mar/);
+  expect(clockBeside('2030-03-02T01:00:00Z', start, 'America/New_York')).not.toMatch(/Mar/);
 });

@@ -90,6 +90,13 @@ export function formatMoment(instant: string, timeZone: string): string {
   return `${formatDay(instant, timeZone)}, ${formatClock(instant, timeZone)}`;
 }
 
+/** The clock alone where it is the day of the other moment too. */
+export function clockBeside(instant: string, other: string, timeZone: string): string {
+  const isSameDay =
+    toWallClock(instant, timeZone).slice(0, 10) === toWallClock(other, timeZone).slice(0, 10);
+  return isSameDay ? formatClock(instant, timeZone) : formatMoment(instant, timeZone);
+}
+
 export function dayParts(instant: string, timeZone: string) {
   return {
     weekday: format(instant, timeZone, { weekday: 'short' }),

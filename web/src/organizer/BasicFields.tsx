@@ -118,6 +118,15 @@ export function BasicFields({ event, defaults, isOpen, errors, onCurrency }: Pro
         </>
       )}
       <MomentField
+        label="Doors (optional)"
+        name="doors_at"
+        timezone={timezone}
+        instant={event?.doors_at}
+        defaultValue={defaults.doorsAt}
+        error={errors['doors_at']}
+        hint="When people are let in: at the start, or up to a day before it."
+      />
+      <MomentField
         label="Ends (optional)"
         name="ends_at"
         timezone={timezone}

@@ -40,6 +40,7 @@ it('changes nothing but the description of a published event', async () => {
 });
 
 it.each<[string, Partial<EventInfo>, Partial<EventDraft>]>([
+  ['Doors (optional)', { doors_at: '2030-03-01T17:30:00.000Z' }, { doors_at: null }],
   ['Ends (optional)', { ends_at: '2030-03-01T22:30:00.000Z' }, { ends_at: null }],
   [
     'Seats per buyer, at most (optional)',

@@ -10,6 +10,7 @@ export interface DraftForm {
   venue: string;
   timezone: string;
   startsAt: string;
+  doorsAt: string;
   endsAt: string;
   onSaleAt: string;
   refundableUntil: string;
@@ -47,6 +48,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
       venue: '',
       timezone: timeZone,
       startsAt: '',
+      doorsAt: '',
       endsAt: '',
       onSaleAt: '',
       refundableUntil: '',
@@ -67,6 +69,7 @@ export function formDefaults(event: EventInfo | undefined, timeZone: string): Dr
     venue: event.venue,
     timezone: event.timezone,
     startsAt: local(event.starts_at),
+    doorsAt: local(event.doors_at),
     endsAt: local(event.ends_at),
     onSaleAt: local(event.on_sale_at),
     refundableUntil: local(event.refundable_until),
@@ -94,7 +97,7 @@ type Part = Partial<EventDraft>;
 const LOBBY = 'line.lobby_opens_at';
 const BEFORE = 'gates.accounts_before';
 
-type TimeKey = 'starts_at' | 'ends_at' | 'on_sale_at' | 'refundable_until';
+type TimeKey = 'starts_at' | 'doors_at' | 'ends_at' | 'on_sale_at' | 'refundable_until';
 
 /** The name of the field that says which of two equal times on the clocks is meant. */
 export const whichOf = (key: string) => `${key}_which`;
@@ -198,6 +201,7 @@ export function readOpenFields(
     description: formValue(data, 'description'),
     max_seats_per_order: Number(formValue(data, 'max_seats_per_order')),
     max_seats_per_buyer: Number(formValue(data, 'max_seats_per_buyer')) || null,
+    doors_at: readTime(data, 'doors_at', timezone, event, errors),
     ends_at: readTime(data, 'ends_at', timezone, event, errors),
     on_sale_at: readTime(data, 'on_sale_at', timezone, event, errors),
     refundable_until: readTime(data, 'refundable_until', timezone, event, errors),

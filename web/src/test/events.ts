@@ -9,6 +9,7 @@ export function anEvent(changes: Partial<EventInfo> = {}): EventInfo {
     venue: 'Harbour Theatre',
     starts_at: '2030-03-01T19:30:00Z',
     ends_at: null,
+    doors_at: null,
     is_over_at: '2030-03-01T22:30:00Z',
     timezone: 'Europe/Berlin',
     currency: 'EUR',

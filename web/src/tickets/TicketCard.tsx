@@ -1,7 +1,7 @@
 import { files } from '@/api/calls';
 import type { EventInfo, Order, Ticket } from '@/api/types';
 import { cx } from '@/lib/cx';
-import { formatClock, formatDay, formatMoment, localTimeZone } from '@/lib/time';
+import { clockBeside, formatClock, formatDay, formatMoment, localTimeZone } from '@/lib/time';
 import { placeName } from '@/lib/words';
 import { Poster } from '@/ui/Poster';
 import { StateLabel } from '@/ui/StateLabel';
@@ -45,6 +45,12 @@ export function TicketCard({ ticket, order, event }: Props) {
               {formatDay(event.starts_at, event.timezone)}
               <br />
               {formatClock(event.starts_at, event.timezone)}
+              {event.doors_at && (
+                <>
+                  <br />
+                  Doors {clockBeside(event.doors_at, event.starts_at, event.timezone)}
+                </>
+              )}
             </p>
           )}
         </div>

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from houseful.kernel.documents import Millis
 from houseful.kernel.ports import CalendarDate
+from houseful.tickets.documents.event_time import doors_and_end
 from houseful.tickets.domain.shows import Show, ShowState
 from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.schemas import TicketView
@@ -45,7 +46,8 @@ def calendar_entry(
     entry.add("summary", show.title)
     entry.add("location", show.venue)
     entry.add(
-        "description", "\n".join([*(ticket.seat.label for ticket in tickets), *([moved] if moved else [])])
+        "description",
+        "\n".join([*(ticket.seat.label for ticket in tickets), *filter(None, (doors_and_end(show), moved))]),
     )
     calendar.add_component(entry)
     return CalendarDate(method=method, content=bytes(calendar.to_ical()))

@@ -14,6 +14,24 @@ def local_time(show: Show) -> str:
     return in_words(show.starts_at, show.timezone)
 
 
+def doors_and_end(show: Show) -> str | None:
+    """`Doors 19:00, ends 22:30`, with the day where it is another than the start's; None where neither is
+    said.
+    """
+    said = (("doors", show.doors_at), ("ends", show.ends_at))
+    words = ", ".join(f"{what} {_at(moment, show)}" for what, moment in said if moment is not None)
+    return words[0].upper() + words[1:] if words else None
+
+
+def _at(at: Millis, show: Show) -> str:
+    moment, start = (
+        datetime.fromtimestamp(one / 1000, ZoneInfo(show.timezone)) for one in (at, show.starts_at)
+    )
+    if moment.date() == start.date():
+        return f"{moment:%H:%M}"
+    return f"{moment:%A} {moment.day} {moment:%B, %H:%M}"
+
+
 def moved_words(show: Show, order: OrderView) -> str | None:
     """`Moved from Saturday 12 December 2026, 20:00 (Europe/Berlin)`, and from where, if that was elsewhere.
     None for who has ordered since.

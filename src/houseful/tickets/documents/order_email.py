@@ -47,9 +47,10 @@ def compose(
     name = shown_name(order.buyer.name) if named else ""
     greeting = f"Hello {name}" if name else "Hello"
     total, time = written(order.total_minor, order.currency), event_time.local_time(show)
+    times = event_time.doors_and_end(show)
     seats = "\n".join(f"  {place}" for place in places)
     text = "".join(f"{paragraph}\n\n" for paragraph in (f"{greeting},", opening, *more))
-    text += f"{show.title}\n{time}\n{show.venue}\n\n{seats}\n\n"
+    text += f"{show.title}\n{time}\n" + (f"{times}\n" if times else "") + f"{show.venue}\n\n{seats}\n\n"
     text += f"Total: {total}\nOrder: {order.id}\n{link}\n"
     if proof is not None:
         text += f"\n{_PROOF}\n{proof}\n"
@@ -59,6 +60,7 @@ def compose(
         show=show,
         order=order,
         time=time,
+        times=times,
         greeting=greeting,
         opening=opening[0].upper() + opening[1:],
         more=more,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import segno
 
 from houseful.kernel.money import written
-from houseful.tickets.documents.event_time import local_time, moved_words
+from houseful.tickets.documents.event_time import doors_and_end, local_time, moved_words
 from houseful.tickets.documents.poster import PosterStyle, draw_art, poster_style
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.schemas import OrderView, TicketView
@@ -167,6 +167,8 @@ def _draw_poster(page: "_Page", show: Show, label: str, moved: str | None) -> No
     page.write(show.title, _face(show.title), (40, 30, 22, 16, 12), 32, color=style.text, whole=28)
     page.top_mm += 2
     page.write(local_time(show), _BOLD, (11, 9), 11, color=style.text)
+    if (times := doors_and_end(show)) is not None:
+        page.write(times, _REGULAR, (9, 8), 8, color=style.text)
     if moved is not None:
         page.write(moved, _REGULAR, (9, 8), 8, color=style.text)
 

@@ -30,6 +30,7 @@ def applied(show: Show, reschedule: Reschedule, now: Millis) -> Show:
         show,
         starts_at=reschedule.starts_at,
         ends_at=reschedule.ends_at,
+        doors_at=reschedule.doors_at,
         venue=reschedule.venue,
         reschedules=(*show.reschedules, replace(reschedule, at=now)),
         look_at=now,

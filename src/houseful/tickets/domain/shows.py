@@ -71,6 +71,7 @@ class Show(Document, frozen=True, kw_only=True):
     reschedules: tuple[Reschedule, ...] = ()
     told_up_to: tuple[Millis, str] | None = None
     removed_total: int = 0
+    doors_at: Millis | None = None
 
     @property
     def latest_reschedule(self) -> Reschedule | None:
@@ -106,6 +107,7 @@ def changed(show: Show, message: EventChanged) -> Show:
         max_seats_per_order=message.max_seats_per_order,
         refundable_until=message.refundable_until,
         ends_at=message.ends_at,
+        doors_at=message.doors_at,
         max_seats_per_buyer=message.max_seats_per_buyer,
         gates=message.gates,
         prices=show.prices if message.prices is None else message.prices,
