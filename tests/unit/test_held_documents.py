@@ -60,6 +60,7 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "plan_parts": Other(_NOBODY),
         "shows": Other("an event as it is sold, with the id of its organizer"),
         "blocks": Other(_SEATS),
+        "amendments": Other(_NOBODY),
         "holds": Held("holds", "ends by itself within its time; it has an id and seats"),
         "allowances": Other("how many seats an id has held and bought; holds and orders show them"),
         "orders": Held("orders", "name and address are emptied; money and seats stay"),
