@@ -10,7 +10,7 @@ import pytest
 from houseful.seating.parsing import PlanError, StandingArea, pack, plan_from_obj
 from houseful.tickets.domain.amendments import difference_of_packed
 from houseful.tickets.domain.availability import BLOCKED
-from houseful.tickets.domain.best import best_seats
+from houseful.tickets.domain.best import best_seats, index_of
 from houseful.tickets.domain.geometry import geometry
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.packed_layouts import unpack_layout
@@ -202,3 +202,14 @@ def test_whatever_is_amended_how_often_all_that_hold_by_ordinals_still_does(seed
         assert covered == list(range(layout.seats_total))
         assert sum(one.count for one in layout.rows) == layout.seats_total
         obj = new
+
+
+def test_a_removed_seat_parts_its_neighbours_and_hides_no_aisle() -> None:
+    line = row("A", 0, "1 2 3 4 5 6")
+    for seat, x in zip(line["seats"], (20, 40, 60, 200, 220, 240), strict=True):
+        seat["position"]["x"] = x
+    ids = [seat["seat_guid"] for seat in line["seats"]]
+    obj = hall(zone("Stalls", 0, 0, [line, row("B", 40, "1 2 3 4 5 6")]))
+    layout = unpack_layout(amended(stored(obj), without(obj, ids[1], ids[4])))
+    found = [(first, count) for first, count, _ in index_of(layout).stretches]
+    assert found == [(0, 1), (2, 1), (3, 1), (5, 1), (6, 6)]
