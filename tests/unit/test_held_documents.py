@@ -92,6 +92,7 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "line_rehearsed_rates": Other(_NOBODY),
         "line_records": Other(_NOBODY),
         "line_histories": Other(_NOBODY),
+        "line_turn_notices": Held("line-places", "deleted at once"),
         "line_visits": Held("line-places", "ended, so that the next is called; it names nobody"),
         "line_control_acts": Held("line-acts", "stays, with the id of who did it"),
         "answers": Other(_GOES),
