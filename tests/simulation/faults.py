@@ -13,6 +13,9 @@ from houseful.webapi.asgi import App, Receive, Scope, Send
 from houseful.webapi.responses import AbortConnection
 from tests.simulation.virtual_time import VirtualLoop
 
+SILENCE_SECONDS = 45.0
+"""After so long a group goes on without a member of which nothing is heard; Kafka's default."""
+
 
 class Faults:
     """Whether something goes wrong now. `mended` is True when nothing does any more."""
@@ -63,6 +66,10 @@ class FaultyBus(LocalBus):
 
     faults: Faults
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._unknown: set[asyncio.Task[None]] = set()
+
     async def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         with _around(self.faults, 0.05):
             await super().publish(topic, envelopes)
@@ -72,8 +79,18 @@ class FaultyBus(LocalBus):
             await super().commit(group, ends)
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
-        with _around(self.faults, 0.05):
-            return await super().subscribe(group, topics)
+        """A member that nobody learned of keeps its partitions until it is taken for dead."""
+        if self.faults.strike(0.05):
+            raise Unavailable("it did not get there")
+        subscription = await super().subscribe(group, topics)
+        if self.faults.strike(0.05):
+            self._unknown.add(asyncio.create_task(self._take_for_dead(subscription)))
+            raise Unavailable("its answer was lost")
+        return subscription
+
+    async def _take_for_dead(self, subscription: Subscription) -> None:
+        await self.clock.sleep(SILENCE_SECONDS)
+        await subscription.close()
 
     async def lose_members(self) -> None:
         """Now and then, for as long as things go wrong."""
