@@ -67,6 +67,7 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "tickets": Held("orders", "stays, with its order's id"),
         "order_acts": Held("orders", "notes, reasons, names and addresses are emptied; what was done stays"),
         "scans": Other("when a ticket was at a gate, with the ticket's id"),
+        "gate_counts": Other(_NOBODY),
         "gate_staff": Held("gate-staff", "the account is taken off"),
         "presales": Other(_NOBODY),
         "access_codes": Other("how many accounts have used a code, not which"),

@@ -20,6 +20,7 @@ from houseful.tickets import (
     check_in_api,
     desk_api,
     emails_api,
+    gate_api,
     organizer_api,
     presales_api,
     reschedule_api,
@@ -30,6 +31,7 @@ from houseful.tickets.domain.amendments import Amendment
 from houseful.tickets.domain.blocks import Block
 from houseful.tickets.domain.emails import QueuedEmail, Recipient
 from houseful.tickets.domain.erasures import Erasure
+from houseful.tickets.domain.gate_counts import GateCount
 from houseful.tickets.domain.gate_staff import GateStaff
 from houseful.tickets.domain.holds import Hold, HoldQuota
 from houseful.tickets.domain.order_acts import OrderAct
@@ -73,6 +75,7 @@ MANIFEST = Manifest(
         Ticket,
         Scan,
         GateStaff,
+        GateCount,
         Presales,
         AccessCode,
         PresaleAccess,
@@ -93,6 +96,7 @@ MANIFEST = Manifest(
         *amendment_api.ENDPOINTS,
         *desk_api.ENDPOINTS,
         *check_in_api.ENDPOINTS,
+        *gate_api.ENDPOINTS,
         *emails_api.ENDPOINTS,
         *webhook_api.ENDPOINTS,
         *account_api.ENDPOINTS,

@@ -12,7 +12,7 @@ from houseful.kernel.ports import Transaction
 from houseful.kernel.times import millis
 from houseful.tickets import check_in_views
 from houseful.tickets.check_in_views import CheckinView, StaffMemberView
-from houseful.tickets.domain.scans import ScanRequest
+from houseful.tickets.domain.scans import Direction, ScanRequest
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.organizer_api import own_show
 from houseful.tickets.use_cases import Tickets
@@ -32,13 +32,18 @@ ScanId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 class ScanInput(Input, frozen=True, kw_only=True):
     """`code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
-    without it a ticket of any event that the account may scan is admitted."""
+    without it a ticket of any event that the account may scan is admitted. `direction` is `out` for who
+    leaves and may come in again. `decided_offline`: the gate had no network, and somebody has gone through
+    already.
+    """
 
     code: str
     gate: GateName
     scan_id: ScanId
     scanned_at: datetime
     event_id: str | None = None
+    direction: Direction = "in"
+    decided_offline: bool = False
 
 
 class BatchInput(Input, frozen=True, kw_only=True):
@@ -71,7 +76,7 @@ async def check_in(
     def keep(tx: Transaction, outcomes: list[Outcome]) -> CheckinView:
         [outcome] = outcomes
         if isinstance(outcome, NotStaff):
-            raise _not_staff(outcome.place.show)
+            raise not_staff(outcome.place.show)
         view = check_in_views.checkin_view(body.scan_id, body.code, outcome)
         context.store(tx, view)
         return view
@@ -131,10 +136,18 @@ def _scan_request(scan: ScanInput) -> ScanRequest:
         scanned_at = millis(scan.scanned_at)
     except ValueError as error:
         raise invalid({"scanned_at": str(error)}) from error
-    return ScanRequest(scan.code, scan.gate, scan.scan_id, scanned_at, scan.event_id)
+    return ScanRequest(
+        code=scan.code,
+        gate=scan.gate,
+        scan_id=scan.scan_id,
+        scanned_at=scanned_at,
+        event_id=scan.event_id,
+        direction=scan.direction,
+        decided_offline=scan.decided_offline,
+    )
 
 
-def _not_staff(show: Show) -> DomainError:
+def not_staff(show: Show) -> DomainError:
     return Forbidden("not_gate_staff", check_in_views.not_staff_detail(show))
 
 

@@ -4,14 +4,14 @@ from typing import Literal
 
 from houseful.kernel.times import rfc3339
 from houseful.tickets.domain.gate_staff import GateStaff
-from houseful.tickets.domain.scans import Verdict
+from houseful.tickets.domain.scans import Scan, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import TicketState
 from houseful.tickets.schemas import TicketSeatView, ticket_seat
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome, Place, Scanned
 from houseful.webapi.responses import View
 
-Flag = Literal["clock_ahead", "clock_behind", "not_staff", "malformed"]
+Flag = Literal["clock_ahead", "clock_behind", "re_entry", "not_staff", "malformed"]
 
 NO_TICKET = "This is not a ticket of this house."
 _DAMAGED = "This looks like a ticket of this house, but it was not read whole, or it is forged."
@@ -46,7 +46,8 @@ class GateEventView(View, frozen=True, kw_only=True):
 class CheckinView(View, frozen=True, kw_only=True):
     """`event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
     let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
-    counts; the account is `not_staff` of the event; the scan was `malformed`.
+    counts; the holder was checked out before (`re_entry`); the account is `not_staff` of the event; the scan
+    was `malformed`.
     """
 
     scan_id: str
@@ -70,20 +71,31 @@ def checkin_view(scan_id: str, code: str, outcome: Outcome) -> CheckinView:
     if isinstance(outcome, NotStaff):
         return not_staff_view(scan_id, outcome.place)
     scan = outcome.scan
-    first = None
-    if scan.verdict is Verdict.ALREADY_USED and scan.first_at is not None:
-        first = AdmissionView(at=rfc3339(scan.first_at), gate=scan.first_gate or "")
-    flags: dict[str, list[Flag]] = {"ahead": ["clock_ahead"], "behind": ["clock_behind"]}
     return CheckinView(
         scan_id=scan_id,
         result=scan.verdict,
         ticket=_ticket_view(outcome),
-        first_admission=first,
+        first_admission=first_admission(scan),
         event=None if outcome.place is None else _event_view(outcome.place.show),
         scanned_at=rfc3339(scan.scanned_at),
         reason=_reason(scan.verdict, code, outcome.place),
-        flags=flags.get(scan.clock, []),
+        flags=_flags(scan),
     )
+
+
+def first_admission(scan: Scan) -> AdmissionView | None:
+    if scan.verdict is not Verdict.ALREADY_USED or scan.first_at is None:
+        return None
+    return AdmissionView(at=rfc3339(scan.first_at), gate=scan.first_gate or "")
+
+
+def _flags(scan: Scan) -> list[Flag]:
+    flags: list[Flag] = []
+    if scan.clock != "right":
+        flags.append("clock_ahead" if scan.clock == "ahead" else "clock_behind")
+    if scan.re_entry:
+        flags.append("re_entry")
+    return flags
 
 
 def _reason(verdict: Verdict, code: str, place: Place | None) -> str | None:
@@ -91,6 +103,8 @@ def _reason(verdict: Verdict, code: str, place: Place | None) -> str | None:
         return _DAMAGED if "HF1." in code or "HF2" in code.upper() else NO_TICKET
     if verdict is Verdict.WRONG_EVENT and place is not None:
         return f"This ticket is for another event: {place.show.title}."
+    if verdict is Verdict.NOT_INSIDE:
+        return "Nobody is inside by this ticket, so it can't be checked out."
     return None
 
 

@@ -25,7 +25,9 @@ async def test_c1_a_ticket_for_a_seat_that_is_not_sold(sold: Deployment) -> None
 
 
 async def test_c1_a_sold_seat_without_a_ticket(sold: Deployment) -> None:
-    await change(sold, Ticket, lambda one: tickets.refunded(one) if one.state is TicketState.VALID else None)
+    await change(
+        sold, Ticket, lambda one: tickets.refunded(one, 0) if one.state is TicketState.VALID else None
+    )
     [detail] = (await found(sold))["C1"]
     assert "no living ticket" in detail
 

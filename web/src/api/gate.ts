@@ -1,7 +1,15 @@
 import { queryOptions } from '@tanstack/react-query';
 import { http } from './http';
 import { idempotent } from './intent';
-import type { Checkin, CheckinRequest, Page, StaffMember, TicketKey } from './types';
+import type {
+  Checkin,
+  CheckinRequest,
+  GateFigures,
+  GateList,
+  Page,
+  StaffMember,
+  TicketKey,
+} from './types';
 
 const id = encodeURIComponent;
 
@@ -23,6 +31,14 @@ export const gate = {
     (await http.get<Page<TicketKey>>('/tickets/keys', { anonymous: true })).data.items.map(
       (key) => key.public_key,
     ),
+  /** What a device has to know of tickets; `after` is the `next` of the last answer. */
+  list: async (event: string, after: string | null) =>
+    (
+      await http.get<GateList>(`/events/${id(event)}/gate-list`, {
+        params: after === null ? {} : { after },
+      })
+    ).data,
+  figures: async (event: string) => (await http.get<GateFigures>(`/events/${id(event)}/gate`)).data,
   staff: async (event: string) =>
     (await http.get<Page<StaffMember>>(`/events/${id(event)}/gate-staff`)).data.items,
   addStaff: async (event: string, email: string) =>

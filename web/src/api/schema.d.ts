@@ -1713,6 +1713,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/gate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who came in and went out, by gate and minute, and conflicts of gates without a network. */
+        get: operations["tickets_gate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{event_id}/gate-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which tickets of an event are used, checked out or void; then what has changed. */
+        get: operations["tickets_gate_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orders/{order_id}/letters": {
         parameters: {
             query?: never;
@@ -4153,7 +4187,8 @@ export interface components {
          * CheckinView
          * @description `event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
          *         let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
-         *         counts; the account is `not_staff` of the event; the scan was `malformed`.
+         *         counts; the holder was checked out before (`re_entry`); the account is `not_staff` of the event; the scan
+         *         was `malformed`.
          */
         CheckinView: {
             scan_id: string;
@@ -4163,14 +4198,14 @@ export interface components {
             event: components["schemas"]["GateEventView"] | null;
             scanned_at: string | null;
             reason: string | null;
-            flags: ("clock_ahead" | "clock_behind" | "malformed" | "not_staff")[];
+            flags: ("clock_ahead" | "clock_behind" | "malformed" | "not_staff" | "re_entry")[];
         };
         /**
          * Verdict
-         * @description What the gate shows.
+         * @description What the gate shows. The last two are for scans of who leaves.
          * @enum {unknown}
          */
-        Verdict: "admitted" | "already_used" | "invalid" | "refunded" | "wrong_event";
+        Verdict: "admitted" | "already_used" | "checked_out" | "invalid" | "not_inside" | "refunded" | "wrong_event";
         /**
          * GateTicketView
          * @description What the gate may know of a ticket: the seat, not the code.
@@ -4202,7 +4237,9 @@ export interface components {
         /**
          * ScanInput
          * @description `code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
-         *         without it a ticket of any event that the account may scan is admitted.
+         *         without it a ticket of any event that the account may scan is admitted. `direction` is `out` for who
+         *         leaves and may come in again. `decided_offline`: the gate had no network, and somebody has gone through
+         *         already.
          */
         ScanInput: {
             code: string;
@@ -4211,6 +4248,13 @@ export interface components {
             scanned_at: string;
             /** @default null */
             event_id?: string | null;
+            /**
+             * @default in
+             * @enum {unknown}
+             */
+            direction?: "in" | "out";
+            /** @default false */
+            decided_offline?: boolean;
         };
         /** BatchView */
         BatchView: {
@@ -4242,6 +4286,65 @@ export interface components {
         /** StaffInput */
         StaffInput: {
             email: string;
+        };
+        /**
+         * GateView
+         * @description `capacity` is all seats of the event; `inside` who was admitted and not checked out. `conflicts` are
+         *         the newest 200.
+         */
+        GateView: {
+            capacity: number;
+            sold: number;
+            inside: number;
+            admitted: number;
+            checked_out: number;
+            refused: number;
+            gates: components["schemas"]["GateCountView"][];
+            conflicts: components["schemas"]["ConflictView"][];
+        };
+        /**
+         * GateCountView
+         * @description `minutes` are the last 30, oldest first, by the times of the scans.
+         */
+        GateCountView: {
+            gate: string;
+            admitted: number;
+            checked_out: number;
+            refused: number;
+            minutes: components["schemas"]["GateMinuteView"][];
+        };
+        /** GateMinuteView */
+        GateMinuteView: {
+            at: string;
+            admitted: number;
+            checked_out: number;
+        };
+        /**
+         * ConflictView
+         * @description Somebody was let in by a gate without a network, and should not have been. `result` is what the scan
+         *         would have got.
+         */
+        ConflictView: {
+            at: string;
+            gate: string;
+            result: components["schemas"]["Verdict"];
+            ticket_id: string | null;
+            seat: components["schemas"]["TicketSeatView"] | null;
+            first_admission: components["schemas"]["AdmissionView"] | null;
+        };
+        /**
+         * GateListView
+         * @description Tickets by state, each as the last eight bytes of its id; base64. One that is not listed is good, and
+         *         so is what `good` has, whatever an earlier page said of it. Ask for `after=next`: at once where there is
+         *         `more`.
+         */
+        GateListView: {
+            inside: string;
+            outside: string;
+            refunded: string;
+            good: string;
+            next: string;
+            more: boolean;
         };
         /**
          * Page[EmailView]
@@ -8241,6 +8344,67 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_gate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_gate_list: {
+        parameters: {
+            query?: {
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateListView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

@@ -49,6 +49,8 @@ export type PaymentIntent = Schemas['IntentView'];
 export type Ticket = Schemas['TicketView'];
 export type CheckinRequest = Schemas['ScanInput'];
 export type Checkin = Schemas['CheckinView'];
+export type GateList = Schemas['GateListView'];
+export type GateFigures = Schemas['GateView'];
 export type StaffMember = Schemas['StaffMemberView'];
 export type TicketKey =
   paths['/api/tickets/keys']['get']['responses'][200]['content']['application/json']['items'][number];

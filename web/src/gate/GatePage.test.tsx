@@ -1,12 +1,14 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { createStore, set } from 'idb-keyval';
 import { delay, HttpResponse } from 'msw';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import samples from '../../../tests/unit/tickets/ticket_codes.json';
-import type { Checkin, CheckinRequest, Role } from '@/api/types';
+import type { Checkin, CheckinRequest, GateFigures, GateList, Role } from '@/api/types';
 import { answer, refusal, signInAs } from '@/test/api';
 import { anEvent } from '@/test/events';
 import { renderPage } from '@/test/render';
+import { wasHeard } from './connection';
 import { GatePage } from './GatePage';
 
 const [sample] = samples as [(typeof samples)[number]];
@@ -86,7 +88,38 @@ const verdict = (number: number) =>
     return shown;
   });
 
+const page = (changes: Partial<GateList> = {}): GateList => ({
+  inside: '',
+  outside: '',
+  refunded: '',
+  good: '',
+  next: 'later',
+  more: false,
+  ...changes,
+});
+
+const figures: GateFigures = {
+  capacity: 48,
+  sold: 4,
+  inside: 0,
+  admitted: 0,
+  checked_out: 0,
+  refused: 0,
+  gates: [],
+  conflicts: [],
+};
+
+/** The last eight bytes of the sample's ticket, as the list has them. */
+const LISTED = btoa(
+  String.fromCharCode(
+    ...((sample.ticket ?? '').slice(-16).match(/../g) ?? []).map((byte) => parseInt(byte, 16)),
+  ),
+);
+
 beforeEach(() => {
+  wasHeard();
+  answer('get', `/events/:id/gate-list`, () => HttpResponse.json(page()));
+  answer('get', `/events/:id/gate`, () => HttpResponse.json(figures));
   answer('get', '/tickets/keys', () =>
     HttpResponse.json({ items: [{ kid: 'k', alg: 'EdDSA', public_key: KEY }] }),
   );
@@ -207,7 +240,7 @@ describe('without a network', () => {
     scan(code);
     expect(await verdict(1)).toHaveTextContent('Admit');
     expect(screen.getByTestId('gate-verdict')).toHaveTextContent(
-      'Whether another gate admitted it',
+      'Whether another gate admitted it since is known only later',
     );
     scan(`]Q1${code.toLowerCase()}`);
     expect(await verdict(2)).toHaveTextContent('Already used');
@@ -232,6 +265,91 @@ describe('without a network', () => {
     expect(sent.map((one) => [one.code, one.gate, one.event_id])).toEqual([
       [code, 'Gate 1', EVENT],
     ]);
+  });
+
+  it.each([
+    ['inside', 'Already used', 'Admitted before, by the list of'],
+    ['refunded', 'Refunded', 'Its money went back, by the list of'],
+  ] as const)('refuses what the list has as %s', async (state, word, reason) => {
+    answer('get', '/events/:id/gate-list', () => HttpResponse.json(page({ [state]: LISTED })));
+    await atTheDoor('gate');
+    await screen.findByTestId('gate-listed');
+    away();
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent(word);
+    expect(screen.getByTestId('gate-verdict')).toHaveTextContent(reason);
+    expect(screen.queryByTestId('gate-queued')).not.toBeInTheDocument();
+  });
+
+  it('lets out, and in again what the list has as outside', async () => {
+    answer('post', '/checkins/batch', () => HttpResponse.error());
+    answer('get', '/events/:id/gate-list', () => HttpResponse.json(page({ outside: LISTED })));
+    await atTheDoor('gate');
+    await screen.findByTestId('gate-listed');
+    away();
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('Admit');
+    await userEvent.click(screen.getByRole('radio', { name: 'Checking out' }));
+    scan(code);
+    expect(await verdict(2)).toHaveTextContent('Out');
+    scan(code);
+    expect(await verdict(3)).toHaveTextContent('Not inside');
+    await userEvent.click(screen.getByRole('radio', { name: 'Letting in' }));
+    scan(code);
+    expect(await verdict(4)).toHaveTextContent('Admit');
+    expect(screen.getByTestId('gate-queued')).toHaveTextContent('3 scans');
+  });
+
+  it('decides here while the server has not heard of a ticket, or it would admit it twice', async () => {
+    answer('post', '/checkins/batch', () => refusal(503, 'unavailable'));
+    await atTheDoor('gate');
+    away();
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('Admit');
+    answer('post', '/checkins', async ({ request }) =>
+      HttpResponse.json(checkin(await bodyOf(request))),
+    );
+    wasHeard(); // the network is back, and what is queued not sent yet
+    scan(code);
+    expect(await verdict(2)).toHaveTextContent('Already used');
+  });
+
+  it('keeps what an account may not send, and says so', async () => {
+    await atTheDoor('gate');
+    away();
+    scan(code);
+    expect(await verdict(1)).toHaveTextContent('Admit');
+    answer('post', '/checkins/batch', async ({ request }) => {
+      const { scans } = (await request.json()) as { scans: CheckinRequest[] };
+      const refused = {
+        result: 'wrong_event',
+        flags: ['not_staff'],
+        reason: 'Not staff.',
+      } as const;
+      return HttpResponse.json({
+        scans: scans.map((one) => checkin(one, { ...refused, flags: ['not_staff'] })),
+      });
+    });
+    fireEvent(window, new Event('online'));
+    expect(await screen.findByTestId('gate-problem')).toHaveTextContent('Not staff.');
+    expect(screen.getByTestId('gate-queued')).toHaveTextContent('1 scan');
+    expect(screen.queryByTestId('gate-refused')).not.toBeInTheDocument();
+  });
+
+  it('sends what the version before had kept', async () => {
+    const old = createStore('houseful-gate', 'gate');
+    const kept = { code, gate: 'Gate 1', scan_id: 'old', scanned_at: '2026-11-20T19:00:00.000Z' };
+    const record = { ticketId: sample.ticket, eventId: EVENT, at: kept.scanned_at, gate: 'Gate 1' };
+    await set(`admission:${sample.ticket ?? ''}`, { ...record, scan: kept, state: 'queued' }, old);
+    const sent: CheckinRequest[] = [];
+    answer('post', '/checkins/batch', async ({ request }) => {
+      const { scans } = (await request.json()) as { scans: CheckinRequest[] };
+      sent.push(...scans);
+      return HttpResponse.json({ scans: scans.map((one) => checkin(one)) });
+    });
+    await atTheDoor('gate');
+    await waitFor(() => expect(sent).toEqual([kept]));
+    await waitFor(() => expect(screen.getByTestId('gate-admitted')).toHaveTextContent('1 person'));
   });
 
   it('knows a ticket of another event', async () => {

@@ -7,8 +7,15 @@ import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
 import { RequireSession } from '@/ui/RequireSession';
 import { GateSetup } from './GateSetup';
-import { storedPlace, storePlace } from './settings';
-import type { Admission } from './store';
+import { HouseConflicts, OwnConflicts } from './Conflicts';
+import { DirectionChoice } from './DirectionChoice';
+import {
+  storedDirection,
+  storedPlace,
+  storeDirection,
+  storePlace,
+  type Direction,
+} from './settings';
 import { useGate } from './useGate';
 import { TAKES_CODES, useScanner } from './useScanner';
 import { VerdictView, screenColors } from './VerdictView';
@@ -17,7 +24,11 @@ import type { Place } from './verdict';
 export function GatePage() {
   useTitle('Gate');
   return (
-    <RequireSession roles={['gate', 'organizer', 'admin']}>
+    // A device that was set up goes on when it is opened again without a network.
+    <RequireSession
+      roles={['gate', 'organizer', 'admin']}
+      evenUnreachable={storedPlace()?.event != null}
+    >
       <Gate />
     </RequireSession>
   );
@@ -43,7 +54,12 @@ interface ScanningProps {
 }
 
 function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
-  const gate = useGate(place);
+  const [direction, setDirection] = useState(storedDirection);
+  const gate = useGate(place, direction);
+  const turn = (chosen: Direction) => {
+    storeDirection(chosen);
+    setDirection(chosen);
+  };
   useScanner((code) => {
     if (!settingUp) gate.scanned(code);
   });
@@ -56,11 +72,13 @@ function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
     >
       <h1 className="sr-only">Gate check-in</h1>
       <div className="flex grow flex-col justify-center px-4 py-8 md:px-12">
-        <VerdictView shown={gate.shown} behind={gate.behind} />
+        <VerdictView shown={gate.shown} behind={gate.behind} direction={direction} />
       </div>
       <div className="border-t border-line bg-paper px-4 py-4 text-ink md:px-12 md:py-6">
         <div className="mx-auto grid max-w-4xl gap-4">
-          {gate.refused.length > 0 && <Refused admissions={gate.refused} />}
+          <OwnConflicts refused={gate.refused} />
+          {gate.figures && <HouseConflicts conflicts={gate.figures.conflicts} />}
+          <DirectionChoice direction={direction} onChange={turn} />
           <TypedCode onCode={gate.scanned} />
           <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-sm">
             <p className="grow">
@@ -77,6 +95,24 @@ function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
             {gate.queued > 0 && (
               <p className="font-semibold text-bad" data-testid="gate-queued">
                 {counted(gate.queued, 'scan')} to be sent
+              </p>
+            )}
+            {gate.listedAt !== null && !gate.silent && (
+              <p className="sr-only" data-testid="gate-listed">
+                This device can check without a network.
+              </p>
+            )}
+            {gate.silent && (
+              <p className="font-semibold text-bad" data-testid="gate-silent">
+                No network.{' '}
+                {gate.listedAt === null
+                  ? 'This device has no list of used tickets.'
+                  : `List of ${new Date(gate.listedAt).toLocaleTimeString()}.`}
+              </p>
+            )}
+            {gate.problem && (
+              <p className="basis-full font-semibold text-bad" data-testid="gate-problem">
+                {gate.problem}
               </p>
             )}
             <Button kind="secondary" onClick={() => onSetUp(true)} data-testid="gate-change">
@@ -120,30 +156,4 @@ function TypedCode({ onCode }: { onCode: (code: string) => void }) {
       </Button>
     </form>
   );
-}
-
-/** What was admitted without a network and refused by the server afterwards: somebody should know. */
-function Refused({ admissions }: { admissions: Admission[] }) {
-  return (
-    <details className="rounded-md border border-bad px-4 py-3" data-testid="gate-refused">
-      <summary className="font-semibold text-bad">
-        {counted(admissions.length, 'person was', 'people were')} admitted without a network and
-        should not have been
-      </summary>
-      <ul className="mt-2 grid gap-1 text-sm">
-        {admissions.map((one) => (
-          <li key={one.ticketId}>
-            {new Date(one.at).toLocaleTimeString()}: {why(one)}
-          </li>
-        ))}
-      </ul>
-    </details>
-  );
-}
-
-function why({ answer, ticketId }: Admission): string {
-  if (!answer) return ticketId;
-  const first = answer.first_admission;
-  if (first) return `${ticketId} was admitted before, at ${first.gate}`;
-  return `${ticketId} is ${answer.result.replace('_', ' ')}. ${answer.reason ?? ''}`;
 }

@@ -1,28 +1,44 @@
-import { Check, CircleHelp, LoaderCircle, ScanLine, X } from 'lucide';
+import {
+  CircleCheckBig,
+  LoaderCircle,
+  OctagonX,
+  ScanLine,
+  SquareArrowRight,
+  TriangleAlert,
+} from 'lucide';
 import { formatMoment, localTimeZone } from '@/lib/time';
 import { placeName } from '@/lib/words';
 import { Icon } from '@/ui/Icon';
 import type { GateState } from './machine';
-import { wordsOf, type Verdict, type VerdictWords } from './verdict';
+import type { Direction } from './settings';
+import { wordsOf, type Look, type Verdict } from './verdict';
 
-const colors: Record<VerdictWords['look'], string> = {
+const colors: Record<Look, string> = {
   go: 'bg-[#0b6b34] text-white',
+  out: 'bg-[#14509e] text-white',
   stop: 'bg-[#b00d1e] text-white',
   wait: 'bg-[#f2b824] text-[#14161a]',
 };
-const icons = { go: Check, stop: X, wait: CircleHelp };
+/** Circle, square, octagon, triangle: told apart without colour and from afar. */
+const icons = { go: CircleCheckBig, out: SquareArrowRight, stop: OctagonX, wait: TriangleAlert };
 
 /** Only a verdict has a colour: while a ticket is checked the screen says nothing of the one before. */
 export function screenColors(shown: GateState['shown']): string {
   return shown.kind === 'verdict' ? colors[wordsOf(shown.verdict).look] : '';
 }
 
-export function VerdictView({ shown, behind }: { shown: GateState['shown']; behind: number }) {
+interface ViewProps {
+  shown: GateState['shown'];
+  behind: number;
+  direction: Direction;
+}
+
+export function VerdictView({ shown, behind, direction }: ViewProps) {
   switch (shown.kind) {
     case 'idle':
       return (
         <Neutral icon={<Icon of={ScanLine} className="size-16" strokeWidth={1.25} />}>
-          Ready for the first ticket
+          {direction === 'in' ? 'Ready for the first ticket' : 'Ready for who leaves'}
         </Neutral>
       );
     case 'checking':
@@ -77,7 +93,7 @@ function VerdictWordsView({ number, verdict, behind }: Props) {
     <div
       role="alert"
       data-testid="gate-verdict"
-      data-result={verdict.kind === 'answer' ? verdict.checkin.result : verdict.kind}
+      data-result={resultOf(verdict)}
       data-number={number}
       className="mx-auto grid w-full max-w-4xl animate-flash gap-4"
     >
@@ -91,8 +107,15 @@ function VerdictWordsView({ number, verdict, behind }: Props) {
   );
 }
 
+const resultOf = (verdict: Verdict) =>
+  verdict.kind === 'answer'
+    ? verdict.checkin.result
+    : verdict.kind === 'offline'
+      ? verdict.result
+      : verdict.kind;
+
 function Answer({ verdict }: { verdict: Extract<Verdict, { kind: 'answer' }> }) {
-  const { result, ticket, event, reason, first_admission: first } = verdict.checkin;
+  const { result, ticket, event, reason, flags, first_admission: first } = verdict.checkin;
   return (
     <>
       {event && (
@@ -105,12 +128,14 @@ function Answer({ verdict }: { verdict: Extract<Verdict, { kind: 'answer' }> }) 
           {placeName(ticket.seat)} · {ticket.seat.category}
         </p>
       )}
+      {flags.includes('re_entry') && <p data-testid="gate-again">Comes in again</p>}
       {first && (
         <p>
           First admitted {formatMoment(first.at, localTimeZone)} at {first.gate}
         </p>
       )}
       {result === 'refunded' && <p>The money for this ticket went back.</p>}
+      {result === 'not_inside' && <p>{reason}</p>}
       {result === 'invalid' && <p>{reason ?? 'No ticket has this code.'}</p>}
     </>
   );

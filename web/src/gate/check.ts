@@ -4,31 +4,51 @@ import { ApiError } from '@/api/problem';
 import type { CheckinRequest } from '@/api/types';
 import { formatMoment, localTimeZone } from '@/lib/time';
 import { counted } from '@/lib/words';
-import { canVerify, eventMark, readCode } from './codes';
-import { admitOnce, keepKeys, knownKeys, remember } from './store';
+import { canVerify, eventMark, readCode, type Reading } from './codes';
+import { isSilent, wasHeard, wasSilent } from './connection';
+import { listOf } from './list';
+import type { List } from './listed';
+import {
+  directionOf,
+  goesThrough,
+  isQueued,
+  resultOf,
+  standingOf,
+  withPass,
+  type OfflineResult,
+  type Standing,
+} from './standing';
+import { changeRecord, knownKeys, recordOf, type TicketRecord } from './store';
 import type { Verdict } from './verdict';
 
 const isAway = (error: ApiError) => [0, 502, 503, 504].includes(error.status);
 
-/** Asks the server; where it does not answer, decides what can be decided without it. */
+/**
+ * Asks the server; where it does not answer, decides what can be decided without it. A ticket of which the server has
+ * not heard all that happened here is decided here: it would let in a second time.
+ */
 export async function check(scan: CheckinRequest): Promise<Verdict> {
+  const reading = await readHere(scan);
+  const record = reading && (await recordOf(reading.ticketId));
+  if (isSilent() || (record && isQueued(record))) return await checkOffline(scan, reading);
   try {
     // The scan itself is what makes a repetition the same one, so each attempt has a key of its own.
     const checkin = await gate.check(scan, randomId());
-    if (checkin.result === 'admitted' && checkin.ticket) {
-      await remember({
-        ticketId: checkin.ticket.id,
-        eventId: checkin.ticket.event_id,
-        at: scan.scanned_at,
-        gate: scan.gate,
-        scan,
-        state: 'known',
-      });
+    wasHeard();
+    const { ticket } = checkin;
+    if (ticket && goesThrough(checkin.result)) {
+      const of = { ticketId: ticket.id, eventId: ticket.event_id };
+      const pass = { scan, state: 'known' } as const;
+      await changeRecord(ticket.id, (known) =>
+        isSeen(known, scan) ? null : withPass(known, of, pass, Date.now()),
+      );
     }
     return { kind: 'answer', checkin };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return isAway(error) ? checkOffline(scan) : { kind: 'unchecked', why: whyNot(error) };
+    if (!isAway(error)) return unchecked(whyNot(error));
+    wasSilent();
+    return await checkOffline(scan, reading);
   }
 }
 
@@ -39,8 +59,16 @@ function whyNot(error: ApiError): string {
   return error.message;
 }
 
-/** Only a ticket whose signature holds, for the gate's event, and not seen by this device. */
-async function checkOffline(scan: CheckinRequest): Promise<Verdict> {
+const isSeen = (record: TicketRecord | null, scan: CheckinRequest) =>
+  record?.passes.some((pass) => pass.scan.scan_id === scan.scan_id) ?? false;
+
+async function readHere(scan: CheckinRequest): Promise<Reading | null> {
+  if (!(await canVerify())) return null;
+  return await readCode(scan.code, await knownKeys());
+}
+
+/** Only a ticket whose signature holds, for the gate's event, and that is good by what this device knows. */
+async function checkOffline(scan: CheckinRequest, reading: Reading | null): Promise<Verdict> {
   const { event_id: eventId } = scan;
   if (!eventId) {
     return unchecked(
@@ -52,32 +80,66 @@ async function checkOffline(scan: CheckinRequest): Promise<Verdict> {
       'No network, and this browser cannot verify tickets by itself. It can at an https address.',
     );
   }
-  const keys = await knownKeys();
-  if (keys.length === 0) {
+  if ((await knownKeys()).length === 0) {
     return unchecked('No network, and this device has not been online at the gate before.');
   }
-  const reading = await readCode(scan.code, keys);
   if (!reading) return offline('invalid', 'This is not a ticket of this house.');
   if (reading.eventMark !== (await eventMark(eventId))) {
     return offline('wrong_event', 'This ticket is for another event.');
   }
-  const earlier = await admitOnce({
-    ticketId: reading.ticketId,
-    eventId,
-    at: scan.scanned_at,
-    gate: scan.gate,
-    scan,
-    state: 'queued',
-  });
-  if (earlier) {
-    const when = formatMoment(earlier.at, localTimeZone);
-    return offline('already_used', `This device admitted it ${when} at ${earlier.gate}.`);
-  }
-  return offline(
-    'admitted',
-    'No network: the ticket is genuine and was not scanned on this device. Whether another gate admitted it, or it was refunded, is known only later.',
-  );
+  return await decide(scan, { ticketId: reading.ticketId, eventId });
 }
+
+/** By what is known here; who goes through is remembered before it is said, in one step with looking. */
+export async function decide(
+  scan: CheckinRequest,
+  of: Pick<TicketRecord, 'ticketId' | 'eventId'>,
+): Promise<Verdict> {
+  const list = await listOf(of.eventId);
+  const direction = directionOf(scan);
+  const verdicts: Verdict[] = [];
+  await changeRecord(of.ticketId, (known) => {
+    if (isSeen(known, scan)) {
+      verdicts.push(offline(direction === 'in' ? 'admitted' : 'checked_out', 'No network.'));
+      return null;
+    }
+    const standing = standingOf(of.ticketId, known, list);
+    const result = resultOf(standing, direction);
+    verdicts.push(offline(result, whyOffline(result, standing, known, list)));
+    if (!goesThrough(result)) return null;
+    const sent = { ...scan, decided_offline: true };
+    return withPass(known, of, { scan: sent, state: 'queued' }, 0);
+  });
+  return verdicts[0] ?? unchecked('This device could not decide.');
+}
+
+function whyOffline(
+  result: OfflineResult,
+  { by }: Standing,
+  record: TicketRecord | null,
+  list: List | null,
+): string {
+  const heard = list ? `the list of ${clock(list.at)}` : 'the list';
+  switch (result) {
+    case 'already_used':
+      return by === 'device' && record
+        ? `This device admitted it ${formatMoment(record.at, localTimeZone)} at ${record.gate}.`
+        : `Admitted before, by ${heard}.`;
+    case 'refunded':
+      return `Its money went back, by ${heard}.`;
+    case 'not_inside':
+      return 'It was checked out before, and nobody came in by it since.';
+    case 'checked_out':
+      return 'No network: the way out is kept and sent later.';
+    case 'admitted':
+      return list
+        ? `No network: the ticket is genuine, and good by ${heard}. Whether another gate admitted it since is known only later.`
+        : 'No network: the ticket is genuine and was not scanned on this device. Whether another gate admitted it, or it was refunded, is known only later.';
+  }
+}
+
+const clock = (at: number) =>
+  new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 
 const unchecked = (why: string): Verdict => ({ kind: 'unchecked', why });
 
@@ -85,13 +147,3 @@ const offline = (
   result: Extract<Verdict, { kind: 'offline' }>['result'],
   why: string,
 ): Verdict => ({ kind: 'offline', result, why });
-
-/** Fetches what is needed to decide without a network, while there is one. */
-export async function prepareOffline(): Promise<void> {
-  try {
-    await keepKeys(await gate.keys());
-  } catch (error) {
-    // Those that are known stay good; without any, a scan without a network says so.
-    if (!(error instanceof ApiError)) throw error;
-  }
-}

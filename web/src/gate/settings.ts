@@ -2,6 +2,7 @@ import type { GateEvent, Place } from './verdict';
 
 const GATE = 'houseful.gate';
 const EVENT = 'houseful.gate.event';
+const DIRECTION = 'houseful.gate.direction';
 const ANY = 'any';
 
 /** What this device was set to; null where it was never set. Not every browser lets one remember. */
@@ -30,5 +31,24 @@ export function storePlace({ gate, event }: Place): void {
     localStorage.setItem(EVENT, event === null ? ANY : JSON.stringify(event));
   } catch {
     // Then it is asked for again after a reload.
+  }
+}
+
+export type Direction = 'in' | 'out';
+
+/** Whether this device lets in or out. */
+export function storedDirection(): Direction {
+  try {
+    return localStorage.getItem(DIRECTION) === 'out' ? 'out' : 'in';
+  } catch {
+    return 'in';
+  }
+}
+
+export function storeDirection(direction: Direction): void {
+  try {
+    localStorage.setItem(DIRECTION, direction);
+  } catch {
+    // Then it lets in after a reload.
   }
 }

@@ -1,29 +1,43 @@
 import { useCallback, useEffect, useReducer, useState } from 'react';
 import { randomId } from '@/api/intent';
-import { check, prepareOffline } from './check';
+import type { CheckinRequest, GateFigures } from '@/api/types';
+import { check } from './check';
+import { isSilent } from './connection';
+import { listOf } from './list';
 import { current, gate, idle } from './machine';
+import type { Direction } from './settings';
 import { signal } from './signal';
-import { admissions, type Admission } from './store';
-import { sendQueued } from './sync';
-import { wordsOf, type Place } from './verdict';
+import { directionOf } from './standing';
+import { records, type Pass, type TicketRecord } from './store';
+import { sync } from './sync';
+import { wordsOf, type Place, type Verdict } from './verdict';
 
 const READ_MS = 1200;
-const SEND_AGAIN_MS = 10_000;
+const SYNC_MS = 10_000;
+const SYNC_WHILE_SILENT_MS = 2000;
+
+/** Somebody this device let in without a network, and the server would not have. */
+export interface Refused extends Pass {
+  ticketId: string;
+}
 
 /** The gate's screen for one place: what is shown, and what this device has admitted there. */
-export function useGate(place: Place) {
+export function useGate(place: Place, direction: Direction) {
   const [state, dispatch] = useReducer(gate, idle);
-  const { here, refresh } = useAdmissions();
+  const { here, house, refresh } = useHouse(place.event?.id);
   const checked = current(state);
 
   useEffect(() => {
     if (!checked) return;
     let left = false;
-    void check(checked.scan).then(async (verdict) => {
-      await refresh();
+    const decided = (verdict: Verdict) => {
       if (left) return;
       signal(wordsOf(verdict).look);
       dispatch({ type: 'decided', number: checked.number, verdict });
+    };
+    void check(checked.scan).then(async (verdict) => {
+      await refresh();
+      decided(verdict);
     });
     return () => {
       left = true;
@@ -39,7 +53,7 @@ export function useGate(place: Place) {
 
   const eventId = place.event?.id;
   const scanned = useCallback(
-    (code: string) =>
+    (code: string, changes: Partial<CheckinRequest> = {}) =>
       dispatch({
         type: 'scanned',
         scan: {
@@ -48,49 +62,77 @@ export function useGate(place: Place) {
           scan_id: randomId(),
           scanned_at: new Date().toISOString(),
           ...(eventId === undefined ? {} : { event_id: eventId }),
+          ...(direction === 'out' ? { direction } : {}),
+          ...changes,
         },
       }),
-    [eventId, place.gate],
+    [direction, eventId, place.gate],
   );
 
+  const all = here.flatMap(({ passes }) => passes);
   const mine = here.filter((one) => eventId === undefined || one.eventId === eventId);
   return {
     shown: state.shown,
     behind: Math.max(0, state.waiting.length - 1),
     scanned,
-    admitted: mine.filter((one) => one.state !== 'refused').length,
-    queued: here.filter((one) => one.state === 'queued').length,
-    refused: mine.filter((one) => one.state === 'refused'),
+    admitted: mine
+      .flatMap(({ passes }) => passes)
+      .filter((pass) => directionOf(pass.scan) === 'in' && pass.state !== 'refused').length,
+    queued: all.filter(({ state }) => state === 'queued').length,
+    refused: mine.flatMap(({ ticketId, passes }): Refused[] =>
+      passes.filter(({ state }) => state === 'refused').map((pass) => ({ ...pass, ticketId })),
+    ),
+    ...house,
   };
 }
 
-/** The device's admissions; what is queued is sent as soon as the server answers. */
-function useAdmissions() {
-  const [here, setHere] = useState<Admission[]>([]);
-  const refresh = useCallback(async () => setHere(await admissions()), []);
+interface House {
+  figures: GateFigures | null;
+  problem: string | null;
+  silent: boolean;
+  /** When the list was last heard; null where it never was. */
+  listedAt: number | null;
+}
+
+const nothing: House = { figures: null, problem: null, silent: false, listedAt: null };
+
+/** The device's records and what the house says; what is queued is sent as soon as the server answers. */
+function useHouse(eventId: string | undefined) {
+  const [here, setHere] = useState<TicketRecord[]>([]);
+  const [house, setHouse] = useState<House>(nothing);
+  const refresh = useCallback(async () => setHere(await records()), []);
 
   useEffect(() => {
-    let sending = false;
-    const send = async () => {
-      if (sending) return;
-      sending = true;
-      try {
-        await prepareOffline();
-        await sendQueued();
-        await refresh();
-      } finally {
-        sending = false;
-      }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let running = false;
+    let left = false;
+    const go = async () => {
+      if (running) return;
+      running = true;
+      clearTimeout(timer);
+      const { figures, problem } = await sync(eventId);
+      const list = eventId === undefined ? null : await listOf(eventId);
+      await refresh();
+      running = false;
+      if (left) return;
+      const silent = isSilent();
+      setHouse((before) => ({
+        figures: figures ?? before.figures,
+        problem,
+        silent,
+        listedAt: list?.at ?? null,
+      }));
+      timer = setTimeout(now, silent ? SYNC_WHILE_SILENT_MS : SYNC_MS);
     };
-    const now = () => void send();
+    const now = () => void go();
     now();
     window.addEventListener('online', now);
-    const timer = setInterval(now, SEND_AGAIN_MS);
     return () => {
+      left = true;
+      clearTimeout(timer);
       window.removeEventListener('online', now);
-      clearInterval(timer);
     };
-  }, [refresh]);
+  }, [eventId, refresh]);
 
-  return { here, refresh };
+  return { here, house, refresh };
 }

@@ -1,16 +1,18 @@
 import type { Checkin, EventInfo } from '@/api/types';
+import type { OfflineResult } from './standing';
 
 /** What happened to a scan. Without a network this device decides what it can, and says what it can't. */
 export type Verdict =
   | { kind: 'answer'; checkin: Checkin }
   | {
       kind: 'offline';
-      result: 'admitted' | 'already_used' | 'wrong_event' | 'invalid';
+      result: OfflineResult | 'wrong_event' | 'invalid';
       why: string;
     }
   | { kind: 'unchecked'; why: string };
 
-type Look = 'go' | 'stop' | 'wait';
+/** Each has its colour, shape, sound and vibration. */
+export type Look = 'go' | 'out' | 'stop' | 'wait';
 
 export interface VerdictWords {
   word: string;
@@ -24,6 +26,8 @@ const resultWords: Record<Checkin['result'], VerdictWords> = {
   wrong_event: { word: 'Wrong event', look: 'stop' },
   refunded: { word: 'Refunded', look: 'stop' },
   invalid: { word: 'Invalid', look: 'stop' },
+  checked_out: { word: 'Out', look: 'out' },
+  not_inside: { word: 'Not inside', look: 'stop' },
 };
 
 const unchecked: VerdictWords = { word: 'Not checked', look: 'wait' };

@@ -22,6 +22,7 @@ from houseful.tickets.use_cases.block_locks import BlockLocks
 from houseful.tickets.use_cases.check_in import CheckIn
 from houseful.tickets.use_cases.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.tickets.use_cases.erasures import ERASED_AT_ONCE, Erasures
+from houseful.tickets.use_cases.gate import Gate
 from houseful.tickets.use_cases.gate_staff import Staff
 from houseful.tickets.use_cases.holding import Holding
 from houseful.tickets.use_cases.inventory import Inventory
@@ -81,6 +82,7 @@ class Tickets:
         self.check_in = CheckIn(store, self.inventory, clock, [self.signer.public_key])
         codes = CodeKey(platform.secrets.raw("ticket_key"))
         self.presales = PresaleCodes(store, locks, codes, clock, ids)
+        self.gate = Gate(store, self.inventory, clock)
         self.staff = Staff(store, platform.client, clock, audit)
         self.sales_report = SalesReport(store, self.inventory, self.availability, clock)
         proofs = Proofs(platform.secrets.raw("ticket_key"))

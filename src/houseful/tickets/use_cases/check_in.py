@@ -1,12 +1,16 @@
-"""Check-in: a ticket admits once, and a repeated scan gets its first response."""
+"""Check-in and check-out: a ticket admits once until it is checked out, and a repeated scan gets its first
+response."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from houseful.kernel.errors import Conflict, Duplicate
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.kernel.roles import Identity
 from houseful.tickets.domain import reschedules, scans, ticket_codes
+from houseful.tickets.domain.gate_counts import GateCount, count_id, counted, night_of
 from houseful.tickets.domain.gate_staff import GateStaff, may_scan
 from houseful.tickets.domain.layout import Layout
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
@@ -68,11 +72,10 @@ class CheckIn:
         try:
             return await self._store.transact(work)
         except Duplicate as error:
-            if error.collection != Scan.collection:
+            if error.collection not in (Scan.collection, GateCount.collection):
                 raise
-            return await self._store.transact(
-                work
-            )  # a copy of a scan arrived at once; it has been kept by now
+            # A copy of a scan arrived at once, or a gate's first scans did; they have been kept by now.
+            return await self._store.transact(work)
 
     async def _places(
         self, requests: Sequence[ScanRequest], read: Sequence[ticket_codes.Reading | None]
@@ -120,11 +123,16 @@ class CheckIn:
         if earlier is None and by_account in known and scans.is_copy(known[by_account], request):
             earlier = known[by_account]
         if earlier is not None:
+            if request.decided_offline and not earlier.decided_offline:
+                earlier = replace(earlier, decided_offline=True)
+                tx.put(earlier)
             return Scanned(earlier, ticket, own, trusted)
-        scan, after = self._admitted(tx, who, key, request, ticket, own)
+        scan, after = self._judged(tx, who, key, request, ticket, own)
+        if asked is not None:
+            await _count(tx, asked.show, scan)
         return Scanned(scan, after, own, trusted)
 
-    def _admitted(
+    def _judged(
         self,
         tx: Transaction,
         who: Identity,
@@ -135,12 +143,12 @@ class CheckIn:
     ) -> tuple[Scan, Ticket | None]:
         now = self._clock.now()
         at, clock = scans.counted_at(request.scanned_at, now)
-        verdict, after = scans.admit(
-            ticket, scan_id=key, gate=request.gate, scanned_at=at, event_id=request.event_id
-        )
+        verdict, after = scans.judge(ticket, request, scan_id=key, scanned_at=at)
+        event_id = request.event_id or (None if ticket is None else ticket.event_id)
         if after is not None and after is not ticket:
+            after = replace(after, changed_at=now)
             if own is not None and reschedules.is_of_another_time(own.show, at):
-                after = reopened(after)
+                after = reopened(after, now)
             tx.put(after)
         first = after if verdict is Verdict.ALREADY_USED else None
         scan = Scan(
@@ -154,6 +162,20 @@ class CheckIn:
             first_gate=None if first is None else first.gate,
             clock=clock,
             user_id=who.user_id,
+            event_id=event_id,
+            direction=request.direction,
+            re_entry=verdict is Verdict.ADMITTED and ticket is not None and ticket.out_at is not None,
+            decided_offline=request.decided_offline,
         )
         tx.insert(scan)
         return scan, after
+
+
+async def _count(tx: Transaction, show: Show, scan: Scan) -> None:
+    night = night_of(show)
+    id = count_id(night, scan.gate)
+    known = await tx.get(GateCount, id)
+    if known is None:
+        tx.insert(counted(GateCount(id=id, night=night, gate=scan.gate), scan))
+    else:
+        tx.put(counted(known, scan))

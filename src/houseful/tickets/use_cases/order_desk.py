@@ -175,7 +175,7 @@ class OrderDesk:
             await self._holding.free(tx, order.event_id, order.user_id, ordinals, order.id, order.hold_id)
             for ticket in tickets:
                 if ticket.ordinal in ordinals:
-                    tx.put(refunded(ticket))
+                    tx.put(refunded(ticket, now))
             tx.send(order_notices.part_notice(changed, now))
             amount_minor = changed.part_refunds[-1].amount_minor
             self._record(

@@ -284,7 +284,7 @@ class Ordering:
                 tx, order.event_id, order.user_id, order.ordinals, order.id, order.hold_id
             )
             for ticket in tickets:
-                tx.put(refunded(ticket))
+                tx.put(refunded(ticket, now))
             tx.send(order_notices.refund_notice(changed, now))
         else:
             await self._holding.free(

@@ -89,7 +89,9 @@ class Rescheduling:
         while True:
             page = await self._store.find(Ticket, used, after=after, limit=_PAGE)
             if page:
-                await self._store.transact(partial(_reopen, show, [ticket.id for ticket in page]))
+                await self._store.transact(
+                    partial(_reopen, show, [ticket.id for ticket in page], self._clock.now())
+                )
             if len(page) < _PAGE:
                 return
             after = (None, page[-1].id)
@@ -118,10 +120,10 @@ class Rescheduling:
         return True
 
 
-async def _reopen(show: Show, ids: list[str], tx: Transaction) -> None:
+async def _reopen(show: Show, ids: list[str], now: Millis, tx: Transaction) -> None:
     for ticket in (await tx.get_many(Ticket, ids)).values():
         if ticket.used_at is not None and reschedules.is_of_another_time(show, ticket.used_at):
-            tx.put(reopened(ticket))
+            tx.put(reopened(ticket, now))
 
 
 def _progress(show: Show) -> tuple[int, tuple[Millis, str] | None]:

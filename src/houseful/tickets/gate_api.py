@@ -1,0 +1,44 @@
+"""What a gate's device fetches: the list for checks without a network, and how the doors do."""
+
+from collections.abc import Sequence
+
+from houseful.tickets import gate_views
+from houseful.tickets.check_in_api import not_staff
+from houseful.tickets.domain.shows import Show
+from houseful.tickets.gate_views import GateListView, GateView
+from houseful.tickets.use_cases import Tickets
+from houseful.webapi.endpoint import GATE, Endpoint
+from houseful.webapi.requests import Input, Request
+
+
+class GateListQuery(Input, frozen=True, kw_only=True):
+    """`after` is the `next` of the last answer; without it the list begins anew."""
+
+    after: str | None = None
+
+
+async def gate_list(tickets: Tickets, request: Request, event_id: str, query: GateListQuery) -> GateListView:
+    """Which tickets of an event are used, checked out or void; then what has changed."""
+    show = await _gate_show(tickets, request, event_id)
+    page, next, more = await tickets.gate.listed(show, query.after)
+    return gate_views.list_view(page, next, more=more)
+
+
+async def gate(tickets: Tickets, request: Request, event_id: str) -> GateView:
+    """Who came in and went out, by gate and minute, and conflicts of gates without a network."""
+    show = await _gate_show(tickets, request, event_id)
+    figures = await tickets.gate.figures(show)
+    return gate_views.gate_view(show, figures, await tickets.inventory.layout(show.id))
+
+
+async def _gate_show(tickets: Tickets, request: Request, event_id: str) -> Show:
+    show, _, may_scan = await tickets.gate.show(event_id, request.user)
+    if not may_scan:
+        raise not_staff(show)
+    return show
+
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint("GET", "/api/events/{event_id}/gate", gate, who=GATE),
+    Endpoint("GET", "/api/events/{event_id}/gate-list", gate_list, who=GATE),
+)
