@@ -88,6 +88,7 @@ export default defineConfig({
         display: 'standalone',
         background_color: '#ffffff',
         theme_color: '#ffffff',
+        shortcuts: [{ name: 'Gate', url: '/gate' }],
         icons: [{ src: '/icon.svg', sizes: 'any', type: 'image/svg+xml' }],
       },
       workbox: {
@@ -97,6 +98,14 @@ export default defineConfig({
         navigateFallback: '/index.html',
         // The server's own paths are pages too: its documents of the API, its health.
         navigateFallbackDenylist: [/^\/(api|healthz|readyz|metrics|\.well-known)(\/|$)/],
+        runtimeCaching: [
+          {
+            // What reads codes from a gate's camera: a megabyte that only a gate asks for, kept from then on.
+            urlPattern: /\/assets\/.*\.wasm$/,
+            handler: 'CacheFirst',
+            options: { cacheName: 'code-reader', expiration: { maxEntries: 1 } },
+          },
+        ],
         cleanupOutdatedCaches: true,
         inlineWorkboxRuntime: true,
         sourcemap: false,

@@ -91,12 +91,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    """One browser for all tests: its start takes a second of a core. A test brings a context of its own."""
+def chromium_path() -> str:
+    """Skips where there is none."""
     path = os.environ.get("HOUSEFUL_TEST_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("there is no Chromium on this machine")
+    return path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all tests: its start takes a second of a core. A test brings a context of its own."""
+    path = chromium_path()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -84,7 +84,7 @@ def is_asked_directly(headers: Sequence[tuple[bytes, bytes]]) -> bool:
 _CONTENT = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",  # a gate's camera reads codes by WebAssembly
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",

@@ -134,7 +134,9 @@ async def test_every_answer_is_guarded(harness: Harness) -> None:
     for path in ("/api/things/7", "/api/no", "/", "/api/docs"):
         headers = (await front.call("GET", path)).headers
         policy = headers["content-security-policy"].split("; ")
-        assert {"default-src 'self'", "script-src 'self'", "object-src 'none'"} <= set(policy)
+        assert {"default-src 'self'", "script-src 'self' 'wasm-unsafe-eval'", "object-src 'none'"} <= set(
+            policy
+        )
         assert {"frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} <= set(policy)
         assert not [name for name in headers if name.startswith("access-control-")]  # no other site may read
         assert headers["x-content-type-options"] == "nosniff"

@@ -11,6 +11,12 @@ import { renderPage } from '@/test/render';
 import { wasHeard } from './connection';
 import { GatePage } from './GatePage';
 
+// Needs WebAssembly from the server.
+vi.mock('./codeReader', () => ({
+  prepareReader: () => Promise.resolve(),
+  openReader: () => Promise.reject(new Error('not here')),
+}));
+
 const [sample] = samples as [(typeof samples)[number]];
 const EVENT = sample.event ?? '';
 const KEY = btoa(
@@ -189,6 +195,36 @@ describe('the screen', () => {
     await userEvent.type(screen.getByLabelText('Ticket code'), 'TYPED-CODE{Enter}');
     expect(await verdict(1)).toHaveTextContent('Not checked');
     expect(screen.getByTestId('gate-verdict')).toHaveTextContent('Not gate staff.');
+  });
+});
+
+describe('the camera', () => {
+  const withCamera = (getUserMedia: () => Promise<MediaStream>) =>
+    vi.stubGlobal(
+      'navigator',
+      Object.assign(Object.create(navigator) as Navigator, {
+        mediaDevices: { getUserMedia },
+      }),
+    );
+
+  it.each([
+    ['NotAllowedError', 'refused', 'may not use the camera'],
+    ['NotFoundError', 'missing', 'no camera'],
+    ['NotReadableError', 'busy', 'Another app'],
+  ])('%s is told in words', async (name, fault, said) => {
+    await atTheDoor('gate');
+    withCamera(() => Promise.reject(new DOMException('', name)));
+    await userEvent.click(screen.getByRole('button', { name: 'Use the camera' }));
+    const told = await screen.findByTestId('gate-camera-fault');
+    expect(told).toHaveAttribute('data-fault', fault);
+    expect(told).toHaveTextContent(said);
+    expect(screen.getByRole('button', { name: 'Use the camera' })).toBeEnabled();
+  });
+
+  it('is not given to pages at insecure addresses, which is told', async () => {
+    await atTheDoor('gate');
+    await userEvent.click(screen.getByRole('button', { name: 'Use the camera' }));
+    expect(await screen.findByTestId('gate-camera-fault')).toHaveTextContent('https');
   });
 });
 

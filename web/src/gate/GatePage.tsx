@@ -7,6 +7,7 @@ import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
 import { RequireSession } from '@/ui/RequireSession';
 import { GateSetup } from './GateSetup';
+import { Camera } from './Camera';
 import { HouseConflicts, OwnConflicts } from './Conflicts';
 import { DirectionChoice } from './DirectionChoice';
 import {
@@ -79,6 +80,7 @@ function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
           <OwnConflicts refused={gate.refused} />
           {gate.figures && <HouseConflicts conflicts={gate.figures.conflicts} />}
           <DirectionChoice direction={direction} onChange={turn} />
+          <Camera onCode={gate.scanned} />
           <TypedCode onCode={gate.scanned} />
           <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-sm">
             <p className="grow">

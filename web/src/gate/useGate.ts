@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useReducer, useState } from 'react';
+import { useCallback, useEffect, useReducer, useRef, useState } from 'react';
 import { randomId } from '@/api/intent';
 import type { CheckinRequest, GateFigures } from '@/api/types';
 import { check } from './check';
@@ -24,7 +24,7 @@ export interface Refused extends Pass {
 /** The gate's screen for one place: what is shown, and what this device has admitted there. */
 export function useGate(place: Place, direction: Direction) {
   const [state, dispatch] = useReducer(gate, idle);
-  const { here, house, refresh } = useHouse(place.event?.id);
+  const { here, house, refresh, hasChecked } = useHouse(place.event?.id);
   const checked = current(state);
 
   useEffect(() => {
@@ -38,11 +38,12 @@ export function useGate(place: Place, direction: Direction) {
     void check(checked.scan).then(async (verdict) => {
       await refresh();
       decided(verdict);
+      hasChecked();
     });
     return () => {
       left = true;
     };
-  }, [checked, refresh]);
+  }, [checked, hasChecked, refresh]);
 
   const hasNext = state.shown.kind === 'verdict' && state.waiting.length > 0;
   useEffect(() => {
@@ -101,6 +102,8 @@ function useHouse(eventId: string | undefined) {
   const [here, setHere] = useState<TicketRecord[]>([]);
   const [house, setHouse] = useState<House>(nothing);
   const refresh = useCallback(async () => setHere(await records()), []);
+  const syncNow = useRef<() => void>(() => undefined);
+  const wasSilent = useRef(false);
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -116,6 +119,7 @@ function useHouse(eventId: string | undefined) {
       running = false;
       if (left) return;
       const silent = isSilent();
+      wasSilent.current = silent;
       setHouse((before) => ({
         figures: figures ?? before.figures,
         problem,
@@ -125,6 +129,7 @@ function useHouse(eventId: string | undefined) {
       timer = setTimeout(now, silent ? SYNC_WHILE_SILENT_MS : SYNC_MS);
     };
     const now = () => void go();
+    syncNow.current = now;
     now();
     window.addEventListener('online', now);
     return () => {
@@ -134,5 +139,9 @@ function useHouse(eventId: string | undefined) {
     };
   }, [eventId, refresh]);
 
-  return { here, house, refresh };
+  /** A check tells too whether the server is there. */
+  const hasChecked = useCallback(() => {
+    if (isSilent() !== wasSilent.current) syncNow.current();
+  }, []);
+  return { here, house, refresh, hasChecked };
 }
