@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, Visit, picture
+from tests.browser.test_accessibility import AXE, must_be_clean
 from tests.support.deployment import PASSWORD
 from tests.system.harness import Harness
 
@@ -105,9 +106,9 @@ async def test_scans_without_a_network_are_sent_when_it_is_back(front: Harness, 
     _, codes = codes_of(front, "Dark Evening")
     door = await door_of(front, visit, "Dark Evening", PHONE)
     await expect(door.get_by_text("Ready for the first ticket")).to_be_visible()
+    await door.context.set_offline(True)
     elsewhere = front.gate.scan(codes[1], "elsewhere", gate="South")
     assert elsewhere["result"] == "admitted"
-    await door.context.set_offline(True)
     await scan(door, codes[0])
     await shows(door, 1, "Admit")
     await picture(door, "gate-offline-1-admit")
@@ -126,3 +127,36 @@ async def test_scans_without_a_network_are_sent_when_it_is_back(front: Harness, 
     await expect(door.get_by_test_id("gate-refused")).to_contain_text("admitted before, at South")
     await picture(door, "gate-offline-3-refused")
     assert front.gate.scan(codes[0], "again")["result"] == "already_used"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_gate_is_clean_by_the_rules_of_axe(front: Harness, visit: Visit, scheme: str) -> None:
+    title = f"Clean Evening, {scheme}"
+    _, codes = codes_of(front, title)
+    door = await door_of(front, visit, title, PHONE)
+    await door.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await door.evaluate(AXE.read_text())
+    await must_be_clean(door, "ready")
+    await scan(door, codes[0])
+    await shows(door, 1, "Admit")
+    await must_be_clean(door, "admitted")
+    await door.get_by_role("radio", name="Letting in").focus()
+    await door.keyboard.press("ArrowRight")  # by the keyboard alone
+    await scan(door, codes[0])
+    await shows(door, 2, "Out")
+    await must_be_clean(door, "out")
+    await scan(door, codes[0])
+    await shows(door, 3, "Not inside")
+    await door.reload()
+    await expect(door.get_by_text("Ready for who leaves")).to_be_visible()
+    await door.get_by_test_id("gate-direction").get_by_role("radio", name="Letting in").check()
+    await scan(door, codes[0])
+    await shows(door, 1, "Admit")
+    await expect(door.get_by_test_id("gate-again")).to_be_visible()
+    await door.reload()
+    await expect(door.get_by_test_id("gate-inside")).to_contain_text("1 inside of 48")
+    await door.get_by_text("Doors", exact=True).click()
+    await door.evaluate(AXE.read_text())
+    await must_be_clean(door, "doors")
+    await door.get_by_test_id("gate-doors").scroll_into_view_if_needed()
+    await picture(door, f"gate-doors-{scheme}")

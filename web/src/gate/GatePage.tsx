@@ -6,6 +6,7 @@ import { counted } from '@/lib/words';
 import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
 import { RequireSession } from '@/ui/RequireSession';
+import { Doors } from './Doors';
 import { GateSetup } from './GateSetup';
 import { Camera } from './Camera';
 import { HouseConflicts, OwnConflicts } from './Conflicts';
@@ -78,7 +79,12 @@ function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
       <div className="border-t border-line bg-paper px-4 py-4 text-ink md:px-12 md:py-6">
         <div className="mx-auto grid max-w-4xl gap-4">
           <OwnConflicts refused={gate.refused} />
-          {gate.figures && <HouseConflicts conflicts={gate.figures.conflicts} />}
+          {gate.figures && (
+            <>
+              <HouseConflicts conflicts={gate.figures.conflicts} />
+              <Doors figures={gate.figures} />
+            </>
+          )}
           <DirectionChoice direction={direction} onChange={turn} />
           <Camera onCode={gate.scanned} />
           <TypedCode onCode={gate.scanned} />

@@ -6,8 +6,8 @@ import { formatMoment, localTimeZone } from '@/lib/time';
 import { counted } from '@/lib/words';
 import { canVerify, eventMark, readCode, type Reading } from './codes';
 import { isSilent, wasHeard, wasSilent } from './connection';
-import { listOf } from './list';
-import type { List } from './listed';
+import { heardOf } from './list';
+import type { Heard } from './listed';
 import {
   directionOf,
   goesThrough,
@@ -30,7 +30,9 @@ const isAway = (error: ApiError) => [0, 502, 503, 504].includes(error.status);
 export async function check(scan: CheckinRequest): Promise<Verdict> {
   const reading = await readHere(scan);
   const record = reading && (await recordOf(reading.ticketId));
-  if (isSilent() || (record && isQueued(record))) return await checkOffline(scan, reading);
+  // As it is before the server is asked: what the list learns meanwhile may be this very scan, whose answer was lost.
+  const heard = reading && scan.event_id ? await heardOf(reading.ticketId, scan.event_id) : null;
+  if (isSilent() || (record && isQueued(record))) return await checkOffline(scan, reading, heard);
   try {
     // The scan itself is what makes a repetition the same one, so each attempt has a key of its own.
     const checkin = await gate.check(scan, randomId());
@@ -48,7 +50,7 @@ export async function check(scan: CheckinRequest): Promise<Verdict> {
     if (!(error instanceof ApiError)) throw error;
     if (!isAway(error)) return unchecked(whyNot(error));
     wasSilent();
-    return await checkOffline(scan, reading);
+    return await checkOffline(scan, reading, heard);
   }
 }
 
@@ -68,7 +70,11 @@ async function readHere(scan: CheckinRequest): Promise<Reading | null> {
 }
 
 /** Only a ticket whose signature holds, for the gate's event, and that is good by what this device knows. */
-async function checkOffline(scan: CheckinRequest, reading: Reading | null): Promise<Verdict> {
+async function checkOffline(
+  scan: CheckinRequest,
+  reading: Reading | null,
+  heard: Heard | null,
+): Promise<Verdict> {
   const { event_id: eventId } = scan;
   if (!eventId) {
     return unchecked(
@@ -87,15 +93,15 @@ async function checkOffline(scan: CheckinRequest, reading: Reading | null): Prom
   if (reading.eventMark !== (await eventMark(eventId))) {
     return offline('wrong_event', 'This ticket is for another event.');
   }
-  return await decide(scan, { ticketId: reading.ticketId, eventId });
+  return await decide(scan, { ticketId: reading.ticketId, eventId }, heard);
 }
 
 /** By what is known here; who goes through is remembered before it is said, in one step with looking. */
 export async function decide(
   scan: CheckinRequest,
   of: Pick<TicketRecord, 'ticketId' | 'eventId'>,
+  heard: Heard | null,
 ): Promise<Verdict> {
-  const list = await listOf(of.eventId);
   const direction = directionOf(scan);
   const verdicts: Verdict[] = [];
   await changeRecord(of.ticketId, (known) => {
@@ -103,9 +109,9 @@ export async function decide(
       verdicts.push(offline(direction === 'in' ? 'admitted' : 'checked_out', 'No network.'));
       return null;
     }
-    const standing = standingOf(of.ticketId, known, list);
+    const standing = standingOf(known, heard);
     const result = resultOf(standing, direction);
-    verdicts.push(offline(result, whyOffline(result, standing, known, list)));
+    verdicts.push(offline(result, whyOffline(result, standing, known, heard)));
     if (!goesThrough(result)) return null;
     const sent = { ...scan, decided_offline: true };
     return withPass(known, of, { scan: sent, state: 'queued' }, 0);
@@ -117,23 +123,23 @@ function whyOffline(
   result: OfflineResult,
   { by }: Standing,
   record: TicketRecord | null,
-  list: List | null,
+  heard: Heard | null,
 ): string {
-  const heard = list ? `the list of ${clock(list.at)}` : 'the list';
+  const list = heard ? `the list of ${clock(heard.at)}` : 'the list';
   switch (result) {
     case 'already_used':
       return by === 'device' && record
         ? `This device admitted it ${formatMoment(record.at, localTimeZone)} at ${record.gate}.`
-        : `Admitted before, by ${heard}.`;
+        : `Admitted before, by ${list}.`;
     case 'refunded':
-      return `Its money went back, by ${heard}.`;
+      return `Its money went back, by ${list}.`;
     case 'not_inside':
       return 'It was checked out before, and nobody came in by it since.';
     case 'checked_out':
       return 'No network: the way out is kept and sent later.';
     case 'admitted':
-      return list
-        ? `No network: the ticket is genuine, and good by ${heard}. Whether another gate admitted it since is known only later.`
+      return heard
+        ? `No network: the ticket is genuine, and good by ${list}. Whether another gate admitted it since is known only later.`
         : 'No network: the ticket is genuine and was not scanned on this device. Whether another gate admitted it, or it was refunded, is known only later.';
   }
 }

@@ -1,7 +1,7 @@
 import { gate } from '@/api/gate';
 import { ApiError } from '@/api/problem';
 import type { GateList } from '@/api/types';
-import { apply, pack, unpack, type List, type Listed } from './listed';
+import { apply, pack, shortId, unpack, type Heard, type Listed } from './listed';
 import { keep, kept } from './store';
 
 interface Kept {
@@ -21,10 +21,16 @@ interface Loaded extends Kept {
 
 let known: Loaded | null = null;
 
-/** As it was last heard; null where this device never had it. */
-export async function listOf(eventId: string): Promise<List | null> {
-  const list = await load(eventId);
-  return list.at > 0 ? list : null;
+/** When the list was last heard; null where this device never had it. */
+export async function listedAt(eventId: string): Promise<number | null> {
+  const { at } = await load(eventId);
+  return at > 0 ? at : null;
+}
+
+/** What it said of a ticket; null where this device never had the list. */
+export async function heardOf(ticketId: string, eventId: string): Promise<Heard | null> {
+  const { at, states } = await load(eventId);
+  return at > 0 ? { at, state: states.get(shortId(ticketId)) ?? 'good' } : null;
 }
 
 async function load(eventId: string): Promise<Loaded> {

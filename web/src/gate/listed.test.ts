@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { apply, pack, shortId, unpack, type Listed } from './listed';
+import { apply, pack, unpack, type Listed } from './listed';
 import { resultOf, standingOf, withPass } from './standing';
 import type { TicketRecord } from './store';
 
@@ -44,10 +44,7 @@ describe('how a ticket stands', () => {
   const TICKET = `tkt_0000000000000000${ONE}`;
   const scan = { code: 'c', gate: 'North', scan_id: '1', scanned_at: '2026-11-20T19:00:00Z' };
   const of = { ticketId: TICKET, eventId: 'evt_1' };
-  const list = (at: number, state?: Listed) => ({
-    at,
-    states: new Map<string, Listed>(state ? [[shortId(TICKET), state]] : []),
-  });
+  const list = (at: number, state: Listed = 'good') => ({ at, state });
   const known = withPass(null, of, { scan, state: 'known' }, 100);
   const queued = withPass(null, of, { scan, state: 'queued' }, 0);
 
@@ -60,7 +57,7 @@ describe('how a ticket stands', () => {
     ['the list is newer', known, list(101, 'outside'), 'outside', 'list'],
     ['the list is newer, and the house has not heard of it', queued, list(101), 'inside', 'device'],
   ])('%s', (_, record, heard, state, by) => {
-    expect(standingOf(TICKET, record, heard)).toEqual({ state, by });
+    expect(standingOf(record, heard)).toEqual({ state, by });
   });
 
   it.each([

@@ -3,10 +3,10 @@ import type { GateList } from '@/api/types';
 /** What the house said of a ticket; one that is not listed is good. */
 export type Listed = 'good' | 'inside' | 'outside' | 'refunded';
 
-/** The list of an event as this device has it: `at` is when it was last asked for, by this device's clock. */
-export interface List {
+/** What the list says of one ticket; `at` is when it was last asked for, by this device's clock. */
+export interface Heard {
   at: number;
-  states: ReadonlyMap<string, Listed>;
+  state: Listed;
 }
 
 const STATES: readonly Listed[] = ['good', 'inside', 'outside', 'refunded'];

@@ -1,5 +1,5 @@
 import type { CheckinRequest } from '@/api/types';
-import { shortId, type List, type Listed } from './listed';
+import type { Heard, Listed } from './listed';
 import type { Pass, TicketRecord } from './store';
 
 /** How a ticket stands, as far as this device can know. */
@@ -10,16 +10,12 @@ export interface Standing {
 }
 
 /** Own scans that the house has not heard of count before its list; else whichever is newer. */
-export function standingOf(
-  ticketId: string,
-  record: TicketRecord | null,
-  list: List | null,
-): Standing {
+export function standingOf(record: TicketRecord | null, heard: Heard | null): Standing {
   const own = record && ownState(record);
-  if (own && (isQueued(record) || !list || list.at <= record.heardAt)) {
+  if (own && (isQueued(record) || !heard || heard.at <= record.heardAt)) {
     return { state: own, by: 'device' };
   }
-  if (list) return { state: list.states.get(shortId(ticketId)) ?? 'good', by: 'list' };
+  if (heard) return { state: heard.state, by: 'list' };
   return { state: 'good', by: 'nobody' };
 }
 

@@ -3,7 +3,7 @@ import { randomId } from '@/api/intent';
 import type { CheckinRequest, GateFigures } from '@/api/types';
 import { check } from './check';
 import { isSilent } from './connection';
-import { listOf } from './list';
+import { listedAt } from './list';
 import { current, gate, idle } from './machine';
 import type { Direction } from './settings';
 import { signal } from './signal';
@@ -101,7 +101,17 @@ const nothing: House = { figures: null, problem: null, silent: false, listedAt: 
 function useHouse(eventId: string | undefined) {
   const [here, setHere] = useState<TicketRecord[]>([]);
   const [house, setHouse] = useState<House>(nothing);
-  const refresh = useCallback(async () => setHere(await records()), []);
+  const isHere = useRef(true);
+  useEffect(() => {
+    isHere.current = true;
+    return () => {
+      isHere.current = false;
+    };
+  }, []);
+  const refresh = useCallback(async () => {
+    const found = await records();
+    if (isHere.current) setHere(found);
+  }, []);
   const syncNow = useRef<() => void>(() => undefined);
   const wasSilent = useRef(false);
 
@@ -114,7 +124,7 @@ function useHouse(eventId: string | undefined) {
       running = true;
       clearTimeout(timer);
       const { figures, problem } = await sync(eventId);
-      const list = eventId === undefined ? null : await listOf(eventId);
+      const listed = eventId === undefined ? null : await listedAt(eventId);
       await refresh();
       running = false;
       if (left) return;
@@ -124,7 +134,7 @@ function useHouse(eventId: string | undefined) {
         figures: figures ?? before.figures,
         problem,
         silent,
-        listedAt: list?.at ?? null,
+        listedAt: listed,
       }));
       timer = setTimeout(now, silent ? SYNC_WHILE_SILENT_MS : SYNC_MS);
     };
