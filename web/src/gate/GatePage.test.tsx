@@ -18,6 +18,7 @@ import {
   scan,
   tonight,
   verdict,
+  withoutPause,
 } from './gateTest';
 
 // Needs WebAssembly from the server.
@@ -166,11 +167,13 @@ describe('setting up', () => {
     expect(screen.queryByTestId('gate-any')).not.toBeInTheDocument();
     const name = screen.getByTestId('gate-name');
     name.focus();
-    for (const key of 'HF1.SCANNED') {
-      fireEvent.keyDown(name, { key });
-      fireEvent.input(name, { target: { value: `${(name as HTMLInputElement).value}${key}` } });
-    }
-    fireEvent.keyDown(name, { key: 'Enter' });
+    withoutPause(() => {
+      for (const key of 'HF1.SCANNED') {
+        fireEvent.keyDown(name, { key });
+        fireEvent.input(name, { target: { value: `${(name as HTMLInputElement).value}${key}` } });
+      }
+      fireEvent.keyDown(name, { key: 'Enter' });
+    });
     expect(name).toHaveValue('Gate 1');
     expect(screen.getByText(/That ticket was not checked/)).toBeVisible();
   });

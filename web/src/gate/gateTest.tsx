@@ -1,7 +1,7 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse } from 'msw';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import samples from '../../../tests/unit/tickets/ticket_codes.json';
 import type { Checkin, CheckinRequest, GateFigures, GateList, Role } from '@/api/types';
 import { answer, signInAs } from '@/test/api';
@@ -56,10 +56,19 @@ export const checkin = (scan: CheckinRequest, changes: Partial<Checkin> = {}): C
 
 export const bodyOf = async (request: Request) => (await request.json()) as CheckinRequest;
 
+/** Keys without a pause between them, however slow this machine is. */
+export function withoutPause(press: () => void) {
+  const clock = vi.spyOn(Event.prototype, 'timeStamp', 'get').mockReturnValue(1);
+  press();
+  clock.mockRestore();
+}
+
 /** As a scanner that plays a keyboard does: keys without a pause, then Enter. */
 export function scan(code: string, target: Element = document.body) {
-  for (const key of code) fireEvent.keyDown(target, { key });
-  fireEvent.keyDown(target, { key: 'Enter' });
+  withoutPause(() => {
+    for (const key of code) fireEvent.keyDown(target, { key });
+    fireEvent.keyDown(target, { key: 'Enter' });
+  });
 }
 
 export async function gateOf(...roles: Role[]) {
