@@ -52,8 +52,9 @@ async def filming(film: Path, front: Harness) -> AsyncIterator[tuple[Visitor, st
         browser = await playwright.chromium.launch(
             executable_path=chromium_path(), args=[*ARGUMENTS, *camera]
         )
-        size = {"width": PHONE["width"], "height": PHONE["height"]}
-        context = await browser.new_context(viewport=size, has_touch=True, is_mobile=True)
+        context = await browser.new_context(
+            viewport={"width": PHONE["width"], "height": PHONE["height"]}, has_touch=True, is_mobile=True
+        )
         context.set_default_timeout(PATIENCE_MS)
         visitor = Visitor(context, front.installation.url)
         yield visitor, codes[0]

@@ -34,7 +34,7 @@ class ScanInput(Input, frozen=True, kw_only=True):
     """`code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
     without it a ticket of any event that the account may scan is admitted. `direction` is `out` for who
     leaves and may come in again. `decided_offline`: the gate had no network, and somebody has gone through
-    already.
+    already. `by_name`: `code` is the id of a ticket that was found in the list of names.
     """
 
     code: str
@@ -44,6 +44,7 @@ class ScanInput(Input, frozen=True, kw_only=True):
     event_id: str | None = None
     direction: Direction = "in"
     decided_offline: bool = False
+    by_name: bool = False
 
 
 class BatchInput(Input, frozen=True, kw_only=True):
@@ -144,6 +145,7 @@ def _scan_request(scan: ScanInput) -> ScanRequest:
         event_id=scan.event_id,
         direction=scan.direction,
         decided_offline=scan.decided_offline,
+        by_name=scan.by_name,
     )
 
 

@@ -73,6 +73,18 @@ class GateView(View, frozen=True, kw_only=True):
     conflicts: list[ConflictView]
 
 
+class GateNameView(View, frozen=True, kw_only=True):
+    """A ticket with its buyer's name, and no more of the buyer than that."""
+
+    ticket_id: str
+    name: str
+    seat: str
+
+
+def name_view(ticket: Ticket, name: str, layout: Layout) -> GateNameView:
+    return GateNameView(ticket_id=ticket.id, name=name, seat=layout.place(ticket.ordinal))
+
+
 def list_view(tickets: list[Ticket], next: str, *, more: bool) -> GateListView:
     return GateListView(
         inside=packed(tickets, "inside"),

@@ -106,6 +106,58 @@ async def test_only_who_may_scan_gets_the_list(door: Door) -> None:
     assert "leave it out" in problem["errors"]["after"]
 
 
+# Names
+
+
+async def names(door: Door, token: str | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        path = f"/api/events/{door.event_id}/gate-names{cursor}"
+        page = (await door.deployment.call("GET", path, token=token or door.gate)).ok()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"?cursor={page['next_cursor']}"
+
+
+async def test_names_have_the_seat_and_nothing_else_of_a_buyer(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "NAMED_AT_ONCE", 2)
+    await door.scan(door.body(door.codes[0]))
+    found = await names(door)
+    assert len({one["ticket_id"] for one in found}) == len(found) == 4
+    assert {frozenset(one) for one in found} == {frozenset({"ticket_id", "name", "seat"})}
+    assert all(one["name"] and one["seat"] for one in found)
+    assert sorted(one["ticket_id"][-16:] for one in found) == sorted(await tickets_of(door))
+    (await door.staff("POST", body={"email": "gate@example.org"})).ok()
+    other = await door.deployment.user("other", Role.GATE)
+    path = f"/api/events/{door.event_id}/gate-names"
+    (await door.deployment.call("GET", path, token=other)).refused(403, "not_gate_staff")
+    problem = (await door.deployment.call("GET", f"{path}?cursor=x", token=door.gate)).refused(
+        422, "validation_failed"
+    )
+    assert "cursor" in problem["errors"]
+
+
+async def test_who_is_found_by_name_is_let_in_once(door: Door) -> None:
+    person = (await names(door))[0]
+    body = door.body(person["ticket_id"], by_name=True, event_id=door.event_id)
+    assert (await door.scan(body))["result"] == "admitted"
+    assert (await door.scan(body))["result"] == "admitted"  # the same scan
+    assert (await door.scan(body | {"scan_id": "2"}))["result"] == "already_used"
+    assert (await door.scan(body | {"scan_id": "3", "by_name": False}))["result"] == "invalid"
+    unknown = door.body("tkt_unknown", by_name=True, event_id=door.event_id)
+    assert (await door.scan(unknown))["result"] == "invalid"
+    rival = await door.deployment.user("rival", Role.ORGANIZER)
+    own = await door.deployment.event(rival)
+    answer = await door.scan(body | {"scan_id": "4", "event_id": own}, rival)
+    assert (answer["result"], answer["ticket"]) == ("wrong_event", None)
+    (await door.ask(door.body(person["ticket_id"], "5", by_name=True), rival)).refused(403, "not_gate_staff")
+    assert await door.admissions() == 1
+
+
 # Figures and conflicts
 
 

@@ -6,6 +6,7 @@ import type {
   CheckinRequest,
   GateFigures,
   GateList,
+  GateName,
   Page,
   StaffMember,
   TicketKey,
@@ -36,6 +37,13 @@ export const gate = {
     (
       await http.get<GateList>(`/events/${id(event)}/gate-list`, {
         params: after === null ? {} : { after },
+      })
+    ).data,
+  /** A page of tickets by their buyers' names. */
+  names: async (event: string, cursor: string | null) =>
+    (
+      await http.get<Page<GateName>>(`/events/${id(event)}/gate-names`, {
+        params: cursor === null ? {} : { cursor },
       })
     ).data,
   figures: async (event: string) => (await http.get<GateFigures>(`/events/${id(event)}/gate`)).data,

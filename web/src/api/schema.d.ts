@@ -1747,6 +1747,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}/gate-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tickets by their buyers' names, for who has no ticket at hand. */
+        get: operations["tickets_gate_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orders/{order_id}/letters": {
         parameters: {
             query?: never;
@@ -4239,7 +4256,7 @@ export interface components {
          * @description `code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
          *         without it a ticket of any event that the account may scan is admitted. `direction` is `out` for who
          *         leaves and may come in again. `decided_offline`: the gate had no network, and somebody has gone through
-         *         already.
+         *         already. `by_name`: `code` is the id of a ticket that was found in the list of names.
          */
         ScanInput: {
             code: string;
@@ -4255,6 +4272,8 @@ export interface components {
             direction?: "in" | "out";
             /** @default false */
             decided_offline?: boolean;
+            /** @default false */
+            by_name?: boolean;
         };
         /** BatchView */
         BatchView: {
@@ -4345,6 +4364,24 @@ export interface components {
             good: string;
             next: string;
             more: boolean;
+        };
+        /**
+         * Page[GateNameView]
+         * @description A list: `next_cursor` asks for the rest.
+         */
+        GateNamePage: {
+            items: components["schemas"]["GateNameView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * GateNameView
+         * @description A ticket with its buyer's name, and no more of the buyer than that.
+         */
+        GateNameView: {
+            ticket_id: string;
+            name: string;
+            seat: string;
         };
         /**
          * Page[EmailView]
@@ -8398,6 +8435,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GateListView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tickets_gate_names: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateNamePage"];
                 };
             };
             401: components["responses"]["Problem"];

@@ -50,6 +50,7 @@ export type Ticket = Schemas['TicketView'];
 export type CheckinRequest = Schemas['ScanInput'];
 export type Checkin = Schemas['CheckinView'];
 export type GateList = Schemas['GateListView'];
+export type GateName = Schemas['GateNameView'];
 export type GateFigures = Schemas['GateView'];
 export type StaffMember = Schemas['StaffMemberView'];
 export type TicketKey =

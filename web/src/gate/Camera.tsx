@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { Button } from '@/ui/Button';
 import { Notice } from '@/ui/Notice';
-import { CameraError, openCamera, prepareCamera, type CameraFault } from './camera';
+import { CameraError, openCamera, prepareCamera, type CameraFault } from './openCamera';
 
 const words: Record<CameraFault, string> = {
   insecure: 'Browsers give a page the camera at https addresses only.',

@@ -7,6 +7,7 @@ import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
 import { RequireSession } from '@/ui/RequireSession';
 import { Doors } from './Doors';
+import { Names } from './Names';
 import { GateSetup } from './GateSetup';
 import { Camera } from './Camera';
 import { HouseConflicts, OwnConflicts } from './Conflicts';
@@ -87,6 +88,14 @@ function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
           )}
           <DirectionChoice direction={direction} onChange={turn} />
           <Camera onCode={gate.scanned} />
+          {place.event && (
+            <Names
+              key={place.event.id}
+              event={place.event}
+              direction={direction}
+              onPerson={(ticketId) => gate.scanned(ticketId, { by_name: true })}
+            />
+          )}
           <TypedCode onCode={gate.scanned} />
           <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-sm">
             <p className="grow">

@@ -65,6 +65,7 @@ const isSeen = (record: TicketRecord | null, scan: CheckinRequest) =>
   record?.passes.some((pass) => pass.scan.scan_id === scan.scan_id) ?? false;
 
 async function readHere(scan: CheckinRequest): Promise<Reading | null> {
+  if (scan.by_name) return { ticketId: scan.code, eventMark: '' };
   if (!(await canVerify())) return null;
   return await readCode(scan.code, await knownKeys());
 }
@@ -81,6 +82,7 @@ async function checkOffline(
       'No network: without it a ticket can be checked for one event only. Choose it.',
     );
   }
+  if (scan.by_name && reading) return await decide(scan, { ...reading, eventId }, heard);
   if (!(await canVerify())) {
     return unchecked(
       'No network, and this browser cannot verify tickets by itself. It can at an https address.',
@@ -93,18 +95,18 @@ async function checkOffline(
   if (reading.eventMark !== (await eventMark(eventId))) {
     return offline('wrong_event', 'This ticket is for another event.');
   }
-  return await decide(scan, { ticketId: reading.ticketId, eventId }, heard);
+  return await decide(scan, { ...reading, eventId }, heard);
 }
 
 /** By what is known here; who goes through is remembered before it is said, in one step with looking. */
 export async function decide(
   scan: CheckinRequest,
-  of: Pick<TicketRecord, 'ticketId' | 'eventId'>,
+  { ticketId, eventId }: Pick<TicketRecord, 'ticketId' | 'eventId'>,
   heard: Heard | null,
 ): Promise<Verdict> {
   const direction = directionOf(scan);
   const verdicts: Verdict[] = [];
-  await changeRecord(of.ticketId, (known) => {
+  await changeRecord(ticketId, (known) => {
     if (isSeen(known, scan)) {
       verdicts.push(offline(direction === 'in' ? 'admitted' : 'checked_out', 'No network.'));
       return null;
@@ -114,7 +116,7 @@ export async function decide(
     verdicts.push(offline(result, whyOffline(result, standing, known, heard)));
     if (!goesThrough(result)) return null;
     const sent = { ...scan, decided_offline: true };
-    return withPass(known, of, { scan: sent, state: 'queued' }, 0);
+    return withPass(known, { ticketId, eventId }, { scan: sent, state: 'queued' }, 0);
   });
   return verdicts[0] ?? unchecked('This device could not decide.');
 }

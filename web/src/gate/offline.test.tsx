@@ -1,13 +1,15 @@
-import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { createStore, set } from 'idb-keyval';
 import { delay, HttpResponse } from 'msw';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { endSession } from '@/api/session';
 import type { CheckinRequest } from '@/api/types';
 import { answer, refusal } from '@/test/api';
 import { renderPage } from '@/test/render';
 import { wasHeard } from './connection';
 import { GatePage } from './GatePage';
+import { kept } from './store';
 import {
   answerTheGate,
   atTheDoor,
@@ -206,5 +208,75 @@ describe('without a network', () => {
     });
     scan(code);
     expect(await verdict(1)).toHaveTextContent('Admit');
+  });
+});
+
+describe('the list of names', () => {
+  const list = () =>
+    answer('get', '/events/:id/gate-names', ({ request }) =>
+      HttpResponse.json(
+        new URL(request.url).searchParams.has('cursor')
+          ? {
+              items: [{ ticket_id: 'tkt_2', name: 'Zoë Müller', seat: 'Row B, seat 2' }],
+              next_cursor: null,
+            }
+          : {
+              items: [{ ticket_id: 'tkt_1', name: 'Bo Buyer', seat: 'Row A, seat 1' }],
+              next_cursor: 'more',
+            },
+      ),
+    );
+
+  async function searched(text: string) {
+    await userEvent.click(screen.getByRole('button', { name: 'List of names' }));
+    await waitFor(() =>
+      expect(screen.getByTestId('gate-names-found')).toHaveTextContent('2 tickets'),
+    );
+    await userEvent.type(screen.getByLabelText("Buyer's name"), text);
+  }
+
+  it('lets in by name, with and without a network, by the keyboard alone', async () => {
+    answer('post', '/checkins/batch', () => HttpResponse.error());
+    list();
+    await atTheDoor('gate');
+    const sent: CheckinRequest[] = [];
+    answer('post', '/checkins', async ({ request }) => {
+      const body = await bodyOf(request);
+      sent.push(body);
+      return HttpResponse.json(checkin(body));
+    });
+    await searched('zoe');
+    screen.getByRole('button', { name: 'Let in Zoë Müller, Row B, seat 2' }).focus();
+    await userEvent.keyboard('{Enter}');
+    expect(await verdict(1)).toHaveAttribute('data-result', 'admitted');
+    expect(sent.map((one) => [one.code, one.by_name])).toEqual([['tkt_2', true]]);
+    expect(screen.getByRole('button', { name: 'List of names' })).toHaveFocus();
+
+    answer('post', '/checkins', () => HttpResponse.error());
+    answer('get', '/events/:id/gate-names', () => HttpResponse.error());
+    for (const [number, result] of [
+      [2, 'admitted'],
+      [3, 'already_used'],
+    ] as const) {
+      await searched('bo');
+      await userEvent.click(screen.getByRole('button', { name: /Let in Bo Buyer/ }));
+      expect(await verdict(number)).toHaveAttribute('data-result', result);
+    }
+  });
+
+  it('leaves no names where somebody takes them off or signs out', async () => {
+    list();
+    await atTheDoor('gate');
+    await searched('x');
+    await userEvent.click(screen.getByTestId('gate-names-forget'));
+    await waitFor(() => expect(screen.queryByTestId('gate-name-search')).not.toBeInTheDocument());
+    answer('get', '/events/:id/gate-names', () => HttpResponse.error());
+    await userEvent.click(screen.getByRole('button', { name: 'List of names' }));
+    expect(await screen.findByText(/not on this device/)).toBeVisible();
+    list();
+    await userEvent.click(screen.getByRole('button', { name: 'List of names' }));
+    await searched('x');
+    act(() => endSession());
+    await waitFor(async () => expect(await kept('names', EVENT)).toBeUndefined());
   });
 });

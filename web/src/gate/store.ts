@@ -88,6 +88,12 @@ export async function kept<T>(name: string, eventId: string): Promise<T | undefi
   return await get<T>(`${name}:${eventId}`, store());
 }
 
+/** Forgets what has this name, for every event. */
+export async function forget(name: string): Promise<void> {
+  const all = await entries<string, unknown>(store());
+  for (const [key] of all) if (key.startsWith(`${name}:`)) await del(key, store());
+}
+
 /** Keeps it, and forgets what has this name for other events. */
 export async function keep(name: string, eventId: string, value: unknown): Promise<void> {
   const key = `${name}:${eventId}`;

@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 class ScanRequest(msgspec.Struct, frozen=True):
     """`event_id` is the event that the gate belongs to, None for any. `decided_offline`: the gate has acted
-    on it already."""
+    on it already. `by_name`: `code` is the id of a ticket that was found in the list of names."""
 
     code: str
     gate: str
@@ -53,6 +53,7 @@ class ScanRequest(msgspec.Struct, frozen=True):
     event_id: str | None
     direction: Direction = "in"
     decided_offline: bool = False
+    by_name: bool = False
 
 
 class Scan(Document, frozen=True, kw_only=True):
@@ -75,6 +76,7 @@ class Scan(Document, frozen=True, kw_only=True):
     direction: Direction = "in"
     re_entry: bool = False
     decided_offline: bool = False
+    by_name: bool = False
 
     @property
     def conflict_at(self) -> Millis | None:
@@ -89,6 +91,8 @@ def scan_key(request: ScanRequest) -> str:
     parts = [request.scan_id, request.code, request.gate, str(request.scanned_at), event]
     if request.direction != "in":
         parts.append(request.direction)
+    if request.by_name:
+        parts.append("by_name")
     return _digest("\0".join(f"{len(part)}:{part}" for part in parts))
 
 

@@ -36,10 +36,11 @@ _ID_CHARACTERS = -(-_ID_BYTES * 8 // 5)
 
 
 class Reading(NamedTuple):
-    """What a code that one of our keys signed says."""
+    """What a code that one of our keys signed says. `event_mark` is None of a ticket that was named, not
+    read."""
 
     ticket_id: str
-    event_mark: bytes
+    event_mark: bytes | None
 
 
 def event_mark(event_id: str) -> bytes:

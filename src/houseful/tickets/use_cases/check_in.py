@@ -57,7 +57,7 @@ class CheckIn:
 
     async def check_in(self, who: Identity, requests: Sequence[ScanRequest], keep: Keep[T]) -> T:
         """All scans in their order, in one transaction with the answer that `keep` makes of them."""
-        read = [ticket_codes.read_code(request.code, self._keys) for request in requests]
+        read = [self._read(request) for request in requests]
         places = await self._places(requests, read)
 
         async def work(tx: Transaction) -> T:
@@ -76,6 +76,12 @@ class CheckIn:
                 raise
             # A copy of a scan arrived at once, or a gate's first scans did; they have been kept by now.
             return await self._store.transact(work)
+
+    def _read(self, request: ScanRequest) -> ticket_codes.Reading | None:
+        """The ticket that was read, or named by who may: `_one` looks at that."""
+        if request.by_name:
+            return ticket_codes.Reading(request.code, None)
+        return ticket_codes.read_code(request.code, self._keys)
 
     async def _places(
         self, requests: Sequence[ScanRequest], read: Sequence[ticket_codes.Reading | None]
@@ -107,7 +113,8 @@ class CheckIn:
         if (
             reading is not None
             and ticket is not None
-            and (ticket_codes.event_mark(ticket.event_id) != reading.event_mark)
+            and reading.event_mark is not None
+            and ticket_codes.event_mark(ticket.event_id) != reading.event_mark
         ):
             ticket = None
         if ticket is not None and ticket.event_id not in places:
@@ -166,6 +173,7 @@ class CheckIn:
             direction=request.direction,
             re_entry=verdict is Verdict.ADMITTED and ticket is not None and ticket.out_at is not None,
             decided_offline=request.decided_offline,
+            by_name=request.by_name,
         )
         tx.insert(scan)
         return scan, after

@@ -9,13 +9,16 @@ from houseful.tickets.domain import gate_list
 from houseful.tickets.domain.gate_counts import GateCount, night_of
 from houseful.tickets.domain.gate_list import Position
 from houseful.tickets.domain.gate_staff import GateStaff, may_scan
+from houseful.tickets.domain.orders import Order
 from houseful.tickets.domain.sales import Sales
 from houseful.tickets.domain.scans import Scan
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, TicketState
 from houseful.tickets.use_cases.inventory import Inventory
+from houseful.webapi.cursors import cursor_of, refused, text_of
 
 LISTED_AT_ONCE = 5000
+NAMED_AT_ONCE = 1000
 MOST_GATES = 200
 MOST_CONFLICTS = 200
 
@@ -68,6 +71,27 @@ class Gate:
             after=(None, position.id) if position.id else None,
             limit=LISTED_AT_ONCE,
         )
+
+    async def named(self, show: Show, cursor: str | None) -> tuple[list[tuple[Ticket, str]], str | None]:
+        """Living tickets with the names of their buyers, and the cursor of the next page, None at the end.
+        An order whose buyer was erased has no name and is left out."""
+        state, id = text_of(cursor) or (TicketState.VALID, "")
+        if state not in (TicketState.VALID, TicketState.USED):
+            raise refused()
+        found = await self._store.find(
+            Ticket,
+            {"event_id": show.id, "state": state},
+            after=(None, id) if id else None,
+            limit=NAMED_AT_ONCE,
+        )
+        orders = await self._store.get_many(Order, sorted({one.order_id for one in found}))
+        names = [(one, orders[one.order_id].buyer_name) for one in found if one.order_id in orders]
+        next = None
+        if len(found) == NAMED_AT_ONCE:
+            next = cursor_of(state, found[-1].id)
+        elif state == TicketState.VALID:
+            next = cursor_of(TicketState.USED, "")
+        return [(ticket, name) for ticket, name in names if name], next
 
     async def figures(self, show: Show) -> GateFigures:
         counts = await self._store.find(GateCount, {"night": night_of(show)}, limit=MOST_GATES)
