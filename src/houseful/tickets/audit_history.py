@@ -12,6 +12,8 @@ def _entry(act: OrderAct) -> AuditEntry | None:
     details: dict[str, Detail] = {}
     if act.act in _WITH_REASON:
         details = {"reason": act.text, "seats": len(act.seats), "amount_minor": act.amount_minor}
+    elif act.act is Act.LET_IN:
+        details = {"reason": act.text}
     elif act.email_kind:
         details = {"email_kind": act.email_kind}
     return AuditEntry(

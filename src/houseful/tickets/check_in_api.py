@@ -27,6 +27,7 @@ from houseful.webapi.validation import ONE_LINE
 MOST_SCANS = 500
 
 GateName = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE)]
+OverrideReason = Annotated[str, Meta(min_length=3, max_length=200, pattern=ONE_LINE)]
 ScanId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -34,7 +35,8 @@ class ScanInput(Input, frozen=True, kw_only=True):
     """`code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
     without it a ticket of any event that the account may scan is admitted. `direction` is `out` for who
     leaves and may come in again. `decided_offline`: the gate had no network, and somebody has gone through
-    already. `by_name`: `code` is the id of a ticket that was found in the list of names.
+    already. `by_name`: `code` is the id of a ticket that was found in the list of names. `override_reason`:
+    the event's organizer, or an administrator, lets in by a ticket that is used or refunded.
     """
 
     code: str
@@ -45,6 +47,7 @@ class ScanInput(Input, frozen=True, kw_only=True):
     direction: Direction = "in"
     decided_offline: bool = False
     by_name: bool = False
+    override_reason: OverrideReason | None = None
 
 
 class BatchInput(Input, frozen=True, kw_only=True):
@@ -146,6 +149,7 @@ def _scan_request(scan: ScanInput) -> ScanRequest:
         direction=scan.direction,
         decided_offline=scan.decided_offline,
         by_name=scan.by_name,
+        override_reason=scan.override_reason or "",
     )
 
 

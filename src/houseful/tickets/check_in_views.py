@@ -11,7 +11,9 @@ from houseful.tickets.schemas import TicketSeatView, ticket_seat
 from houseful.tickets.use_cases.check_in import NotStaff, Outcome, Place, Scanned
 from houseful.webapi.responses import View
 
-Flag = Literal["clock_ahead", "clock_behind", "re_entry", "not_staff", "malformed"]
+Flag = Literal[
+    "clock_ahead", "clock_behind", "re_entry", "overridden", "not_supervisor", "not_staff", "malformed"
+]
 
 NO_TICKET = "This is not a ticket of this house."
 _DAMAGED = "This looks like a ticket of this house, but it was not read whole, or it is forged."
@@ -46,8 +48,8 @@ class GateEventView(View, frozen=True, kw_only=True):
 class CheckinView(View, frozen=True, kw_only=True):
     """`event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
     let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
-    counts; the holder was checked out before (`re_entry`); the account is `not_staff` of the event; the scan
-    was `malformed`.
+    counts; the holder was checked out before (`re_entry`); a supervisor let in (`overridden`), or somebody
+    who is `not_supervisor` wanted to; the account is `not_staff` of the event; the scan was `malformed`.
     """
 
     scan_id: str
@@ -95,6 +97,10 @@ def _flags(scan: Scan) -> list[Flag]:
         flags.append("clock_ahead" if scan.clock == "ahead" else "clock_behind")
     if scan.re_entry:
         flags.append("re_entry")
+    if scan.override_reason:
+        flags.append("overridden")
+    if scan.not_supervisor:
+        flags.append("not_supervisor")
     return flags
 
 

@@ -24,6 +24,7 @@ Event = Literal[
     "refunded",
     "cancelled",
     "noted",
+    "let_in",
 ]
 SeatStatus = Literal["ordered", "valid", "used", "refunded"]
 

@@ -102,6 +102,8 @@ def test_scans_in_and_out_are_different_scans() -> None:
     here = ScanRequest("code", "North", "1", 5, "evt_1")
     out = msgspec.structs.replace(here, direction="out")
     offline = msgspec.structs.replace(here, decided_offline=True)
+    for named in ({"by_name": True}, {"override_reason": "a twin"}):
+        assert scans.scan_key(msgspec.structs.replace(here, **named)) != scans.scan_key(here)
     assert scans.scan_key(out) != scans.scan_key(here) == scans.scan_key(offline)
 
 

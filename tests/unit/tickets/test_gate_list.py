@@ -231,3 +231,40 @@ async def test_entries_and_check_outs_hold_the_invariants(
     )
     report = await invariants.check_all(door.deployment.app.settings)
     assert report.ok, report
+
+
+# A supervisor's override
+
+
+async def test_a_supervisor_lets_in_with_a_reason_which_is_in_the_orders_history(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariants, "_PAUSE_SECONDS", 0.01)
+    first = await door.scan(door.body(door.codes[0]))
+    order_id = first["ticket"]["order_id"]
+    body = door.body(door.codes[0], "2", override_reason="the first one was her twin")
+    refused = await door.scan(body)  # a gate account may not
+    assert (refused["result"], refused["flags"]) == ("already_used", ["not_supervisor"])
+    body |= {"scan_id": "3", "decided_offline": True}
+    for _ in range(2):
+        answer = (await door.batch(body, token=door.organizer))[0]
+        assert (answer["result"], answer["flags"]) == ("admitted", ["overridden"])
+    assert (await door.scan(door.body(door.codes[0], "4")))["result"] == "already_used"
+    for code in ("nonsense", door.codes[1]):
+        other = door.body(code, "5", override_reason="never mind", event_id="evt_other")
+        assert (await door.scan(other, door.organizer))["result"] in ("invalid", "wrong_event")
+
+    path = f"/api/events/{door.event_id}/orders/{order_id}"
+    order = (await door.deployment.call("GET", path, token=door.organizer)).ok()
+    [act] = [one for one in order["history"] if one["event"] == "let_in"]
+    assert (act["text"], act["by"], len(act["places"])) == ("the first one was her twin", "organizer", 1)
+    seen = await doors(door)
+    assert (seen["admitted"], seen["conflicts"]) == (2, [])
+    report = await invariants.check_all(door.deployment.app.settings)
+    assert report.ok, report
+
+
+async def test_a_reason_says_something(door: Door) -> None:
+    body = door.body(door.codes[0], override_reason="x")
+    problem = (await door.ask(body, door.organizer)).refused(422, "validation_failed")
+    assert "override_reason" in problem["errors"]

@@ -26,6 +26,7 @@ const acts: Record<string, string> = {
   'order.refunded': 'Order refunded',
   'order.cancelled': 'Order cancelled',
   'order.noted': 'Note added',
+  'order.let_in': 'Let in at the gate by a supervisor',
   'line.pause': 'Line paused',
   'line.resume': 'Line resumed',
   'line.rate_cap': 'Pace of the line changed',

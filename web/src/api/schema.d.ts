@@ -4161,7 +4161,7 @@ export interface components {
         HistoryView: {
             at: string;
             /** @enum {unknown} */
-            event: "cancelled" | "confirmed" | "corrected" | "emailed" | "noted" | "placed" | "refunded" | "resent" | "seats_refunded";
+            event: "cancelled" | "confirmed" | "corrected" | "emailed" | "let_in" | "noted" | "placed" | "refunded" | "resent" | "seats_refunded";
             by: components["schemas"]["Actor"];
             user_id: string | null;
             text: string | null;
@@ -4204,8 +4204,8 @@ export interface components {
          * CheckinView
          * @description `event` is the ticket's, also where it is not the gate's. `reason` says in words why somebody is not
          *         let in. `flags`: the scanner's clock was `clock_ahead` or `clock_behind`, so that the time of arrival
-         *         counts; the holder was checked out before (`re_entry`); the account is `not_staff` of the event; the scan
-         *         was `malformed`.
+         *         counts; the holder was checked out before (`re_entry`); a supervisor let in (`overridden`), or somebody
+         *         who is `not_supervisor` wanted to; the account is `not_staff` of the event; the scan was `malformed`.
          */
         CheckinView: {
             scan_id: string;
@@ -4215,7 +4215,7 @@ export interface components {
             event: components["schemas"]["GateEventView"] | null;
             scanned_at: string | null;
             reason: string | null;
-            flags: ("clock_ahead" | "clock_behind" | "malformed" | "not_staff" | "re_entry")[];
+            flags: ("clock_ahead" | "clock_behind" | "malformed" | "not_staff" | "not_supervisor" | "overridden" | "re_entry")[];
         };
         /**
          * Verdict
@@ -4256,7 +4256,8 @@ export interface components {
          * @description `code` is what the scanner read, whatever that is. `event_id` says which event the gate belongs to;
          *         without it a ticket of any event that the account may scan is admitted. `direction` is `out` for who
          *         leaves and may come in again. `decided_offline`: the gate had no network, and somebody has gone through
-         *         already. `by_name`: `code` is the id of a ticket that was found in the list of names.
+         *         already. `by_name`: `code` is the id of a ticket that was found in the list of names. `override_reason`:
+         *         the event's organizer, or an administrator, lets in by a ticket that is used or refunded.
          */
         ScanInput: {
             code: string;
@@ -4274,6 +4275,8 @@ export interface components {
             decided_offline?: boolean;
             /** @default false */
             by_name?: boolean;
+            /** @default null */
+            override_reason?: string | null;
         };
         /** BatchView */
         BatchView: {

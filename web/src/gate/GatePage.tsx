@@ -8,6 +8,7 @@ import { Field } from '@/ui/Field';
 import { RequireSession } from '@/ui/RequireSession';
 import { Doors } from './Doors';
 import { Names } from './Names';
+import { Override } from './Override';
 import { GateSetup } from './GateSetup';
 import { Camera } from './Camera';
 import { HouseConflicts, OwnConflicts } from './Conflicts';
@@ -79,6 +80,7 @@ function Scanning({ place, settingUp, onSetUp, onDone }: ScanningProps) {
       </div>
       <div className="border-t border-line bg-paper px-4 py-4 text-ink md:px-12 md:py-6">
         <div className="mx-auto grid max-w-4xl gap-4">
+          <Override shown={gate.shown} onOverride={gate.scanned} />
           <OwnConflicts refused={gate.refused} />
           {gate.figures && (
             <>

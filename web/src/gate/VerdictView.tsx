@@ -11,7 +11,7 @@ import { placeName } from '@/lib/words';
 import { Icon } from '@/ui/Icon';
 import type { GateState } from './machine';
 import type { Direction } from './settings';
-import { wordsOf, type Look, type Verdict } from './verdict';
+import { resultOf, wordsOf, type Look, type Verdict } from './verdict';
 
 const colors: Record<Look, string> = {
   go: 'bg-[#0b6b34] text-white',
@@ -107,13 +107,6 @@ function VerdictWordsView({ number, verdict, behind }: Props) {
   );
 }
 
-const resultOf = (verdict: Verdict) =>
-  verdict.kind === 'answer'
-    ? verdict.checkin.result
-    : verdict.kind === 'offline'
-      ? verdict.result
-      : verdict.kind;
-
 function Answer({ verdict }: { verdict: Extract<Verdict, { kind: 'answer' }> }) {
   const { result, ticket, event, reason, flags, first_admission: first } = verdict.checkin;
   return (
@@ -127,6 +120,10 @@ function Answer({ verdict }: { verdict: Extract<Verdict, { kind: 'answer' }> }) 
         <p className="font-semibold">
           {placeName(ticket.seat)} · {ticket.seat.category}
         </p>
+      )}
+      {flags.includes('overridden') && <p data-testid="gate-overridden">Let in by a supervisor</p>}
+      {flags.includes('not_supervisor') && (
+        <p>Only the event&apos;s organizer or an administrator can let in.</p>
       )}
       {flags.includes('re_entry') && <p data-testid="gate-again">Comes in again</p>}
       {first && (

@@ -11,6 +11,7 @@ import type { Heard } from './listed';
 import {
   directionOf,
   goesThrough,
+  isOverridable,
   isQueued,
   resultOf,
   standingOf,
@@ -112,8 +113,12 @@ export async function decide(
       return null;
     }
     const standing = standingOf(known, heard);
-    const result = resultOf(standing, direction);
-    verdicts.push(offline(result, whyOffline(result, standing, known, heard)));
+    const judged = resultOf(standing, direction);
+    // The house looks at who may, as soon as it hears of it.
+    const overrides = Boolean(scan.override_reason) && isOverridable(judged);
+    const result = overrides ? 'admitted' : judged;
+    const why = overrides ? OVERRIDDEN : whyOffline(result, standing, known, heard);
+    verdicts.push(offline(result, why));
     if (!goesThrough(result)) return null;
     const sent = { ...scan, decided_offline: true };
     return withPass(known, { ticketId, eventId }, { scan: sent, state: 'queued' }, 0);
@@ -145,6 +150,8 @@ function whyOffline(
         : 'No network: the ticket is genuine and was not scanned on this device. Whether another gate admitted it, or it was refunded, is known only later.';
   }
 }
+
+const OVERRIDDEN = 'No network: let in by a supervisor. The reason is kept and sent later.';
 
 const clock = (at: number) =>
   new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });

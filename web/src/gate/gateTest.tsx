@@ -63,6 +63,16 @@ export function withoutPause(press: () => void) {
   clock.mockRestore();
 }
 
+/** Keys as a person presses them, far slower than a scanner. */
+export async function slowly(press: () => Promise<unknown>) {
+  let now = 0;
+  const clock = vi
+    .spyOn(Event.prototype, 'timeStamp', 'get')
+    .mockImplementation(() => (now += 200));
+  await press();
+  clock.mockRestore();
+}
+
 /** As a scanner that plays a keyboard does: keys without a pause, then Enter. */
 export function scan(code: string, target: Element = document.body) {
   withoutPause(() => {

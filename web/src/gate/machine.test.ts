@@ -26,8 +26,8 @@ describe('the gate', () => {
       gate,
       first,
     );
-    expect(first.shown).toEqual({ kind: 'verdict', number: 1, verdict });
-    expect(second.shown).toEqual({ kind: 'verdict', number: 2, verdict });
+    expect(first.shown).toMatchObject({ kind: 'verdict', number: 1, verdict });
+    expect(second.shown).toMatchObject({ kind: 'verdict', number: 2, verdict });
   });
 
   it('checks one after the other, each verdict being seen before the next', () => {

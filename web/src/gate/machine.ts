@@ -9,7 +9,7 @@ export interface GateState {
   shown:
     | { kind: 'idle' }
     | { kind: 'checking'; number: number }
-    | { kind: 'verdict'; number: number; verdict: Verdict };
+    | { kind: 'verdict'; number: number; verdict: Verdict; scan: CheckinRequest };
   /** The one that is being checked, if any, comes first. */
   waiting: Numbered[];
   number: number;
@@ -44,7 +44,12 @@ export function gate(state: GateState, event: Happening): GateState {
       return {
         ...state,
         waiting,
-        shown: { kind: 'verdict', number: event.number, verdict: event.verdict },
+        shown: {
+          kind: 'verdict',
+          number: event.number,
+          verdict: event.verdict,
+          scan: current.scan,
+        },
       };
     }
     case 'seen': {

@@ -35,6 +35,9 @@ export function resultOf({ state }: Standing, direction: 'in' | 'out'): OfflineR
 
 export const directionOf = (scan: CheckinRequest) => scan.direction ?? 'in';
 
+/** What a supervisor may let in all the same. */
+export const isOverridable = (result: string) => result === 'already_used' || result === 'refunded';
+
 export const goesThrough = (result: string) => result === 'admitted' || result === 'checked_out';
 
 /** The record after somebody went through. */

@@ -51,3 +51,11 @@ export interface Place {
   /** `null` is a supervisor's choice: tickets of any event. */
   event: GateEvent | null;
 }
+
+/** The result of a verdict, whoever gave it. */
+export const resultOf = (verdict: Verdict) =>
+  verdict.kind === 'answer'
+    ? verdict.checkin.result
+    : verdict.kind === 'offline'
+      ? verdict.result
+      : verdict.kind;

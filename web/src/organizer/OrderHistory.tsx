@@ -74,6 +74,8 @@ function wordsOf(entry: HistoryEntry, currency: string): string {
       return `Refunded ${amount}, the whole order: ${places}`;
     case 'cancelled':
       return 'Cancelled before it was paid';
+    case 'let_in':
+      return `Let in at the gate whatever the ticket said: ${places}`;
     case 'noted':
       return 'Note';
   }

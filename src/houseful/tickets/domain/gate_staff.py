@@ -32,11 +32,15 @@ class GateStaff(Document, frozen=True, kw_only=True):
 
 
 def may_scan(who: Identity, show: Show, staff: GateStaff | None) -> bool:
-    if who.has(Role.ADMIN) or who.user_id == show.organizer_id:
+    if is_supervisor(who, show):
         return True
     if staff is not None and staff.members:
         return any(member.user_id == who.user_id for member in staff.members)
     return who.has(Role.GATE)
+
+
+def is_supervisor(who: Identity, show: Show) -> bool:
+    return who.has(Role.ADMIN) or who.user_id == show.organizer_id
 
 
 def named(staff: GateStaff, member: Member) -> GateStaff:

@@ -23,6 +23,7 @@ class Act(StrEnum):
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
     NOTED = "noted"
+    LET_IN = "let_in"
 
 
 class Actor(StrEnum):
@@ -55,10 +56,10 @@ class Buyer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OrderAct(Document, frozen=True, kw_only=True):
-    """`text` is a note, or the reason of a refund. `before` and `after` are the buyer around a correction; of
-    an email `after` is who it went to, and `email_kind` what it was. `seats` are ordinals. Acts of staff are
-    found by `staff_id` and `staff_at`, which others do not have; before the audit log they had no
-    `request_id`.
+    """`text` is a note, or the reason of a refund or of letting in at the gate. `before` and `after` are
+    the buyer around a correction; of an email `after` is who it went to, and `email_kind` what it was.
+    `seats` are ordinals. Acts of staff are found by `staff_id` and `staff_at`, which others do not have;
+    before the audit log they had no `request_id`.
     """
 
     collection: ClassVar[str] = "order_acts"

@@ -44,7 +44,8 @@ class Verdict(StrEnum):
 
 class ScanRequest(msgspec.Struct, frozen=True):
     """`event_id` is the event that the gate belongs to, None for any. `decided_offline`: the gate has acted
-    on it already. `by_name`: `code` is the id of a ticket that was found in the list of names."""
+    on it already. `by_name`: `code` is the id of a ticket that was found in the list of names.
+    `override_reason` is why a supervisor lets in by a ticket that is used or refunded."""
 
     code: str
     gate: str
@@ -54,11 +55,13 @@ class ScanRequest(msgspec.Struct, frozen=True):
     direction: Direction = "in"
     decided_offline: bool = False
     by_name: bool = False
+    override_reason: str = ""
 
 
 class Scan(Document, frozen=True, kw_only=True):
     """A scan and the answer it got. `scanned_at` is when it counts; `clock` says whether that is what the
-    scanner said. `event_id` is the gate's event or else the ticket's; scans of versions before have none."""
+    scanner said. `event_id` is the gate's event or else the ticket's; scans of versions before have none.
+    `override_reason` is there where it admitted and the ticket did not."""
 
     collection: ClassVar[str] = "scans"
     indexes = (Index(("ticket_id",)), Index(("event_id", "conflict_at")))
@@ -77,6 +80,8 @@ class Scan(Document, frozen=True, kw_only=True):
     re_entry: bool = False
     decided_offline: bool = False
     by_name: bool = False
+    override_reason: str = ""
+    not_supervisor: bool = False
 
     @property
     def conflict_at(self) -> Millis | None:
@@ -93,6 +98,8 @@ def scan_key(request: ScanRequest) -> str:
         parts.append(request.direction)
     if request.by_name:
         parts.append("by_name")
+    if request.override_reason:
+        parts.append(request.override_reason)
     return _digest("\0".join(f"{len(part)}:{part}" for part in parts))
 
 
@@ -142,6 +149,12 @@ def judge(
     if ticket.out_at is not None and not _is_too_early(request, scanned_at, ticket.out_at):
         return Verdict.ADMITTED, re_entered(ticket, scan_id, request.gate, scanned_at)
     return Verdict.ALREADY_USED, ticket
+
+
+def may_override(verdict: Verdict, request: ScanRequest) -> bool:
+    """A supervisor vouches for a person, not for a code that is no ticket or another evening's."""
+    is_refused = verdict in (Verdict.ALREADY_USED, Verdict.REFUNDED)
+    return is_refused and request.direction == "in" and request.override_reason != ""
 
 
 def _is_too_early(request: ScanRequest, scanned_at: Millis, last: Millis | None) -> bool:

@@ -6,13 +6,16 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from houseful.kernel.documents import Millis
 from houseful.kernel.errors import Conflict, Duplicate
 from houseful.kernel.ports import Clock, Store, Transaction
 from houseful.kernel.roles import Identity
+from houseful.kernel.telemetry import request_id
 from houseful.tickets.domain import reschedules, scans, ticket_codes
 from houseful.tickets.domain.gate_counts import GateCount, count_id, counted, night_of
-from houseful.tickets.domain.gate_staff import GateStaff, may_scan
+from houseful.tickets.domain.gate_staff import GateStaff, is_supervisor, may_scan
 from houseful.tickets.domain.layout import Layout
+from houseful.tickets.domain.order_acts import Act, OrderAct, desk
 from houseful.tickets.domain.scans import Scan, ScanRequest, Verdict
 from houseful.tickets.domain.shows import Show
 from houseful.tickets.domain.tickets import Ticket, reopened
@@ -72,7 +75,7 @@ class CheckIn:
         try:
             return await self._store.transact(work)
         except Duplicate as error:
-            if error.collection not in (Scan.collection, GateCount.collection):
+            if error.collection not in (Scan.collection, GateCount.collection, OrderAct.collection):
                 raise
             # A copy of a scan arrived at once, or a gate's first scans did; they have been kept by now.
             return await self._store.transact(work)
@@ -151,6 +154,12 @@ class CheckIn:
         now = self._clock.now()
         at, clock = scans.counted_at(request.scanned_at, now)
         verdict, after = scans.judge(ticket, request, scan_id=key, scanned_at=at)
+        place = own if own is not None and own.show.id == (request.event_id or own.show.id) else None
+        wanted = place is not None and ticket is not None and scans.may_override(verdict, request)
+        overrides = wanted and place is not None and is_supervisor(who, place.show)
+        if overrides and place is not None and ticket is not None:
+            verdict = Verdict.ADMITTED
+            tx.insert(_let_in(key, who, request, place.show, ticket, now))
         event_id = request.event_id or (None if ticket is None else ticket.event_id)
         if after is not None and after is not ticket:
             after = replace(after, changed_at=now)
@@ -171,12 +180,34 @@ class CheckIn:
             user_id=who.user_id,
             event_id=event_id,
             direction=request.direction,
-            re_entry=verdict is Verdict.ADMITTED and ticket is not None and ticket.out_at is not None,
+            re_entry=verdict is Verdict.ADMITTED
+            and not overrides
+            and ticket is not None
+            and ticket.out_at is not None,
             decided_offline=request.decided_offline,
             by_name=request.by_name,
+            override_reason=request.override_reason if overrides else "",
+            not_supervisor=wanted and not overrides,
         )
         tx.insert(scan)
         return scan, after
+
+
+def _let_in(
+    scan_id: str, who: Identity, request: ScanRequest, show: Show, ticket: Ticket, now: Millis
+) -> OrderAct:
+    by = desk(show, who, request_id.get() or "")
+    return OrderAct(
+        id=f"act_{scan_id}",
+        order_id=ticket.order_id,
+        at=now,
+        act=Act.LET_IN,
+        actor=by.actor,
+        user_id=by.user_id,
+        text=request.override_reason,
+        seats=(ticket.ordinal,),
+        request_id=by.request_id,
+    )
 
 
 async def _count(tx: Transaction, show: Show, scan: Scan) -> None:

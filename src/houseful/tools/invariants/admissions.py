@@ -8,8 +8,8 @@ from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation
 
 
 async def admissions(installation: Installation) -> Snapshot:
-    """C10: a ticket admits at most once a date until it is checked out, and is used if and only if a scan
-    admitted it."""
+    """C10: a ticket admits at most once a date until it is checked out, but for a supervisor's override, and
+    is used if and only if a scan admitted it."""
     store = installation.stores.get("tickets")
     if store is None:
         return Snapshot([], "no tickets yet")
@@ -19,7 +19,7 @@ async def admissions(installation: Installation) -> Snapshot:
     # Scans first: the scan of a ticket used during the snapshot is only in the next snapshot.
     async for scan in all_documents(store, Scan):
         scans += 1
-        if scan.verdict is Verdict.ADMITTED:
+        if scan.verdict is Verdict.ADMITTED and not scan.override_reason:
             admitted[scan.ticket_id or "no ticket"].append(scan.id)
         elif scan.verdict is Verdict.CHECKED_OUT:
             checked_out[scan.ticket_id or "no ticket"].add(scan.id)
