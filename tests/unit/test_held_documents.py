@@ -46,6 +46,8 @@ HELD: dict[str, dict[str, Held | Other]] = {
         "account_emails": Held(ACCOUNT, "deleted, the last one when it has gone"),
         "former_addresses": Held(ACCOUNT, "deleted"),
         "second_factors": Held(ACCOUNT, "deleted at once"),
+        "passkeys": Held(ACCOUNT, "deleted at once"),
+        "used_challenges": Other("random ids, for ten minutes"),
         "answers": Other(_GOES),
         "erased_accounts": Other("what is left of an erased account: its id"),
     },

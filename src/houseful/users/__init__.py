@@ -3,9 +3,18 @@ services."""
 
 from houseful import administration
 from houseful.messages import TurnNear
-from houseful.users import account_api, admin_api, api, own_data_api, second_factor_api, sessions_api
+from houseful.users import (
+    account_api,
+    admin_api,
+    api,
+    own_data_api,
+    passkeys_api,
+    second_factor_api,
+    sessions_api,
+)
 from houseful.users.account_email import AccountEmail
 from houseful.users.domain import Admins, ErasedAccount, FormerAddress, Session, User
+from houseful.users.passkey import AccountPasskeys, UsedChallenge
 from houseful.users.revocations import TokensEnded
 from houseful.users.second_factor import SecondFactor
 from houseful.users.service import Users
@@ -23,6 +32,8 @@ MANIFEST: Manifest[Users] = Manifest(
         AccountEmail,
         FormerAddress,
         SecondFactor,
+        AccountPasskeys,
+        UsedChallenge,
         ErasedAccount,
         StoredResponse,
         *AUDIT_DOCUMENTS,
@@ -33,6 +44,7 @@ MANIFEST: Manifest[Users] = Manifest(
         *account_api.ENDPOINTS,
         *sessions_api.ENDPOINTS,
         *second_factor_api.ENDPOINTS,
+        *passkeys_api.ENDPOINTS,
         *own_data_api.ENDPOINTS,
         *admin_api.ENDPOINTS,
         *administration.endpoints("users"),

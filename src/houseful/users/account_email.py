@@ -37,6 +37,8 @@ class Kind(StrEnum):
     ADDRESS_CHANGED = "address_changed"
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
     ACCOUNT_ERASED = "account_erased"
     TURN_NEAR = "turn_near"
 
@@ -51,6 +53,8 @@ LIFETIME_MILLIS = {
     Kind.ADDRESS_CHANGED: UNDO_MILLIS,
     Kind.SECOND_FACTOR_ON: 2 * _DAY_MILLIS,
     Kind.SECOND_FACTOR_OFF: 2 * _DAY_MILLIS,
+    Kind.PASSKEY_ADDED: 2 * _DAY_MILLIS,
+    Kind.PASSKEY_REMOVED: 2 * _DAY_MILLIS,
     Kind.ACCOUNT_ERASED: 2 * _DAY_MILLIS,
     Kind.TURN_NEAR: _HOUR_MILLIS,
 }

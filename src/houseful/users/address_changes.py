@@ -11,6 +11,7 @@ from houseful.users.account_email import UNDO_MILLIS, AccountEmail, Kind, Links
 from houseful.users.domain import FormerAddress, User
 from houseful.users.email_outbox import EmailOutbox
 from houseful.users.login_attempts import ADDRESS_CHANGES, EMAILS_TO_ADDRESS, Attempts, address_bucket
+from houseful.users.passkey import take_off_passkeys
 from houseful.users.password_changes import PasswordChanges
 from houseful.users.revocations import Endings
 from houseful.users.second_factor import take_off
@@ -109,6 +110,7 @@ class AddressChanges:
             tx.put(email)
             tx.put(after)
             await take_off(tx, user.id)
+            await take_off_passkeys(tx, user.id)
             self._outbox.queue(tx, Kind.RESET_PASSWORD, after.email)
             return self._endings.of_user(tx, after)
 

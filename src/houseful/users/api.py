@@ -9,6 +9,7 @@ from houseful.kernel import email_addresses
 from houseful.kernel.errors import NotFound, Unauthenticated
 from houseful.kernel.roles import Role
 from houseful.kernel.times import rfc3339
+from houseful.users.credential_inputs import CredentialInput, webauthn_json
 from houseful.users.domain import NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST, User
 from houseful.users.service import Users
 from houseful.users.sessions import SignedIn
@@ -37,9 +38,12 @@ class RegisterInput(Input, frozen=True, kw_only=True):
 
 
 class LoginInput(Input, frozen=True, kw_only=True):
+    """`passkey` takes the place of `second_factor_code`."""
+
     email: Annotated[str, Meta(max_length=email_addresses.MOST)]
     password: TypedPassword
     second_factor_code: Annotated[str, Meta(max_length=40)] | None = None
+    passkey: CredentialInput | None = None
     token_transport: Literal["cookie", "body"] = "cookie"  # noqa: S105
 
 
@@ -112,20 +116,22 @@ async def register(users: Users, request: Request, body: RegisterInput) -> Regis
 
 async def login(users: Users, request: Request, body: LoginInput) -> Annotated[Response, TokensView]:
     """Begin a session: an access token, and a refresh token in a cookie or in the body. An account with a
-    second factor needs its code too: without one the answer is 401 `second_factor_required`."""
+    second factor needs its code too: without one the answer is 401 `second_factor_required`, which
+    says whether a passkey can take its place."""
     by_cookie = body.token_transport == "cookie"  # noqa: S105
     if by_cookie:
         users.cookie.check_origin(
             request.headers
         )  # else another site could sign its visitors in as somebody else
-    signed_in = await users.login(
+    signed_in = await users.sign_ins.with_password(
         email=body.email,
         password=body.password,
         peer=request.peer,
         user_agent=request.headers.get("user-agent", ""),
         factor_code=body.second_factor_code,
+        passkey=webauthn_json(body.passkey) if body.passkey is not None else None,
     )
-    return _tokens(users, signed_in, by_cookie=by_cookie)
+    return tokens(users, signed_in, by_cookie=by_cookie)
 
 
 async def refresh(
@@ -135,12 +141,12 @@ async def refresh(
     wins."""
     token = _token_in_body(request)
     if token is not None:
-        return _tokens(users, await users.sessions.refresh(token), by_cookie=False)
+        return tokens(users, await users.sessions.refresh(token), by_cookie=False)
     token = users.cookie.value(request.headers)
     if token is None:
         raise Unauthenticated("refresh_invalid", "There is no refresh token. Sign in.")
     users.cookie.check_sender(request.headers)
-    return _tokens(users, await users.sessions.refresh(token), by_cookie=True)
+    return tokens(users, await users.sessions.refresh(token), by_cookie=True)
 
 
 async def logout(users: Users, request: Request, body: Annotated[bytes, RefreshInput]) -> Response:
@@ -193,7 +199,7 @@ def _token_in_body(request: Request) -> str | None:
     return body.refresh_token
 
 
-def _tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Response:
+def tokens(users: Users, signed_in: SignedIn, *, by_cookie: bool) -> Response:
     headers = [NO_STORE]
     if by_cookie:
         headers.append(users.cookie.set(signed_in.refresh_token, seconds=signed_in.refresh_seconds))

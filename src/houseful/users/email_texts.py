@@ -98,6 +98,21 @@ WORDS = {
         "It was not me: set a new password",
         "/account/reset-password",
     ),
+    Kind.PASSKEY_ADDED: Words(
+        "A passkey was added to your account",
+        "A passkey was added to your account: whoever has it signs in without the password. If this was you, "
+        "there is nothing to do.",
+        "It was not me: set a new password",
+        "/account/reset-password",
+        "A new password that is set by this link removes all passkeys.",
+    ),
+    Kind.PASSKEY_REMOVED: Words(
+        "A passkey was removed from your account",
+        "A passkey of your account was removed, and signs in no more. The password does, as before. If this "
+        "was you, there is nothing to do.",
+        "It was not me: set a new password",
+        "/account/reset-password",
+    ),
     Kind.ACCOUNT_ERASED: Words(
         "Your account was erased",
         "Your account was erased, as was asked for with its password. Orders of the past stay in the books, "

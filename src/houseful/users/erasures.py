@@ -14,6 +14,7 @@ from houseful.messages import AccountErased
 from houseful.users.account_email import AccountEmail, Kind
 from houseful.users.domain import Admins, ErasedAccount, FormerAddress, Session, User
 from houseful.users.email_outbox import EmailOutbox
+from houseful.users.passkey import take_off_passkeys
 from houseful.users.password_changes import PasswordChanges, wrong_current
 from houseful.users.revocations import Endings
 from houseful.users.second_factor import take_off
@@ -73,6 +74,7 @@ class Erasures:
             if admins is not None and user.id in admins.user_ids:
                 raise _is_admin()  # giving the role puts the user, so that one of the two fails
             await take_off(tx, user.id)
+            await take_off_passkeys(tx, user.id)
             await erase_actor(tx, user.id)
             tx.delete(user)
             tx.insert(ErasedAccount(id=user.id, erased_at=now, due_at=now))

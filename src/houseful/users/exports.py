@@ -15,6 +15,7 @@ from houseful.kernel.roles import Identity
 from houseful.users.account_email import AccountEmail
 from houseful.users.domain import FormerAddress, Session, User
 from houseful.users.login_attempts import EXPORTS, Attempts
+from houseful.users.passkey import AccountPasskeys
 from houseful.users.second_factor import SecondFactor
 from houseful.webapi.account_parts import EXPORT
 
@@ -44,6 +45,7 @@ class Held(NamedTuple):
     emails: list[AccountEmail]
     former_addresses: list[FormerAddress]
     second_factor: SecondFactor | None
+    passkeys: AccountPasskeys | None
 
 
 class _PartPage(msgspec.Struct, frozen=True):
@@ -75,6 +77,7 @@ class Exports:
             await self._store.find(AccountEmail, {"user_id": user_id}, limit=_AT_ONCE),
             await self._store.find(FormerAddress, {"user_id": user_id}, limit=_AT_ONCE),
             await self._store.get(SecondFactor, user_id),
+            await self._store.get(AccountPasskeys, user_id),
         )
 
     async def _part(self, name: str, authorization: str) -> list[msgspec.Raw]:

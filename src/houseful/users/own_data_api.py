@@ -9,6 +9,7 @@ from houseful.kernel.documents import Millis
 from houseful.kernel.times import rfc3339
 from houseful.users.api import NO_STORE, TypedPassword, UserView, user_view
 from houseful.users.exports import Held
+from houseful.users.passkeys_api import PasskeyView, passkey_view
 from houseful.users.service import Users
 from houseful.webapi.endpoint import USER, Endpoint
 from houseful.webapi.requests import Input, Request
@@ -46,12 +47,22 @@ class SecondFactorExportView(View, frozen=True, kw_only=True):
     recovery_codes_left: int
 
 
+class PasskeyExportView(PasskeyView, frozen=True, kw_only=True):
+    """`credential` is the id by which browsers and authenticators know it, `public_key` (COSE) checks what it
+    signs, `sign_count` is how often it says to have signed."""
+
+    credential: str
+    public_key: str
+    sign_count: int
+
+
 class AccountExportView(UserView, frozen=True, kw_only=True):
     email_verified_at: str | None
     sessions: list[SessionExportView]
     emails: list[EmailExportView]
     former_addresses: list[FormerAddressExportView]
     second_factor: SecondFactorExportView | None
+    passkeys: list[PasskeyExportView]
 
 
 class ExportView(View, frozen=True, kw_only=True):
@@ -111,6 +122,15 @@ def _account(held: Held) -> AccountExportView:
         else SecondFactorExportView(
             since=_written(factor.confirmed_at), recovery_codes_left=len(factor.recovery)
         ),
+        passkeys=[
+            PasskeyExportView(
+                **msgspec.structs.asdict(passkey_view(one)),
+                credential=one.credential,
+                public_key=one.public_key,
+                sign_count=one.sign_count,
+            )
+            for one in (held.passkeys.passkeys if held.passkeys is not None else ())
+        ],
     )
 
 

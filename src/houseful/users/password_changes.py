@@ -13,6 +13,7 @@ from houseful.users.accounts import Accounts
 from houseful.users.domain import Session, User
 from houseful.users.email_outbox import EmailOutbox
 from houseful.users.login_attempts import EMAILS_TO_ADDRESS, RESETS, Attempts, address_bucket
+from houseful.users.passkey import take_off_passkeys
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
 from houseful.users.second_factor import take_off
@@ -91,8 +92,9 @@ class PasswordChanges:
         await self._store.transact(work)
 
     async def reset(self, token: str, new: str, peer: str) -> None:
-        """Sets the password and ends all sessions of the account. Whoever followed the link owns the address,
-        which is verified by it. Raises `NotFound`, `StateConflict`, `Invalid`, `LimitReached`."""
+        """Sets the password, ends all sessions of the account and removes its passkeys. Whoever followed the
+        link owns the address, which is verified by it. Raises `NotFound`, `StateConflict`, `Invalid`,
+        `LimitReached`."""
         id = self._links.email_id(Kind.RESET_PASSWORD, token)
         now = self._clock.now()
         email = account_email.used(await self._store.get(AccountEmail, id), now)
@@ -110,6 +112,9 @@ class PasswordChanges:
             after = domain.verified(domain.with_password(user, hash, now), now)
             if user.verified_at is None:  # a stranger may have registered it
                 await take_off(tx, user.id)
+            # Who sets a new password because somebody else is in the account ends all other ways in.
+            if await take_off_passkeys(tx, user.id):
+                self._outbox.queue(tx, Kind.PASSKEY_REMOVED, user.email, user_id=user.id)
             tx.put(email)
             tx.put(after)
             self._outbox.queue(tx, Kind.PASSWORD_CHANGED, user.email, user_id=user.id)

@@ -12,6 +12,7 @@ from houseful.users.account_email import Kind
 from houseful.users.domain import User
 from houseful.users.email_outbox import EmailOutbox
 from houseful.users.login_attempts import FACTOR_CODES, Attempts
+from houseful.users.passkey import AccountPasskeys
 from houseful.users.password_changes import PasswordChanges
 from houseful.users.second_factor import FactorKeys, SecondFactor, step_of
 
@@ -109,7 +110,8 @@ class SecondFactors:
 
     async def check(self, user_id: str, code: str | None) -> None:
         """For who has shown the password. Raises `Unauthenticated` (`second_factor_required` without a code,
-        `second_factor_wrong`) where the account has a second factor, and `LimitReached`."""
+        which says whether there is a passkey; `second_factor_wrong`) where the account has a second factor,
+        and `LimitReached`."""
         factor = await self.of(user_id)
         if factor is None:
             return
@@ -117,6 +119,7 @@ class SecondFactors:
             raise Unauthenticated(
                 "second_factor_required",
                 "Type the code of your authenticator app, or a recovery code: send it as second_factor_code.",
+                passkey=await self._store.get(AccountPasskeys, user_id) is not None,
             )
         if not await self._takes(factor, code):
             wrong = {"second_factor_code": "is not right."}

@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
 from houseful.kernel import email_addresses
 from houseful.kernel.documents import Millis
 from houseful.kernel.errors import (
-    DomainError,
     Duplicate,
     Unauthenticated,
     Unavailable,
@@ -24,22 +21,24 @@ from houseful.users.account_email import Kind, Links
 from houseful.users.accounts import Accounts, check_admin, keep_admins
 from houseful.users.address_changes import AddressChanges
 from houseful.users.audit_trail import AuditTrail
-from houseful.users.domain import Session, User
+from houseful.users.domain import User
 from houseful.users.email_outbox import EMAILS_AT_ONCE, EmailOutbox
 from houseful.users.erasures import ERASED_AT_ONCE, Erasures
 from houseful.users.exports import Exports
 from houseful.users.login_attempts import (
     EMAILS_TO_ADDRESS,
     Attempts,
-    account_digest,
     address_bucket,
 )
+from houseful.users.passkey import Challenges, RelyingParty, take_off_passkeys
+from houseful.users.passkeys import Passkeys
 from houseful.users.password_changes import PasswordChanges
 from houseful.users.passwords import Passwords
 from houseful.users.revocations import Endings
 from houseful.users.second_factor import FactorKeys, take_off
 from houseful.users.second_factors import SecondFactors
-from houseful.users.sessions import Sessions, SignedIn
+from houseful.users.sessions import Sessions
+from houseful.users.sign_ins import SignIns
 from houseful.users.tokens import AccessTokens, RefreshCookie, RefreshTokens
 from houseful.users.verification import Verification
 from houseful.webapi.audit import COMMAND_LINE, Actor, AuditLog, actor_of
@@ -80,7 +79,6 @@ class Users:
         self._clock = clock
         self._ids = ids
         self._settings = settings
-        self._session_days = settings.session_days
         self._audit = AuditLog(clock, ids)
         limited = settings.rate_limits == "on"
         self._attempts = Attempts(coordination, clock, limited=limited)
@@ -117,6 +115,29 @@ class Users:
             self._attempts,
             clock,
             ids,
+        )
+        self.passkeys = Passkeys(
+            store,
+            RelyingParty.at(settings.base_url),
+            Challenges(secrets.raw("session_key"), ids),
+            self.password_changes,
+            self.second_factors,
+            self.email_outbox,
+            self._attempts,
+            clock,
+            ids,
+        )
+        self.sign_ins = SignIns(
+            store,
+            self.accounts,
+            self._passwords,
+            self.second_factors,
+            self.passkeys,
+            self.sessions,
+            self._attempts,
+            clock,
+            ids,
+            session_days=settings.session_days,
         )
         self.erasures = Erasures(
             store,
@@ -185,62 +206,6 @@ class Users:
         except Duplicate:  # somebody registered it just now, and gets the email
             log.info("registration of an address that has an account")
         return Registered(user.id, user.email, user.name)
-
-    async def login(
-        self,
-        *,
-        email: str,
-        password: str,
-        peer: str,
-        user_agent: str = "",
-        factor_code: str | None = None,
-    ) -> SignedIn:
-        """Begins a session. Raises `Unauthenticated` `bad_credentials`, whichever of the two is wrong;
-        `LimitReached`. Of an account with a second factor: `second_factor_required` or `second_factor_wrong`.
-        """
-        key, password = email_addresses.searched(email), domain.typed_password(password)
-        origin = network(peer)
-        account = account_digest(key)
-        user: User | None = None
-
-        async def verify() -> bool:
-            nonlocal user
-            user = await self.accounts.by_address(key)
-            return await self._passwords.verify(password, user.password_hash if user else None, whose=origin)
-
-        if not await self._attempts.judge(account, origin, verify):
-            raise _bad_credentials()
-        assert user is not None, "no password verifies without an account"
-        await self.second_factors.check(user.id, factor_code)
-        return await self._begin_session(user, await self._renewed_hash(user, password, origin), user_agent)
-
-    async def _begin_session(self, verified: User, hash: str, user_agent: str) -> SignedIn:
-        now = self._clock.now()
-        id = self._ids.new("ses")
-
-        async def work(tx: Transaction) -> tuple[User, Session]:
-            user = await tx.get(User, verified.id)
-            if user is None or user.password_version != verified.password_version:
-                raise _bad_credentials()  # it was changed while we verified
-            if hash != verified.password_hash == user.password_hash:
-                tx.put(replace(user, password_hash=hash))
-            # Not locked: a change of the password at this moment makes this session one of an earlier
-            # `password_version`.
-            session = domain.begin_session(id, user, now=now, days=self._session_days, user_agent=user_agent)
-            tx.insert(session)
-            return user, session
-
-        return self.sessions.signed_in(*await self._store.transact(work), now)
-
-    async def _renewed_hash(self, user: User, password: str, origin: str) -> str:
-        """Today's parameters, as the password is at hand; not now where many wait, as the old hash still
-        does."""
-        if not self._passwords.outdated(user.password_hash):
-            return user.password_hash
-        try:
-            return await self._passwords.hash(password, whose=origin)
-        except DomainError:
-            return user.password_hash
 
     async def me(self, who: Identity) -> User:
         """Raises `Unauthenticated` where the token is of another installation's user."""
@@ -330,13 +295,16 @@ class Users:
             after = domain.verified(domain.with_roles(user, (*user.roles, *roles)), self._clock.now())
             if not same_password or user.password_version != known.password_version:
                 after = domain.with_password(after, hash, self._clock.now())
-                had_factor = await take_off(tx, after.id)  # the operator helps who has lost everything
+                # The operator helps who has lost everything, the account to somebody else included.
+                had_factor = await take_off(tx, after.id)
+                passkeys = await take_off_passkeys(tx, after.id)
                 await self._audit.record(
                     tx,
                     COMMAND_LINE,
                     "account.password_set",
                     f"account:{user.id}",
                     second_factor_removed=had_factor,
+                    passkeys_removed=passkeys,
                 )
                 self.email_outbox.queue(tx, Kind.PASSWORD_CHANGED, after.email, user_id=after.id)
             tx.put(after)
@@ -360,6 +328,7 @@ class Users:
                 or await self._endings.purge_expired()
                 or await self.email_outbox.purge_expired()
                 or await self.address_changes.purge_expired()
+                or await self.passkeys.purge_expired()
                 or await purge_expired(self._store, self._clock)
             ):
                 pass
@@ -376,7 +345,3 @@ class Users:
         while True:
             if self._settings.sweepers == "off" or await self.email_outbox.send_due() < EMAILS_AT_ONCE:
                 await self._clock.sleep(self._settings.sweep_seconds)
-
-
-def _bad_credentials() -> DomainError:
-    return Unauthenticated("bad_credentials", "The e-mail address or the password is not right.")

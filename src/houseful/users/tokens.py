@@ -112,7 +112,7 @@ class RefreshCookie:
     def __init__(self, base_url: str) -> None:
         """`base_url` is where browsers reach us."""
         site = urlsplit(base_url)
-        self._origin = _origin(site)
+        self._origin = origin_of(site)
         self._plain = site.scheme == "http"
         secure = site.scheme == "https"
         self.name = "__Host-houseful_refresh" if secure else "houseful_refresh"
@@ -154,7 +154,7 @@ class RefreshCookie:
             )
 
 
-def _origin(site: SplitResult) -> str:
+def origin_of(site: SplitResult) -> str:
     default_port = {"http": 80, "https": 443}.get(site.scheme)
     port = "" if site.port in (None, default_port) else f":{site.port}"
     host = site.hostname or ""

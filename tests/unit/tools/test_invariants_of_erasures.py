@@ -5,6 +5,7 @@ from houseful.tickets.domain.erasures import Erasure, erased_order
 from houseful.tickets.domain.order_acts import Act, Actor, OrderAct, erased_act
 from houseful.tickets.domain.orders import Order
 from houseful.users.domain import ErasedAccount, User
+from houseful.users.passkey import AccountPasskeys, take_off_passkeys
 from houseful.webapi.audit import Address, AuditActor, erase_actor
 from tests.support.deployment import Deployment
 from tests.unit.tools.sold_seats import do, found, impatient, sold
@@ -62,6 +63,17 @@ async def test_c17_an_erased_account_that_is_there(sold: Deployment) -> None:
     await do(sold, erase, "users")
     assert (await found(sold))["C17"] == ["is erased, and there is the account, one of its sessions"]
     await do(sold, delete, "users")
+
+    async def make_passkeys(tx: Transaction) -> None:
+        tx.insert(AccountPasskeys(id=order.user_id))
+
+    async def delete_passkeys(tx: Transaction) -> None:
+        await take_off_passkeys(tx, order.user_id)
+
+    await do(sold, make_passkeys, "users")
+    told = ["is erased, and there is one of its passkeys, one of its sessions"]
+    assert (await found(sold))["C17"] == told
+    await do(sold, delete_passkeys, "users")
     result = await found(sold)
     assert result.pop("C17") == ["is erased, and there is one of its sessions"]
     assert result == {}  # whoever bought something had an account once

@@ -30,3 +30,9 @@ async def make_harness(tmp_path: Path) -> AsyncIterator[MakeHarness]:
 @pytest.fixture
 def harness(make_harness: MakeHarness) -> Harness:
     return make_harness(rate_limits="off")
+
+
+@pytest.fixture
+def named(make_harness: MakeHarness) -> Harness:
+    """An installation with a name, as passkeys need one."""
+    return make_harness(rate_limits="off", public_url="https://tickets.example.org")

@@ -199,7 +199,7 @@ def identity(user: User, session_id: str = "ses_none") -> Identity:
 
 
 async def login(users: Users, email: str = ANN, password: str = PASSWORD, peer: str = HERE) -> SignedIn:
-    return await users.login(email=email, password=password, peer=peer)
+    return await users.sign_ins.with_password(email=email, password=password, peer=peer)
 
 
 async def all_of(store: Reader, kind: type[Any]) -> list[Any]:

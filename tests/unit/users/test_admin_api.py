@@ -77,7 +77,7 @@ async def test_what_the_operator_does_is_in_the_log(harness: Harness) -> None:
     assert [entry["act"] for entry in entries] == [
         "account.roles_changed", "account.password_set", "account.created", "account.created",
     ]  # fmt: skip
-    assert entries[1]["details"] == {"second_factor_removed": True}
+    assert entries[1]["details"] == {"second_factor_removed": True, "passkeys_removed": 0}
     assert {entry["actor"]["role"] for entry in entries} == {"operator"}
     assert {entry["actor"]["id"] for entry in entries} == {None}
     assert "horse" not in str(entries)

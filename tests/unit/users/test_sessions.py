@@ -21,7 +21,9 @@ async def listed(harness: Harness, token: str) -> list[dict[str, Any]]:
 
 async def test_sessions_are_listed_the_last_used_first(harness: Harness) -> None:
     await harness.users.create_user(ANN, PASSWORD, "Ann")
-    old = await harness.users.login(email=ANN, password=PASSWORD, peer="", user_agent=FIREFOX)
+    old = await harness.users.sign_ins.with_password(
+        email=ANN, password=PASSWORD, peer="", user_agent=FIREFOX
+    )
     await harness.clock.advance(60)
     here = await harness.signed_in()
     await harness.person("bob@example.com")

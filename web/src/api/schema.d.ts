@@ -32,7 +32,8 @@ export interface paths {
         put?: never;
         /**
          * Begin a session: an access token, and a refresh token in a cookie or in the body. An account with a
-         * @description second factor needs its code too: without one the answer is 401 `second_factor_required`.
+         * @description second factor needs its code too: without one the answer is 401 `second_factor_required`, which
+         *     says whether a passkey can take its place.
          */
         post: operations["users_login"];
         delete?: never;
@@ -393,6 +394,96 @@ export interface paths {
         put?: never;
         /** Sign in with the password alone again. */
         post: operations["users_remove_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The passkeys of the account, and whether there can be any. */
+        get: operations["users_passkeys"];
+        put?: never;
+        /** Add the passkey that a browser has made. From here on it signs in. */
+        post: operations["users_add_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a browser is to be told to make a passkey. */
+        post: operations["users_begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a passkey: it signs in no more. */
+        delete: operations["users_remove_passkey"];
+        options?: never;
+        head?: never;
+        /** Give a passkey another name. */
+        patch: operations["users_rename_passkey"];
+        trace?: never;
+    };
+    "/api/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a browser is to be told to sign in with a passkey, or to give one in the place of a code. The
+         * @description same for everybody: whoever answers says who it is.
+         */
+        post: operations["users_passkey_login_options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a session with a passkey alone, as login does with a password. */
+        post: operations["users_passkey_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2717,17 +2808,41 @@ export interface components {
          * @enum {unknown}
          */
         Role: "admin" | "buyer" | "gate" | "organizer";
-        /** LoginInput */
+        /**
+         * LoginInput
+         * @description `passkey` takes the place of `second_factor_code`.
+         */
         LoginInput: {
             email: string;
             password: string;
             /** @default null */
             second_factor_code?: string | null;
+            /** @default null */
+            passkey?: components["schemas"]["CredentialInput"] | null;
             /**
              * @default cookie
              * @enum {unknown}
              */
             token_transport?: "body" | "cookie";
+        };
+        /**
+         * CredentialInput
+         * @description What `toJSON()` of a browser's credential gives (WebAuthn's AuthenticationResponseJSON).
+         */
+        CredentialInput: {
+            id: string;
+            rawId: string;
+            /** @enum {unknown} */
+            type: "public-key";
+            response: components["schemas"]["AssertionInput"];
+        };
+        /** AssertionInput */
+        AssertionInput: {
+            clientDataJSON: string;
+            authenticatorData: string;
+            signature: string;
+            /** @default null */
+            userHandle?: string | null;
         };
         /** RefreshInput */
         RefreshInput: {
@@ -2869,6 +2984,81 @@ export interface components {
             code: string;
         };
         /**
+         * PasskeysView
+         * @description `unavailable` says why no passkey can be made or used at the address of this installation; null where
+         *         they can.
+         */
+        PasskeysView: {
+            items: components["schemas"]["PasskeyView"][];
+            unavailable: string | null;
+        };
+        /**
+         * PasskeyView
+         * @description `synced` says that the passkey is on all devices of its owner.
+         */
+        PasskeyView: {
+            id: string;
+            name: string;
+            synced: boolean;
+            created_at: string;
+            last_used_at: string | null;
+        };
+        /**
+         * PasskeyOptionsView
+         * @description `options` is WebAuthn's own JSON: PublicKeyCredentialCreationOptionsJSON for a new passkey,
+         *         PublicKeyCredentialRequestOptionsJSON for signing in. Its challenge is good once, for ten minutes.
+         */
+        PasskeyOptionsView: {
+            options: Record<string, never>;
+        };
+        /**
+         * BeginPasskeyInput
+         * @description `second_factor_code` is for accounts with a second factor: a code of the app or a recovery code.
+         */
+        BeginPasskeyInput: {
+            current_password: string;
+            /** @default null */
+            second_factor_code?: string | null;
+        };
+        /** NewPasskeyInput */
+        NewPasskeyInput: {
+            name: string;
+            credential: components["schemas"]["NewCredentialInput"];
+        };
+        /**
+         * NewCredentialInput
+         * @description What `toJSON()` of a browser's new credential gives (WebAuthn's RegistrationResponseJSON).
+         */
+        NewCredentialInput: {
+            id: string;
+            rawId: string;
+            /** @enum {unknown} */
+            type: "public-key";
+            response: components["schemas"]["AttestationInput"];
+        };
+        /** AttestationInput */
+        AttestationInput: {
+            clientDataJSON: string;
+            attestationObject: string;
+        };
+        /** RenamePasskeyInput */
+        RenamePasskeyInput: {
+            name: string;
+        };
+        /** RemovePasskeyInput */
+        RemovePasskeyInput: {
+            current_password: string;
+        };
+        /** PasskeyLoginInput */
+        PasskeyLoginInput: {
+            credential: components["schemas"]["CredentialInput"];
+            /**
+             * @default cookie
+             * @enum {unknown}
+             */
+            token_transport?: "body" | "cookie";
+        };
+        /**
          * ExportView
          * @description Everything that is held of an account: `account` by the accounts themselves, the lists under `parts`
          *         by name, as the services that hold them show them to the account.
@@ -2893,6 +3083,7 @@ export interface components {
             emails: components["schemas"]["EmailExportView"][];
             former_addresses: components["schemas"]["FormerAddressExportView"][];
             second_factor: components["schemas"]["SecondFactorExportView"] | null;
+            passkeys: components["schemas"]["PasskeyExportView"][];
         };
         /** SessionExportView */
         SessionExportView: {
@@ -2917,6 +3108,21 @@ export interface components {
         SecondFactorExportView: {
             since: string | null;
             recovery_codes_left: number;
+        };
+        /**
+         * PasskeyExportView
+         * @description `credential` is the id by which browsers and authenticators know it, `public_key` (COSE) checks what it
+         *         signs, `sign_count` is how often it says to have signed.
+         */
+        PasskeyExportView: {
+            id: string;
+            name: string;
+            synced: boolean;
+            created_at: string;
+            last_used_at: string | null;
+            credential: string;
+            public_key: string;
+            sign_count: number;
         };
         /**
          * EraseInput
@@ -5626,6 +5832,215 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeysView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_add_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginPasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptionsView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_remove_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemovePasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_rename_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenamePasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_passkey_login_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptionsView"];
+                };
+            };
+            401: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    users_passkey_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyLoginInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensView"];
+                };
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];

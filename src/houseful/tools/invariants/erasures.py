@@ -11,6 +11,8 @@ from houseful.tickets.domain.orders import Order
 from houseful.tools.invariants.snapshot import Installation, Snapshot, Violation, all_documents
 from houseful.users.account_email import AccountEmail
 from houseful.users.domain import ErasedAccount, FormerAddress, Session, User
+from houseful.users.passkey import AccountPasskeys
+from houseful.users.second_factor import SecondFactor
 from houseful.webapi.audit import AUDIT_DOCUMENTS, AuditActor
 
 _PAGE = 1000
@@ -55,6 +57,8 @@ async def _left_in_audit(service: str, store: Store, erased: Sequence[str]) -> l
 
 async def _left_in_users(users: Store, account: ErasedAccount) -> list[str]:
     left = ["the account"] if await users.get(User, account.id) is not None else []
+    for kind in (SecondFactor, AccountPasskeys):
+        left += [f"one of its {kind.collection}"] if await users.get(kind, account.id) is not None else []
     if account.due_at is None:
         left += [
             f"one of its {kind.collection}"
