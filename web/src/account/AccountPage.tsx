@@ -11,6 +11,7 @@ import { RequireSession } from '@/ui/RequireSession';
 import { EmailForm } from './EmailForm';
 import { OwnData } from './OwnData';
 import { PasswordForm } from './PasswordForm';
+import { Passkeys } from './Passkeys';
 import { SecondFactor } from './SecondFactor';
 import { Sessions } from './Sessions';
 import { VerifyAddress } from './VerifyAddress';
@@ -62,6 +63,7 @@ function Account() {
       <EmailForm />
       <PasswordForm />
       <SecondFactor />
+      <Passkeys />
       <Sessions />
       <OwnData />
       <section

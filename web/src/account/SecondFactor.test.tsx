@@ -55,6 +55,6 @@ it('signs in with a code besides the password', async () => {
     const user = { id: 'u', email: 'a@example.org', name: 'A', roles: [], email_verified: true };
     return HttpResponse.json({ access_token: 't', token_type: 'Bearer', expires_in: 600, user });
   });
-  await signIn('a@example.org', 'secret', '123456');
+  await signIn('a@example.org', 'secret', { second_factor_code: '123456' });
   expect(useSession.getState().status).toBe('signed-in');
 });

@@ -1,6 +1,6 @@
 import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
-import { useEffect, useState, type SubmitEvent } from 'react';
-import { signIn } from '@/api/http';
+import { useEffect, useRef, useState, type SubmitEvent } from 'react';
+import { signIn, signInWithPasskey } from '@/api/http';
 import { ApiError } from '@/api/problem';
 import { useSession } from '@/api/session';
 import { formSecret, formValue } from '@/lib/form';
@@ -10,11 +10,14 @@ import { Field } from '@/ui/Field';
 import { Notice } from '@/ui/Notice';
 import { Page } from '@/ui/Page';
 import { safeNext } from './next';
+import { usePasskeySignIn } from './usePasskeySignIn';
 
 const route = getRouteApi('/sign-in');
 
 function words(error: ApiError): string {
   if (error.code === 'second_factor_wrong') return 'The code is wrong, or was used before.';
+  if (error.code === 'passkey_wrong') return 'This passkey does not sign in here.';
+  if (error.code === 'challenge_invalid') return 'That took too long. Try again.';
   if (error.code === 'bad_credentials') return 'The email address or the password is wrong.';
   if (error.status === 429) {
     return `Too many attempts. Wait ${counted(error.retryAfterSeconds ?? 60, 'second')} and try again.`;
@@ -30,34 +33,50 @@ export function SignInPage() {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const [needsCode, setNeedsCode] = useState(false);
+  const [takesPasskey, setTakesPasskey] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const passkey = usePasskeySignIn(setError);
 
   // Also when another tab signs in meanwhile.
   useEffect(() => {
     if (signedIn) router.history.replace(safeNext(next));
   }, [next, router, signedIn]);
 
-  const submit = async (form: HTMLFormElement) => {
-    const data = new FormData(form);
+  const attempt = async (work: () => Promise<void>) => {
     setBusy(true);
     setError(null);
     try {
-      await signIn(
-        formValue(data, 'email'),
-        formSecret(data, 'password'),
-        formValue(data, 'code') || undefined,
-      );
+      await work();
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
-      if (problem.code === 'second_factor_required') setNeedsCode(true);
-      else setError(problem);
+      if (problem.code === 'second_factor_required') {
+        setNeedsCode(true);
+        setTakesPasskey(problem.body['passkey'] === true);
+      } else setError(problem);
     } finally {
       setBusy(false);
     }
   };
+  const withPassword = async (factor: Parameters<typeof signIn>[2]) => {
+    const data = new FormData(form.current ?? undefined);
+    await signIn(formValue(data, 'email'), formSecret(data, 'password'), factor);
+  };
   const onSubmit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    void submit(event.currentTarget);
+    const code = formValue(new FormData(event.currentTarget), 'code');
+    void attempt(() => withPassword(code ? { second_factor_code: code } : {}));
   };
+  const onPasskey = () =>
+    attempt(async () => {
+      try {
+        const chosen = await passkey.choose();
+        if (needsCode) await withPassword({ passkey: chosen });
+        else await signInWithPasskey(chosen);
+      } catch (problem) {
+        passkey.offerAgain();
+        throw problem;
+      }
+    });
 
   return (
     <Page
@@ -67,13 +86,13 @@ export function SignInPage() {
         next?.includes('resume=hold') ? 'Your choice of seats is kept; we hold them next.' : null
       }
     >
-      <form onSubmit={onSubmit} className="grid gap-5">
+      <form ref={form} onSubmit={onSubmit} className="grid gap-5">
         {error && <Notice tone="bad">{words(error)}</Notice>}
         <Field
           label="Email"
           name="email"
           type="email"
-          autoComplete="username"
+          autoComplete="username webauthn"
           required
           data-testid="sign-in-email"
         />
@@ -101,6 +120,17 @@ export function SignInPage() {
         <Button type="submit" wide busy={busy && 'Signing in'} data-testid="sign-in-submit">
           Sign in
         </Button>
+        {passkey.offered && (!needsCode || takesPasskey) && (
+          <Button
+            kind="secondary"
+            wide
+            busy={busy && 'One moment'}
+            data-testid="sign-in-passkey"
+            onClick={() => void onPasskey()}
+          >
+            {needsCode ? 'Use a passkey instead of a code' : 'Sign in with a passkey'}
+          </Button>
+        )}
       </form>
       <p className="text-[0.9375rem] text-soft">
         <Link

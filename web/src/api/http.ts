@@ -3,7 +3,7 @@ import { heard, unheard } from './connection';
 import { ApiError, toApiError } from './problem';
 import { createRefresher, exclusiveAcrossTabs } from './refresh';
 import { acceptGrant, currentToken, endSession, markUnreachable, mayHaveSession } from './session';
-import type { SessionGrant } from './types';
+import type { PasskeyCredential, SessionGrant } from './types';
 
 declare module 'axios' {
   interface AxiosRequestConfig {
@@ -66,9 +66,17 @@ export async function renewSession(): Promise<void> {
   if (token !== null) await refreshToken(token);
 }
 
-export async function signIn(email: string, password: string, code?: string): Promise<void> {
-  const body = { email, password, ...(code ? { second_factor_code: code } : {}) };
-  acceptGrant(await callBare<SessionGrant>('/auth/login', body));
+/** `factor` is what an account with a second factor asks for besides the password. */
+export async function signIn(
+  email: string,
+  password: string,
+  factor: { second_factor_code?: string; passkey?: PasskeyCredential } = {},
+): Promise<void> {
+  acceptGrant(await callBare<SessionGrant>('/auth/login', { email, password, ...factor }));
+}
+
+export async function signInWithPasskey(credential: PasskeyCredential): Promise<void> {
+  acceptGrant(await callBare<SessionGrant>('/auth/passkey', { credential }));
 }
 
 export async function signOut(): Promise<void> {

@@ -17,6 +17,11 @@ export type AccountSession = Schemas['SessionView'];
 export type AccountExport = Schemas['ExportView'];
 export type SecondFactor = Schemas['SecondFactorView'];
 export type Enrolment = Schemas['EnrolmentView'];
+export type Passkey = Schemas['PasskeyView'];
+export type Passkeys = Schemas['PasskeysView'];
+export type PasskeyOptions = Schemas['PasskeyOptionsView'];
+/** A passkey's answer to a challenge. */
+export type PasskeyCredential = Schemas['CredentialInput'];
 export type SessionGrant = Schemas['TokensView'];
 export type EventInfo = Schemas['EventView'];
 /** That an event was moved: from when and where to when and where. */

@@ -7,6 +7,8 @@ import { Notice } from './Notice';
 
 interface Props {
   name: string;
+  /** Where several buttons of a page have the same name. */
+  label?: string;
   testId: string;
   title: string;
   submit: string;
@@ -20,6 +22,7 @@ interface Props {
 /** A button and its dialog. One press is one intent, however often it is tried. */
 export function Act({
   name,
+  label,
   testId,
   title,
   submit,
@@ -56,7 +59,7 @@ export function Act({
   };
   return (
     <>
-      <Button kind={kind} data-testid={testId} onClick={() => setOpen(true)}>
+      <Button kind={kind} aria-label={label} data-testid={testId} onClick={() => setOpen(true)}>
         {name}
       </Button>
       <Dialog title={title} open={open} onClose={close}>
