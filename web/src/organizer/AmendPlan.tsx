@@ -2,9 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { amendments } from '@/api/amendments';
 import { Intent } from '@/api/intent';
-import { ApiError } from '@/api/problem';
+import type { ApiError } from '@/api/problem';
 import { amendmentQuery, eventQuery } from '@/api/queries';
 import type { AmendmentDraft, AmendmentPreview, EventInfo } from '@/api/types';
+import { useAttempt } from '@/lib/useAttempt';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Notice } from '@/ui/Notice';
@@ -40,23 +41,10 @@ function Steps({ event, onClose }: { event: EventInfo; onClose: () => void }) {
   const [plan, setPlan] = useState<LoadedPlan | null>(null);
   const [prices, setPrices] = useState<Record<string, string>>({});
   const [looked, setLooked] = useState<Looked | null>(null);
-  const [busy, setBusy] = useState(false);
   const [mistakes, setMistakes] = useState<Errors>({});
-  const [error, setError] = useState<ApiError | null>(null);
+  const { busy, error, attempt } = useAttempt();
 
   const added = (plan?.summary.categories ?? []).filter(({ name }) => !(name in event.prices));
-  const attempt = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setError(null);
-    try {
-      await work();
-    } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
-    } finally {
-      setBusy(false);
-    }
-  };
   const look = (submitted: SubmitEvent<HTMLFormElement>) => {
     submitted.preventDefault();
     const found: Errors = {};

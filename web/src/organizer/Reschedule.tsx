@@ -1,10 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { Intent } from '@/api/intent';
-import { ApiError } from '@/api/problem';
+import type { ApiError } from '@/api/problem';
 import { eventQuery } from '@/api/queries';
 import { reschedule } from '@/api/reschedule';
 import type { EventInfo, RescheduleDraft, ReschedulePreview } from '@/api/types';
+import { useAttempt } from '@/lib/useAttempt';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Notice } from '@/ui/Notice';
@@ -39,23 +40,12 @@ function Steps({ event: latest, onClose }: { event: EventInfo; onClose: () => vo
   const intent = useRef(new Intent());
   const form = useRef<HTMLFormElement>(null);
   const [looked, setLooked] = useState<Looked | null>(null);
-  const [busy, setBusy] = useState(false);
   const [mistakes, setMistakes] = useState<Errors>({});
-  const [error, setError] = useState<ApiError | null>(null);
+  const { busy, error, attempt } = useAttempt();
 
-  const attempt = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setError(null);
-    try {
-      await work();
-    } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
-      // What is wrong with a field is said at the field.
-      if (Object.keys(problem.errors).length > 0) setLooked(null);
-    } finally {
-      setBusy(false);
-    }
+  // What is wrong with a field is said at the field.
+  const backToFields = (refused: ApiError) => {
+    if (Object.keys(refused.errors).length > 0) setLooked(null);
   };
   const look = (submitted: SubmitEvent<HTMLFormElement>) => {
     submitted.preventDefault();
@@ -73,7 +63,7 @@ function Steps({ event: latest, onClose }: { event: EventInfo; onClose: () => vo
       client.setQueryData(eventQuery(event.id).queryKey, moved);
       await client.invalidateQueries({ queryKey: ['events'] });
       onClose();
-    });
+    }, backToFields);
 
   const errors = { ...(error?.errors ?? {}), ...mistakes };
   const wrong = Object.keys(errors).join(' ');

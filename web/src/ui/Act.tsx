@@ -1,6 +1,6 @@
 import { useRef, useState, type ReactNode, type SubmitEvent } from 'react';
 import { Intent } from '@/api/intent';
-import { ApiError } from '@/api/problem';
+import { useAttempt } from '@/lib/useAttempt';
 import { Button } from './Button';
 import { Dialog } from './Dialog';
 import { Notice } from './Notice';
@@ -33,29 +33,20 @@ export function Act({
 }: Props) {
   const intent = useRef(new Intent());
   const [open, setOpen] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  const act = async (data: FormData) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const { busy, error, attempt, forget } = useAttempt();
+  const act = (data: FormData) =>
+    attempt(async () => {
       await intent.current.run([...data.entries()], (key) => send(data, key));
       setOpen(false);
       await onDone?.();
-    } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const onSubmit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (!busy) void act(new FormData(event.currentTarget));
   };
   const close = () => {
     setOpen(false);
-    setError(null);
+    forget();
   };
   return (
     <>
