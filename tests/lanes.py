@@ -2,8 +2,8 @@
 
 `waits` is for tests of engines, of the browser and of separate processes on engines: they wait more than they
 compute. The simulation is among them, so that lanes take about the same time. `platforms` is for those of
-them that share platforms of separate processes, or drive a browser. `processes` is for whatever starts a process or a whole platform. `long` is
-for what `make test` leaves to `make test-long`.
+them that share platforms of separate processes, or drive a browser. `processes` is for whatever starts a
+process or a whole platform. `long` is for what `make test` leaves to `make test-long`.
 """
 
 from pathlib import Path
