@@ -1,9 +1,9 @@
 """Which lane a test runs in, and after which others: given at collection, by what a test starts.
 
-`waits` is for tests of engines, of the browser and of separate processes on engines: they wait more than they
-compute. The simulation is among them, so that lanes take about the same time. `platforms` is for those of
-them that share platforms of separate processes, or drive a browser. `processes` is for whatever starts a
-process or a whole platform. `long` is for what `make test` leaves to `make test-long`.
+`waits` is for tests of engines and of separate processes on engines: they wait more than they compute. The
+simulation is among them, so that lanes take about the same time. `platforms` is for those of them that share
+platforms of separate processes. `processes` is for whatever starts a process or a whole platform. `long` is
+for what `make test` leaves to `make test-long`.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ def mark(item: pytest.Item) -> None:
 
 
 def waits(item: pytest.Item) -> bool:
-    if any(item.get_closest_marker(name) for name in ("waits", "browser", "chaos", "split")):
+    if any(item.get_closest_marker(name) for name in ("waits", "chaos", "split")):
         return True
     if ENGINE_FIXTURES & _fixtures(item) or item.path.parent.name == "simulation":
         return True
@@ -54,7 +54,7 @@ def waits(item: pytest.Item) -> bool:
 def shares_platforms(item: pytest.Item) -> bool:
     if item.get_closest_marker("chaos"):
         return False  # it breaks engines of its own
-    return any(item.get_closest_marker(name) for name in ("browser", "split"))
+    return item.get_closest_marker("split") is not None
 
 
 def place(item: pytest.Item) -> tuple[int, str]:
