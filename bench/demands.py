@@ -15,6 +15,7 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ async def _measured(installation: Installation, engines: Engines, seconds: float
         look = [request("GET", path, b"", None)] * _REQUESTS
         seat_map = [request("GET", f"/api/events/{buyers.event_id}/availability", b"", None)] * _REQUESTS
         for what, requests in (("join", joins), ("look at the line", look), ("look at the map", seat_map)):
-            work[what] = await cpu.of_each(lambda requests=requests: _sent(port, requests), idle)  # type: ignore[misc]
+            work[what] = await cpu.of_each(partial(_sent, port, requests), idle)
         return Demands(idle, work)
 
 

@@ -79,6 +79,9 @@ class Rival:
             "UPDATE accounts SET _version = _version + 1, _body = ? WHERE id = ?", (body, id)
         )
 
+    def delete(self, id: str) -> None:
+        self._connection.execute("DELETE FROM accounts WHERE id = ?", (id,))
+
     def commit(self) -> None:
         self._connection.execute("COMMIT")
 

@@ -112,6 +112,27 @@ class TestGroupCommit:
         assert (await need(store, "a")).balance == 1
         assert nothing_on_its_way(store)
 
+    async def test_a_batch_that_is_applied_again_has_new_verdicts(
+        self, store: SqliteStore, rival: Rival, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another process may write before it is: what was refused at first is done then."""
+        await add(store, Account(id="first"), Account(id="taken"))
+        roll_back = writer(store)._roll_back
+
+        def roll_back_and_be_overtaken() -> None:
+            roll_back()
+            rival.delete("first")
+
+        monkeypatch.setattr(writer(store), "_roll_back", roll_back_and_be_overtaken)
+        results = await asyncio.gather(
+            add(store, Account(id="first", balance=1)),
+            add(store, Account(id="new"), Account(id="taken")),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [type(None), Duplicate]
+        assert (await need(store, "first")).balance == 1
+        assert await store.get(Account, "new") is None
+
     async def test_a_failed_commit_fails_all_of_it_and_is_over(
         self, store: SqliteStore, commits: Commits
     ) -> None:

@@ -77,12 +77,18 @@ class Notices:
             if await self._lease.holds():
                 for line in await self._store.find(Line, {"phase": Phase.OPEN}, limit=_LINES):
                     async with self._outages.apart(line.id):
-                        await self.tell(line)
+                        await self.look(line)
             await self._clock.sleep(LOOK_SECONDS)
 
-    async def tell(self, line: Line) -> int:
+    async def look(self, line: Line) -> None:
+        """Number the places that wait for it, and tell those whose turn is near."""
+        while await self._number(line) == _AT_ONCE:
+            pass
+        while await self._tell(line) == _AT_ONCE:
+            pass
+
+    async def _tell(self, line: Line) -> int:
         """Ask for the emails of those whose turn is near; how many."""
-        await self._number(line)
         admission = await self._store.get(Admission, line.id)
         if admission is None:
             return 0
@@ -115,22 +121,25 @@ class Notices:
             await self._store.transact(work)
         return len(old)
 
-    async def _number(self, line: Line) -> None:
-        """Note the numbers that were drawn or given since their notices were asked for."""
+    async def _number(self, line: Line) -> int:
+        """Note the numbers that were drawn or given since their notices were asked for; how many."""
         unknown = await self._store.find(TurnNotice, {"event_id": line.id, "number": None}, limit=_AT_ONCE)
         if not unknown:
-            return
+            return 0
         drawn = await self._draws.drawn(line)
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> int:
             found = await tx.get_many(TurnNotice, [notice.id for notice in unknown])
             entries = await tx.get_many(Entry, list(found))
+            numbered = 0
             for id, notice in found.items():
                 number = entries[id].number or drawn.number(entries[id].entrant)
                 if number is not None and notice.number is None:
                     tx.put(replace(notice, number=number))
+                    numbered += 1
+            return numbered
 
-        await self._store.transact(work)
+        return await self._store.transact(work)
 
     async def _delete(self, ids: Sequence[str], *, tell: Line | None = None) -> int:
         async def work(tx: Transaction) -> int:

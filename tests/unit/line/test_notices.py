@@ -22,7 +22,7 @@ async def wanted(harness: Harness, *users: str) -> None:
 
 
 async def told(harness: Harness) -> list[TurnNear]:
-    await harness.line.notices.tell(await harness.stored())
+    await harness.line.notices.look(await harness.stored())
     rows = [row async for row in harness.store.outbox.rows() if row.type == TurnNear.type()]
     return [msgspec.json.decode(row.payload, type=TurnNear) for row in rows]
 
@@ -59,6 +59,16 @@ async def test_who_wants_it_is_told_once_when_the_turn_is_near(harness: Harness)
     assert not await harness.line.notices.is_wanted(EVENT, messages[0].user_id)
     await slow(harness, front=14, rate=0.02)
     assert len(await told(harness)) == 20
+
+
+async def test_a_crowd_is_told_in_one_look(harness: Harness) -> None:
+    await harness.opened_lobby()
+    users = [f"{number:03}" for number in range(450)]
+    await harness.join(*users)
+    await wanted(harness, *users)
+    await opened(harness)
+    await slow(harness, front=450, rate=0.0)
+    assert len(await told(harness)) == 450
 
 
 async def test_who_does_not_want_it_is_left_alone(harness: Harness) -> None:

@@ -9,6 +9,7 @@ from houseful.kernel.errors import StateConflict, Unavailable
 from houseful.tickets.domain.holds import HOLD_LIMIT
 from houseful.tickets.schemas import HoldView
 from houseful.tickets.use_cases import shop_figures
+from houseful.tickets.use_cases.open_payments import PaymentsOpen
 from houseful.webapi import shop_signals
 from houseful.webapi.shop_signals import Departure, ShopFigures
 from tests.unit.tickets.harness import Harness
@@ -156,16 +157,22 @@ async def test_holds_refusals_and_failed_payments_are_counted_while_a_line_asks(
         assert told.tally.declined == {"card_declined": 1}
 
 
-async def test_a_hold_that_is_granted_at_the_second_try_was_not_refused(
-    shop: Harness, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "obstacles",
+    [("limit",), ("payment", "payment"), ("payment", "limit"), ("limit", "payment")],
+)
+async def test_a_hold_that_is_granted_in_the_end_was_not_refused(
+    shop: Harness, monkeypatch: pytest.MonkeyPatch, obstacles: tuple[str, ...]
 ) -> None:
     view = await shop.hold("A-1")
-    refusals = [StateConflict(HOLD_LIMIT, "Too many seats are held.")]
+    left = list(obstacles)
 
     async def hold() -> HoldView:
-        if refusals:
-            raise refusals.pop()
-        return view
+        if not left:
+            return view
+        if left.pop(0) == "limit":
+            raise StateConflict(HOLD_LIMIT, "Too many seats are held.")
+        raise PaymentsOpen([])
 
     async def paid(user_id: str) -> bool:
         return True

@@ -4,7 +4,8 @@ Reads by id run on the event loop, where a read takes less time than a switch to
 run in a thread of their own. Decoded documents stay cached until another process writes.
 
 The reads of one turn of the event loop share a transaction: the file is locked and unlocked once for all of
-them. The transaction ends before the writer writes, and before a commit is acknowledged.
+them. The transaction ends before the writer writes. It ends before a commit is acknowledged too: the loop
+first runs what was asked for earlier. A transaction that begins after the commit reads what was committed.
 """
 
 import asyncio

@@ -59,8 +59,7 @@ class Writer(GroupCommit[Table, Statement, Statement]):
         self._tables = tables
         self._tuning = tuning
         self.end_reads: Callable[[], None] = lambda: None
-        """Ends a transaction that only reads, before the connection changes hands and before a commit is
-        acknowledged."""
+        """Ends a transaction that only reads, before the connection changes hands."""
         self._data_version: int | None = None
         self._has_checked = False
         self._has_lock = False
@@ -193,7 +192,6 @@ class Writer(GroupCommit[Table, Statement, Statement]):
     def _end(self, error: Exception | None) -> None:
         """Settle the batch after its commit or failure."""
         self._has_lock = self._uses_savepoints = False
-        self.end_reads()
         if error is None:
             self.trouble = None
             for writes in self._batch:

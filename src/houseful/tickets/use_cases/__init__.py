@@ -127,13 +127,8 @@ class Tickets:
         try:
             try:
                 held = await hold()
-            except PaymentsOpen as error:
-                await self.lapsed_orders.end(error.order_ids)
-                held = await self._hold_again(user_id, hold)
-            except DomainError as refusal:
-                if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
-                    raise
-                held = await self.lapsed_orders.ended_first(hold)
+            except (PaymentsOpen, DomainError) as obstacle:
+                held = await self._hold_after(obstacle, user_id, hold)
         except (DomainError, Transient) as refusal:
             failed = isinstance(refusal, Transient)
             reason = refusal.code if isinstance(refusal, DomainError) else UNAVAILABLE
@@ -145,14 +140,19 @@ class Tickets:
             self.shop_figures.stays(event_id, user_id, _moment(held.expires_at))
         return held
 
-    async def _hold_again(self, user_id: str, hold: Callable[[], Awaitable[HoldView]]) -> HoldView:
-        """Once payments of lapsed orders were ended."""
-        try:
-            return await self.lapsed_orders.ended_first(hold)
-        except DomainError as refusal:
-            if refusal.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
-                raise
-            return await self.lapsed_orders.ended_first(hold)
+    async def _hold_after(
+        self, obstacle: PaymentsOpen | DomainError, user_id: str, hold: Callable[[], Awaitable[HoldView]]
+    ) -> HoldView:
+        """Raises the refusal that is no obstacle to get over."""
+        if isinstance(obstacle, PaymentsOpen):
+            await self.lapsed_orders.end(obstacle.order_ids)
+            try:
+                return await self.lapsed_orders.ended_first(hold)
+            except DomainError as refusal:
+                obstacle = refusal
+        if obstacle.code != HOLD_LIMIT or not await self.reconciliation.ask_for_payments(user_id):
+            raise obstacle
+        return await self.lapsed_orders.ended_first(hold)
 
     async def set_blocked(self, show: Show, block: list[str], unblock: list[str], by: Actor) -> None:
         """As `Inventory.set_blocked`, after the payments of lapsed orders were ended."""
